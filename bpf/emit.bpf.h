@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The way into the ring buffer: reserve → zero → stamp → fill → submit, and the counting of what did not get in. */
+
+#include "maps.bpf.h"
+
+/* At most one state record a second for each counter: the counters themselves tell how much. */
+#define STATE_INTERVAL_NS 1000000000ULL
+
+/* One ring, one copy of the record in it: a larger reservation would only be copied short. */
+#define RECORD_FIXED sizeof(struct bw_correlation)
+
+static __always_inline void stamp(struct bw_header *h, __u16 kind, __u32 size) {
+        h->version = BW_EVENT_VERSION;
+        h->kind = kind;
+        h->size = size;
+        h->boot_ns = bpf_ktime_get_boot_ns();
+        h->mono_ns = bpf_ktime_get_ns();
+        h->cpu = bpf_get_smp_processor_id();
+        h->zero = 0;
+}
+
+static __always_inline void count(enum bw_counter c) {
+        __sync_fetch_and_add(&counters[c], 1);
+}
+
+/* Counts, and tells the daemon once a second. Not for BW_LOSS_RING_FULL: the ring is full. */
+static __always_inline void count_and_tell(enum bw_counter c) {
+        __u64 now = bpf_ktime_get_ns();
+
+        count(c);
+        if (state_told_ns[c] && now - state_told_ns[c] < STATE_INTERVAL_NS)
+                return;
+        state_told_ns[c] = now;
+
+        struct bw_state *r = bpf_ringbuf_reserve(&bw_ring, sizeof(*r), 0);
+        if (!r) {
+                count(BW_LOSS_RING_FULL);
+                return;
+        }
+        stamp(&r->header, BW_KIND_STATE, sizeof(*r));
+        r->count = counters[c];
+        r->counter = c;
+        r->zero = 0;
+        bpf_ringbuf_submit(r, 0);
+}
+
+static __always_inline void emit_exit(__u32 pid, __u64 start_boot_ns) {
+        struct bw_exit *r = bpf_ringbuf_reserve(&bw_ring, sizeof(*r), 0);
+        if (!r) {
+                count(BW_LOSS_RING_FULL);
+                return;
+        }
+        stamp(&r->header, BW_KIND_EXIT, sizeof(*r));
+        r->start_boot_ns = start_boot_ns;
+        r->pid = pid;
+        r->zero = 0;
+        bpf_ringbuf_submit(r, 0);
+}

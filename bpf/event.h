@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The wire format between the kernel programs and barbwired: what travels through the ring buffer.
+ *
+ * Included by both sides. Fixed-width types only, native byte order, no implicit padding: every size is
+ * asserted at the end. Enumerators are never renumbered; a change that an older reader would misread raises
+ * BW_EVENT_VERSION. Nothing here may depend on kernel headers other than <linux/types.h>. */
+
+#include <linux/types.h>
+
+#define BW_EVENT_VERSION 1
+
+/* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
+#define BW_COMM_SIZE 16
+/* PATH_MAX (include/uapi/linux/limits.h), NUL included: no path in a record is longer. */
+#define BW_PATH_SIZE 4096
+/* Ancestors told per process. systemd → sshd → sshd → bash → npm → sh → node → curl fits. */
+#define BW_LINEAGE_MAX 8
+/* The latest sensitive files remembered per process. A harvester touches more; the class bitmap keeps them all. */
+#define BW_FILES_MAX 8
+/* Bytes of argv kept: enough to recognise a command, little enough that 20,000 records a second fit. */
+#define BW_CMDLINE_SIZE 512
+/* Bytes of cgroup path kept, leaf first when it must be cut: the unit's name is in the leaf. */
+#define BW_CGROUP_SIZE 512
+
+enum bw_kind {
+        BW_KIND_CORRELATION = 1, /* struct bw_correlation: a marked process reached the network */
+        BW_KIND_EXIT        = 2, /* struct bw_exit: a process with correlations ended, its repeats are final */
+        BW_KIND_STATE       = 3, /* struct bw_state: a loss or a limit, at most one a second per cause */
+};
+
+/* How a secret came to the process that holds the mark. */
+enum bw_via {
+        BW_VIA_OPEN = 1, /* it opened the file itself */
+        BW_VIA_FORK = 2, /* its parent held the mark when it was forked */
+};
+
+/* What the process did to reach the network. */
+enum bw_act {
+        BW_ACT_CONNECT = 1, /* connect(2) on a TCP, UDP or other inet socket */
+        BW_ACT_SEND    = 2, /* a datagram sent to an address without connect(2) */
+};
+
+/* Counters kept by the kernel programs, one per cause; what each means is told in daemon/counters.c. The first
+ * BW_LOSS_MAX are losses: if one rises, detection was not whole. */
+enum bw_counter {
+        BW_LOSS_RING_FULL      = 0, /* a record could not be reserved: the ring buffer was full */
+        BW_LOSS_MARK_REFUSED   = 1, /* a process could not be marked: the mark table is at its limit */
+        BW_LOSS_PATH_TRUNCATED = 2, /* a path was too long or too deep: judged as far as it goes */
+        BW_LOSS_NAME_LOST      = 3, /* an alert could not name a file or executable: its name was evicted */
+        BW_LOSS_POLICY_BUSY    = 4, /* an open could not be judged: the policy changed under it, again and again */
+        BW_LOSS_FILE_GONE      = 5, /* an opened file could not be looked at before another thread closed it */
+        BW_LOSS_REPEAT_GONE    = 6, /* a repeat could not be counted: its slot was given to a newer alert */
+        BW_LOSS_MAX            = 8,
+
+        BW_COUNT_CORRELATIONS  = 8,  /* correlations found, repeats not included */
+        BW_COUNT_REPEATS       = 9,  /* repeats of a correlation within its window */
+        BW_COUNT_MARKS_LIVE    = 10, /* processes marked now (goes up and down) */
+        BW_COUNT_MARKS_MADE    = 11, /* processes marked since start, forked children included */
+        BW_COUNT_OPENS_MATCHED = 12, /* opens of a file that belongs to a class */
+        BW_COUNT_OPENS_ALLOWED = 13, /* of those, the ones an [Allow] rule made clean */
+        BW_COUNT_EGRESS_ALLOWED = 14, /* egress by a marked process that a Destination= made quiet */
+        BW_COUNT_MAX           = 16,
+};
+
+/* A byte string inside the record: [offset, offset+length), counted from the record's first byte, followed by a
+ * NUL that length does not count. Any byte but NUL may occur (cmdline: arguments are separated by NULs).
+ * offset 0: the string is not there. */
+struct bw_string {
+        __u16 offset;
+        __u16 length;
+};
+
+struct bw_header {
+        __u16 version; /* BW_EVENT_VERSION */
+        __u16 kind;    /* enum bw_kind */
+        __u32 size;    /* bytes of this record that carry meaning, this header included; the reservation may be longer */
+        __u64 boot_ns; /* CLOCK_BOOTTIME when it was made; with cpu and the boot id it names the record for ever */
+        __u64 mono_ns; /* CLOCK_MONOTONIC then: ages and windows are measured by it */
+        __u32 cpu;
+        __u32 zero;
+};
+
+struct bw_ancestor {
+        __u64 start_boot_ns; /* 0 when not known */
+        __u32 pid;
+        struct bw_string exe;
+        char comm[BW_COMM_SIZE];
+};
+
+struct bw_touched_file {
+        __u64 mono_ns; /* when it was opened */
+        __u64 classes; /* bit n: class n of the policy */
+        __u64 inode;
+        __u32 device;  /* kernel dev_t: major << 20 | minor */
+        __u32 pid;     /* the process that opened it, as the initial PID namespace numbers it */
+        __u32 uid;     /* that process's uid then */
+        struct bw_string path;
+        struct bw_string exe; /* that process's executable then */
+        __u8 hops;     /* processes the mark passed through since; saturates */
+        __u8 via;      /* enum bw_via: how it came to the reported process */
+        __u8 flags;    /* BW_FILE_* */
+        __u8 zero;
+        char comm[BW_COMM_SIZE]; /* that process's comm then */
+};
+
+#define BW_FILE_PATH_TRUNCATED 1 /* path lacks its beginning: it was too long or too deep */
+
+struct bw_process {
+        __u64 start_boot_ns; /* CLOCK_BOOTTIME of its start: a PID alone is never trusted */
+        __u64 cgroup_id;     /* inode of its cgroup2 directory */
+        __u64 exe_inode;
+        __u32 exe_device;
+        __u32 pid; /* thread group id, initial PID namespace */
+        __u32 tid;
+        __u32 uid;
+        __u32 loginuid;        /* (__u32)-1: never set (proc_pid_loginuid(5)) */
+        __u32 mount_namespace; /* inode of the namespace */
+        __u32 pid_namespace;
+        struct bw_string exe;
+        struct bw_string cmdline;
+        struct bw_string cgroup; /* path from the cgroup2 root, leading slash */
+        char comm[BW_COMM_SIZE];
+        __u32 zero;
+};
+
+struct bw_destination {
+        __u8 address[16]; /* network order; IPv4 in the first 4 bytes, also when the socket was IPv6 (::ffff:a.b.c.d) */
+        __u16 port;       /* host order */
+        __u16 family;     /* AF_INET 2, AF_INET6 10 */
+        __u16 protocol;   /* IPPROTO_*; 0 when not known */
+        __u16 act;        /* enum bw_act */
+};
+
+/* One per (process, classes, destination) and window. */
+struct bw_correlation {
+        struct bw_header header;
+        __u64 classes;      /* classes within their window and not allowed to this destination */
+        __u64 window_ns;    /* repeats are counted for this long after header.mono_ns */
+        __u32 slot;         /* where repeats are counted: index into struct bw_repeat[] */
+        __u32 generation;   /* of the policy that judged */
+        struct bw_process process;
+        struct bw_destination destination;
+        __u8 n_lineage;     /* parent first */
+        __u8 n_files;       /* newest first */
+        __u8 flags;         /* BW_CORRELATION_* */
+        __u8 zero;
+        __u32 zero2;
+        struct bw_ancestor lineage[BW_LINEAGE_MAX];
+        struct bw_touched_file files[BW_FILES_MAX];
+        /* strings follow */
+};
+
+#define BW_CORRELATION_FILES_MORE      1 /* more files were touched than are listed */
+#define BW_CORRELATION_LINEAGE_MORE    2 /* more ancestors exist than are listed */
+#define BW_CORRELATION_NAME_LOST       4 /* a path was evicted before it could be told */
+#define BW_CORRELATION_CMDLINE_CUT     8
+#define BW_CORRELATION_STRINGS_CUT    16 /* strings did not fit into the record */
+
+struct bw_exit {
+        struct bw_header header;
+        __u64 start_boot_ns;
+        __u32 pid;
+        __u32 zero;
+};
+
+struct bw_state {
+        struct bw_header header;
+        __u64 count;   /* the counter's value */
+        __u32 counter; /* enum bw_counter */
+        __u32 zero;
+};
+
+/* Where repeats of one correlation are counted, in shared memory. It belongs to the record with the same
+ * boot_ns and cpu; otherwise the slot has been given to a newer one. */
+struct bw_repeat {
+        __u64 boot_ns;
+        __u64 count;
+        __u64 last_mono_ns;
+        __u32 cpu;
+        __u32 zero;
+};
+
+/* The sizes a record is reserved in: the string area is what is left after the fixed part. The smallest holds an
+ * ordinary theft (a dozen paths of 40 bytes, a short command line), the next one long path, the largest all that is
+ * seen in practice; what does not fit is cut and flagged. */
+#define BW_RECORD_SMALL  3072
+#define BW_RECORD_MEDIUM 8192
+#define BW_RECORD_LARGE  49152
+
+#define BW_ASSERT_SIZE(type, n) _Static_assert(sizeof(type) == (n), "wire size of " #type)
+BW_ASSERT_SIZE(struct bw_string, 4);
+BW_ASSERT_SIZE(struct bw_header, 32);
+BW_ASSERT_SIZE(struct bw_ancestor, 32);
+BW_ASSERT_SIZE(struct bw_touched_file, 64);
+BW_ASSERT_SIZE(struct bw_process, 88);
+BW_ASSERT_SIZE(struct bw_destination, 24);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 24 + 88 + 24 + 8 + 256 + 512);
+BW_ASSERT_SIZE(struct bw_exit, 48);
+BW_ASSERT_SIZE(struct bw_state, 48);
+BW_ASSERT_SIZE(struct bw_repeat, 32);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A file was opened: is it sensitive, may this program read it, and if not, mark the process. Judged on the opened
+ * struct file, never on what the system call was told: that races, is relative and misses links. */
+
+#include "lifecycle.bpf.h"
+
+/* Rules that an executable may use, by its path; only for a file that root owns and no one else may write: a path
+ * alone is a name, and anyone can make a file of a name. */
+static __always_inline void exe_rules(const struct policy_view *v, struct task_struct *task, struct bw_bits *ret) {
+        struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+        __builtin_memset(ret, 0, sizeof(*ret));
+        if (!file)
+                return;
+
+        struct inode *inode = BPF_CORE_READ(file, f_inode);
+        __u32 mode = BPF_CORE_READ(inode, i_mode);
+        if ((mode & S_IFMT) != S_IFREG || mode & 0022 || BPF_CORE_READ(inode, i_uid.val) != 0)
+                return;
+
+        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+        ret->word[0] = path_match(v->index, BW_AUTOMATON_EXE, 0, mnt, dentry);
+        ret->word[1] = path_match(v->index, BW_AUTOMATON_EXE, 1, mnt, dentry);
+        ret->word[2] = path_match(v->index, BW_AUTOMATON_EXE, 2, mnt, dentry);
+        ret->word[3] = path_match(v->index, BW_AUTOMATON_EXE, 3, mnt, dentry);
+}
+
+/* A file of `classes` was opened by the current process: apply the rules, and mark it. Returns 0, or 1 when the
+ * policy changed meanwhile and the open must be judged again. */
+__noinline int file_touched(__u64 file_address, __u64 classes) {
+        struct file *file = (struct file *)file_address;
+        struct task_struct *task = current_task();
+        struct policy_view v;
+        struct bw_bits rules;
+        __u64 unbound = 0, bound = 0;
+
+        if (!policy_view_get(&v))
+                return 0;
+        exe_rules(&v, task, &rules);
+        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
+                if (!word_has(rules.word[i / 64], i % 64))
+                        continue;
+                if (v.table->rules[i].n_nets == 0)
+                        unbound |= v.table->rules[i].classes;
+                else
+                        bound |= v.table->rules[i].classes;
+        }
+        if (!policy_view_held(&v))
+                return 1;
+
+        count(BW_COUNT_OPENS_MATCHED);
+        classes &= ~unbound;
+        if (!classes) {
+                count(BW_COUNT_OPENS_ALLOWED);
+                return 0;
+        }
+
+        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+        __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
+        name_keep(name, mnt, dentry);
+
+        struct touched_file touched = {
+                .mono_ns = bpf_ktime_get_ns(),
+                .classes = classes,
+                .path = name,
+                .pid = BPF_CORE_READ(task, tgid),
+                .uid = BPF_CORE_READ(task, cred, uid.val),
+                .inode = BPF_CORE_READ(file, f_inode, i_ino),
+                .device = BPF_CORE_READ(file, f_inode, i_sb, s_dev),
+                .via = BW_VIA_OPEN,
+                .flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0,
+        };
+        BPF_CORE_READ_INTO(&touched.comm, task, comm);
+
+        __u64 start = task_start(task);
+        struct process *p = process_find(touched.pid, start);
+        if (!p)
+                p = process_learn(task);
+        touched.exe = p ? p->exe : 0;
+
+        struct mark *m = mark_find(touched.pid, start);
+        if (!m) {
+                __u32 zero = 0;
+                const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+                if (!empty)
+                        return 0;
+                m = mark_add(touched.pid, empty);
+                if (!m)
+                        return 0;
+                m->start_boot_ns = start;
+        }
+        mark_touch(m, classes & ~bound, classes & bound, &rules, &touched);
+        return 0;
+}
+
+/* The body of every hook that sees a file opened by the current process. */
+static __always_inline void on_file_open(struct file *file) {
+        /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
+        if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
+                return;
+
+        struct inode *inode = BPF_CORE_READ(file, f_inode);
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+                return;
+
+        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                struct policy_view v;
+
+                if (!policy_view_get(&v))
+                        return;
+                __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
+                if (policy_view_held(&v) && (!classes || file_touched((__u64)file, classes) == 0))
+                        return;
+        }
+        count_and_tell(BW_LOSS_POLICY_BUSY);
+}
+
+/* Which system calls return a descriptor of a file they opened. */
+static __always_inline bool syscall_opens(struct pt_regs *regs, struct task_struct *task) {
+#if defined(__TARGET_ARCH_x86)
+        switch (SYSCALL_NUMBER(regs) & ~0x40000000 /* x32 */) {
+        case 2:   /* open */
+        case 85:  /* creat */
+        case 257: /* openat */
+        case 304: /* open_by_handle_at */
+        case 437: /* openat2, both ABIs */
+                return true;
+        case 5: /* open; fstat for 64 bit */
+        case 8: /* creat; lseek */
+        case 295: /* openat; preadv */
+        case 342: /* open_by_handle_at */
+                return SYSCALL_IS_COMPAT(task);
+        }
+#elif defined(__TARGET_ARCH_arm64)
+        switch (SYSCALL_NUMBER(regs)) {
+        case 56:  /* openat */
+        case 265: /* open_by_handle_at */
+        case 437: /* openat2, both ABIs */
+                return true;
+        case 5: /* open; setxattr for 64 bit */
+        case 8: /* creat; getxattr */
+        case 322: /* openat */
+        case 371: /* open_by_handle_at */
+                return SYSCALL_IS_COMPAT(task);
+        }
+#endif
+        return false;
+}
+
+/* A system call returned `fd`. The descriptor is in the table since before the return: another thread that closed it
+ * meanwhile is counted. */
+static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
+        if (fd < 0)
+                return;
+
+        struct task_struct *task = current_task();
+        if (!syscall_opens(regs, task))
+                return;
+
+        struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+        struct file **files = BPF_CORE_READ(table, fd);
+        struct file *file = NULL;
+        if (fd < BPF_CORE_READ(table, max_fds))
+                bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+        if (!file) {
+                count_and_tell(BW_LOSS_FILE_GONE);
+                return;
+        }
+        on_file_open(file);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The kernel's types, declared by hand: only the fields we read, relocated against the running kernel's BTF when
+ * the programs are loaded (CO-RE). No BTF is needed to build, and what we depend on can be read here. Field
+ * order and gaps mean nothing. A name with ___ is a flavour of the type before it: the same type as another kernel
+ * version has it. */
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct inode;
+struct dentry;
+struct vfsmount;
+struct mm_struct;
+struct pid;
+
+/* include/linux/dcache.h. hash_len: length in the upper half, whatever the byte order (HASH_LEN_DECLARE). */
+struct qstr {
+        __u64 hash_len;
+        const unsigned char *name;
+};
+
+struct dentry {
+        struct dentry *d_parent;
+        struct qstr d_name;
+        struct inode *d_inode;
+};
+
+typedef struct {
+        unsigned int val;
+} kuid_t;
+
+struct super_block {
+        unsigned int s_dev;
+};
+
+struct inode {
+        unsigned short i_mode;
+        kuid_t i_uid;
+        struct super_block *i_sb;
+        unsigned long i_ino;
+};
+
+struct path {
+        struct vfsmount *mnt;
+        struct dentry *dentry;
+};
+
+struct file {
+        unsigned int f_mode;
+        struct inode *f_inode;
+        struct path f_path;
+};
+
+/* fs/mount.h */
+struct vfsmount {
+        struct dentry *mnt_root;
+};
+
+struct mount {
+        struct mount *mnt_parent;
+        struct dentry *mnt_mountpoint;
+        struct vfsmount mnt;
+};
+
+/* include/linux/fdtable.h */
+struct fdtable {
+        unsigned int max_fds;
+        struct file **fd;
+};
+
+struct files_struct {
+        struct fdtable *fdt;
+};
+
+struct mm_struct {
+        struct file *exe_file;
+        unsigned long arg_start, arg_end;
+};
+
+typedef struct {
+        int counter;
+} atomic_t;
+
+struct signal_struct {
+        atomic_t live;
+};
+
+struct cred {
+        kuid_t uid;
+};
+
+struct ns_common {
+        unsigned int inum;
+};
+
+struct mnt_namespace {
+        struct ns_common ns;
+};
+
+struct pid_namespace {
+        struct ns_common ns;
+};
+
+struct nsproxy {
+        struct mnt_namespace *mnt_ns;
+};
+
+struct upid {
+        int nr;
+        struct pid_namespace *ns;
+};
+
+struct pid {
+        unsigned int level;
+        struct upid numbers[1];
+};
+
+/* fs/kernfs: the parent was renamed when it became RCU-protected (6.15). */
+struct kernfs_node {
+        const char *name;
+        __u64 id;
+        struct kernfs_node *__parent;
+};
+
+struct kernfs_node___before_6_15 {
+        struct kernfs_node *parent;
+};
+
+struct cgroup {
+        struct kernfs_node *kn;
+};
+
+struct css_set {
+        struct cgroup *dfl_cgrp;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct thread_info {
+        __u32 status;
+};
+#else
+struct thread_info {
+        unsigned long flags;
+};
+#endif
+
+struct task_struct {
+        struct thread_info thread_info;
+        int pid, tgid;
+        __u64 start_boottime;
+        struct task_struct *real_parent, *group_leader;
+        struct mm_struct *mm;
+        const struct cred *cred;
+        kuid_t loginuid;
+        char comm[16];
+        struct files_struct *files;
+        struct nsproxy *nsproxy;
+        struct signal_struct *signal;
+        struct pid *thread_pid;
+        struct css_set *cgroups;
+};
+
+struct bpf_iter_meta;
+
+struct bpf_iter__task {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+};
+
+/* The one place that knows registers: where sys_exit finds the number of the system call that ends, and whether it
+ * came through the 32-bit interface, which numbers them otherwise. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+        unsigned long orig_ax;
+};
+#define SYSCALL_NUMBER(regs) ((int)(regs)->orig_ax)
+#define TS_COMPAT 0x0002 /* arch/x86/include/asm/thread_info.h */
+#define SYSCALL_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+        int syscallno;
+};
+#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
+#define SYSCALL_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.flags) & (1UL << TIF_32BIT))
+#else
+#error "Barbwire knows the registers of x86_64 and arm64 only."
+#endif
+
+#pragma clang attribute pop
+
+/* include/linux/fs.h, include/uapi/linux/stat.h */
+#define FMODE_READ 0x1
+#define S_IFMT 00170000
+#define S_IFDIR 0040000
+#define S_IFREG 0100000
+
+#define AF_INET 2
+#define AF_INET6 10
+
+static __always_inline struct task_struct *current_task(void) {
+        return (struct task_struct *)bpf_get_current_task();
+}

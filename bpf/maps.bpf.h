@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Every map, every counter and every knob. Map names begin with bw_ so that bpftool shows whose they are. Sizes
+ * given here are placeholders where sensor.c sets them before loading; the reason for each limit stands here. */
+
+#include "event.h"
+#include "kernel.bpf.h"
+#include "policy.h"
+
+/* ---- knobs, set by sensor.c before loading, constant to the verifier ---- */
+
+/* Cells in one policy table minus one; a power of two minus one, so that an index is masked, not compared. */
+const volatile __u32 cells_mask = 0xffff;
+/* Above this many marked processes new marks are refused (and counted): an eviction would be a loss that nobody
+ * sees. 90 % of the capacity asked for; the map has room for the free lists of every CPU beside it. */
+const volatile __u32 marks_limit = 7372;
+/* Above this many, a state record warns. 75 %. */
+const volatile __u32 marks_pressure = 6144;
+/* Alerts whose repeats can be counted at one time on each CPU; a power of two. */
+const volatile __u32 repeat_slots_per_cpu = 1024;
+/* Random: makes name ids unpredictable. */
+const volatile __u64 name_seed = 0;
+
+/* ---- state shared with the daemon through a mapping of .bss ---- */
+
+__u32 policy_active;                   /* which of the two tables is in force */
+__u64 counters[BW_COUNT_MAX];          /* by enum bw_counter */
+__u64 state_told_ns[BW_COUNT_MAX];     /* when a state record last told of a counter */
+
+/* ---- policy ---- */
+
+/* Written by the daemon through a mapping: map updates by descriptor need CAP_BPF before 5.19, writes to a mapping
+ * never do. */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(map_flags, BPF_F_MMAPABLE);
+        __uint(max_entries, BW_TABLES);
+        __type(key, __u32);
+        __type(value, struct bw_table);
+} bw_table SEC(".maps");
+
+/* One value holds all cells of a table: cells_mask + 1 of them. */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(map_flags, BPF_F_MMAPABLE);
+        __uint(max_entries, BW_TABLES);
+        __uint(key_size, sizeof(__u32));
+        __uint(value_size, 65536 * sizeof(struct bw_cell));
+} bw_cells SEC(".maps");
+
+/* ---- marks ---- */
+
+/* Times in marks are kept in ticks of 2^24 ns (16.8 ms): 32 bits of them wrap after 834 days. 0: never. */
+#define TICK_SHIFT 24
+
+/* A sensitive file this process, or one it descends from, has opened. */
+struct touched_file {
+        __u64 mono_ns;
+        __u64 classes;
+        __u64 path; /* name id, see path.bpf.h */
+        __u64 exe;  /* name id of the opener's executable */
+        __u64 inode;
+        __u32 device;
+        __u32 pid; /* the opener */
+        __u32 uid;
+        __u8 hops;
+        __u8 via;
+        __u8 flags;
+        __u8 zero;
+        char comm[BW_COMM_SIZE];
+};
+
+/* The mark of one process. Its truth is in last[] and bound_last[], one word per class: two threads that mark at the
+ * same time cannot undo each other. */
+struct mark {
+        __u64 start_boot_ns;             /* whose mark this is: the PID may have been reused */
+        __u32 last[BW_CLASSES_MAX];      /* tick of the last open of each class */
+        __u32 bound_last[BW_CLASSES_MAX]; /* same, for opens under a rule with Destination= */
+        struct bw_bits rules;            /* those rules: they hold for this process alone, until it execs */
+        __u32 n_files;                   /* files[] is a ring: the next goes to n_files % BW_FILES_MAX */
+        __u32 reported;                  /* a correlation was reported: user space wants to hear of the exit */
+        struct touched_file files[BW_FILES_MAX];
+};
+
+/* Per-PID (thread group), LRU as a last resort only: marks_limit is far below max_entries. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 8192);
+        __type(key, __u32);
+        __type(value, struct mark);
+} bw_marks SEC(".maps");
+
+/* All zeros, never written: what a new entry is copied from, as it is too large for the stack. */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, struct mark);
+} bw_zero SEC(".maps");
+
+/* ---- ancestry ---- */
+
+struct ancestor {
+        __u64 start_boot_ns;
+        __u64 exe; /* name id */
+        __u32 pid;
+        __u32 zero;
+        char comm[BW_COMM_SIZE];
+};
+
+/* A process and its true ancestors, copied down at each fork: parents may die, be reparented or have their PID
+ * reused without anything being lost. depth counts the ancestors; the newest is at (depth - 1) % BW_LINEAGE_MAX. */
+struct process {
+        __u64 start_boot_ns;
+        __u64 exe; /* name id */
+        __u32 depth;
+        __u32 zero;
+        struct ancestor lineage[BW_LINEAGE_MAX];
+};
+
+/* LRU: when a machine runs more processes than this, the ancestry of the one that was quiet longest is rebuilt from
+ * the process tree when it is needed. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 8192);
+        __type(key, __u32);
+        __type(value, struct process);
+} bw_processes SEC(".maps");
+
+/* ---- names ---- */
+
+/* Paths of marked files and of executables, each once. Nearly all are shorter than 256 bytes. The text area is twice
+ * that, as the verifier adds the largest offset and the largest length. */
+#define NAME_SHORT_MAX 255
+struct short_name {
+        __u16 start, length; /* text[start … start+length) */
+        __u8 text[2 * (NAME_SHORT_MAX + 1)];
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, __u64);
+        __type(value, struct short_name);
+} bw_names SEC(".maps");
+
+/* Longer ones, up to PATH_MAX - 1: few at any time, so the slot follows from the id and the newer owner wins; the
+ * loss of a name is noticed by its id and counted. */
+#define NAME_LONG_SLOTS 128
+#define NAME_LONG_MAX (BW_PATH_SIZE - 1)
+struct long_name {
+        __u64 id;
+        __u16 start, length;
+        __u32 zero;
+        __u8 text[BW_PATH_SIZE + NAME_SHORT_MAX + 1];
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, NAME_LONG_SLOTS);
+        __type(key, __u32);
+        __type(value, struct long_name);
+} bw_long_names SEC(".maps");
+
+/* ---- correlations ---- */
+
+struct reported_key {
+        __u64 start_boot_ns;
+        __u64 classes;
+        struct bw_destination destination;
+        __u32 pid;
+        __u32 zero;
+};
+
+struct reported_value {
+        __u64 until_mono_ns; /* the window of the report: what comes later is reported anew */
+        __u64 boot_ns;       /* with cpu: the report's id */
+        __u32 cpu;
+        __u32 slot;
+};
+
+/* What was reported lately. An eviction makes a repeat an alert of its own: more noise, no loss. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, struct reported_key);
+        __type(value, struct reported_value);
+} bw_reported SEC(".maps");
+
+/* Repeats are counted where the daemon can read them without privilege and without a record each. */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(map_flags, BPF_F_MMAPABLE);
+        __uint(max_entries, 1024); /* repeat_slots_per_cpu × CPUs */
+        __type(key, __u32);
+        __type(value, struct bw_repeat);
+} bw_repeats SEC(".maps");
+
+/* The next free slot of each CPU. Two programs that interleave here share a slot: the older alert's repeats are
+ * counted as gone, nothing else. */
+struct {
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, __u32);
+} bw_repeat_next SEC(".maps");
+
+/* 8 MiB hold some 2,700 ordinary alerts: 0.13 s of 20,000 a second. */
+struct {
+        __uint(type, BPF_MAP_TYPE_RINGBUF);
+        __uint(max_entries, 8 << 20);
+} bw_ring SEC(".maps");

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* From a kernel object to a verdict: walks a dentry up to its mount namespace's root and runs the automaton over the
+ * names on the way. The automaton reads paths backwards, so one pass is enough and nothing has to be kept: no
+ * scratch buffer that a preempting program could overwrite.
+ *
+ * Verifier: the bytes of a component are a loop in a global function of their own (verified once, for any argument);
+ * the components are a loop around its call. */
+
+#include "emit.bpf.h"
+
+/* Names are known by a 64-bit id: 52 bits of hash over the path's components, device and inode, and in the lower 12
+ * bits the path's length, which tells where the text is kept. 0: no name. Hash and length of a component are the
+ * dentry's own; that hash is salted with the parent's address (fs/namei.c hashlen_string()), so two ids of one
+ * path are possible, and cost a table entry. */
+#define NAME_LENGTH(id) ((__u32)((id) & 0xfff))
+/* A path of the largest length may lack its beginning. */
+#define NAME_IS_CUT(id) (NAME_LENGTH(id) == NAME_LONG_MAX)
+
+/* What a dentry keeps in itself (DNAME_INLINE_LEN, include/linux/dcache.h: 32, from 6.14 on 40). Longer names are
+ * read in words. Either may read bytes before the name: inside the dentry, or the header of an external name. */
+#define NAME_INLINE 40
+#define NAME_MAX 255
+
+/* Results of path_component(): state in the lower half, its output index above, and whether the name was unreadable. */
+#define COMPONENT_STATE(r) ((__u32)(r) & BW_STATE_MASK)
+#define COMPONENT_OUTPUT(r) ((__u32)((r) >> 32) & BW_OUTPUT_MASK)
+#define COMPONENT_FAULT (1ULL << 63)
+
+/* One byte class; the same as glob_automaton_step() in daemon/glob-pack.c. BW_DEFAULT_SKIPS in the result: the
+ * automaton waits for the next '/', whatever comes before it. */
+static __always_inline __u32 automaton_step(const struct bw_cell *cells, __u32 state, __u32 class) {
+        const struct bw_cell *cell = &cells[(state + class) & cells_mask];
+        if (cell->check == state)
+                return cell->next;
+
+        __u32 next = cells[state & cells_mask].next, fallback = next & BW_STATE_MASK;
+        cell = &cells[(fallback + class) & cells_mask];
+        return cell->check == fallback ? cell->next : next;
+}
+
+/* Steps over one component, last byte first, and over the '/' before it.
+ * table: index of the policy table; which: enum bw_automaton; name: the kernel address of `length` bytes. */
+__noinline __u64 path_component(__u32 table, __u32 which, __u32 state, __u64 name, __u32 length) {
+        __u64 words[NAME_INLINE / 8];
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
+
+        if (!t || !cells)
+                return COMPONENT_FAULT;
+
+        const __u8 *class_of = t->byte_class[which % BW_AUTOMATA];
+        __u32 waiting = 0;
+
+        if (length <= NAME_INLINE) {
+                if (bpf_probe_read_kernel(words, sizeof(words), (void *)(name + length - sizeof(words))))
+                        return COMPONENT_FAULT;
+                for (__u32 i = 0; i < NAME_INLINE; i++) {
+                        if (i >= length || waiting)
+                                break;
+                        __u8 byte = ((__u8 *)words)[NAME_INLINE - 1 - i];
+                        state = automaton_step(cells, state, class_of[byte]);
+                        waiting = state & BW_DEFAULT_SKIPS;
+                        state &= BW_STATE_MASK;
+                }
+        } else {
+                __u64 word = 0;
+                for (__u32 i = 0; i < NAME_MAX; i++) {
+                        if (i >= length || waiting)
+                                break;
+                        if (i % 8 == 0 && bpf_probe_read_kernel(&word, 8, (void *)(name + length - i - 8)))
+                                return COMPONENT_FAULT;
+                        __u8 byte = word >> 56; /* little endian: the last byte in memory */
+                        word <<= 8;
+                        state = automaton_step(cells, state, class_of[byte]);
+                        waiting = state & BW_DEFAULT_SKIPS;
+                        state &= BW_STATE_MASK;
+                }
+        }
+
+        state = automaton_step(cells, state, class_of['/']) & BW_STATE_MASK;
+        __u64 output = cells[state & cells_mask].check & BW_OUTPUT_MASK;
+        return output << 32 | state;
+}
+
+struct dentry_head {
+        __u64 parent;
+        __u64 hash_len;
+        __u64 name;
+};
+
+/* Parent, hash, length and address of the name: neighbours in struct dentry on every kernel that does not shuffle
+ * its structs, so one read. */
+static __always_inline bool dentry_head_read(__u64 dentry, struct dentry_head *ret) {
+        const __u64 parent_at = bpf_core_field_offset(struct dentry, d_parent);
+
+        if (bpf_core_field_offset(struct dentry, d_name) == parent_at + 8 &&
+            bpf_core_field_offset(struct qstr, hash_len) == 0 && bpf_core_field_offset(struct qstr, name) == 8)
+                return bpf_probe_read_kernel(ret, sizeof(*ret), (void *)(dentry + parent_at)) == 0;
+
+        const struct dentry *d = (const struct dentry *)dentry;
+        ret->parent = (__u64)BPF_CORE_READ(d, d_parent);
+        ret->hash_len = BPF_CORE_READ(d, d_name.hash_len);
+        ret->name = (__u64)BPF_CORE_READ(d, d_name.name);
+        return ret->parent;
+}
+
+/* Where a walk stands. */
+struct path_cursor {
+        __u64 dentry;
+        __u64 mount;    /* struct mount */
+        __u64 mnt_root; /* its root dentry */
+};
+
+static __always_inline void path_cursor_init(struct path_cursor *c, __u64 vfsmount, __u64 dentry) {
+        c->dentry = dentry;
+        c->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
+        c->mnt_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
+}
+
+enum path_move { PATH_COMPONENT, PATH_MOUNT, PATH_ROOT, PATH_FAULT };
+
+/* Moves one step up: over a component (told in *h), from a mount's root to what it is mounted on, or finds the
+ * root. The root is that of the mount namespace, not the process's: chroot(2) changes nothing. */
+static __always_inline enum path_move path_up(struct path_cursor *c, struct dentry_head *h) {
+        if (c->dentry == c->mnt_root) {
+                struct mount *m = (struct mount *)c->mount;
+                __u64 parent = (__u64)BPF_CORE_READ(m, mnt_parent);
+                if (parent == c->mount || !parent)
+                        return PATH_ROOT;
+                c->dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
+                c->mount = parent;
+                c->mnt_root = (__u64)BPF_CORE_READ((struct mount *)parent, mnt.mnt_root);
+                return PATH_MOUNT;
+        }
+        if (!dentry_head_read(c->dentry, h))
+                return PATH_FAULT;
+        if (h->parent == c->dentry)
+                return PATH_ROOT; /* a file system that is mounted nowhere (any more) */
+        c->dentry = h->parent;
+        return PATH_COMPONENT;
+}
+
+static __always_inline __u64 hash_mix(__u64 hash, __u64 value) {
+        hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL; /* 2^64 / golden ratio */
+        return hash ^ hash >> 29;
+}
+
+static __always_inline void bits_or(struct bw_bits *to, const struct bw_bits *from) {
+        to->word[0] |= from->word[0];
+        to->word[1] |= from->word[1];
+        to->word[2] |= from->word[2];
+        to->word[3] |= from->word[3];
+}
+
+/* Runs an automaton over a path and returns one word of what matches. For files the word is the classes that are
+ * included and not excluded, and a path that was too long to be seen whole is counted and judged as far as it was
+ * seen; an executable that was not seen whole matches nothing. A global function: verified once, however many
+ * hooks call it. */
+__noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount, __u64 dentry) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        struct path_cursor cursor;
+        struct dentry_head head;
+        struct bw_bits bits = {};
+        __u32 output = 0;
+        bool whole = false;
+
+        if (!t)
+                return 0;
+        __u32 state = t->start[which % BW_AUTOMATA];
+        path_cursor_init(&cursor, vfsmount, dentry);
+
+        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
+                if (!state)
+                        return which == BW_AUTOMATON_FILE ?
+                                bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE] :
+                                bits.word[word % 4];
+                enum path_move move = path_up(&cursor, &head);
+                if (move == PATH_MOUNT)
+                        continue;
+                if (move == PATH_ROOT)
+                        whole = true;
+                if (move != PATH_COMPONENT)
+                        break;
+
+                __u64 r = path_component(table, which, state, head.name, head.hash_len >> 32);
+                if (r & COMPONENT_FAULT)
+                        break;
+                state = COMPONENT_STATE(r);
+                output = COMPONENT_OUTPUT(r);
+                if (output)
+                        bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].sticky);
+        }
+
+        if (whole && output)
+                bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].final);
+        if (which == BW_AUTOMATON_FILE) {
+                if (!whole)
+                        count(BW_LOSS_PATH_TRUNCATED);
+                return bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE];
+        }
+        return whole ? bits.word[word % 4] : 0;
+}
+
+/* More than BW_PATH_STEPS_MAX components of NAME_MAX bytes can add up to. Masking keeps the range of a running sum
+ * the same in every turn of a loop: then the verifier sees each turn once, not once for each way to come to it. */
+#define LENGTH_MASK 0xffff
+
+/* The name id of a path; `salt` is device and inode. */
+__noinline __u64 path_name(__u64 vfsmount, __u64 dentry, __u64 salt) {
+        struct path_cursor cursor;
+        struct dentry_head head;
+        __u64 hash = hash_mix(name_seed, salt);
+        __u32 length = 0;
+        bool whole = false;
+
+        path_cursor_init(&cursor, vfsmount, dentry);
+        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
+                enum path_move move = path_up(&cursor, &head);
+                if (move == PATH_MOUNT)
+                        continue;
+                if (move == PATH_ROOT)
+                        whole = true;
+                if (move != PATH_COMPONENT)
+                        break;
+                hash = hash_mix(hash, head.hash_len);
+                length = (length + (head.hash_len >> 32) + 1) & LENGTH_MASK;
+                barrier_var(length);
+        }
+        if (!whole || length > NAME_LONG_MAX)
+                length = NAME_LONG_MAX;
+        return hash << 12 | length;
+}
+
+/* Writes the path's text into text[0 … limit + NAME_MAX], ending at `length`; returns where it starts. A path that
+ * grew since its length was taken is cut at its beginning. limit + 1 is a power of two. */
+static __always_inline __u32 path_write(
+        __u8 *text, const __u32 limit, __u32 length, __u64 vfsmount, __u64 dentry) {
+        struct path_cursor cursor;
+        struct dentry_head head;
+        __u32 at = length;
+
+        path_cursor_init(&cursor, vfsmount, dentry);
+        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
+                enum path_move move = path_up(&cursor, &head);
+                if (move == PATH_MOUNT)
+                        continue;
+                if (move != PATH_COMPONENT)
+                        break;
+
+                __u32 n = head.hash_len >> 32;
+                if (n > NAME_MAX || n + 1 > at)
+                        break;
+                at = (at - n) & LENGTH_MASK;
+                barrier_var(at);
+                if (bpf_probe_read_kernel(text + (at & limit), n & NAME_MAX, (void *)head.name))
+                        break;
+                at = (at - 1) & LENGTH_MASK;
+                barrier_var(at);
+                text[at & limit] = '/';
+        }
+        return at & limit;
+}
+
+/* Keeps the text of a name, if it is not kept yet. Two writers of one id write the same. */
+__noinline int name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
+        __u32 length = NAME_LENGTH(id);
+
+        if (!length)
+                return 0;
+
+        if (length > NAME_SHORT_MAX) {
+                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
+                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
+                if (!l || l->id == id)
+                        return 0;
+                l->id = 0;
+                l->start = path_write(l->text, NAME_LONG_MAX, length, vfsmount, dentry);
+                l->length = length - l->start;
+                l->id = id;
+                return 0;
+        }
+
+        struct short_name *s = bpf_map_lookup_elem(&bw_names, &id);
+        if (!s) {
+                __u32 zero = 0;
+                void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+                if (!empty)
+                        return 0;
+                bpf_map_update_elem(&bw_names, &id, empty, BPF_NOEXIST);
+                s = bpf_map_lookup_elem(&bw_names, &id);
+                if (!s)
+                        return 0;
+        }
+        if (!s->length) {
+                s->start = path_write(s->text, NAME_SHORT_MAX, length, vfsmount, dentry);
+                s->length = length - s->start;
+        }
+        return 0;
+}
+
+/* A file's name id, matched or not; its text is kept. */
+static __always_inline __u64 file_salt(const struct inode *inode) {
+        return BPF_CORE_READ(inode, i_ino) ^ (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32;
+}
+
+/* The policy table in force, for one look. */
+struct policy_view {
+        const struct bw_table *table;
+        __u32 index;
+        __u32 seq;
+};
+
+static __always_inline bool policy_view_get(struct policy_view *v) {
+        v->index = *(volatile __u32 *)&policy_active % BW_TABLES;
+        v->table = bpf_map_lookup_elem(&bw_table, &v->index);
+        if (!v->table)
+                return false;
+        v->seq = *(volatile __u32 *)&v->table->seq;
+        return true;
+}
+
+/* Was the table left alone while we looked? The daemon makes seq odd before it writes a table. */
+static __always_inline bool policy_view_held(const struct policy_view *v) {
+        barrier();
+        return !(v->seq & 1) && *(volatile __u32 *)&v->table->seq == v->seq;
+}
+
+/* A policy change while an open is judged is rare; two in a row at the same open rarer. */
+#define POLICY_TRIES 3

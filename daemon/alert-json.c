@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* An alert for programs. Must not escape for people: a name that is valid UTF-8 arrives as it is, newlines
+ * and direction marks included; the line itself is ASCII (\uNNNN), so printing it does no harm.
+ *
+ * Names are bytes, JSON strings are not. So, inside every string that stems from a name, a backslash is
+ * written \\ and a byte that is not UTF-8 (or is NUL) \xNN, both before JSON's own escaping: undone in that
+ * order, the bytes are exact. summary is alert_sentence()'s, already readable, and not escaped twice. */
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "alert-json.h"
+#include "utf8.h"
+#include "util.h"
+
+/* All of these return NULL when memory is short, and setting NULL into an object or array fails in turn: one
+ * check at the end of each object is enough. */
+
+static json_t *json_from_bytes(const char *data, size_t size) {
+        /* Four bytes, "\xNN", for one. */
+        _cleanup_free_ char *text = malloc(size * 4 + 1);
+        if (!text)
+                return NULL;
+
+        char *out = text;
+        while (size > 0) {
+                uint32_t point;
+                size_t n = utf8_sequence(data, size, &point);
+
+                if (n == 0 || point == 0) {
+                        out += sprintf(out, "\\x%02x", (unsigned char)*data);
+                        n = 1;
+                } else if (point == '\\')
+                        out = mempcpy(out, "\\\\", 2);
+                else
+                        out = mempcpy(out, data, n);
+
+                data += n;
+                size -= n;
+        }
+
+        return json_stringn(text, (size_t)(out - text));
+}
+
+static json_t *json_from_name(const AlertBytes *b) {
+        return json_from_bytes(b->data, b->size);
+}
+
+static json_t *json_from_name_or_null(const AlertBytes *b) {
+        return b->size > 0 ? json_from_name(b) : json_null();
+}
+
+static json_t *json_from_strings(char *const *strings) {
+        json_auto_t *array = json_array();
+
+        for (char *const *s = strings; *s; s++)
+                if (json_array_append_new(array, json_from_bytes(*s, strlen(*s))) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
+static json_t *json_from_u64(uint64_t n) {
+        return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
+}
+
+/* RFC 3339, UTC. */
+static json_t *json_from_time(uint64_t usec) {
+        time_t seconds = (time_t)(usec / USEC_PER_SEC);
+        char date[64], text[96];
+        struct tm tm = {0};
+
+        /* Cannot fail: 2^64 microseconds end in the year 586524, which fits tm_year and the buffer. */
+        (void)gmtime_r(&seconds, &tm);
+        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+        (void)snprintf(text, sizeof(text), "%s.%06uZ", date, (unsigned)(usec % USEC_PER_SEC));
+        return json_string(text);
+}
+
+static json_t *json_from_summary(const Alert *a) {
+        _cleanup_free_ char *sentence = alert_sentence(a);
+
+        return sentence ? json_string(sentence) : NULL;
+}
+
+static json_t *json_from_reasons(const Score *s) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < s->n_reasons; i++) {
+                const ScoreReason *reason = &s->reasons[i];
+                json_auto_t *o = json_object();
+
+                if (json_object_set_new(o, "points", json_integer(reason->points)) < 0 ||
+                                json_object_set_new(o, "text",
+                                                json_from_bytes(reason->text, strlen(reason->text))) < 0 ||
+                                json_array_append(array, o) < 0)
+                        return NULL;
+        }
+
+        return STEAL_PTR(array);
+}
+
+static json_t *json_from_process(const Alert *a) {
+        const __typeof__(a->process) *p = &a->process;
+        json_auto_t *o = json_object();
+
+        if (json_object_set_new(o, "pid", json_integer(p->pid)) < 0 ||
+                        json_object_set_new(o, "tid", json_integer(p->tid)) < 0 ||
+                        json_object_set_new(o, "start_time", json_from_time(p->start_realtime_usec)) < 0 ||
+                        json_object_set_new(o, "exe", json_from_name(&p->exe)) < 0 ||
+                        json_object_set_new(o, "comm", json_from_name(&p->comm)) < 0 ||
+                        json_object_set_new(o, "cmdline", json_from_name(&p->cmdline)) < 0 ||
+                        json_object_set_new(o, "uid", json_integer(p->uid)) < 0 ||
+                        json_object_set_new(o, "loginuid",
+                                        p->loginuid == UINT32_MAX ? json_null()
+                                                                  : json_integer(p->loginuid)) < 0 ||
+                        json_object_set_new(o, "unit", json_from_name_or_null(&p->unit)) < 0 ||
+                        json_object_set_new(o, "cgroup", json_from_name(&p->cgroup)) < 0 ||
+                        json_object_set_new(o, "container", json_from_name_or_null(&p->container)) < 0 ||
+                        json_object_set_new(o, "mount_namespace", json_integer(p->mount_namespace)) < 0)
+                return NULL;
+
+        return STEAL_PTR(o);
+}
+
+static json_t *json_from_lineage(const Alert *a) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < a->n_lineage; i++) {
+                const AlertAncestor *ancestor = &a->lineage[i];
+                json_auto_t *o = json_object();
+
+                if (json_object_set_new(o, "pid", json_integer(ancestor->pid)) < 0 ||
+                                json_object_set_new(o, "exe", json_from_name(&ancestor->exe)) < 0 ||
+                                json_object_set_new(o, "comm", json_from_name(&ancestor->comm)) < 0 ||
+                                json_array_append(array, o) < 0)
+                        return NULL;
+        }
+
+        return STEAL_PTR(array);
+}
+
+static json_t *json_from_file(const AlertFile *f) {
+        const char *class = f->classes[0];
+        json_auto_t *o = json_object();
+
+        if (json_object_set_new(o, "path", json_from_name_or_null(&f->path)) < 0 ||
+                        json_object_set_new(o, "class",
+                                        class ? json_from_bytes(class, strlen(class)) : json_null()) < 0 ||
+                        json_object_set_new(o, "classes", json_from_strings(f->classes)) < 0 ||
+                        json_object_set_new(o, "age_ms", json_from_u64(f->age_usec / 1000)) < 0 ||
+                        json_object_set_new(o, "pid", json_integer(f->pid)) < 0 ||
+                        json_object_set_new(o, "uid", json_integer(f->uid)) < 0 ||
+                        json_object_set_new(o, "exe", json_from_name(&f->exe)) < 0 ||
+                        json_object_set_new(o, "comm", json_from_name(&f->comm)) < 0 ||
+                        json_object_set_new(o, "hops", json_integer(f->hops)) < 0 ||
+                        json_object_set_new(o, "via", json_string(f->via)) < 0 ||
+                        json_object_set_new(o, "truncated", json_boolean(f->path_truncated)) < 0)
+                return NULL;
+
+        return STEAL_PTR(o);
+}
+
+static json_t *json_from_files(const Alert *a) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < a->n_files; i++)
+                if (json_array_append_new(array, json_from_file(&a->files[i])) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
+static json_t *json_from_destination(const Alert *a) {
+        json_auto_t *o = json_object();
+
+        if (json_object_set_new(o, "family",
+                            json_string(a->destination.family == AF_INET6 ? "inet6" : "inet")) < 0 ||
+                        json_object_set_new(o, "protocol", json_string(a->destination.protocol)) < 0 ||
+                        json_object_set_new(o, "address", json_string(a->destination.address)) < 0 ||
+                        json_object_set_new(o, "port", json_integer(a->destination.port)) < 0 ||
+                        json_object_set_new(
+                                        o, "act", json_string(a->destination.sent ? "send" : "connect")) < 0)
+                return NULL;
+
+        return STEAL_PTR(o);
+}
+
+static json_t *json_from_alert(const Alert *a) {
+        json_auto_t *o = json_object();
+
+        if (json_object_set_new(o, "kind", json_string("alert")) < 0 ||
+                        json_object_set_new(o, "id", json_from_bytes(a->id, strlen(a->id))) < 0 ||
+                        json_object_set_new(o, "time", json_from_time(a->realtime_usec)) < 0 ||
+                        json_object_set_new(o, "severity",
+                                        json_string(severity_to_string(a->score.severity))) < 0 ||
+                        json_object_set_new(o, "score", json_integer(a->score.score)) < 0 ||
+                        json_object_set_new(o, "summary", json_from_summary(a)) < 0 ||
+                        json_object_set_new(o, "reasons", json_from_reasons(&a->score)) < 0 ||
+                        json_object_set_new(o, "action", json_string("alert")) < 0 ||
+                        json_object_set_new(o, "classes", json_from_strings(a->classes)) < 0 ||
+                        json_object_set_new(o, "techniques", json_from_strings(a->techniques)) < 0 ||
+                        json_object_set_new(o, "repeats", json_from_u64(a->repeats)) < 0 ||
+                        json_object_set_new(o, "process", json_from_process(a)) < 0 ||
+                        json_object_set_new(o, "lineage", json_from_lineage(a)) < 0 ||
+                        json_object_set_new(o, "lineage_more", json_boolean(a->lineage_more)) < 0 ||
+                        json_object_set_new(o, "files", json_from_files(a)) < 0 ||
+                        json_object_set_new(o, "files_more", json_boolean(a->files_more)) < 0 ||
+                        json_object_set_new(o, "destination", json_from_destination(a)) < 0)
+                return NULL;
+
+        return STEAL_PTR(o);
+}
+
+int alert_to_json(const Alert *a, char **ret) {
+        json_auto_t *o = json_from_alert(a);
+        if (!o)
+                return -ENOMEM;
+
+        _cleanup_free_ char *line = NULL;
+        size_t size;
+        _cleanup_fclose_ FILE *f = open_memstream(&line, &size);
+        if (!f)
+                return -ENOMEM;
+
+        /* Not json_dumps(): jansson 2.14 does not notice when its buffer cannot grow for a key, and goes on
+         * without the key. A stream remembers. */
+        bool failed = json_dumpf(o, f, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 || ferror(f);
+        if (fclose(STEAL_PTR(f)) != 0 || failed)
+                return -ENOMEM;
+
+        *ret = STEAL_PTR(line);
+        return 0;
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Event → Alert: names what the event knows by number, dates it, scores it, and copies everything, because
+ * the record dies with the ring buffer's next turn. Must not print and must not look at the system.
+ *
+ * Classes are listed worst first, in the alert and in each of its files: the first one is the one to tell.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "alert.h"
+#include "enrich.h"
+#include "util.h"
+
+#define PORT_DNS 53
+
+typedef struct Strings {
+        char **items; /* NULL-terminated */
+        size_t n;
+} Strings;
+
+static char **strings_free(char **items) {
+        for (char **s = items; s && *s; s++)
+                free(*s);
+        free(items);
+        return NULL;
+}
+
+static void strings_done(Strings *s) {
+        s->items = strings_free(s->items);
+}
+
+/* Takes ownership of item, also on failure; NULL stands for one that could not be allocated. */
+static int strings_push(Strings *s, char *item) {
+        _cleanup_free_ char *owned = item;
+        if (!owned)
+                return -ENOMEM;
+
+        char **items = reallocarray(s->items, s->n + 2, sizeof(char *));
+        if (!items)
+                return -ENOMEM;
+
+        s->items = items;
+        items[s->n++] = STEAL_PTR(owned);
+        items[s->n] = NULL;
+        return 0;
+}
+
+static int strings_push_once(Strings *s, const char *item) {
+        for (size_t i = 0; i < s->n; i++)
+                if (strcmp(s->items[i], item) == 0)
+                        return 0;
+        return strings_push(s, strdup(item));
+}
+
+static int bytes_copy(Bytes b, AlertBytes *ret) {
+        if (b.size == 0)
+                return 0;
+
+        char *data = malloc(b.size + 1);
+        if (!data)
+                return -ENOMEM;
+
+        memcpy(data, b.data, b.size);
+        data[b.size] = '\0';
+        *ret = (AlertBytes){.data = data, .size = b.size};
+        return 0;
+}
+
+static void bytes_done(AlertBytes *b) {
+        free(b->data);
+        *b = (AlertBytes){0};
+}
+
+/* The bits of the event's and its files' classes, worst first; those that the policy gave up come last. */
+typedef struct Ranking {
+        unsigned bits[BW_CLASSES_MAX];
+        size_t n;
+} Ranking;
+
+static int class_score(const Policy *p, const PolicyNames *names, unsigned bit) {
+        const PolicyClass *class = policy_class_by_bit(p, names, bit);
+        return class ? (int)class->score : -1;
+}
+
+static Ranking classes_rank(const EventCorrelation *e, const Policy *p, const PolicyNames *names) {
+        uint64_t classes = e->classes;
+        int scores[BW_CLASSES_MAX];
+        Ranking r = {0};
+
+        for (size_t i = 0; i < e->n_files; i++)
+                classes |= e->files[i].classes;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                if (!(classes >> bit & 1))
+                        continue;
+
+                scores[bit] = class_score(p, names, bit);
+                size_t i = r.n++;
+                for (; i > 0 && scores[r.bits[i - 1]] < scores[bit]; i--)
+                        r.bits[i] = r.bits[i - 1];
+                r.bits[i] = bit;
+        }
+
+        return r;
+}
+
+static char *class_name(const PolicyNames *names, unsigned bit) {
+        char *name;
+
+        if (names->class_names[bit])
+                return strdup(names->class_names[bit]);
+        return asprintf(&name, "class-%u", bit) < 0 ? NULL : name;
+}
+
+static int classes_name(const Ranking *r, uint64_t classes, const PolicyNames *names, char ***ret) {
+        _cleanup_(strings_done) Strings s = {0};
+
+        /* An empty list is a list, too. */
+        s.items = calloc(1, sizeof(char *));
+        if (!s.items)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < r->n; i++) {
+                if (!(classes >> r->bits[i] & 1))
+                        continue;
+
+                int e = strings_push(&s, class_name(names, r->bits[i]));
+                if (e < 0)
+                        return e;
+        }
+
+        *ret = STEAL_PTR(s.items);
+        return 0;
+}
+
+/* What got the secret comes from the policy, what got it out from the destination. */
+static int techniques_name(const EventCorrelation *e, const Ranking *r, const Policy *p,
+                const PolicyNames *names, char ***ret) {
+        _cleanup_(strings_done) Strings s = {0};
+        const char *exfiltration;
+        int k;
+
+        for (size_t i = 0; i < r->n; i++) {
+                if (!(e->classes >> r->bits[i] & 1))
+                        continue;
+
+                const PolicyClass *class = policy_class_by_bit(p, names, r->bits[i]);
+                for (size_t j = 0; class && j < class->n_techniques; j++) {
+                        k = strings_push_once(&s, class->techniques[j]);
+                        if (k < 0)
+                                return k;
+                }
+        }
+
+        if (e->destination.port == PORT_DNS)
+                exfiltration = "T1071.004";
+        else if (e->destination.protocol == IPPROTO_TCP)
+                exfiltration = "T1041";
+        else
+                exfiltration = "T1048";
+        k = strings_push_once(&s, exfiltration);
+        if (k < 0)
+                return k;
+
+        *ret = STEAL_PTR(s.items);
+        return 0;
+}
+
+/* As Python's shlex.quote(), and bytes above ASCII: they mean nothing to a shell. */
+static bool argument_is_plain(const char *data, size_t size) {
+        for (size_t i = 0; i < size; i++) {
+                unsigned char b = (unsigned char)data[i];
+
+                if (b < 0x80 && !(b >= '0' && b <= '9') && !(b >= 'A' && b <= 'Z') &&
+                                !(b >= 'a' && b <= 'z') && (b == '\0' || !strchr("_@%+=:,./-", b)))
+                        return false;
+        }
+
+        return size > 0;
+}
+
+/* One line that a shell would take apart into the same arguments. */
+static int cmdline_format(Bytes cmdline, bool cut, AlertBytes *ret) {
+        static const char ellipsis[] = "…";
+
+        if (cmdline.size == 0)
+                return 0;
+
+        /* A quote becomes four bytes. An argument takes a pair of quotes and a space: its separator's four
+         * bytes pay for that, but the last one has none. */
+        _cleanup_free_ char *line = malloc(cmdline.size * 4 + 2 + sizeof(ellipsis));
+        if (!line)
+                return -ENOMEM;
+
+        const char *end = cmdline.data + cmdline.size;
+        char *out = line;
+        for (const char *arg = cmdline.data; arg <= end;) {
+                const char *arg_end = memchr(arg, '\0', (size_t)(end - arg));
+                if (!arg_end)
+                        arg_end = end;
+
+                if (arg != cmdline.data)
+                        *out++ = ' ';
+                if (argument_is_plain(arg, (size_t)(arg_end - arg)))
+                        out = mempcpy(out, arg, (size_t)(arg_end - arg));
+                else {
+                        *out++ = '\'';
+                        for (const char *p = arg; p < arg_end; p++)
+                                out = *p == '\'' ? mempcpy(out, "'\\''", 4) : mempcpy(out, p, 1);
+                        *out++ = '\'';
+                }
+
+                arg = arg_end + 1;
+        }
+        if (cut)
+                out = mempcpy(out, ellipsis, strlen(ellipsis));
+        *out = '\0';
+
+        ret->size = (size_t)(out - line);
+        ret->data = STEAL_PTR(line);
+        return 0;
+}
+
+static uint64_t realtime_usec(uint64_t boot_ns, const AlertEpoch *epoch) {
+        int64_t usec;
+
+        /* boot_ns / 1000 fits for 584 years; an epoch that overflows it is no date at all. */
+        if (__builtin_add_overflow((int64_t)(boot_ns / NSEC_PER_USEC), epoch->realtime_minus_boottime_usec,
+                            &usec) ||
+                        usec < 0)
+                return 0;
+        return (uint64_t)usec;
+}
+
+static int process_copy(const EventCorrelation *e, const AlertEpoch *epoch, Alert *a) {
+        const EventProcess *p = &e->process;
+        int r;
+
+        a->process.pid = p->pid;
+        a->process.tid = p->tid;
+        a->process.uid = p->uid;
+        a->process.loginuid = p->loginuid;
+        a->process.mount_namespace = p->mount_namespace;
+        a->process.start_realtime_usec = realtime_usec(p->start_boot_ns, epoch);
+
+        r = bytes_copy(p->exe, &a->process.exe);
+        if (r < 0)
+                return r;
+        r = bytes_copy(p->comm, &a->process.comm);
+        if (r < 0)
+                return r;
+        r = cmdline_format(p->cmdline, e->flags & BW_CORRELATION_CMDLINE_CUT, &a->process.cmdline);
+        if (r < 0)
+                return r;
+        r = bytes_copy(p->cgroup, &a->process.cgroup);
+        if (r < 0)
+                return r;
+        r = bytes_copy(cgroup_unit(p->cgroup), &a->process.unit);
+        if (r < 0)
+                return r;
+        return bytes_copy(cgroup_container(p->cgroup), &a->process.container);
+}
+
+static int lineage_copy(const EventCorrelation *e, Alert *a) {
+        a->n_lineage = e->n_lineage;
+        a->lineage_more = e->flags & BW_CORRELATION_LINEAGE_MORE;
+
+        for (size_t i = 0; i < e->n_lineage; i++) {
+                a->lineage[i].pid = e->lineage[i].pid;
+
+                int r = bytes_copy(e->lineage[i].exe, &a->lineage[i].exe);
+                if (r < 0)
+                        return r;
+                r = bytes_copy(e->lineage[i].comm, &a->lineage[i].comm);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static const char *via_to_string(uint8_t via) {
+        return via == BW_VIA_FORK ? "fork" : "open";
+}
+
+static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *ranking, const PolicyNames *names,
+                AlertFile *ret) {
+        int r;
+
+        ret->pid = f->pid;
+        ret->uid = f->uid;
+        ret->hops = f->hops;
+        ret->via = via_to_string(f->via);
+        ret->path_truncated = f->path_truncated;
+        /* Another thread's open may have been stamped after this one's egress. */
+        ret->age_usec = f->mono_ns < mono_ns ? (mono_ns - f->mono_ns) / NSEC_PER_USEC : 0;
+
+        r = classes_name(ranking, f->classes, names, &ret->classes);
+        if (r < 0)
+                return r;
+        r = bytes_copy(f->path, &ret->path);
+        if (r < 0)
+                return r;
+        r = bytes_copy(f->exe, &ret->exe);
+        if (r < 0)
+                return r;
+        return bytes_copy(f->comm, &ret->comm);
+}
+
+static const char *protocol_to_string(unsigned protocol) {
+        switch (protocol) {
+        case 0:
+                return "unknown";
+        case IPPROTO_ICMP:
+                return "icmp";
+        case IPPROTO_TCP:
+                return "tcp";
+        case IPPROTO_UDP:
+                return "udp";
+        case IPPROTO_DCCP:
+                return "dccp";
+        case IPPROTO_ICMPV6:
+                return "icmpv6";
+        case IPPROTO_SCTP:
+                return "sctp";
+        case IPPROTO_UDPLITE:
+                return "udplite";
+        case IPPROTO_RAW:
+                return "raw";
+        case IPPROTO_MPTCP:
+                return "mptcp";
+        default:
+                return NULL;
+        }
+}
+
+static void destination_copy(const struct bw_destination *d, Alert *a) {
+        a->destination.family = d->family;
+        a->destination.port = d->port;
+        a->destination.sent = d->act == BW_ACT_SEND;
+
+        (void)snprintf(a->destination.protocol_number, sizeof(a->destination.protocol_number), "%u",
+                        d->protocol);
+        a->destination.protocol = protocol_to_string(d->protocol) ?: a->destination.protocol_number;
+
+        /* Cannot fail: the family was checked when the record was decoded, and the buffer fits either. */
+        (void)inet_ntop(d->family, d->address, a->destination.address, sizeof(a->destination.address));
+}
+
+int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch,
+                Alert **ret) {
+        const EventCorrelation *c = &e->correlation;
+        int r;
+
+        _cleanup_(alert_freep) Alert *a = calloc(1, sizeof(Alert));
+        if (!a)
+                return -ENOMEM;
+
+        alert_id_format(a->id, epoch, e->boot_ns, e->cpu);
+        a->realtime_usec = realtime_usec(e->boot_ns, epoch);
+        destination_copy(&c->destination, a);
+
+        r = score_event(c, p, names, &a->score);
+        if (r < 0)
+                return r;
+
+        Ranking ranking = classes_rank(c, p, names);
+        r = classes_name(&ranking, c->classes, names, &a->classes);
+        if (r < 0)
+                return r;
+        r = techniques_name(c, &ranking, p, names, &a->techniques);
+        if (r < 0)
+                return r;
+        r = process_copy(c, epoch, a);
+        if (r < 0)
+                return r;
+        r = lineage_copy(c, a);
+        if (r < 0)
+                return r;
+
+        a->files_more = c->flags & BW_CORRELATION_FILES_MORE;
+        a->n_files = c->n_files;
+        for (size_t i = 0; i < c->n_files; i++) {
+                r = file_copy(&c->files[i], e->mono_ns, &ranking, names, &a->files[i]);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = STEAL_PTR(a);
+        return 0;
+}
+
+Alert *alert_free(Alert *a) {
+        if (!a)
+                return NULL;
+
+        score_done(&a->score);
+        strings_free(a->classes);
+        strings_free(a->techniques);
+
+        bytes_done(&a->process.exe);
+        bytes_done(&a->process.comm);
+        bytes_done(&a->process.cmdline);
+        bytes_done(&a->process.cgroup);
+        bytes_done(&a->process.unit);
+        bytes_done(&a->process.container);
+
+        for (size_t i = 0; i < a->n_lineage; i++) {
+                bytes_done(&a->lineage[i].exe);
+                bytes_done(&a->lineage[i].comm);
+        }
+
+        for (size_t i = 0; i < a->n_files; i++) {
+                strings_free(a->files[i].classes);
+                bytes_done(&a->files[i].path);
+                bytes_done(&a->files[i].exe);
+                bytes_done(&a->files[i].comm);
+        }
+
+        free(a);
+        return NULL;
+}
+
+void alert_id_format(char ret[static 64], const AlertEpoch *epoch, uint64_t boot_ns, uint32_t cpu) {
+        /* Fixed width, so that the ids of one boot sort by time: 32 + 1 + 16 + 1 + at most 8, and the NUL.
+         */
+        (void)snprintf(ret, 64, "%.32s-%016" PRIx64 "-%" PRIx32, epoch->boot_id, boot_ns, cpu);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* An alert: what a person is told. Owns everything it points to, so it outlives the record it came from. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event-decode.h"
+#include "policy-compile.h"
+#include "score.h"
+
+/* An owned byte string: any byte may occur. */
+typedef struct AlertBytes {
+        char *data; /* NUL-terminated as a courtesy; NULL when size is 0 */
+        size_t size;
+} AlertBytes;
+
+typedef struct AlertAncestor {
+        uint32_t pid;
+        AlertBytes exe, comm;
+} AlertAncestor;
+
+typedef struct AlertFile {
+        AlertBytes path; /* size 0: the name was lost, only the class is known */
+        char **classes;  /* names, NULL-terminated */
+        uint64_t age_usec; /* opened this long before the egress */
+        uint32_t pid, uid;
+        AlertBytes exe, comm;
+        unsigned hops;
+        const char *via; /* "open", "fork" */
+        bool path_truncated;
+} AlertFile;
+
+typedef struct Alert {
+        char id[64];       /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
+        uint64_t realtime_usec; /* CLOCK_REALTIME of the egress */
+        Score score;
+        char **classes;    /* names of all classes, NULL-terminated */
+        char **techniques; /* ATT&CK ids, NULL-terminated, each once */
+        uint64_t repeats;  /* times the same was seen again within the window; 0 in the first report */
+        struct {
+                uint32_t pid, tid, uid, loginuid, mount_namespace;
+                uint64_t start_realtime_usec;
+                AlertBytes exe, comm, cmdline /* arguments joined by spaces, quoted where needed */, cgroup;
+                AlertBytes unit, container;
+        } process;
+        AlertAncestor lineage[BW_LINEAGE_MAX];
+        size_t n_lineage;
+        bool lineage_more;
+        AlertFile files[BW_FILES_MAX];
+        size_t n_files;
+        bool files_more;
+        struct {
+                int family;
+                const char *protocol; /* "tcp", "udp", "icmp", … or a number's text */
+                char protocol_number[8];
+                char address[46]; /* INET6_ADDRSTRLEN */
+                uint16_t port;
+                bool sent; /* an unconnected datagram rather than connect(2) */
+        } destination;
+} Alert;
+
+/* Clocks an alert is dated with, taken once by the caller: realtime − boottime, and the boot id (32 hex digits). */
+typedef struct AlertEpoch {
+        int64_t realtime_minus_boottime_usec;
+        char boot_id[33];
+} AlertEpoch;
+
+/* Names, scores and owns. -ENOMEM, or 0. */
+int alert_new(
+        const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch, Alert **ret);
+Alert *alert_free(Alert *a);
+DEFINE_CLEANUP(Alert, alert_free);
+
+/* The id alone, as in Alert.id. */
+void alert_id_format(char ret[static 64], const AlertEpoch *epoch, uint64_t boot_ns, uint32_t cpu);
+
+/* One clear sentence, printable UTF-8 whatever the names contain: control bytes and invalid UTF-8 become \xNN, a
+ * backslash \\. Newly allocated. */
+char *alert_sentence(const Alert *a);
+
+/* The sentence and what stands behind it, several lines, for a terminal. colour: ANSI escapes. */
+char *alert_text(const Alert *a, bool colour);
+
+/* Makes any bytes printable as alert_sentence() does. Newly allocated. */
+char *bytes_escape(const char *data, size_t size);

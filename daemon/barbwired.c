@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* barbwired: the daemon. A checklist. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+
+#include "barbwire-config.h"
+#include "log.h"
+#include "manager.h"
+#include "policy-compile.h"
+#include "policy-file.h"
+#include "privilege.h"
+
+enum {
+        EXIT_OK = 0,
+        EXIT_FAILED = 1,
+        EXIT_USAGE = 2,  /* also: --check found errors */
+        EXIT_KERNEL = 3, /* this kernel cannot */
+};
+
+/* --policy-dir= may be given this often. */
+#define POLICY_DIRS_MAX 16
+
+typedef struct Options {
+        ManagerOptions manager;
+        char *policy_dirs[POLICY_DIRS_MAX + 1];
+        const char *user;
+        bool check;
+} Options;
+
+static void help(void) {
+        printf("barbwired [OPTIONS...]\n\n"
+               "Notices when a process opens a file of secrets and then talks to the network.\n\n"
+               "  -h --help               Show this help\n"
+               "     --version            Show the version\n"
+               "     --check              Check the policy and exit: 0 it is good, 2 it has errors\n"
+               "     --sensor=SENSOR      Kernel hooks to use: auto, tracepoint (default: auto)\n"
+               "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
+               "                          may be repeated, the first one wins on equal names\n"
+               "     --config=FILE        Read FILE instead of the standard barbwire.conf\n"
+               "     --alerts=FORMAT      Print alerts as text or json (default: text)\n"
+               "     --user=NAME          Run as NAME after loading, when started by root\n"
+               "                          (default: barbwire, or an unused uid)\n"
+               "     --log-level=LEVEL    error, warning, notice, info, debug (default: info)\n\n"
+               "Policy: *.conf in /etc/barbwire/policy.d, /run/barbwire/policy.d,\n"
+               "/usr/local/lib/barbwire/policy.d, /usr/lib/barbwire/policy.d.\n"
+               "Alerts go to standard output, diagnostics to standard error.\n"
+               "SIGHUP reloads the policy; SIGTERM and SIGINT detach and stop.\n"
+               "Exit status: 0 ok, 1 failed, 2 wrong usage or policy, 3 this kernel cannot.\n");
+}
+
+/* Negative: go on; otherwise the exit status. */
+static int options_parse(int argc, char **argv, Options *o) {
+        enum { ARG_VERSION = 256, ARG_CHECK, ARG_SENSOR, ARG_POLICY_DIR, ARG_CONFIG, ARG_ALERTS, ARG_USER, ARG_LOG_LEVEL };
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { "check", no_argument, NULL, ARG_CHECK },
+                { "sensor", required_argument, NULL, ARG_SENSOR },
+                { "policy-dir", required_argument, NULL, ARG_POLICY_DIR },
+                { "config", required_argument, NULL, ARG_CONFIG },
+                { "alerts", required_argument, NULL, ARG_ALERTS },
+                { "user", required_argument, NULL, ARG_USER },
+                { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
+                {},
+        };
+        size_t n_dirs = 0;
+        int level;
+
+        for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
+                switch (c) {
+                case 'h':
+                        help();
+                        return EXIT_OK;
+                case ARG_VERSION:
+                        puts("barbwired " BARBWIRE_VERSION);
+                        return EXIT_OK;
+                case ARG_CHECK:
+                        o->check = true;
+                        break;
+                case ARG_SENSOR:
+                        if (strcmp(optarg, "auto") != 0 && strcmp(optarg, "tracepoint") != 0) {
+                                log_error("--sensor=%s: there is no such sensor; use auto or tracepoint.", optarg);
+                                return EXIT_USAGE;
+                        }
+                        break;
+                case ARG_POLICY_DIR:
+                        if (n_dirs == POLICY_DIRS_MAX) {
+                                log_error("--policy-dir= may be given %d times at most.", POLICY_DIRS_MAX);
+                                return EXIT_USAGE;
+                        }
+                        o->policy_dirs[n_dirs++] = optarg;
+                        o->manager.policy_dirs = o->policy_dirs;
+                        break;
+                case ARG_CONFIG:
+                        o->manager.config_file = optarg;
+                        break;
+                case ARG_ALERTS:
+                        if (strcmp(optarg, "text") == 0) {
+                                o->manager.format = ALERT_FORMAT_TEXT;
+                        } else if (strcmp(optarg, "json") == 0) {
+                                o->manager.format = ALERT_FORMAT_JSON;
+                        } else {
+                                log_error("--alerts=%s: there is no such format; use text or json.", optarg);
+                                return EXIT_USAGE;
+                        }
+                        break;
+                case ARG_USER:
+                        o->user = optarg;
+                        break;
+                case ARG_LOG_LEVEL:
+                        level = log_level_from_string(optarg);
+                        if (level < 0) {
+                                log_error("--log-level=%s: use error, warning, notice, info or debug.", optarg);
+                                return EXIT_USAGE;
+                        }
+                        log_set_max_level(level);
+                        break;
+                default:
+                        fprintf(stderr, "Try barbwired --help.\n");
+                        return EXIT_USAGE;
+                }
+
+        if (optind < argc) {
+                log_error("\"%s\": barbwired takes options only; try barbwired --help.", argv[optind]);
+                return EXIT_USAGE;
+        }
+        return -1;
+}
+
+/* --check: everything that is wrong, as FILE:LINE:COLUMN: message on standard error. */
+static int policy_check(const Options *o) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
+        PolicyMessage message = {};
+        PolicyNames names = {};
+
+        int r = policy_load(o->manager.config_file, o->manager.policy_dirs, NULL, &p);
+        for (size_t i = 0; p && i < p->n_messages; i++) {
+                _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
+                fprintf(stderr, "%s%s\n", text ?: "?", p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
+        }
+        if (r < 0) {
+                log_error("Cannot read the policy: %s", strerror(-r));
+                return EXIT_USAGE;
+        }
+
+        r = policy_compile(p, &names, 0, &t, &message);
+        if (r < 0) {
+                _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
+                fprintf(stderr, "%s\n", text ?: "Cannot compile the policy: memory is short.");
+                free(message.text);
+        } else if (p->n_errors == 0) {
+                printf("The policy is good: %zu files, %zu classes (%zu patterns, %zu states), %zu allow rules "
+                       "(%zu patterns, %zu states), %zu KiB.\n",
+                        p->n_files, p->n_classes, t->n_patterns[BW_AUTOMATON_FILE], t->n_states[BW_AUTOMATON_FILE],
+                        p->n_allows, t->n_patterns[BW_AUTOMATON_EXE], t->n_states[BW_AUTOMATON_EXE],
+                        t->n_cells * sizeof(struct bw_cell) / 1024);
+        }
+        policy_names_done(&names);
+        return r < 0 || p->n_errors > 0 ? EXIT_USAGE : EXIT_OK;
+}
+
+static int exit_status(int r) {
+        return r >= 0 ? EXIT_OK : r == -EOPNOTSUPP ? EXIT_KERNEL : EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+        _cleanup_(manager_freep) Manager *manager = NULL;
+        Options options = {};
+        uid_t uid;
+        gid_t gid;
+        int r;
+
+        r = options_parse(argc, argv, &options);
+        if (r >= 0)
+                return r;
+        if (options.check)
+                return policy_check(&options);
+        signal(SIGPIPE, SIG_IGN);
+
+        r = privilege_find_user(options.user, &uid, &gid);
+        if (r < 0)
+                return EXIT_USAGE;
+        r = manager_new(&options.manager, &manager);
+        if (r < 0)
+                return EXIT_FAILED;
+        r = manager_load_policy(manager);
+        if (r < 0)
+                return EXIT_FAILED;
+        r = manager_load_sensor(manager);
+        if (r < 0)
+                return exit_status(r);
+        r = manager_open(manager);
+        if (r < 0)
+                return EXIT_FAILED;
+        r = privilege_drop(uid, gid);
+        if (r < 0)
+                return EXIT_FAILED;
+        return exit_status(manager_run(manager));
+}

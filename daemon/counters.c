@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "counters.h"
+#include "util.h"
+
+static const CounterInfo counters[BW_COUNT_MAX] = {
+        [BW_LOSS_RING_FULL] = {
+                "ring_full",
+                "an alert could not be handed over: the ring buffer between kernel and daemon was full",
+                "raise RingBuffer= in [Correlator]",
+        },
+        [BW_LOSS_MARK_REFUSED] = {
+                "mark_refused",
+                "a process that opened a sensitive file could not be marked: too many processes are",
+                "raise MaxMarks= in [Correlator], or allow the program that opens so much with an [Allow] rule",
+        },
+        [BW_LOSS_PATH_TRUNCATED] = {
+                "path_truncated",
+                "a path was too deep to be seen whole and was judged by its end only",
+                NULL,
+        },
+        [BW_LOSS_NAME_LOST] = {
+                "name_lost",
+                "an alert could not name every file and executable: too many different ones were in use",
+                NULL,
+        },
+        [BW_LOSS_POLICY_BUSY] = {
+                "policy_busy",
+                "an open could not be judged: the policy was reloaded again and again while it was looked at",
+                "reload the policy less often",
+        },
+        [BW_LOSS_FILE_GONE] = {
+                "file_gone",
+                "an opened file could not be judged: another thread closed it at once",
+                NULL,
+        },
+        [BW_LOSS_REPEAT_GONE] = {
+                "repeat_gone",
+                "a repetition of an alert could not be counted: too many alerts are outstanding",
+                NULL,
+        },
+        [BW_COUNT_CORRELATIONS] = { "correlations", "thefts seen, repetitions not included", NULL },
+        [BW_COUNT_REPEATS] = { "repetitions", "the same process, secrets and destination again", NULL },
+        [BW_COUNT_MARKS_LIVE] = { "marks_live", "processes that are marked now", NULL },
+        [BW_COUNT_MARKS_MADE] = { "marks_made", "processes that have been marked", NULL },
+        [BW_COUNT_OPENS_MATCHED] = { "opens_matched", "opens of sensitive files", NULL },
+        [BW_COUNT_OPENS_ALLOWED] = { "opens_allowed", "opens of sensitive files that an [Allow] rule made clean", NULL },
+        [BW_COUNT_EGRESS_ALLOWED] = { "egress_allowed", "acts on the network that a Destination= allowed", NULL },
+};
+
+const CounterInfo *counter_info(unsigned counter) {
+        static const CounterInfo none = {};
+
+        return counter < ELEMENTSOF(counters) ? &counters[counter] : &none;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Bytes from the ring buffer → Event. Pure and total: a record is checked (version, kind, size, every string's
+ * bounds and terminator, every count) before anything in it is used. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/event.h"
+
+/* A view into the record; valid as long as the record is. Any byte may occur but, outside cmdline, NUL. */
+typedef struct Bytes {
+        const char *data; /* never NULL; data[size] is NUL */
+        size_t size;      /* 0: not known */
+} Bytes;
+
+typedef struct EventAncestor {
+        uint64_t start_boot_ns;
+        uint32_t pid;
+        Bytes comm, exe;
+} EventAncestor;
+
+typedef struct EventFile {
+        uint64_t mono_ns, classes, inode;
+        uint32_t device, pid, uid;
+        uint8_t hops, via;
+        bool path_truncated;
+        Bytes path, exe, comm;
+} EventFile;
+
+typedef struct EventProcess {
+        uint64_t start_boot_ns, cgroup_id, exe_inode;
+        uint32_t exe_device, pid, tid, uid, loginuid, mount_namespace, pid_namespace;
+        Bytes comm, exe, cmdline /* NUL-separated arguments, no final NUL counted */, cgroup;
+} EventProcess;
+
+typedef struct EventCorrelation {
+        uint64_t classes, window_ns;
+        uint32_t slot, generation;
+        uint8_t flags;
+        EventProcess process;
+        struct bw_destination destination;
+        size_t n_lineage, n_files;
+        EventAncestor lineage[BW_LINEAGE_MAX];
+        EventFile files[BW_FILES_MAX];
+} EventCorrelation;
+
+typedef struct Event {
+        enum bw_kind kind;
+        uint64_t boot_ns, mono_ns;
+        uint32_t cpu;
+        union {
+                EventCorrelation correlation;
+                struct {
+                        uint64_t start_boot_ns;
+                        uint32_t pid;
+                } exit;
+                struct {
+                        uint64_t count;
+                        uint32_t counter;
+                } state;
+        };
+} Event;
+
+/* Decodes one record. 0; -EBADMSG: not a record of ours, *ret_why a constant that says which check failed;
+ * -EPROTO: a version or kind this build does not know. ret untouched on failure. */
+int event_decode(const void *record, size_t size, Event *ret, const char **ret_why);

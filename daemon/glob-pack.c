@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Lays an automaton out in the cells of bpf/policy.h, and walks such cells. The walk is the reference for
+ * bpf/path.bpf.h: change both or neither. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "glob-dfa.h"
+
+/* A state's cells reach this far beyond its header. */
+#define CLASSES_MAX 255
+/* 4,096 cells: more costs time and saves next to nothing. */
+#define BACKTRACK_WORDS 64
+
+typedef uint32_t Row[CLASSES_MAX + 1];
+
+typedef struct Packer {
+        const GlobAutomaton *a;
+
+        /* By row: its default, and the classes that need a cell, explicit_class[first_explicit[row] …]. The
+         * rows are the states, and after them the forks. */
+        uint32_t *default_row;
+        uint32_t *first_explicit;
+        uint8_t *explicit_class;
+        uint32_t *explicit_to;
+        size_t n_rows;
+
+        /* By state, for one that nothing but '/' leads out of: the row of its fork, or 0.
+         *
+         * Where patterns are looked for anywhere in a path, every state that is entered by a '/' branches by
+         * the first byte of all their names; otherwise the component is of no interest, and a state that
+         * waits for the next '/' follows. Such rows differ in a cell or two. They share a default row that
+         * branches, too: the fork. It stands for the waiting state as well, since after a default that
+         * skips, nothing but '/' is looked up in it: skipping is no mere shortcut then. */
+        uint32_t *fork_of;
+        uint32_t *fork_state; /* by fork row - n_states: the state whose branches it has */
+        size_t n_forks;
+
+        uint64_t *vacant; /* one bit for each cell, and zeros beyond, for reading ahead */
+        uint32_t *header; /* by row: where it went */
+        size_t first_cell, n_cells, end;
+} Packer;
+
+static void packer_done(Packer *k) {
+        free(k->default_row);
+        free(k->first_explicit);
+        free(k->explicit_class);
+        free(k->explicit_to);
+        free(k->fork_of);
+        free(k->fork_state);
+        free(k->vacant);
+        free(k->header);
+}
+
+static void row_expand(const GlobAutomaton *a, uint32_t state, Row row) {
+        for (size_t c = 1; c <= a->n_classes; c++)
+                row[c] = a->other[state];
+        for (uint32_t e = a->first_edge[state]; e < a->first_edge[state + 1]; e++)
+                row[a->edge_class[e]] = a->edge_to[e];
+}
+
+static size_t row_distance(const GlobAutomaton *a, const Row x, const Row y) {
+        size_t n = 0;
+
+        for (size_t c = 1; c <= a->n_classes; c++)
+                n += x[c] != y[c];
+        return n;
+}
+
+static uint32_t state_after_slash(const GlobAutomaton *a, uint32_t state) {
+        for (uint32_t e = a->first_edge[state]; e < a->first_edge[state + 1]; e++)
+                if (a->edge_class[e] == a->slash_class)
+                        return a->edge_to[e];
+        return a->other[state];
+}
+
+/* Does nothing but '/' lead out of the state? */
+static bool state_waits(const GlobAutomaton *a, uint32_t state) {
+        uint32_t n = a->first_edge[state + 1] - a->first_edge[state];
+
+        return a->other[state] == state &&
+               (n == 0 || (n == 1 && a->edge_class[a->first_edge[state]] == a->slash_class));
+}
+
+/* The branches a waiting state's fork has: those of the state that '/' leads to. 0: there is no fork. */
+static uint32_t fork_branches(const GlobAutomaton *a, uint32_t waiting) {
+        uint32_t branches = state_after_slash(a, waiting);
+
+        if (!state_waits(a, waiting) || branches == waiting || a->other[branches] != waiting)
+                return 0;
+        return branches;
+}
+
+/* What a lookup in the fork gives: the branches, but '/' as the waiting state has it. */
+static void fork_expand(const GlobAutomaton *a, uint32_t branches, Row row) {
+        row_expand(a, branches, row);
+        row[a->slash_class] = branches;
+}
+
+/* A state that stays where it is for most bytes serves as default, its own included: then the lookup ends
+ * with it. Any other state takes the dead one, or the one that it goes to for most bytes (or, if asked, the
+ * fork of that), whichever it differs from least: in *ret_n cells. Returns the default state, 0 for the dead
+ * one. */
+static uint32_t default_choose(const GlobAutomaton *a, uint32_t state, bool fork, size_t *ret_n) {
+        uint32_t to = a->other[state], branches;
+        size_t n_dead = 0, n;
+        Row row, other;
+
+        row_expand(a, state, row);
+        for (size_t c = 1; c <= a->n_classes; c++)
+                n_dead += row[c] != 0;
+
+        if (to != state)
+                to = a->other[to];
+        branches = fork ? fork_branches(a, to) : 0;
+        if (branches != 0)
+                fork_expand(a, branches, other);
+        else
+                row_expand(a, to, other);
+        n = row_distance(a, row, other);
+
+        if (to != state && (to == 0 || a->other[to] != to || n >= n_dead)) {
+                *ret_n = n_dead;
+                return 0;
+        }
+        *ret_n = n;
+        return to;
+}
+
+/* Makes a fork where it saves more cells than it takes. */
+static int packer_choose_forks(Packer *k) {
+        const GlobAutomaton *a = k->a;
+        _cleanup_free_ size_t *saved = calloc(a->n_states, sizeof(size_t));
+
+        k->fork_of = calloc(a->n_states, sizeof(uint32_t));
+        k->fork_state = calloc(a->n_states, sizeof(uint32_t));
+        if (!saved || !k->fork_of || !k->fork_state)
+                return -ENOMEM;
+
+        for (uint32_t s = 1; s < a->n_states; s++) {
+                size_t n, n_fork;
+                uint32_t d = default_choose(a, s, true, &n_fork);
+
+                (void)default_choose(a, s, false, &n);
+                if (n_fork < n)
+                        saved[d] += n - n_fork;
+        }
+        for (uint32_t s = 1; s < a->n_states; s++) {
+                uint32_t branches = fork_branches(a, s);
+
+                /* It takes a header and the cell of '/', besides the branches. */
+                if (branches == 0 ||
+                                saved[s] <= (size_t)(a->first_edge[branches + 1] - a->first_edge[branches]) +
+                                                                2)
+                        continue;
+                k->fork_of[s] = (uint32_t)(a->n_states + k->n_forks);
+                k->fork_state[k->n_forks++] = branches;
+        }
+        k->n_rows = a->n_states + k->n_forks;
+        return 0;
+}
+
+/* The waiting state that a row is the fork of, or 0. */
+static uint32_t row_waiting(const Packer *k, uint32_t row) {
+        return row < k->a->n_states ? 0 : k->a->other[k->fork_state[row - k->a->n_states]];
+}
+
+/* Chooses a row's default. What the row says, and what is found where it says nothing. */
+static uint32_t row_choose(const Packer *k, uint32_t row, Row ret_wanted, Row ret_found) {
+        const GlobAutomaton *a = k->a;
+        uint32_t waiting = row_waiting(k, row), d;
+        size_t n, n_fork;
+
+        if (waiting != 0) {
+                fork_expand(a, fork_branches(a, waiting), ret_wanted);
+                for (size_t c = 1; c <= a->n_classes; c++)
+                        ret_found[c] = waiting;
+                return row;
+        }
+
+        row_expand(a, row, ret_wanted);
+        d = default_choose(a, row, true, &n_fork);
+        if (k->fork_of[d] != 0) {
+                (void)default_choose(a, row, false, &n);
+                if (n_fork < n) {
+                        fork_expand(a, fork_branches(a, d), ret_found);
+                        return k->fork_of[d];
+                }
+        }
+        d = default_choose(a, row, false, &n);
+        row_expand(a, d, ret_found);
+        if (d == row)
+                for (size_t c = 1; c <= a->n_classes; c++)
+                        ret_found[c] = row;
+        return d;
+}
+
+static int packer_choose(Packer *k) {
+        const GlobAutomaton *a = k->a;
+        size_t room = k->n_cells - k->first_cell;
+        uint32_t n_explicit = 0;
+        int r;
+
+        r = packer_choose_forks(k);
+        if (r < 0)
+                return r;
+        k->default_row = calloc(k->n_rows, sizeof(uint32_t));
+        k->first_explicit = calloc(k->n_rows + 1, sizeof(uint32_t));
+        k->explicit_class = malloc(room + 1);
+        k->explicit_to = reallocarray(NULL, room + 1, sizeof(uint32_t));
+        if (!k->default_row || !k->first_explicit || !k->explicit_class || !k->explicit_to)
+                return -ENOMEM;
+
+        for (uint32_t row = 1; row < k->n_rows; row++) {
+                Row wanted, found;
+
+                k->default_row[row] = row_choose(k, row, wanted, found);
+                for (size_t c = 1; c <= a->n_classes; c++) {
+                        if (wanted[c] == found[c])
+                                continue;
+                        if (n_explicit >= room)
+                                return -ENOSPC;
+                        k->explicit_class[n_explicit] = (uint8_t)c;
+                        k->explicit_to[n_explicit++] = wanted[c];
+                }
+                k->first_explicit[row + 1] = n_explicit;
+        }
+        return 0;
+}
+
+static uint32_t n_explicit_of(const Packer *k, uint32_t row) {
+        return k->first_explicit[row + 1] - k->first_explicit[row];
+}
+
+/* Which of the 64 cells from `cell` on are vacant. */
+static uint64_t vacant_from(const uint64_t *vacant, size_t cell) {
+        size_t word = cell / 64, shift = cell % 64;
+
+        return shift == 0 ? vacant[word] : vacant[word] >> shift | vacant[word + 1] << (64 - shift);
+}
+
+static void vacant_take(uint64_t *vacant, size_t cell) {
+        vacant[cell / 64] &= ~(UINT64_C(1) << (cell % 64));
+}
+
+/* First fit from *inout_word on, 64 places at a time. *inout_word becomes where it fitted. */
+static int row_place(Packer *k, uint32_t row, size_t *inout_word) {
+        uint32_t first = k->first_explicit[row], n = n_explicit_of(k, row);
+
+        for (size_t word = *inout_word; word * 64 + CLASSES_MAX < k->n_cells; word++) {
+                uint64_t fits = k->vacant[word];
+                size_t header;
+
+                for (uint32_t i = 0; i < n && fits != 0; i++)
+                        fits &= vacant_from(k->vacant, word * 64 + k->explicit_class[first + i]);
+                if (fits == 0)
+                        continue;
+                header = word * 64 + (size_t)__builtin_ctzll(fits);
+                if (header + CLASSES_MAX >= k->n_cells)
+                        return -ENOSPC;
+
+                *inout_word = word;
+                k->header[row] = (uint32_t)header;
+                vacant_take(k->vacant, header);
+                for (uint32_t i = 0; i < n; i++)
+                        vacant_take(k->vacant, header + k->explicit_class[first + i]);
+                k->end = MAX(k->end, header + CLASSES_MAX + 1);
+                return 0;
+        }
+        return -ENOSPC;
+}
+
+/* The fuller a row, the fewer places it fits: the fullest first, and the others fill the gaps. */
+static int packer_order(const Packer *k, uint32_t **ret_order) {
+        _cleanup_free_ uint32_t *order = calloc(k->n_rows, sizeof(uint32_t));
+        uint32_t first_of[CLASSES_MAX + 2] = {};
+
+        if (!order)
+                return -ENOMEM;
+        for (uint32_t row = 1; row < k->n_rows; row++)
+                first_of[CLASSES_MAX - n_explicit_of(k, row) + 1]++;
+        for (size_t i = 0; i <= CLASSES_MAX; i++)
+                first_of[i + 1] += first_of[i];
+        for (uint32_t row = 1; row < k->n_rows; row++)
+                order[first_of[CLASSES_MAX - n_explicit_of(k, row)]++] = row;
+        *ret_order = STEAL_PTR(order);
+        return 0;
+}
+
+static int packer_place(Packer *k) {
+        size_t last_word[CLASSES_MAX + 1][2] = {}, vacant_word = k->first_cell / 64;
+        _cleanup_free_ uint32_t *order = NULL;
+        int r;
+
+        k->header = calloc(k->n_rows, sizeof(uint32_t));
+        k->vacant = calloc(k->n_cells / 64 + CLASSES_MAX / 64 + 3, sizeof(uint64_t));
+        if (!k->header || !k->vacant)
+                return -ENOMEM;
+        for (size_t word = k->first_cell / 64; word < k->n_cells / 64; word++)
+                k->vacant[word] = ~UINT64_C(0);
+        for (size_t cell = k->n_cells / 64 * 64; cell < k->n_cells; cell++)
+                k->vacant[cell / 64] |= UINT64_C(1) << (cell % 64);
+        for (size_t cell = k->first_cell / 64 * 64; cell < k->first_cell; cell++)
+                vacant_take(k->vacant, cell);
+        r = packer_order(k, &order);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i + 1 < k->n_rows; i++) {
+                uint32_t n = n_explicit_of(k, order[i]),
+                         class = n > 0 ? k->explicit_class[k->first_explicit[order[i]]] : 0;
+                size_t *last = &last_word[n == 1 ? class : n][n == 1], word;
+
+                while (vacant_word * 64 + CLASSES_MAX < k->n_cells && k->vacant[vacant_word] == 0)
+                        vacant_word++;
+                /* Where one cell of a class found no room, no later one does. For fuller rows of equal
+                 * length that is nearly true, so that what is far behind the last of them is tried only
+                 * before giving up. */
+                word = *last;
+                if (n > 1)
+                        word -= MIN(word, (size_t)BACKTRACK_WORDS);
+                word = MAX(word, vacant_word);
+                r = row_place(k, order[i], &word);
+                if (r < 0 && n > 1) {
+                        word = vacant_word;
+                        r = row_place(k, order[i], &word);
+                }
+                if (r < 0)
+                        return r;
+                *last = word;
+        }
+        return 0;
+}
+
+/* Outputs that are already there are shared. *ret_n is untouched on failure, and so is what is in use. */
+static int outputs_merge(const GlobAutomaton *a, struct bw_output *outputs, size_t max_outputs,
+                size_t n_outputs, uint32_t *index, size_t *ret_n) {
+
+        size_t n = n_outputs;
+
+        for (size_t i = 0; i < a->n_outputs; i++) {
+                size_t j = 0;
+
+                while (j < n && memcmp(&outputs[j], &a->outputs[i], sizeof(struct bw_output)) != 0)
+                        j++;
+                if (j == n) {
+                        if (n >= max_outputs)
+                                return -ENOSPC;
+                        outputs[n++] = a->outputs[i];
+                }
+                index[i] = (uint32_t)j;
+        }
+        *ret_n = n;
+        return 0;
+}
+
+/* The header's first word: the default, and whether nothing but '/' is to be looked up in it. */
+static uint32_t default_encode(const Packer *k, uint32_t row) {
+        uint32_t d = k->default_row[row];
+        bool skips = row_waiting(k, d) != 0 || state_waits(k->a, d);
+
+        return k->header[d] | (skips ? BW_DEFAULT_SKIPS : 0);
+}
+
+static void packer_write(const Packer *k, struct bw_cell *cells, const uint32_t *output_index) {
+        const GlobAutomaton *a = k->a;
+
+        /* No state's number has the top bit: a vacant cell is nobody's transition. That holds for state 0
+         * too, whose cells are other states': their checks are never 0, so that it stays dead if it is
+         * stepped at all. */
+        cells[0] = (struct bw_cell){.next = BW_DEFAULT_SKIPS, .check = BW_IS_HEADER};
+        for (size_t i = k->first_cell; i < k->end; i++)
+                cells[i] = (struct bw_cell){.next = 0, .check = BW_IS_HEADER};
+
+        for (uint32_t row = 1; row < k->n_rows; row++) {
+                uint32_t header = k->header[row];
+
+                cells[header] = (struct bw_cell){
+                                .next = default_encode(k, row),
+                                .check = BW_IS_HEADER |
+                                         (row < a->n_states ? output_index[a->output[row]] : 0),
+                };
+                for (uint32_t i = k->first_explicit[row]; i < k->first_explicit[row + 1]; i++)
+                        cells[header + k->explicit_class[i]] = (struct bw_cell){
+                                        .next = k->header[k->explicit_to[i]],
+                                        .check = header,
+                        };
+        }
+}
+
+int glob_automaton_pack(const GlobAutomaton *a, struct bw_cell *cells, size_t n_cells, size_t *inout_used,
+                struct bw_output *outputs, size_t max_outputs, size_t *inout_n_outputs,
+                uint8_t ret_byte_class[static 256], uint32_t *ret_start) {
+
+        /* State 0's cells lie inside the array too. */
+        _cleanup_(packer_done) Packer k = {
+                        .a = a,
+                        .first_cell = *inout_used,
+                        .n_cells = n_cells,
+                        .end = MAX(*inout_used, (size_t)CLASSES_MAX + 1),
+        };
+        _cleanup_free_ uint32_t *output_index = calloc(a->n_outputs, sizeof(uint32_t));
+        size_t n_outputs;
+        int r;
+
+        if (!output_index)
+                return -ENOMEM;
+        if (k.first_cell < 1 || k.end > n_cells)
+                return -ENOSPC;
+
+        r = packer_choose(&k);
+        if (r < 0)
+                return r;
+        r = packer_place(&k);
+        if (r < 0)
+                return r;
+        r = outputs_merge(a, outputs, max_outputs, *inout_n_outputs, output_index, &n_outputs);
+        if (r < 0)
+                return r;
+
+        packer_write(&k, cells, output_index);
+        memcpy(ret_byte_class, a->byte_class, sizeof(a->byte_class));
+        *inout_used = k.end;
+        *inout_n_outputs = n_outputs;
+        *ret_start = k.header[a->start];
+        return 0;
+}
+
+/* One step: the next state, with BW_DEFAULT_SKIPS when it was reached by a default that skips. */
+static inline uint32_t glob_automaton_step(const struct bw_cell *cells, uint32_t state, uint8_t class) {
+        const struct bw_cell *cell = &cells[state + class];
+        uint32_t encoded, default_state;
+
+        if (cell->check == state)
+                return cell->next;
+
+        encoded = cells[state].next;
+        default_state = encoded & BW_STATE_MASK;
+        cell = &cells[default_state + class];
+        if (cell->check == default_state)
+                return cell->next;
+        return encoded;
+}
+
+static void bits_merge(struct bw_bits *bits, const struct bw_bits *more) {
+        for (size_t i = 0; i < ELEMENTSOF(bits->word); i++)
+                bits->word[i] |= more->word[i];
+}
+
+struct bw_bits glob_automaton_match(const struct bw_cell *cells, const struct bw_output *outputs,
+                const uint8_t byte_class[static 256], uint32_t start, const char *path, size_t path_length,
+                bool whole) {
+
+        struct bw_bits bits = {};
+        uint32_t state = start;
+        size_t at = path_length;
+
+        /* One component and the '/' before it for each round. A path that has run out in the middle of a
+         * component matches nothing more. */
+        while (state != 0 && at > 0) {
+                const struct bw_output *output;
+                bool skips = false;
+
+                for (; at > 0 && path[at - 1] != '/'; at--) {
+                        uint32_t next;
+
+                        if (skips)
+                                continue;
+                        next = glob_automaton_step(cells, state, byte_class[(uint8_t)path[at - 1]]);
+                        state = next & BW_STATE_MASK;
+                        skips = next & BW_DEFAULT_SKIPS;
+                }
+                if (at == 0)
+                        break;
+
+                state = glob_automaton_step(cells, state, byte_class['/']) & BW_STATE_MASK;
+                at--;
+                output = &outputs[cells[state].check & BW_OUTPUT_MASK];
+                bits_merge(&bits, &output->sticky);
+                if (at == 0 && whole)
+                        bits_merge(&bits, &output->final);
+        }
+        return bits;
+}

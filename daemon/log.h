@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Diagnostics of the daemon itself, on stderr: for a person in a terminal, with a priority prefix when stderr is the
+ * journal (sd-daemon(3)). Alerts never go this way. */
+
+#include <stdbool.h>
+#include <syslog.h>
+
+#include "util.h"
+
+/* Messages above this syslog level are dropped. Default: LOG_INFO. */
+void log_set_max_level(int level);
+
+/* "error", "warning", "info", "debug" or another syslog name, or its number. -EINVAL. */
+int log_level_from_string(const char *s);
+
+/* One message, no newline. Control bytes in it are made visible: a path must not be able to write to the terminal. */
+void log_message(int level, const char *format, ...) _printf_(2, 3);
+
+#define log_error(...) log_message(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...) log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...) log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_message(LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Lines to standard output that never block the loop: what a slow reader does not take waits here, and when too much
+ * waits the owner stops taking alerts from the kernel's ring, where they are safe until it is full. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <systemd/sd-event.h>
+
+#include "util.h"
+
+typedef struct Output Output;
+
+/* Called when the output has become congested, and when it has cleared. */
+typedef void (*OutputCongestionHandler)(bool congested, void *userdata);
+
+/* Takes over standard output. Must come before privileges are dropped: it may reopen the terminal or pipe. */
+int output_new(sd_event *event, OutputCongestionHandler handler, void *userdata, Output **ret);
+Output *output_free(Output *o); /* writes what waits, as far as that does not block */
+DEFINE_CLEANUP(Output, output_free);
+
+/* Is a person looking, who wants colours (a terminal, TERM not "dumb", NO_COLOR (no-color.org) not set)? */
+bool output_wants_colour(const Output *o);
+
+/* Takes a copy. -EPIPE: nobody reads any more. */
+int output_write(Output *o, const char *data, size_t size);

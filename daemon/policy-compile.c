@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Policy → tables: numbers for names, automata for globs, ranges for destinations. Pure. Must not give a
+ * name's bit to another name while any is unused: processes marked under the old policy carry the bits. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "glob-automaton.h"
+#include "policy-compile.h"
+#include "policy-values.h"
+
+/* States before minimisation. A default policy has about a thousand. A state takes two cells or more, so
+ * this many fill the largest table; to find that out takes a third of a second. */
+#define STATES_MAX (POLICY_CELLS_MAX / 2)
+
+static const char *const automaton_names[BW_AUTOMATA] = {
+                [BW_AUTOMATON_FILE] = "files",
+                [BW_AUTOMATON_EXE] = "executables",
+};
+
+/* Patterns of one automaton, each with the line that it came from. */
+typedef struct PatternList {
+        GlobPattern *patterns; /* the globs are owned */
+        const PolicyGlob **sources;
+        size_t n;
+} PatternList;
+
+static void pattern_list_done(PatternList *l) {
+        for (size_t i = 0; i < l->n; i++)
+                free((char *)l->patterns[i].glob);
+        free(l->patterns);
+        free(l->sources);
+}
+
+/* The bits of the policy's names, and the names to be remembered once all is well. */
+typedef struct Numbering {
+        unsigned class_bits[BW_CLASSES_MAX]; /* per class of the policy */
+        unsigned rule_bits[BW_RULES_MAX];
+        char *class_names[BW_CLASSES_MAX]; /* per bit: new there */
+        char *rule_names[BW_RULES_MAX];
+} Numbering;
+
+static void strings_clear(char **strings, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                free(strings[i]);
+                strings[i] = NULL;
+        }
+}
+
+static void numbering_done(Numbering *n) {
+        strings_clear(n->class_names, ELEMENTSOF(n->class_names));
+        strings_clear(n->rule_names, ELEMENTSOF(n->rule_names));
+}
+
+void policy_names_done(PolicyNames *n) {
+        strings_clear(n->class_names, ELEMENTSOF(n->class_names));
+        strings_clear(n->rule_names, ELEMENTSOF(n->rule_names));
+}
+
+PolicyTables *policy_tables_free(PolicyTables *t) {
+        if (!t)
+                return NULL;
+        free(t->table);
+        free(t->cells);
+        free(t);
+        return NULL;
+}
+
+/* Sets *ret_message and returns error; when even the message cannot be had, -ENOMEM. */
+_printf_(4, 5) static int fail(
+                PolicyMessage *ret_message, int error, PolicyOrigin origin, const char *format, ...) {
+        char *text;
+        va_list ap;
+
+        va_start(ap, format);
+        int r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0)
+                return -ENOMEM;
+        *ret_message = (PolicyMessage){.level = POLICY_ERROR, .origin = origin, .text = text};
+        return error;
+}
+
+/* Numbers names. old: names per bit; ret_names: per bit, the names that are new there. */
+static int numbers_assign(char *const *old, unsigned max, char *const *names, size_t n_names,
+                char **ret_names, unsigned *ret_bits) {
+        bool taken[BW_RULES_MAX] = {}, known[BW_RULES_MAX] = {};
+
+        for (size_t i = 0; i < n_names; i++)
+                for (unsigned bit = 0; bit < max; bit++)
+                        if (old[bit] && strcmp(old[bit], names[i]) == 0) {
+                                ret_bits[i] = bit;
+                                taken[bit] = known[i] = true;
+                        }
+
+        for (size_t i = 0; i < n_names; i++) {
+                unsigned bit = 0;
+
+                if (known[i])
+                        continue;
+                while (bit < max && (taken[bit] || old[bit]))
+                        bit++;
+                if (bit == max)
+                        for (bit = 0; taken[bit]; bit++)
+                                ; /* at most max names: one is left */
+                taken[bit] = true;
+                ret_bits[i] = bit;
+                ret_names[bit] = strdup(names[i]);
+                if (!ret_names[bit])
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, PolicyMessage *ret_message) {
+        char *names[BW_RULES_MAX];
+
+        if (p->n_classes > BW_CLASSES_MAX)
+                return fail(ret_message, -E2BIG, p->classes[BW_CLASSES_MAX].origin,
+                                "[Class %s] is one more than the %u classes that there can be: join classes "
+                                "that need no rules of their own",
+                                p->classes[BW_CLASSES_MAX].name, BW_CLASSES_MAX);
+        if (p->n_allows > BW_RULES_MAX)
+                return fail(ret_message, -E2BIG, p->allows[BW_RULES_MAX].origin,
+                                "[Allow %s] is one more than the %u rules that there can be: join rules "
+                                "with the same Class= and Destination=",
+                                p->allows[BW_RULES_MAX].name, BW_RULES_MAX);
+
+        for (size_t i = 0; i < p->n_classes; i++)
+                names[i] = p->classes[i].name;
+        int r = numbers_assign(old->class_names, BW_CLASSES_MAX, names, p->n_classes, n->class_names,
+                        n->class_bits);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < p->n_allows; i++)
+                names[i] = p->allows[i].name;
+        return numbers_assign(
+                        old->rule_names, BW_RULES_MAX, names, p->n_allows, n->rule_names, n->rule_bits);
+}
+
+static void names_commit(PolicyNames *names, Numbering *n) {
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                if (n->class_names[bit]) {
+                        free(names->class_names[bit]);
+                        names->class_names[bit] = STEAL_PTR(n->class_names[bit]);
+                }
+        for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
+                if (n->rule_names[bit]) {
+                        free(names->rule_names[bit]);
+                        names->rule_names[bit] = STEAL_PTR(n->rule_names[bit]);
+                }
+}
+
+/* Takes the glob. */
+static int pattern_append(PatternList *l, char *glob, unsigned bit, const PolicyGlob *source) {
+        _cleanup_free_ char *owned = glob;
+        if (!owned)
+                return -ENOMEM;
+
+        const PolicyGlob **sources = reallocarray(l->sources, l->n + 1, sizeof(*sources));
+        if (!sources)
+                return -ENOMEM;
+        l->sources = sources;
+        sources[l->n] = source;
+
+        GlobPattern *patterns = reallocarray(l->patterns, l->n + 1, sizeof(*patterns));
+        if (!patterns)
+                return -ENOMEM;
+        l->patterns = patterns;
+        patterns[l->n++] = (GlobPattern){.glob = STEAL_PTR(owned), .bit = bit};
+        return 0;
+}
+
+static char *path_concat(const char *a, const char *b, const char *c) {
+        char *s;
+        return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
+}
+
+/* A path as a glob that matches nothing else. */
+static char *path_escape(const char *path) {
+        char *s = malloc(2 * strlen(path) + 1), *end = s;
+        if (!s)
+                return NULL;
+
+        for (; *path; path++) {
+                if (strchr("\\?*[]{},", *path))
+                        *end++ = '\\';
+                *end++ = *path;
+        }
+        *end = 0;
+        return s;
+}
+
+/* "~/REST" stands for every home under any prefix: a container's root file system is seen from the host too.
+ */
+static int patterns_append(PatternList *l, const Policy *p, const PolicyGlob *g, unsigned bit) {
+        if (g->glob[0] != '~')
+                return pattern_append(l, strdup(g->glob), bit, g);
+
+        int r = pattern_append(l, path_concat("/**/home/*", g->glob + 1, ""), bit, g);
+        if (r == 0)
+                r = pattern_append(l, path_concat("/**/root", g->glob + 1, ""), bit, g);
+        for (size_t i = 0; r == 0 && i < p->n_homes; i++) {
+                _cleanup_free_ char *home = path_escape(p->homes[i]);
+                if (!home)
+                        return -ENOMEM;
+                r = pattern_append(l, path_concat("/**", home, g->glob + 1), bit, g);
+        }
+        return r;
+}
+
+static int file_patterns(const Policy *p, const Numbering *n, PatternList *l) {
+        for (size_t i = 0; i < p->n_classes; i++) {
+                const PolicyClass *c = p->classes + i;
+                unsigned include = 64 * BW_FILE_WORD_INCLUDE + n->class_bits[i];
+                unsigned exclude = 64 * BW_FILE_WORD_EXCLUDE + n->class_bits[i];
+                int r = 0;
+
+                for (size_t k = 0; r == 0 && k < c->n_paths; k++)
+                        r = patterns_append(l, p, c->paths + k, include);
+                for (size_t k = 0; r == 0 && k < c->n_excludes; k++)
+                        r = patterns_append(l, p, c->excludes + k, exclude);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int exe_patterns(const Policy *p, const Numbering *n, PatternList *l) {
+        for (size_t i = 0; i < p->n_allows; i++)
+                for (size_t k = 0; k < p->allows[i].n_exes; k++) {
+                        int r = patterns_append(l, p, p->allows[i].exes + k, n->rule_bits[i]);
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+static void net_fill(struct bw_net *net, const PolicyDestination *d, unsigned rule) {
+        uint8_t mask[16] = {};
+
+        for (unsigned bit = 0; bit < d->prefix; bit++)
+                mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+        net->family = (uint16_t)d->family;
+        net->rule = (uint16_t)rule;
+        net->port_first = d->port_first;
+        net->port_last = d->port_last;
+        memcpy(net->address, d->address, sizeof(net->address));
+        memcpy(net->mask, mask, sizeof(net->mask));
+}
+
+static int rules_fill(const Policy *p, const Numbering *n, PolicyTables *t, PolicyMessage *ret_message) {
+        for (size_t i = 0; i < p->n_allows; i++) {
+                const PolicyAllow *a = p->allows + i;
+                struct bw_rule *rule = t->table->rules + n->rule_bits[i];
+
+                for (size_t k = 0; k < a->n_classes; k++)
+                        for (size_t c = 0; c < p->n_classes; c++)
+                                if (strcmp(p->classes[c].name, a->classes[k]) == 0)
+                                        rule->classes |= UINT64_C(1) << n->class_bits[c];
+
+                if (a->n_destinations > BW_NETS_MAX - t->n_nets)
+                        return fail(ret_message, -E2BIG, a->destinations[BW_NETS_MAX - t->n_nets].origin,
+                                        "[Allow %s] has more destinations than are left of %u for all "
+                                        "rules: use larger networks, or port ranges",
+                                        a->name, BW_NETS_MAX);
+                rule->n_nets = (uint32_t)a->n_destinations;
+                for (size_t k = 0; k < a->n_destinations; k++)
+                        net_fill(t->table->nets + t->n_nets++, a->destinations + k, n->rule_bits[i]);
+        }
+        return 0;
+}
+
+DEFINE_CLEANUP(GlobAutomaton, glob_automaton_free);
+
+/* Builds the first n patterns of the list and packs them behind what is in the tables. */
+static int automaton_pack(const PatternList *l, size_t n, enum bw_automaton which, size_t max_cells,
+                PolicyTables *t, size_t *ret_culprit) {
+        _cleanup_(glob_automaton_freep) GlobAutomaton *a = NULL;
+        struct bw_table *table = t->table;
+
+        int r = glob_automaton_new(l->patterns, n, STATES_MAX, &a, ret_culprit);
+        if (r < 0)
+                return r;
+        t->n_states[which] = glob_automaton_n_states(a);
+        t->n_patterns[which] = n;
+        return glob_automaton_pack(a, t->cells, max_cells, &t->n_cells, table->outputs, BW_OUTPUTS_MAX,
+                        &t->n_outputs, table->byte_class[which], &table->start[which]);
+}
+
+/* The first pattern with which the list no longer fits. t is spoilt. */
+static size_t automaton_overflow(const PatternList *l, enum bw_automaton which, size_t max_cells,
+                size_t n_cells, size_t n_outputs, PolicyTables *t) {
+        size_t fits = 0, overflows = l->n, ignored;
+
+        while (overflows - fits > 1) {
+                size_t middle = fits + (overflows - fits) / 2;
+
+                t->n_cells = n_cells;
+                t->n_outputs = n_outputs;
+                if (automaton_pack(l, middle, which, max_cells, t, &ignored) < 0)
+                        overflows = middle;
+                else
+                        fits = middle;
+        }
+        return overflows - 1;
+}
+
+static int automaton_compile(const PatternList *l, enum bw_automaton which, size_t max_cells,
+                PolicyTables *t, PolicyMessage *ret_message) {
+        size_t n_cells = t->n_cells, n_outputs = t->n_outputs, culprit = 0;
+        char quoted[VALUE_QUOTE_SIZE];
+
+        int r = automaton_pack(l, l->n, which, max_cells, t, &culprit);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        if (r == -ENOSPC)
+                culprit = automaton_overflow(l, which, max_cells, n_cells, n_outputs, t);
+
+        const PolicyGlob *source = l->sources[culprit];
+        (void)value_quote(source->glob, strlen(source->glob), quoted);
+        if (r == -EINVAL) /* well-formed as written, so it is what "~/" put before it */
+                return fail(ret_message, -E2BIG, source->origin,
+                                "%s is too long or has too many alternatives once ~/ stands for a home: "
+                                "shorten or split it",
+                                quoted);
+        if (r == -ENOSPC)
+                return fail(ret_message, -ENOSPC, source->origin,
+                                "from %s on the patterns for %s do not fit into the table of %zu cells: use "
+                                "fewer, or fewer with ** and * in the middle",
+                                quoted, automaton_names[which], max_cells);
+        return fail(ret_message, -E2BIG, source->origin,
+                        "with %s the patterns for %s pass the limit of %u states, or of what can match one "
+                        "path: use fewer, or fewer with ** and * in the middle",
+                        quoted, automaton_names[which], STATES_MAX);
+}
+
+static int tables_new(size_t max_cells, PolicyTables **ret) {
+        _cleanup_(policy_tables_freep) PolicyTables *t = calloc(1, sizeof(*t));
+        if (!t)
+                return -ENOMEM;
+
+        t->table = calloc(1, sizeof(*t->table));
+        t->cells = calloc(max_cells, sizeof(*t->cells));
+        if (!t->table || !t->cells)
+                return -ENOMEM;
+        t->n_cells = 1;   /* the dead state */
+        t->n_outputs = 1; /* the empty one */
+        *ret = STEAL_PTR(t);
+        return 0;
+}
+
+int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, PolicyTables **ret,
+                PolicyMessage *ret_message) {
+        _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
+        _cleanup_(numbering_done) Numbering numbering = {};
+        _cleanup_(pattern_list_done) PatternList files = {}, exes = {};
+
+        if (max_cells == 0 || max_cells > POLICY_CELLS_MAX)
+                max_cells = POLICY_CELLS_MAX;
+
+        int r = names_number(p, names, &numbering, ret_message);
+        if (r < 0)
+                return r;
+        r = tables_new(max_cells, &t);
+        if (r < 0)
+                return r;
+        r = rules_fill(p, &numbering, t, ret_message);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < p->n_classes; i++)
+                t->table->window_ns[numbering.class_bits[i]] = p->classes[i].window_usec * NSEC_PER_USEC;
+
+        r = file_patterns(p, &numbering, &files);
+        if (r < 0)
+                return r;
+        r = automaton_compile(&files, BW_AUTOMATON_FILE, max_cells, t, ret_message);
+        if (r < 0)
+                return r;
+        r = exe_patterns(p, &numbering, &exes);
+        if (r < 0)
+                return r;
+        r = automaton_compile(&exes, BW_AUTOMATON_EXE, max_cells, t, ret_message);
+        if (r < 0)
+                return r;
+
+        names_commit(names, &numbering);
+        *ret = STEAL_PTR(t);
+        return 0;
+}
+
+const PolicyClass *policy_class_by_bit(const Policy *p, const PolicyNames *names, unsigned bit) {
+        if (bit >= BW_CLASSES_MAX || !names->class_names[bit])
+                return NULL;
+        return policy_class_by_name(p, names->class_names[bit]);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* *.conf → Policy. Our own small reader, because FILE:LINE:COLUMN errors are the product.
+ *
+ * policy_parse() is pure: bytes in, sections and messages out. policy_load() finds and reads the files. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util.h"
+
+typedef enum Severity {
+        SEVERITY_LOW,
+        SEVERITY_MEDIUM,
+        SEVERITY_HIGH,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -1,
+} Severity;
+
+const char *severity_to_string(Severity s); /* "low" "medium" "high" */
+Severity severity_from_string(const char *s);
+
+/* Where a value was written, for messages. */
+typedef struct PolicyOrigin {
+        const char *file; /* owned by the Policy */
+        unsigned line;    /* from 1 */
+        unsigned column;  /* from 1, in bytes */
+} PolicyOrigin;
+
+typedef struct PolicyGlob {
+        char *glob; /* as written: may begin with "~/" */
+        PolicyOrigin origin;
+} PolicyGlob;
+
+typedef struct PolicyDestination {
+        uint8_t address[16];
+        int family; /* AF_INET or AF_INET6 */
+        unsigned prefix;
+        uint16_t port_first, port_last;
+        PolicyOrigin origin;
+} PolicyDestination;
+
+typedef struct PolicyClass {
+        char *name;
+        char *description; /* or NULL */
+        PolicyGlob *paths;
+        size_t n_paths;
+        PolicyGlob *excludes;
+        size_t n_excludes;
+        char **techniques; /* "T1552.004", NULL-terminated, or NULL */
+        size_t n_techniques;
+        uint64_t window_usec;
+        unsigned score;    /* 0 … 100 */
+        Severity severity; /* _SEVERITY_INVALID: follows from the score */
+        PolicyOrigin origin;
+} PolicyClass;
+
+typedef struct PolicyAllow {
+        char *name;
+        char **classes; /* names, NULL-terminated; each exists in the Policy */
+        PolicyOrigin *class_origins;
+        size_t n_classes;
+        PolicyGlob *exes;
+        size_t n_exes;
+        PolicyDestination *destinations;
+        size_t n_destinations;
+        PolicyOrigin origin;
+} PolicyAllow;
+
+/* [Correlator]: limits. They size kernel tables, so a change needs a restart. */
+typedef struct PolicyCorrelator {
+        unsigned marks_max;     /* MaxMarks=: processes that can be marked at one time */
+        unsigned processes_max; /* MaxProcesses=: processes whose ancestry is known at one time */
+        uint64_t ring_bytes;    /* RingBuffer=: a power of two */
+} PolicyCorrelator;
+
+typedef enum PolicyMessageLevel {
+        POLICY_WARNING, /* odd, but used as written */
+        POLICY_ERROR,   /* the line (or the whole [Allow]) is not used; --check fails */
+} PolicyMessageLevel;
+
+typedef struct PolicyMessage {
+        PolicyMessageLevel level;
+        PolicyOrigin origin; /* line 0: about the file as a whole */
+        char *text;          /* what is wrong and what would be right; no newline */
+} PolicyMessage;
+
+typedef struct Policy {
+        PolicyClass *classes;
+        size_t n_classes;
+        PolicyAllow *allows;
+        size_t n_allows;
+        PolicyCorrelator correlator;
+        PolicyMessage *messages;
+        size_t n_messages;
+        size_t n_errors; /* messages at POLICY_ERROR */
+        char **files;    /* every file read, in order */
+        size_t n_files;
+        char **homes;    /* home directories "~/" stands for besides /root and /home/NAME */
+        size_t n_homes;
+} Policy;
+
+Policy *policy_free(Policy *p);
+DEFINE_CLEANUP(Policy, policy_free);
+
+/* Starts an empty policy with every default set. */
+int policy_new(Policy **ret);
+
+/* Reads one file's bytes into the policy, on top of what is there. Total: any bytes are fine, what is wrong with
+ * them becomes messages. Returns 0, or -ENOMEM. `file` is the name that messages carry. */
+int policy_parse(Policy *p, const char *file, const char *bytes, size_t n_bytes);
+
+/* After the last file: checks what needs the whole (an [Allow] without Class= or Exe=, an unknown class, a class
+ * without Path=). What cannot be used is dropped, with a message. */
+int policy_finish(Policy *p);
+
+/* config_file: NULL for the standard barbwire.conf (not being there is fine), else that file (must be there).
+ * policy_dirs: NULL for the standard directories, else these, first one wins on equal names (each must be there).
+ * passwd_file: NULL for /etc/passwd. Returns 0 with *ret even when there are messages; negative only when a named
+ * file or directory cannot be read (a message says which) or memory is short. */
+int policy_load(
+        const char *config_file, char *const *policy_dirs, const char *passwd_file, Policy **ret);
+
+const PolicyClass *policy_class_by_name(const Policy *p, const char *name);
+
+/* "FILE:LINE:COLUMN: text", newly allocated. */
+char *policy_message_format(const PolicyMessage *m);

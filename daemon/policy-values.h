@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Values of policy keys: text → numbers, times, networks. Pure. Every parser takes a NUL-terminated string,
+ * returns 0 or -EINVAL, and on -EINVAL says in ValueError which byte is wrong and what would be right. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy-file.h"
+
+typedef struct ValueError {
+        size_t offset; /* of the byte that is wrong */
+        char text[320];
+} ValueError;
+
+/* [A-Za-z0-9][A-Za-z0-9_.-]{0,62}: safe in file names, journal fields and terminals alike. */
+int value_check_name(const char *s, ValueError *ret_error);
+int value_check_technique(const char *s, ValueError *ret_error);
+int value_check_utf8(const char *s, ValueError *ret_error);
+
+int value_parse_number(const char *s, unsigned min, unsigned max, unsigned *ret, ValueError *ret_error);
+
+/* systemd.time(7): "90", "90s", "1h 30min", "1.5h". */
+int value_parse_timespan(
+                const char *s, uint64_t min, uint64_t max, uint64_t *ret_usec, ValueError *ret_error);
+
+/* Bytes, with K or M: a power of two from min to max, which are whole KiB. */
+int value_parse_size(const char *s, uint64_t min, uint64_t max, uint64_t *ret_bytes, ValueError *ret_error);
+
+/* "loopback" is the most networks that one item stands for. */
+#define VALUE_DESTINATIONS_MAX 4
+int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DESTINATIONS_MAX],
+                size_t *ret_n, ValueError *ret_error);
+
+/* Insertions, deletions and replacements that lead from a to b; at least 99 when one is too long for a
+ * keyword. */
+unsigned value_distance(const char *a, const char *b);
+
+/* The bytes made printable and cut to a readable length, for use in a message. Returns ret. */
+#define VALUE_QUOTE_SIZE 104
+const char *value_quote(const char *s, size_t n, char ret[static VALUE_QUOTE_SIZE]);

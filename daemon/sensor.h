@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The kernel side, as the daemon sees it: load, attach, policy tables, records, counters. The only module that knows
+ * libbpf and the skeleton. It logs what is wrong, as it is the one who knows which feature is missing. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/event.h"
+#include "policy-compile.h"
+#include "util.h"
+
+typedef struct Sensor Sensor;
+
+typedef struct SensorLimits {
+        unsigned marks_max;     /* marks are refused above 90 % of this */
+        unsigned processes_max;
+        uint64_t ring_bytes;    /* power of two */
+        size_t cells;           /* the policy's need; the table gets room to grow */
+} SensorLimits;
+
+/* Opens and loads every program. Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN (or root).
+ * -EOPNOTSUPP: this kernel cannot, the log names the missing feature; -EPERM: not privileged. */
+int sensor_new(const SensorLimits *limits, Sensor **ret);
+Sensor *sensor_free(Sensor *s);
+DEFINE_CLEANUP(Sensor, sensor_free);
+
+/* "tracepoint". */
+const char *sensor_name(const Sensor *s);
+unsigned sensor_n_hooks(const Sensor *s);
+
+/* Cells a policy may need: what the table was made for. */
+size_t sensor_max_cells(const Sensor *s);
+
+/* Writes the idle copy of the tables and switches to it. Needs no privilege. */
+void sensor_policy_write(Sensor *s, const PolicyTables *t);
+
+/* Attaches every hook and takes in the processes that are running. Same errors as sensor_new(). The policy must have
+ * been written. */
+int sensor_attach(Sensor *s);
+
+/* For poll(2): readable while records wait. */
+int sensor_fd(const Sensor *s);
+
+typedef void (*SensorRecordHandler)(const void *record, size_t size, void *userdata);
+
+/* Hands over at most `max` records. Returns how many. */
+int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata);
+
+/* The kernel's counters, by enum bw_counter. */
+void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]);
+
+/* Times a program was skipped because it was running on that CPU already: opens, forks or sends nobody judged.
+ * From the programs' fdinfo (kernel/bpf/syscall.c, since 5.12); 0 on kernels that do not tell. */
+uint64_t sensor_recursion_misses(const Sensor *s);
+
+/* Repeats of the correlation whose record had this slot, boot_ns and cpu. false: its slot was given away. */
+bool sensor_repeats(const Sensor *s, uint32_t slot, uint64_t boot_ns, uint32_t cpu, uint64_t *ret_count);

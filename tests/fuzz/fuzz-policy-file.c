@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Any bytes as a policy file, cut in two at "\n---\n" as if a drop-in followed: read, finish, compile.
+ * Whatever comes out must be whole: messages with a place in a file, rules without a hole, tables that can
+ * be walked. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "../../daemon/glob-automaton.h"
+#include "../../daemon/policy-compile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)                                                                                  \
+        do {                                                                                                \
+                if (!(condition))                                                                           \
+                        abort();                                                                            \
+        } while (0)
+
+static void messages_check(const Policy *p) {
+        size_t n_errors = 0;
+
+        for (size_t i = 0; i < p->n_messages; i++) {
+                const PolicyMessage *m = p->messages + i;
+
+                REQUIRE(m->origin.file && m->text && m->text[0]);
+                REQUIRE((m->origin.line == 0) == (m->origin.column == 0));
+                for (const char *c = m->text; *c; c++)
+                        REQUIRE((unsigned char)*c >= 0x20 && *c != 0x7f);
+                n_errors += m->level == POLICY_ERROR;
+        }
+        REQUIRE(n_errors <= p->n_errors && (n_errors > 0) == (p->n_errors > 0));
+}
+
+static void policy_check(const Policy *p) {
+        for (size_t i = 0; i < p->n_classes; i++) {
+                const PolicyClass *c = p->classes + i;
+
+                REQUIRE(c->name[0] && c->n_paths > 0 && c->score <= 100);
+                REQUIRE(c->window_usec >= USEC_PER_SEC && c->window_usec <= 86400 * USEC_PER_SEC);
+                REQUIRE(c->n_techniques == 0 || !c->techniques[c->n_techniques]);
+        }
+        for (size_t i = 0; i < p->n_allows; i++) {
+                const PolicyAllow *a = p->allows + i;
+
+                REQUIRE(a->n_classes > 0 && a->n_exes > 0 && !a->classes[a->n_classes]);
+                for (size_t k = 0; k < a->n_classes; k++)
+                        REQUIRE(policy_class_by_name(p, a->classes[k]));
+                for (size_t k = 0; k < a->n_exes; k++)
+                        REQUIRE(a->exes[k].glob[0] == '/');
+                for (size_t k = 0; k < a->n_destinations; k++)
+                        REQUIRE(a->destinations[k].port_first <= a->destinations[k].port_last);
+        }
+}
+
+static void tables_check(const PolicyTables *t) {
+        static const char *const paths[] = {"/etc/shadow", "/home/u/.ssh/id", "/a", "/"};
+
+        for (unsigned which = 0; which < BW_AUTOMATA; which++)
+                for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                        (void)glob_automaton_match(t->cells, t->table->outputs, t->table->byte_class[which],
+                                        t->table->start[which], paths[i], strlen(paths[i]), i % 2);
+        for (size_t i = 0; i < t->n_nets; i++) {
+                const struct bw_net *n = t->table->nets + i;
+
+                REQUIRE(t->table->rules[n->rule].n_nets > 0);
+                REQUIRE((n->address[0] & ~n->mask[0]) == 0 && (n->address[1] & ~n->mask[1]) == 0);
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const char separator[] = "\n---\n";
+        _cleanup_(policy_freep) Policy *p = NULL;
+        _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        PolicyMessage m = {};
+        const char *text = (const char *)data;
+        const char *second = memmem(text, size, separator, strlen(separator));
+        size_t n = second ? (size_t)(second - text) : size;
+
+        REQUIRE(policy_new(&p) == 0);
+        REQUIRE(policy_parse(p, "1", text, n) == 0);
+        if (second)
+                REQUIRE(policy_parse(p, "2", second + strlen(separator), size - n - strlen(separator)) == 0);
+        REQUIRE(policy_finish(p) == 0);
+        messages_check(p);
+        policy_check(p);
+
+        /* A small table: to fill the largest takes longer than a fuzzer should wait, and shows no more. */
+        int r = policy_compile(p, &names, 8192, &t, &m);
+        REQUIRE(r == 0 || r == -E2BIG || r == -ENOSPC);
+        REQUIRE((r < 0) == (m.text != NULL) && (r < 0) == (t == NULL));
+        free(m.text);
+        if (t)
+                tables_check(t);
+        return 0;
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""barbwired leaves nothing in the kernel: no program, map or link, whether it was asked to end or was
+killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+import tap
+from net import Net
+from tap import Failure, require
+
+# The kernel frees programs and maps after RCU grace periods and from work queues.
+GONE_TIMEOUT = 5
+# Between two looks at the kernel's lists: there is nothing to wait on.
+POLL_SECONDS = 0.1
+
+
+def bpf_objects(kind):
+    """{id: object} as bpftool shows them."""
+    result = subprocess.run(["/usr/sbin/bpftool", "-j", kind, "show"], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True)
+    require(result.returncode == 0, f"bpftool {kind}: {result.stdout}{result.stderr}")
+    return {entry["id"]: entry for entry in json.loads(result.stdout or "[]")}
+
+
+def ours():
+    """What bears our names: {(kind, id)}. Links have no name: theirs is their program's."""
+    found = {}
+    programs = bpf_objects("prog")
+    for kind, entries in (("prog", programs), ("map", bpf_objects("map"))):
+        for number, entry in entries.items():
+            if entry.get("name", "").startswith(("bw_", "barbwire")):
+                found[kind, number] = entry["name"]
+    for number, entry in bpf_objects("link").items():
+        name = found.get(("prog", entry.get("prog_id")))
+        if name:
+            found["link", number] = "link of " + name
+    return found
+
+
+def held_by(pid):
+    """Ids in the process's descriptors, which are beyond doubt its own."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
+                fields = dict(line.split(":", 1) for line in info if ":" in line)
+        except FileNotFoundError:
+            continue
+        for kind in ("prog", "map", "link"):
+            if kind + "_id" in fields:
+                found.add((kind, int(fields[kind + "_id"])))
+    return found
+
+
+def wait_gone(before, mine):
+    deadline = time.monotonic() + GONE_TIMEOUT
+    while True:
+        now = ours()
+        left = {key: name for key, name in now.items() if key in mine and key not in before}
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            raise Failure(f"left after {GONE_TIMEOUT} s: {left}")
+        time.sleep(POLL_SECONDS)
+
+
+def leftovers(end, net, home):
+    before = ours()
+    with harness.Barbwired() as bw:
+        mine = held_by(bw.pid) | set(ours())
+        named = {key: name for key, name in ours().items() if key not in before}
+        for kind in ("prog", "map"):
+            require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
+        strays = {key for key in held_by(bw.pid) if key[0] != "link"} - set(ours())
+        require(not strays, f"objects whose names do not begin with bw_: {strays}")
+        bw.prove_delivered(net, home)
+        end(bw)
+    wait_gone(before, mine)
+
+
+def end_by_kill(bw):
+    bw.process.send_signal(signal.SIGKILL)
+    bw.process.wait()
+
+
+def main():
+    harness.require_machine()
+    if not os.path.exists("/usr/sbin/bpftool"):
+        tap.skip_all("needs bpftool")
+    t = tap.Tap()
+    with Net() as net, harness.Home() as home:
+        t.case("nothing is left after SIGTERM", leftovers, lambda bw: bw.stop(), net, home)
+        t.case("nothing is left after SIGKILL", leftovers, end_by_kill, net, home)
+        t.case("it starts again after that", leftovers, lambda bw: bw.stop(), net, home)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()

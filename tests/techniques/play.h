@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What every technique program shares: read a secret, carry it away, tell the truth about who did which.
+ *
+ * Every program is called PROGRAM VARIANT KEY ADDRESS PORT and prints one truth line per theft before it
+ * sends: toucher=PID sender=PID tid=TID start=TICKS lineage=PID,… file=KEY run.py holds each alert against
+ * these. Only real system calls, no test doors into the daemon. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Exit status of a variant that this machine cannot play (no such system call, another architecture). */
+#define PLAY_CANNOT 77
+/* A decoy key is a few hundred bytes; the programs read it in one go. */
+#define PLAY_SECRET_MAX 4096
+
+typedef struct Play {
+        const char *variant, *key, *address;
+        uint16_t port;
+        char secret[PLAY_SECRET_MAX];
+        size_t n_secret;
+} Play;
+
+__attribute__((noreturn, format(printf, 2, 3))) static inline void play_exit(
+                int status, const char *format, ...) {
+        int saved = errno;
+        va_list ap;
+
+        va_start(ap, format);
+        vfprintf(stderr, format, ap);
+        va_end(ap);
+        fprintf(stderr, ": %s\n", strerror(saved));
+        _exit(status);
+}
+
+#define play_die(...) play_exit(1, __VA_ARGS__)
+
+static inline void play_init(Play *p, int argc, char **argv) {
+        if (argc != 5) {
+                fprintf(stderr, "usage: %s VARIANT KEY ADDRESS PORT\n", argv[0]);
+                exit(2);
+        }
+        memset(p, 0, sizeof(*p));
+        p->variant = argv[1];
+        p->key = argv[2];
+        p->address = argv[3];
+        p->port = (uint16_t)atoi(argv[4]);
+        /* Lines from several processes share one pipe: each must go out whole, and before a later crash. */
+        setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
+
+static inline int play_variant(const Play *p, const char *name) {
+        return strcmp(p->variant, name) == 0;
+}
+
+/* Takes what a descriptor of the key gives, and closes it. */
+static inline void play_read(Play *p, int fd) {
+        ssize_t n;
+
+        if (fd < 0)
+                play_die("cannot open the key (%s)", p->variant);
+        n = read(fd, p->secret, sizeof(p->secret));
+        if (n <= 0)
+                play_die("cannot read the key (%s)", p->variant);
+        p->n_secret = (size_t)n;
+        close(fd);
+}
+
+/* The calling process's start in clock ticks since boot: field 22 of proc_pid_stat(5). */
+static inline unsigned long long play_start_ticks(void) {
+        unsigned long long ticks = 0;
+        char buffer[1024], *after_comm;
+        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd >= 0 ? read(fd, buffer, sizeof(buffer) - 1) : -1;
+
+        if (n <= 0)
+                play_die("/proc/self/stat");
+        close(fd);
+        buffer[n] = 0;
+        after_comm = strrchr(buffer, ')');
+        if (!after_comm || sscanf(after_comm + 1,
+                                           " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+                                           "%*d %*d %*d %*d %llu",
+                                           &ticks) != 1)
+                play_die("/proc/self/stat: no start time");
+        return ticks;
+}
+
+/* lineage: the true ancestors, parent first, as many as are known; ends at the first 0. The file name comes
+ * last and percent-encoded, as it may hold any byte. */
+static inline void play_truth(const Play *p, pid_t toucher, const pid_t *lineage) {
+        char encoded[3 * 8192 + 1], *out = encoded;
+        char pids[128] = "";
+
+        for (size_t i = 0; lineage && lineage[i] > 0; i++)
+                snprintf(pids + strlen(pids), sizeof(pids) - strlen(pids), "%s%d", i > 0 ? "," : "",
+                                lineage[i]);
+        for (const char *c = p->key; *c && out < encoded + sizeof(encoded) - 4; c++)
+                out += sprintf(out, "%%%02x", (unsigned char)*c);
+        *out = 0;
+        printf("toucher=%d sender=%d tid=%d start=%llu lineage=%s file=%s\n", toucher, getpid(), gettid(),
+                        play_start_ticks(), pids, encoded);
+}
+
+/* The destination as an address of the family it is written in. */
+static inline socklen_t play_address(const Play *p, struct sockaddr_storage *ret) {
+        struct sockaddr_in *in = (struct sockaddr_in *)ret;
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+        memset(ret, 0, sizeof(*ret));
+        if (inet_pton(AF_INET, p->address, &in->sin_addr) == 1) {
+                in->sin_family = AF_INET;
+                in->sin_port = htons(p->port);
+                return sizeof(*in);
+        }
+        if (inet_pton(AF_INET6, p->address, &in6->sin6_addr) == 1) {
+                in6->sin6_family = AF_INET6;
+                in6->sin6_port = htons(p->port);
+                return sizeof(*in6);
+        }
+        fprintf(stderr, "not an address: %s\n", p->address);
+        exit(2);
+}
+
+static inline int play_socket(const struct sockaddr_storage *address, int type) {
+        int fd = socket(address->ss_family, type | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                play_die("socket");
+        return fd;
+}
+
+/* Writes the secret to a connected stream and waits until the other side has read it all and closed. */
+static inline void play_deliver(const Play *p, int fd) {
+        char c;
+
+        if (write(fd, p->secret, p->n_secret) != (ssize_t)p->n_secret)
+                play_die("write to %s", p->address);
+        if (shutdown(fd, SHUT_WR) < 0)
+                play_die("shutdown");
+        while (read(fd, &c, 1) > 0)
+                ;
+        close(fd);
+}
+
+/* The plain way out, for techniques whose point lies elsewhere: one TCP connection. */
+static inline void play_send(const Play *p) {
+        struct sockaddr_storage address;
+        socklen_t length = play_address(p, &address);
+        int fd = play_socket(&address, SOCK_STREAM);
+
+        if (connect(fd, (struct sockaddr *)&address, length) < 0)
+                play_die("connect to %s", p->address);
+        play_deliver(p, fd);
+}
+
+/* Theft by one process, from the descriptor of the opened key on. */
+static inline void play_steal(Play *p, int fd) {
+        pid_t parents[] = {getppid(), 0};
+
+        play_read(p, fd);
+        play_truth(p, getpid(), parents);
+        play_send(p);
+}
+
+static inline int play_wait(pid_t pid) {
+        int status;
+
+        if (waitpid(pid, &status, 0) < 0)
+                play_die("waitpid");
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+__attribute__((noreturn)) static inline void play_unknown(const Play *p) {
+        fprintf(stderr, "unknown variant %s\n", p->variant);
+        exit(2);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The JSON shape, byte for byte, and that any name survives the way there and back. */
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/alert-json.h"
+#include "../../daemon/util.h"
+#include "alert-fixture.h"
+
+static char *json_of(const Event *e, uint64_t repeats) {
+        _cleanup_(alert_freep) Alert *a = NULL;
+        char *line = NULL;
+
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        a->repeats = repeats;
+        assert_int_equal(alert_to_json(a, &line), 0);
+        return line;
+}
+
+static void test_golden(void **state) {
+        (void)state;
+        Event e = event_new_inherited();
+        e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        _cleanup_free_ char *line = json_of(&e, 2);
+
+        assert_string_equal(line,
+                        "{\"kind\":\"alert\","
+                        "\"id\":\"" EVENT_ID "\","
+                        "\"time\":\"2026-11-22T10:05:01.023456Z\","
+                        "\"severity\":\"high\","
+                        "\"score\":80,"
+                        "\"summary\":\"curl (pid 12, uid 1000), started by sh (pid 11) which opened "
+                        "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 "
+                        "[ssh-private-keys, high] "
+                        "(and again 2 times within its window)\","
+                        "\"reasons\":["
+                        "{\"points\":80,\"text\":\"touched a secret: SSH private keys (class "
+                        "ssh-private-keys)\"},"
+                        "{\"points\":0,\"text\":\"inherited from its parent, pid 11\"}],"
+                        "\"action\":\"alert\","
+                        "\"classes\":[\"ssh-private-keys\"],"
+                        "\"techniques\":[\"T1552.004\",\"T1552.001\",\"T1041\"],"
+                        "\"repeats\":2,"
+                        "\"process\":{\"pid\":12,\"tid\":19536,\"start_time\":\"2026-11-22T10:05:00."
+                        "023456Z\","
+                        "\"exe\":\"/usr/bin/python3.11\",\"comm\":\"curl\",\"cmdline\":\"python3 -c 'import "
+                        "os'\","
+                        "\"uid\":1000,\"loginuid\":1001,\"unit\":\"machine-box.scope\","
+                        "\"cgroup\":\"/machine.slice/machine-box.scope/payload\",\"container\":\"box\","
+                        "\"mount_namespace\":4026531841},"
+                        "\"lineage\":[{\"pid\":1230,\"exe\":\"/usr/bin/bash\",\"comm\":\"bash\"},"
+                        "{\"pid\":700,\"exe\":\"\",\"comm\":\"sshd\"}],"
+                        "\"lineage_more\":false,"
+                        "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"class\":\"ssh-private-keys\","
+                        "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
+                        "\"exe\":\"/usr/bin/python3.11\",\"comm\":\"sh\",\"hops\":1,\"via\":\"fork\","
+                        "\"truncated\":false}],"
+                        "\"files_more\":false,"
+                        "\"destination\":{\"family\":\"inet\",\"protocol\":\"tcp\",\"address\":\"192.0.2."
+                        "7\","
+                        "\"port\":443,\"act\":\"connect\"}}");
+}
+
+/* What is not known, and the other side of every flag. */
+static void test_golden_sparse(void **state) {
+        (void)state;
+        Event e = {.kind = BW_KIND_CORRELATION};
+        EventCorrelation *c = &e.correlation;
+
+        c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
+        c->process.loginuid = UINT32_MAX;
+        c->process.comm = c->process.exe = c->process.cmdline = c->process.cgroup = view("");
+        c->destination.family = AF_INET6;
+        c->destination.protocol = 250;
+        c->destination.act = BW_ACT_SEND;
+        c->n_files = 1;
+        c->files[0].via = BW_VIA_OPEN;
+        c->files[0].path_truncated = true;
+        c->files[0].path = c->files[0].exe = c->files[0].comm = view("");
+        _cleanup_free_ char *line = json_of(&e, UINT64_MAX);
+
+        assert_string_equal(line,
+                        "{\"kind\":\"alert\","
+                        "\"id\":\"0123456789abcdef0123456789abcdef-0000000000000000-0\","
+                        "\"time\":\"2026-11-22T08:41:41.023455Z\","
+                        "\"severity\":\"low\","
+                        "\"score\":1,"
+                        "\"summary\":\"a process (pid 0, uid 0) opened a sensitive file and then sent a "
+                        "datagram to "
+                        "[::]:0 [low] (and again 18446744073709551615 times within its window)\","
+                        "\"reasons\":[{\"points\":0,"
+                        "\"text\":\"touched a secret of a class that the policy no longer has\"},"
+                        "{\"points\":-20,\"text\":\"the destination is this host itself\"},"
+                        "{\"points\":21,\"text\":\"no score is below 1\"}],"
+                        "\"action\":\"alert\","
+                        "\"classes\":[],"
+                        "\"techniques\":[\"T1048\"],"
+                        "\"repeats\":9223372036854775807,"
+                        "\"process\":{\"pid\":0,\"tid\":0,\"start_time\":\"2026-11-22T08:41:41.023455Z\","
+                        "\"exe\":\"\",\"comm\":\"\",\"cmdline\":\"\",\"uid\":0,\"loginuid\":null,"
+                        "\"unit\":null,\"cgroup\":\"\",\"container\":null,\"mount_namespace\":0},"
+                        "\"lineage\":[],"
+                        "\"lineage_more\":true,"
+                        "\"files\":[{\"path\":null,\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
+                        "\"uid\":0,"
+                        "\"exe\":\"\",\"comm\":\"\",\"hops\":0,\"via\":\"open\",\"truncated\":true}],"
+                        "\"files_more\":true,"
+                        "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"::\","
+                        "\"port\":0,\"act\":\"send\"}}");
+}
+
+/* Undoes \xNN and \\ as a reader would. */
+static size_t unescape(const char *s, char *ret) {
+        size_t n = 0;
+
+        while (*s) {
+                unsigned byte;
+
+                if (s[0] == '\\' && s[1] == '\\') {
+                        ret[n++] = '\\';
+                        s += 2;
+                } else if (s[0] == '\\') {
+                        assert_int_equal(sscanf(s, "\\x%2x", &byte), 1);
+                        ret[n++] = (char)byte;
+                        s += 4;
+                } else
+                        ret[n++] = *s++;
+        }
+
+        return n;
+}
+
+static const char *get(const json_t *root, const char *object, const char *member) {
+        const json_t *o = json_object_get(root, object);
+
+        if (json_is_array(o))
+                o = json_array_get(o, 0);
+        return json_string_value(json_object_get(o, member));
+}
+
+static json_t *parse(const char *line) {
+        json_error_t error;
+        json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+
+        if (!root)
+                fail_msg("%s: %s", error.text, line);
+        /* One line of printable ASCII. */
+        for (const char *p = line; *p; p++)
+                assert_in_range(*p, 0x20, 0x7f);
+        return root;
+}
+
+static void assert_round_trip(const char *name, size_t size) {
+        Event e = event_new();
+        EventCorrelation *c = &e.correlation;
+        Bytes *const fields[] = {
+                        &c->files[0].path,
+                        &c->files[0].exe,
+                        &c->files[0].comm,
+                        &c->lineage[0].exe,
+                        &c->lineage[0].comm,
+                        &c->process.exe,
+                        &c->process.comm,
+                        &c->process.cgroup,
+        };
+        static const char *const members[][2] = {
+                        {"files", "path"},
+                        {"files", "exe"},
+                        {"files", "comm"},
+                        {"lineage", "exe"},
+                        {"lineage", "comm"},
+                        {"process", "exe"},
+                        {"process", "comm"},
+                        {"process", "cgroup"},
+        };
+        char bytes[4096];
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                *fields[i] = (Bytes){.data = name, .size = size};
+
+        _cleanup_free_ char *line = json_of(&e, 0);
+        json_auto_t *root = parse(line);
+        for (size_t i = 0; i < ELEMENTSOF(members); i++) {
+                assert_int_equal(unescape(get(root, members[i][0], members[i][1]), bytes), size);
+                assert_memory_equal(bytes, name, size);
+        }
+}
+
+static void test_round_trip(void **state) {
+        (void)state;
+        char name[256];
+
+        /* Every byte but NUL, alone and after each kind of lead byte. */
+        static const char leads[] = {'a', '\\', '\xc3', '\xe2', '\xed', '\xf0'};
+        for (size_t i = 0; i < ELEMENTSOF(leads); i++)
+                for (unsigned b = 1; b < 256; b++) {
+                        name[0] = leads[i];
+                        name[1] = (char)b;
+                        assert_round_trip(name, 2);
+                        assert_round_trip(name + 1, 1);
+                }
+
+        for (unsigned b = 1; b < 256; b++)
+                name[b - 1] = (char)b;
+        assert_round_trip(name, 255);
+
+        /* A name that looks as if it were escaped already. */
+        assert_round_trip("\\xff\\\\x41\\", 10);
+}
+
+/* Valid text is not touched: a program finds the very name. */
+static void test_text_is_kept(void **state) {
+        (void)state;
+        Event e = event_new();
+
+        e.correlation.files[0].path = view("/a\nb\t\x1b\"\xc3\xbc\xe2\x80\xae\xf0\x9f\x94\x91");
+        _cleanup_free_ char *line = json_of(&e, 0);
+        json_auto_t *root = parse(line);
+        assert_string_equal(get(root, "files", "path"), "/a\nb\t\x1b\"\xc3\xbc\xe2\x80\xae\xf0\x9f\x94\x91");
+
+        e.correlation.files[0].path = view("/a\\b\xff\xc3");
+        _cleanup_free_ char *line2 = json_of(&e, 0);
+        json_auto_t *root2 = parse(line2);
+        assert_string_equal(get(root2, "files", "path"), "/a\\\\b\\xff\\xc3");
+}
+
+static void test_hostile_cmdline_and_policy(void **state) {
+        (void)state;
+        Event e = event_new();
+        PolicyClass odd = {.name = (char *)"\xff\n", .description = (char *)"\xfe"};
+        const Policy p = {.classes = &odd, .n_classes = 1};
+        const PolicyNames n = {.class_names = {[SSH] = (char *)"\xff\n"}};
+        _cleanup_(alert_freep) Alert *a = NULL;
+        _cleanup_free_ char *line = NULL;
+
+        e.correlation.process.cmdline = (Bytes){.data = "\xff\0\n", .size = 3};
+        assert_int_equal(alert_new(&e, &p, &n, &epoch, &a), 0);
+        assert_int_equal(alert_to_json(a, &line), 0);
+
+        json_auto_t *root = parse(line);
+        assert_string_equal(get(root, "process", "cmdline"), "\\xff '\n'");
+        assert_string_equal(get(root, "files", "class"), "\\xff\n");
+        assert_string_equal(get(root, "reasons", "text"), "touched a secret: \\xfe (class \\xff\n)");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_golden),
+                        cmocka_unit_test(test_golden_sparse),
+                        cmocka_unit_test(test_round_trip),
+                        cmocka_unit_test(test_text_is_kept),
+                        cmocka_unit_test(test_hostile_cmdline_and_policy),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What a person reads, word for word, and that no name can make it say anything else. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/alert.h"
+#include "../../daemon/utf8.h"
+#include "../../daemon/util.h"
+#include "alert-fixture.h"
+
+static Alert *make(const Event *e) {
+        Alert *a = NULL;
+
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        return a;
+}
+
+static void assert_sentence(const Event *e, const char *expected) {
+        _cleanup_(alert_freep) Alert *a = make(e);
+        _cleanup_free_ char *sentence = alert_sentence(a);
+
+        assert_string_equal(sentence, expected);
+}
+
+static void test_sentence(void **state) {
+        (void)state;
+        Event e = event_new();
+        EventCorrelation *c = &e.correlation;
+
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                            "connected to 192.0.2.7:443 [ssh-private-keys, high]");
+
+        c->destination.act = BW_ACT_SEND;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                            "sent a datagram to 192.0.2.7:443 [ssh-private-keys, high]");
+
+        c->destination = (struct bw_destination){.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 7},
+                        .port = 53,
+                        .family = AF_INET6,
+                        .act = BW_ACT_CONNECT};
+        c->files[0].path_truncated = true;
+        c->files[0].path = view("ssh/id");
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened …ssh/id and 1.2 s later "
+                            "connected to [2001:db8::7]:53 [ssh-private-keys, high]");
+
+        c->files[0].path = view("");
+        c->process.comm = view("");
+        c->destination.port = 1;
+        assert_sentence(&e,
+                        "a process (pid 19535, uid 1000) opened a file of class ssh-private-keys and 1.2 s "
+                        "later connected to [2001:db8::7]:1 [ssh-private-keys, high]");
+}
+
+static void test_sentence_inherited(void **state) {
+        (void)state;
+        Event e = event_new_inherited();
+        EventCorrelation *c = &e.correlation;
+
+        assert_sentence(&e, "curl (pid 12, uid 1000), started by sh (pid 11) which opened "
+                            "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 "
+                            "[ssh-private-keys, high]");
+
+        c->files[0].hops = 2;
+        c->destination.act = BW_ACT_SEND;
+        assert_sentence(&e, "curl (pid 12, uid 1000), a descendant of sh (pid 11) which opened "
+                            "/home/ana/.ssh/id_ed25519, sent a datagram 1.2 s later to 192.0.2.7:443 "
+                            "[ssh-private-keys, high]");
+
+        /* The opener is gone, and its pid was given to its child. */
+        c->files[0].hops = 1;
+        c->files[0].pid = 12;
+        c->destination.act = BW_ACT_CONNECT;
+        c->n_files = 2;
+        c->files[1] = c->files[0];
+        assert_sentence(&e,
+                        "curl (pid 12, uid 1000), started by sh (pid 12) which opened "
+                        "/home/ana/.ssh/id_ed25519 and 1 more file, connected 1.2 s later to 192.0.2.7:443 "
+                        "[ssh-private-keys, high]");
+}
+
+static void test_sentence_files(void **state) {
+        (void)state;
+        Event e = event_new();
+        EventCorrelation *c = &e.correlation;
+
+        /* Newest first; the worst class is neither the first file's nor the lowest bit. */
+        c->classes = BIT(APP) | BIT(SSH) | BIT(AWS);
+        c->n_files = 5;
+        c->files[3] = c->files[0];
+        c->files[2] = c->files[0];
+        c->files[2].path = view("/home/ana/.ssh/newest");
+        c->files[2].classes = BIT(SSH) | BIT(APP);
+        c->files[1] = (EventFile){.classes = BIT(AWS), .via = BW_VIA_OPEN, .path = view("/aws")};
+        c->files[0] = (EventFile){.classes = BIT(APP), .via = BW_VIA_OPEN, .path = view("/app")};
+        /* Remembered, but not alerted: it does not count. */
+        c->files[4] = (EventFile){.classes = BIT(GONE), .via = BW_VIA_OPEN, .path = view("/old")};
+        for (size_t i = 0; i < 5; i++)
+                c->files[i].exe = c->files[i].comm = view("");
+        assert_sentence(&e,
+                        "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/newest and 3 more files, and "
+                        "1.2 s later connected to 192.0.2.7:443 [ssh-private-keys, cloud-aws, app-secrets, "
+                        "high]");
+
+        c->flags = BW_CORRELATION_FILES_MORE;
+        assert_sentence(&e,
+                        "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/newest and at least 3 more "
+                        "files, and 1.2 s later connected to 192.0.2.7:443 [ssh-private-keys, cloud-aws, "
+                        "app-secrets, high]");
+
+        /* None of the remembered files is of the alerted class. */
+        c->n_files = 1;
+        c->classes = BIT(SSH);
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened a file of class ssh-private-keys and then "
+                            "connected to 192.0.2.7:443 [ssh-private-keys, high]");
+
+        /* Bits that have no name, or no class any more. */
+        c->classes = BIT(GONE) | BIT(63);
+        assert_sentence(&e,
+                        "python3 (pid 19535, uid 1000) opened a file of class given-up and then connected "
+                        "to 192.0.2.7:443 [given-up, class-63, low]");
+
+        c->classes = 0;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened a sensitive file and then connected "
+                            "to 192.0.2.7:443 [low]");
+}
+
+static void test_sentence_repeats(void **state) {
+        (void)state;
+        Event e = event_new();
+        _cleanup_(alert_freep) Alert *a = make(&e);
+
+        a->repeats = 1;
+        _cleanup_free_ char *once = alert_sentence(a);
+        assert_non_null(strstr(once, "[ssh-private-keys, high] (and again once within its window)"));
+        a->repeats = 41;
+        _cleanup_free_ char *often = alert_sentence(a);
+        assert_non_null(strstr(often, "[ssh-private-keys, high] (and again 41 times within its window)"));
+}
+
+static void test_ages(void **state) {
+        (void)state;
+        static const struct {
+                uint64_t age_usec;
+                const char *text;
+        } ages[] = {
+                        {0, " less than 1 ms later"},
+                        {999, " less than 1 ms later"},
+                        {1000, " 1 ms later"},
+                        {40999, " 40 ms later"},
+                        {999999, " 999 ms later"},
+                        {1000000, " 1.0 s later"},
+                        {1299999, " 1.2 s later"},
+                        {59999999, " 59.9 s later"},
+                        {60000000, " 1 min 0 s later"},
+                        {125900000, " 2 min 5 s later"},
+                        {3599999999, " 59 min 59 s later"},
+                        {3600000000, " 1 h 0 min later"},
+                        {7379000000, " 2 h 2 min later"},
+        };
+
+        Event e = event_new();
+        _cleanup_(alert_freep) Alert *a = make(&e);
+        assert_int_equal(a->files[0].age_usec, 1234000);
+
+        for (size_t i = 0; i < ELEMENTSOF(ages); i++) {
+                a->files[0].age_usec = ages[i].age_usec;
+                _cleanup_free_ char *s = alert_sentence(a);
+                if (!strstr(s, ages[i].text))
+                        fail_msg("%s lacks \"%s\"", s, ages[i].text);
+        }
+
+        /* Opened after the egress, as clocks of two CPUs may say. */
+        e.correlation.files[0].mono_ns = NOW_MONO_NS + 1;
+        assert_sentence(&e,
+                        "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and less than 1 ms "
+                        "later connected to 192.0.2.7:443 [ssh-private-keys, high]");
+}
+
+static void test_escape(void **state) {
+        (void)state;
+        static const struct {
+                const char *bytes, *text;
+        } cases[] = {
+                        {"", ""},
+                        {"plain /path~", "plain /path~"},
+                        {"\n\r\t\x01\x1b[31m\x7f", "\\x0a\\x0d\\x09\\x01\\x1b[31m\\x7f"},
+                        {"a\\x0a", "a\\\\x0a"},
+                        {"\xc3\xbc\xe2\x82\xac\xf0\x9f\x94\x91", "\xc3\xbc\xe2\x82\xac\xf0\x9f\x94\x91"},
+                        {"\xe0\xa0\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+                                        "\xe0\xa0\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+                        /* Cut, stray, overlong, surrogate, beyond U+10FFFF, never a first byte. */
+                        {"\xc3", "\\xc3"},
+                        {"\xe2\x82z", "\\xe2\\x82z"},
+                        {"\x80", "\\x80"},
+                        {"\xc0\xaf", "\\xc0\\xaf"},
+                        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
+                        {"\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf"},
+                        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+                        {"\xed\xbf\xbf", "\\xed\\xbf\\xbf"},
+                        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+                        {"\xff\xfe", "\\xff\\xfe"},
+                        /* C1: the first, CSI, the last; the character behind them is fine. */
+                        {"\xc2\x80\xc2\x9b\xc2\x9f", "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f"},
+                        {"\xc2\xa0", "\xc2\xa0"},
+                        /* U+202A, U+202E, U+2066, U+2069, U+200B, U+200F, U+2028, U+2029, U+FEFF */
+                        {"\xe2\x80\xaa", "\\xe2\\x80\\xaa"},
+                        {"\xe2\x80\xae", "\\xe2\\x80\\xae"},
+                        {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},
+                        {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},
+                        {"\xe2\x80\x8b", "\\xe2\\x80\\x8b"},
+                        {"\xe2\x80\x8f", "\\xe2\\x80\\x8f"},
+                        {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},
+                        {"\xe2\x80\xa9", "\\xe2\\x80\\xa9"},
+                        {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},
+                        /* U+00AD, U+061C, U+180E, U+2060, U+FFF9, U+E0001 */
+                        {"\xc2\xad", "\\xc2\\xad"},
+                        {"\xd8\x9c", "\\xd8\\x9c"},
+                        {"\xe1\xa0\x8e", "\\xe1\\xa0\\x8e"},
+                        {"\xe2\x81\xa0", "\\xe2\\x81\\xa0"},
+                        {"\xef\xbf\xb9", "\\xef\\xbf\\xb9"},
+                        {"\xf3\xa0\x80\x81", "\\xf3\\xa0\\x80\\x81"},
+                        /* Their neighbours: U+200A, U+2010, U+2027, U+202F, U+205F, U+2070, U+FFFD */
+                        {"\xe2\x80\x8a\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\x9f\xe2\x81\xb0\xef\xbf"
+                         "\xbd",
+                                        "\xe2\x80\x8a\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\x9f\xe2"
+                                        "\x81\xb0\xef\xbf\xbd"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                /* An exact block without a NUL behind it: ASan sees a read too far. */
+                size_t size = strlen(cases[i].bytes);
+                _cleanup_free_ char *block = malloc(size + 1);
+                memcpy(block + 1, cases[i].bytes, size);
+                _cleanup_free_ char *text = bytes_escape(block + 1, size);
+                assert_string_equal(text, cases[i].text);
+        }
+
+        uint32_t point;
+        assert_int_equal(utf8_sequence("a", 0, &point), 0);
+
+        _cleanup_free_ char *nul = bytes_escape("a\0b", 3);
+        assert_string_equal(nul, "a\\x00b");
+}
+
+static char *text_of(const Event *e, bool colour) {
+        _cleanup_(alert_freep) Alert *a = make(e);
+
+        return alert_text(a, colour);
+}
+
+static void test_text(void **state) {
+        (void)state;
+        Event e = event_new();
+        _cleanup_free_ char *text = text_of(&e, false);
+
+        assert_string_equal(text, "2026-11-22 11:05:01.023456 HIGH  python3 (pid 19535, uid 1000) opened "
+                                  "/home/ana/.ssh/id_ed25519 and 1.2 s later connected to 192.0.2.7:443 "
+                                  "[ssh-private-keys, high]\n"
+                                  "    executable   /usr/bin/python3.11\n"
+                                  "    command      python3 -c 'import os'\n"
+                                  "    unit         session-3.scope\n"
+                                  "    user         uid 1000, logged in as uid 1001\n"
+                                  "    lineage      sshd (700) → bash (1230) → python3 (19535)\n"
+                                  "    file         /home/ana/.ssh/id_ed25519 [ssh-private-keys], opened "
+                                  "1.2 s before by "
+                                  "python3 (pid 19535, uid 1002, /usr/bin/python3.11), via open\n"
+                                  "    destination  tcp 192.0.2.7:443\n"
+                                  "    score        80, the sum of\n"
+                                  "                  +80  touched a secret: SSH private keys (class "
+                                  "ssh-private-keys)\n"
+                                  "    techniques   T1552.004, T1552.001, T1041\n"
+                                  "    id           " EVENT_ID "\n");
+}
+
+static void test_text_everything(void **state) {
+        (void)state;
+        Event e = event_new_inherited();
+        EventCorrelation *c = &e.correlation;
+
+        c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
+        c->process.loginuid = UINT32_MAX;
+        c->process.cmdline = c->process.exe = view("");
+        c->process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        c->destination = (struct bw_destination){.address = {[15] = 1},
+                        .port = 53,
+                        .family = AF_INET6,
+                        .protocol = 17,
+                        .act = BW_ACT_SEND};
+        c->lineage[1].comm = view("");
+        c->n_files = 2;
+        c->files[1] = (EventFile){.classes = BIT(SSH) | BIT(AWS),
+                        .pid = 9,
+                        .uid = 0,
+                        .via = BW_VIA_FORK,
+                        .hops = 2,
+                        .comm = view("cat"),
+                        .exe = view(""),
+                        .path = view("")};
+
+        _cleanup_free_ char *text = text_of(&e, false);
+        assert_string_equal(text, "2026-11-22 11:05:01.023456 MEDIUM  curl (pid 12, uid 1000), started by "
+                                  "sh (pid 11) which "
+                                  "opened /home/ana/.ssh/id_ed25519 and at least 1 more file, sent a "
+                                  "datagram 1.2 s later to "
+                                  "[::1]:53 [ssh-private-keys, medium]\n"
+                                  "    unit         machine-box.scope\n"
+                                  "    container    box\n"
+                                  "    user         uid 1000\n"
+                                  "    lineage      … → a process (700) → bash (1230) → curl (12)\n"
+                                  "    file         /home/ana/.ssh/id_ed25519 [ssh-private-keys], opened "
+                                  "1.2 s before by "
+                                  "sh (pid 11, uid 1002, /usr/bin/python3.11), via fork, 1 hop\n"
+                                  "    file         (name lost) [ssh-private-keys, cloud-aws], opened 16 "
+                                  "min 40 s before by "
+                                  "cat (pid 9, uid 0), via fork, 2 hops\n"
+                                  "                 and older ones, not remembered\n"
+                                  "    destination  udp [::1]:53\n"
+                                  "    score        55, the sum of\n"
+                                  "                  +80  touched a secret: SSH private keys (class "
+                                  "ssh-private-keys)\n"
+                                  "                   +0  inherited from its parent, pid 11\n"
+                                  "                  -20  the destination is this host itself\n"
+                                  "                   -5  looks like a name lookup (port 53)\n"
+                                  "    techniques   T1552.004, T1552.001, T1071.004\n"
+                                  "    id           " EVENT_ID "\n");
+}
+
+static void test_text_colour(void **state) {
+        (void)state;
+        Event e = event_new();
+
+        _cleanup_free_ char *high = text_of(&e, true);
+        assert_non_null(strstr(high, ".023456 \x1b[31mHIGH\x1b[0m  python3 "));
+        assert_null(strchr(strrchr(high, '\x1b') + 1, '\x1b'));
+
+        e.correlation.classes = BIT(AWS);
+        _cleanup_free_ char *medium = text_of(&e, true);
+        assert_non_null(strstr(medium, ".023456 \x1b[33mMEDIUM\x1b[0m  python3 "));
+
+        e.correlation.classes = BIT(APP);
+        _cleanup_free_ char *low = text_of(&e, true);
+        assert_non_null(strstr(low, ".023456 LOW  python3 "));
+        assert_null(strchr(low, '\x1b'));
+}
+
+static size_t count(const char *s, const char *part) {
+        size_t n = 0;
+
+        for (const char *p = strstr(s, part); p; p = strstr(p + 1, part))
+                n++;
+        return n;
+}
+
+/* A name that would clear the screen, add a line and turn the rest around, in every field there is. */
+static void test_hostile_names(void **state) {
+        (void)state;
+#define EVIL "\x1b[2J\n\xe2\x80\xae\xc2\x9b\xff\\"
+#define TAME "\\x1b[2J\\x0a\\xe2\\x80\\xae\\xc2\\x9b\\xff\\\\"
+        Event e = event_new_inherited();
+        EventCorrelation *c = &e.correlation;
+        Bytes *const fields[] = {
+                        &c->process.comm,
+                        &c->process.exe,
+                        &c->process.cmdline,
+                        &c->lineage[0].comm,
+                        &c->files[0].path,
+                        &c->files[0].comm,
+                        &c->files[0].exe,
+        };
+        /* Times each is told: the sentence and its own line, the lineage. */
+        static const size_t told[] = {2, 1, 1, 1, 2, 2, 1};
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                Bytes tame = *fields[i];
+                *fields[i] = view(EVIL);
+                _cleanup_free_ char *text = text_of(&e, false);
+                *fields[i] = tame;
+
+                if (count(text, TAME) != told[i])
+                        fail_msg("field %zu: %s", i, text);
+                assert_int_equal(count(text, "\n"), 13);
+                assert_null(strpbrk(text, "\x1b\xff"));
+                assert_null(strstr(text, "\xe2\x80\xae"));
+                assert_null(strstr(text, "\xc2\x9b"));
+        }
+
+        /* What the administrator wrote may be as odd. */
+        PolicyClass class = {.name = (char *)EVIL, .description = (char *)EVIL, .score = 1};
+        const Policy p = {.classes = &class, .n_classes = 1};
+        const PolicyNames n = {.class_names = {[SSH] = (char *)EVIL}};
+        _cleanup_(alert_freep) Alert *a = NULL;
+        assert_int_equal(alert_new(&e, &p, &n, &epoch, &a), 0);
+        _cleanup_free_ char *text = alert_text(a, false);
+        assert_int_equal(count(text, TAME), 4);
+        assert_null(strpbrk(text, "\x1b\xff"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_sentence),
+                        cmocka_unit_test(test_sentence_inherited),
+                        cmocka_unit_test(test_sentence_files),
+                        cmocka_unit_test(test_sentence_repeats),
+                        cmocka_unit_test(test_ages),
+                        cmocka_unit_test(test_escape),
+                        cmocka_unit_test(test_text),
+                        cmocka_unit_test(test_text_everything),
+                        cmocka_unit_test(test_text_colour),
+                        cmocka_unit_test(test_hostile_names),
+        };
+
+        /* Local time is an hour ahead of UTC here: the difference shows. */
+        setenv("TZ", "XXX-1", true);
+        tzset();
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A good record decodes to what went in; each check is tripped by changing exactly what it looks at. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/event-decode.h"
+#include "../../daemon/util.h"
+
+#define STRINGS_MAX 512
+
+typedef struct Record {
+        struct bw_correlation fixed;
+        char strings[STRINGS_MAX];
+} Record;
+
+_Static_assert(offsetof(Record, strings) == sizeof(struct bw_correlation), "strings follow the fixed part");
+
+static struct bw_string put(Record *r, const char *s, size_t size) {
+        struct bw_string where = {.offset = (uint16_t)r->fixed.header.size, .length = (uint16_t)size};
+
+        assert_true(r->fixed.header.size + size < sizeof(Record));
+        memcpy((char *)r + where.offset, s, size);
+        r->fixed.header.size += (uint32_t)size + 1;
+        return where;
+}
+
+#define PUT(r, s) put(r, s, sizeof(s) - 1)
+
+static Record record_new(void) {
+        Record r = {0};
+        struct bw_correlation *c = &r.fixed;
+
+        c->header.version = BW_EVENT_VERSION;
+        c->header.kind = BW_KIND_CORRELATION;
+        c->header.size = sizeof(struct bw_correlation);
+        c->header.boot_ns = 1111;
+        c->header.mono_ns = 2222;
+        c->header.cpu = 3;
+
+        c->classes = 0x8000000000000001;
+        c->window_ns = 4444;
+        c->slot = 5;
+        c->generation = 6;
+        c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_CMDLINE_CUT;
+
+        c->process.start_boot_ns = 7;
+        c->process.cgroup_id = 8;
+        c->process.exe_inode = 9;
+        c->process.exe_device = 10;
+        c->process.pid = 11;
+        c->process.tid = 12;
+        c->process.uid = 13;
+        c->process.loginuid = 14;
+        c->process.mount_namespace = 15;
+        c->process.pid_namespace = 16;
+        strcpy(c->process.comm, "python3");
+
+        c->destination.address[0] = 192;
+        c->destination.port = 443;
+        c->destination.family = AF_INET;
+        c->destination.protocol = 6;
+        c->destination.act = BW_ACT_SEND;
+
+        c->n_lineage = 2;
+        c->lineage[0] = (struct bw_ancestor){.start_boot_ns = 20, .pid = 21, .comm = "bash"};
+        c->lineage[1] = (struct bw_ancestor){.start_boot_ns = 22, .pid = 23, .comm = "fifteen-bytes-x"};
+
+        c->n_files = 2;
+        c->files[0].mono_ns = 30;
+        c->files[0].classes = 1;
+        c->files[0].inode = 31;
+        c->files[0].device = 32;
+        c->files[0].pid = 33;
+        c->files[0].uid = 34;
+        c->files[0].hops = 35;
+        c->files[0].via = BW_VIA_FORK;
+        c->files[0].flags = BW_FILE_PATH_TRUNCATED;
+        strcpy(c->files[0].comm, "sh");
+        c->files[1].via = BW_VIA_OPEN;
+        strcpy(c->files[1].comm, "cat");
+
+        r.fixed.process.exe = PUT(&r, "/usr/bin/python3.11");
+        r.fixed.process.cmdline = PUT(&r, "python3\0\0-c\0x");
+        r.fixed.process.cgroup = PUT(&r, "/user.slice");
+        r.fixed.lineage[0].exe = PUT(&r, "/usr/bin/bash");
+        r.fixed.files[0].path = PUT(&r, "/root/.ssh/id\n\x1b\xff");
+        r.fixed.files[0].exe = PUT(&r, "/usr/bin/dash");
+        return r;
+}
+
+/* Decodes from a heap block of exactly this size at an odd address, so that ASan and UBSan see any slip. */
+static int decode(const void *record, size_t size, Event *ret, const char **ret_why, char **ret_block) {
+        char *block = malloc(size + 1);
+        assert_non_null(block);
+        memcpy(block + 1, record, size);
+        *ret_block = block;
+        return event_decode(block + 1, size, ret, ret_why);
+}
+
+static void assert_bytes(Bytes b, const char *expected, size_t size) {
+        assert_int_equal(b.size, size);
+        assert_memory_equal(b.data, expected, size);
+        assert_int_equal(b.data[b.size], '\0');
+}
+
+#define ASSERT_BYTES(b, s) assert_bytes(b, s, sizeof(s) - 1)
+
+static void test_correlation(void **state) {
+        (void)state;
+        Record r = record_new();
+        _cleanup_free_ char *block = NULL;
+        const char *why = NULL;
+        Event e;
+
+        assert_int_equal(decode(&r, r.fixed.header.size, &e, &why, &block), 0);
+        assert_null(why);
+
+        assert_int_equal(e.kind, BW_KIND_CORRELATION);
+        assert_int_equal(e.boot_ns, 1111);
+        assert_int_equal(e.mono_ns, 2222);
+        assert_int_equal(e.cpu, 3);
+
+        const EventCorrelation *c = &e.correlation;
+        assert_true(c->classes == 0x8000000000000001);
+        assert_int_equal(c->window_ns, 4444);
+        assert_int_equal(c->slot, 5);
+        assert_int_equal(c->generation, 6);
+        assert_int_equal(c->flags, BW_CORRELATION_FILES_MORE | BW_CORRELATION_CMDLINE_CUT);
+
+        assert_int_equal(c->process.start_boot_ns, 7);
+        assert_int_equal(c->process.cgroup_id, 8);
+        assert_int_equal(c->process.exe_inode, 9);
+        assert_int_equal(c->process.exe_device, 10);
+        assert_int_equal(c->process.pid, 11);
+        assert_int_equal(c->process.tid, 12);
+        assert_int_equal(c->process.uid, 13);
+        assert_int_equal(c->process.loginuid, 14);
+        assert_int_equal(c->process.mount_namespace, 15);
+        assert_int_equal(c->process.pid_namespace, 16);
+        ASSERT_BYTES(c->process.comm, "python3");
+        ASSERT_BYTES(c->process.exe, "/usr/bin/python3.11");
+        ASSERT_BYTES(c->process.cmdline, "python3\0\0-c\0x");
+        ASSERT_BYTES(c->process.cgroup, "/user.slice");
+
+        assert_memory_equal(&c->destination, &r.fixed.destination, sizeof(c->destination));
+
+        assert_int_equal(c->n_lineage, 2);
+        assert_int_equal(c->lineage[0].start_boot_ns, 20);
+        assert_int_equal(c->lineage[0].pid, 21);
+        ASSERT_BYTES(c->lineage[0].comm, "bash");
+        ASSERT_BYTES(c->lineage[0].exe, "/usr/bin/bash");
+        assert_int_equal(c->lineage[1].pid, 23);
+        ASSERT_BYTES(c->lineage[1].comm, "fifteen-bytes-x");
+        ASSERT_BYTES(c->lineage[1].exe, "");
+
+        assert_int_equal(c->n_files, 2);
+        assert_int_equal(c->files[0].mono_ns, 30);
+        assert_int_equal(c->files[0].classes, 1);
+        assert_int_equal(c->files[0].inode, 31);
+        assert_int_equal(c->files[0].device, 32);
+        assert_int_equal(c->files[0].pid, 33);
+        assert_int_equal(c->files[0].uid, 34);
+        assert_int_equal(c->files[0].hops, 35);
+        assert_int_equal(c->files[0].via, BW_VIA_FORK);
+        assert_true(c->files[0].path_truncated);
+        ASSERT_BYTES(c->files[0].path, "/root/.ssh/id\n\x1b\xff");
+        ASSERT_BYTES(c->files[0].exe, "/usr/bin/dash");
+        ASSERT_BYTES(c->files[0].comm, "sh");
+        assert_int_equal(c->files[1].via, BW_VIA_OPEN);
+        assert_false(c->files[1].path_truncated);
+        ASSERT_BYTES(c->files[1].path, "");
+        ASSERT_BYTES(c->files[1].comm, "cat");
+}
+
+static void test_full(void **state) {
+        (void)state;
+        Record r = record_new();
+        _cleanup_free_ char *block = NULL;
+        const char *why = NULL;
+        Event e;
+
+        r.fixed.n_lineage = BW_LINEAGE_MAX;
+        r.fixed.n_files = BW_FILES_MAX;
+        r.fixed.destination.family = AF_INET6;
+        r.fixed.destination.act = BW_ACT_CONNECT;
+        for (size_t i = 0; i < BW_FILES_MAX; i++)
+                r.fixed.files[i].via = BW_VIA_OPEN;
+        r.fixed.lineage[BW_LINEAGE_MAX - 1].pid = 70;
+        r.fixed.files[BW_FILES_MAX - 1].path = r.fixed.process.exe;
+        /* An empty string that is there. */
+        r.fixed.files[BW_FILES_MAX - 1].exe = PUT(&r, "");
+
+        assert_int_equal(decode(&r, sizeof(r), &e, &why, &block), 0);
+        assert_int_equal(e.correlation.lineage[BW_LINEAGE_MAX - 1].pid, 70);
+        ASSERT_BYTES(e.correlation.files[BW_FILES_MAX - 1].path, "/usr/bin/python3.11");
+        ASSERT_BYTES(e.correlation.files[BW_FILES_MAX - 1].exe, "");
+}
+
+/* What is not counted is not looked at. */
+static void test_unused_slots(void **state) {
+        (void)state;
+        Record r = record_new();
+        _cleanup_free_ char *block = NULL;
+        const char *why = NULL;
+        Event e;
+
+        memset(&r.fixed.lineage[2], 0xff, sizeof(r.fixed.lineage[2]));
+        memset(&r.fixed.files[2], 0xff, sizeof(r.fixed.files[2]));
+        assert_int_equal(decode(&r, sizeof(r), &e, &why, &block), 0);
+}
+
+typedef struct Flip {
+        size_t offset, size; /* which bytes of the record … */
+        uint64_t value;      /* … become this, native byte order */
+        int error;
+        const char *why;
+} Flip;
+
+#define AT(member) offsetof(struct bw_correlation, member), sizeof(((struct bw_correlation *)NULL)->member)
+#define BYTE_AT(offset) (offset), 1
+
+static void assert_flip(const Flip *f) {
+        static const Event untouched = {.cpu = 12345};
+        Record r = record_new();
+        _cleanup_free_ char *block = NULL;
+        const char *why = "none";
+        Event e = untouched;
+
+        size_t size = r.fixed.header.size;
+        memcpy((char *)&r + f->offset, &f->value, f->size);
+        int error = decode(&r, size, &e, &why, &block);
+        if (error != f->error || strcmp(why, f->why) != 0)
+                fail_msg("offset %zu: %d \"%s\", wanted %d \"%s\"", f->offset, error, why, f->error, f->why);
+        assert_memory_equal(&e, &untouched, sizeof(e));
+}
+
+static void test_flips(void **state) {
+        (void)state;
+        Record r = record_new();
+        size_t size = r.fixed.header.size;
+        const struct bw_string exe = r.fixed.process.exe, path = r.fixed.files[0].path;
+        const char *const begins = "a string begins inside the fixed part";
+        const char *const ends = "a string ends behind the record";
+        const char *const comm = "a comm has no terminator";
+
+        const Flip flips[] = {
+                        {AT(header.version), BW_EVENT_VERSION + 1, -EPROTO, "another version of the format"},
+                        {AT(header.version), 0, -EPROTO, "another version of the format"},
+                        {AT(header.kind), 0, -EPROTO, "an unknown kind of record"},
+                        {AT(header.kind), BW_KIND_STATE + 1, -EPROTO, "an unknown kind of record"},
+                        {AT(header.size), size + 1, -EBADMSG, "longer than what arrived"},
+                        {AT(header.size), UINT32_MAX, -EBADMSG, "longer than what arrived"},
+                        {AT(header.size), sizeof(r.fixed) - 1, -EBADMSG,
+                                        "shorter than its kind's fixed part"},
+                        {AT(header.size), 0, -EBADMSG, "shorter than its kind's fixed part"},
+                        {AT(header.zero), 1, -EBADMSG, "the header's padding is not zero"},
+                        {AT(zero), 1, -EBADMSG, "the correlation's padding is not zero"},
+                        {AT(zero2), 0x1000000, -EBADMSG, "the correlation's padding is not zero"},
+                        {AT(process.zero), 1, -EBADMSG, "the process's padding is not zero"},
+                        {AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero"},
+                        {AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds"},
+                        {AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds"},
+                        {AT(destination.family), AF_UNIX, -EBADMSG, "the destination's family is unknown"},
+                        {AT(destination.act), 0, -EBADMSG, "the act is unknown"},
+                        {AT(destination.act), BW_ACT_SEND + 1, -EBADMSG, "the act is unknown"},
+                        {AT(files[1].via), 0, -EBADMSG, "a file came in an unknown way"},
+                        {AT(files[0].via), BW_VIA_FORK + 1, -EBADMSG, "a file came in an unknown way"},
+
+                        {AT(process.exe.offset), 1, -EBADMSG, begins},
+                        {AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins},
+                        {AT(process.cmdline.offset), 1, -EBADMSG, begins},
+                        {AT(process.cgroup.offset), 1, -EBADMSG, begins},
+                        {AT(lineage[0].exe.offset), 1, -EBADMSG, begins},
+                        {AT(files[0].path.offset), 1, -EBADMSG, begins},
+                        {AT(files[0].exe.offset), 1, -EBADMSG, begins},
+
+                        {AT(process.exe.offset), size, -EBADMSG, ends},
+                        {AT(process.exe.length), size - exe.offset, -EBADMSG, ends},
+                        {AT(process.exe.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(process.exe.offset), UINT16_MAX, -EBADMSG, ends},
+                        {AT(process.cmdline.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(process.cgroup.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(lineage[0].exe.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(files[0].path.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(files[0].exe.length), UINT16_MAX, -EBADMSG, ends},
+                        /* The terminator itself must be inside what the header says, not only inside what
+                           arrived. */
+                        {AT(header.size), size - 1, -EBADMSG, ends},
+
+                        {BYTE_AT(exe.offset + (size_t)exe.length), 'x', -EBADMSG,
+                                        "a string has no terminator"},
+                        {AT(process.exe.length), (uint64_t)exe.length - 1, -EBADMSG,
+                                        "a string has no terminator"},
+                        {BYTE_AT(exe.offset + (size_t)4), 0, -EBADMSG, "a string contains a NUL"},
+                        {BYTE_AT(path.offset), 0, -EBADMSG, "a string contains a NUL"},
+
+                        /* Only the last byte of a comm is a NUL where the name has fifteen. */
+                        {BYTE_AT(offsetof(struct bw_correlation, lineage[1].comm) + 15), 'x', -EBADMSG,
+                                        comm},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(flips); i++)
+                assert_flip(&flips[i]);
+}
+
+static void test_comm_of_each(void **state) {
+        (void)state;
+        const size_t offsets[] = {
+                        offsetof(struct bw_correlation, process.comm),
+                        offsetof(struct bw_correlation, lineage[0].comm),
+                        offsetof(struct bw_correlation, files[0].comm),
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(offsets); i++) {
+                Record r = record_new();
+                _cleanup_free_ char *block = NULL;
+                const char *why = NULL;
+                Event e;
+
+                memset((char *)&r + offsets[i], 'x', BW_COMM_SIZE);
+                assert_int_equal(decode(&r, sizeof(r), &e, &why, &block), -EBADMSG);
+                assert_string_equal(why, "a comm has no terminator");
+        }
+}
+
+static void test_every_truncation(void **state) {
+        (void)state;
+        Record r = record_new();
+
+        for (size_t size = 0; size < r.fixed.header.size; size++) {
+                _cleanup_free_ char *block = NULL;
+                const char *why = NULL;
+                Event e;
+
+                assert_int_equal(decode(&r, size, &e, &why, &block), -EBADMSG);
+                assert_string_equal(why, size < sizeof(struct bw_header) ? "shorter than a header"
+                                                                         : "longer than what arrived");
+        }
+}
+
+static void test_exit(void **state) {
+        (void)state;
+        struct bw_exit x = {
+                        .header = {.version = BW_EVENT_VERSION,
+                                        .kind = BW_KIND_EXIT,
+                                        .size = sizeof(x),
+                                        .cpu = 1},
+                        .start_boot_ns = 99,
+                        .pid = 100,
+        };
+        const char *why = NULL;
+        Event e;
+
+        assert_int_equal(event_decode(&x, sizeof(x), &e, &why), 0);
+        assert_int_equal(e.kind, BW_KIND_EXIT);
+        assert_int_equal(e.cpu, 1);
+        assert_int_equal(e.exit.start_boot_ns, 99);
+        assert_int_equal(e.exit.pid, 100);
+
+        x.zero = 1;
+        assert_int_equal(event_decode(&x, sizeof(x), &e, &why), -EBADMSG);
+        assert_string_equal(why, "the exit's padding is not zero");
+
+        x.zero = 0;
+        x.header.size--;
+        assert_int_equal(event_decode(&x, sizeof(x), &e, &why), -EBADMSG);
+        assert_string_equal(why, "shorter than its kind's fixed part");
+}
+
+static void test_state(void **state) {
+        (void)state;
+        struct bw_state s = {
+                        .header = {.version = BW_EVENT_VERSION, .kind = BW_KIND_STATE, .size = sizeof(s)},
+                        .count = 1ULL << 40,
+                        .counter = BW_COUNT_MAX - 1,
+        };
+        const char *why = NULL;
+        Event e;
+
+        assert_int_equal(event_decode(&s, sizeof(s), &e, &why), 0);
+        assert_int_equal(e.kind, BW_KIND_STATE);
+        assert_true(e.state.count == 1ULL << 40);
+        assert_int_equal(e.state.counter, BW_COUNT_MAX - 1);
+
+        s.counter = BW_COUNT_MAX;
+        assert_int_equal(event_decode(&s, sizeof(s), &e, &why), -EBADMSG);
+        assert_string_equal(why, "the counter is unknown");
+
+        s.counter = 0;
+        s.zero = 1;
+        assert_int_equal(event_decode(&s, sizeof(s), &e, &why), -EBADMSG);
+        assert_string_equal(why, "the state's padding is not zero");
+
+        s.zero = 0;
+        s.header.size--;
+        assert_int_equal(event_decode(&s, sizeof(s), &e, &why), -EBADMSG);
+        assert_string_equal(why, "shorter than its kind's fixed part");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_correlation),
+                        cmocka_unit_test(test_full),
+                        cmocka_unit_test(test_unused_slots),
+                        cmocka_unit_test(test_flips),
+                        cmocka_unit_test(test_comm_of_each),
+                        cmocka_unit_test(test_every_truncation),
+                        cmocka_unit_test(test_exit),
+                        cmocka_unit_test(test_state),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What good values mean: times, sizes, networks, defaults. Bad ones are in test-policy-file.c, with their
+ * place. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../daemon/policy-file.h"
+
+static Policy *parsed(const char *text, size_t n) {
+        Policy *p = NULL;
+
+        assert_int_equal(policy_new(&p), 0);
+        assert_int_equal(policy_parse(p, "f", text, n), 0);
+        return p;
+}
+
+static Policy *finished(const char *text) {
+        Policy *p = parsed(text, strlen(text));
+
+        assert_int_equal(policy_finish(p), 0);
+        return p;
+}
+
+static void dump(const Policy *p) {
+        for (size_t i = 0; i < p->n_messages; i++) {
+                _cleanup_free_ char *s = policy_message_format(p->messages + i);
+                print_message("        %s\n", s);
+        }
+}
+
+#define C "[Class c]\n"
+#define A "[Allow a]\n"
+
+static void test_values(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t usec;
+        } spans[] = {
+                        {"60", 60000000},
+                        {"60s", 60000000},
+                        {"5min", 300000000},
+                        {"1h 30min", 5400000000},
+                        {"1h30min", 5400000000},
+                        {"1.5 h", 5400000000},
+                        {"1s 500ms", 1500000},
+                        {"1000ms", 1000000},
+                        {"24h", 86400000000},
+                        {"86400000000us", 86400000000},
+                        {"", 60000000},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(spans); i++) {
+                char text[128];
+
+                (void)snprintf(text, sizeof(text), C "Window=7s\nWindow = %s \r\n", spans[i].text);
+                _cleanup_(policy_freep) Policy *p = parsed(text, strlen(text));
+                dump(p);
+                assert_int_equal(p->n_messages, 0);
+                assert_int_equal(p->classes[0].window_usec, spans[i].usec);
+        }
+
+        _cleanup_(policy_freep) Policy *p = finished(
+                        "; remark\n"
+                        "[Correlator]\r\nMaxMarks=256\nMaxProcesses = 1048576\nRingBuffer=256K\n"
+                        "[Class a]\nPath=/a\nScore=0\nSeverity=low\nTechnique=T1003 T1552.004\nDescription= "
+                        "\xc3\xa4 = b \n"
+                        "[Class "
+                        "b]\nPath=/"
+                        "b\nScore=9\nScore=\nSeverity=high\nSeverity=\nDescription=x\nDescription=\n");
+        dump(p);
+        assert_int_equal(p->n_messages, 0);
+        assert_int_equal(p->correlator.marks_max, 256);
+        assert_int_equal(p->correlator.processes_max, 1048576);
+        assert_int_equal(p->correlator.ring_bytes, 262144);
+        const PolicyClass *a = policy_class_by_name(p, "a"), *b = policy_class_by_name(p, "b");
+        assert_non_null(a);
+        assert_int_equal(a->score, 0);
+        assert_int_equal(a->severity, SEVERITY_LOW);
+        assert_string_equal(a->techniques[0], "T1003");
+        assert_string_equal(a->techniques[1], "T1552.004");
+        assert_null(a->techniques[2]);
+        assert_string_equal(a->description, "\xc3\xa4 = b");
+        assert_int_equal(a->origin.line, 6);
+        assert_int_equal(b->score, 50);
+        assert_int_equal(b->severity, _SEVERITY_INVALID);
+        assert_null(b->description);
+        assert_null(policy_class_by_name(p, "c"));
+        assert_string_equal(severity_to_string(SEVERITY_MEDIUM), "medium");
+        assert_null(severity_to_string(_SEVERITY_INVALID));
+
+        _cleanup_(policy_freep) Policy *q =
+                        finished("[Correlator]\nMaxMarks=300\nMaxMarks=\nRingBuffer=1M\nRingBuffer=\n");
+        assert_int_equal(q->correlator.marks_max, 8192);
+        assert_int_equal(q->correlator.processes_max, 8192);
+        assert_int_equal(q->correlator.ring_bytes, 8 << 20);
+}
+
+static void test_destinations(void **state) {
+        static const struct {
+                const char *text;
+                const char *address;
+                unsigned prefix, first, last;
+        } one[] = {
+                        {"192.0.2.1", "192.0.2.1", 32, 0, 65535},
+                        {"192.0.2.0/24", "192.0.2.0", 24, 0, 65535},
+                        {"192.0.2.1:443", "192.0.2.1", 32, 443, 443},
+                        {"192.0.2.0/24:8000-8100", "192.0.2.0", 24, 8000, 8100},
+                        {"0.0.0.0/0:*", "0.0.0.0", 0, 0, 65535},
+                        {"2001:db8::1", "2001:db8::1", 128, 0, 65535},
+                        {"2001:db8::/32", "2001:db8::", 32, 0, 65535},
+                        {"[2001:db8::/32]:443", "2001:db8::", 32, 443, 443},
+                        {"[2001:db8::1]:1-65535", "2001:db8::1", 128, 1, 65535},
+                        {"[2001:db8::1]", "2001:db8::1", 128, 0, 65535},
+                        {"::ffff:192.0.2.1", "192.0.2.1", 32, 0, 65535},
+                        {"[::ffff:192.0.2.0/120]:53", "192.0.2.0", 24, 53, 53},
+                        {"::/0", "::", 0, 0, 65535},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(one); i++) {
+                uint8_t address[16] = {};
+                char text[128];
+                int family = strchr(one[i].address, ':') ? AF_INET6 : AF_INET;
+
+                (void)snprintf(text, sizeof(text), A "Destination=%s\n", one[i].text);
+                _cleanup_(policy_freep) Policy *p = parsed(text, strlen(text));
+                dump(p);
+                assert_int_equal(p->n_messages, 0);
+                assert_int_equal(p->allows[0].n_destinations, 1);
+                const PolicyDestination *d = p->allows[0].destinations;
+                assert_int_equal(inet_pton(family, one[i].address, address), 1);
+                assert_int_equal(d->family, family);
+                assert_memory_equal(d->address, address, 16);
+                assert_int_equal(d->prefix, one[i].prefix);
+                assert_int_equal(d->port_first, one[i].first);
+                assert_int_equal(d->port_last, one[i].last);
+                assert_int_equal(d->origin.column, 13);
+        }
+
+        _cleanup_(policy_freep) Policy *p =
+                        finished(C "Path=/c\n" A "Class=c\nExe=/x\nDestination=loopback:53 any:443\n");
+        static const struct {
+                int family;
+                uint8_t first, last;
+                unsigned prefix, port;
+        } expected[] = {
+                        {AF_INET, 127, 0, 8, 53},
+                        {AF_INET, 0, 0, 32, 53},
+                        {AF_INET6, 0, 1, 128, 53},
+                        {AF_INET6, 0, 0, 128, 53},
+                        {AF_INET, 0, 0, 0, 443},
+                        {AF_INET6, 0, 0, 0, 443},
+        };
+        assert_int_equal(p->n_messages, 0);
+        assert_int_equal(p->allows[0].n_destinations, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                const PolicyDestination *d = p->allows[0].destinations + i;
+
+                assert_int_equal(d->family, expected[i].family);
+                assert_int_equal(d->address[0], expected[i].first);
+                assert_int_equal(d->address[15], expected[i].last);
+                assert_int_equal(d->prefix, expected[i].prefix);
+                assert_int_equal(d->port_first, expected[i].port);
+                assert_int_equal(d->port_last, expected[i].port);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_values),
+                        cmocka_unit_test(test_destinations),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
