@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "alert-json.h"
+#include "json-line.h"
 #include "utf8.h"
 #include "util.h"
 
@@ -65,19 +66,6 @@ static json_t *json_from_strings(char *const *strings) {
 
 static json_t *json_from_u64(uint64_t n) {
         return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
-}
-
-/* RFC 3339, UTC. */
-static json_t *json_from_time(uint64_t usec) {
-        time_t seconds = (time_t)(usec / USEC_PER_SEC);
-        char date[64], text[96];
-        struct tm tm = {0};
-
-        /* Cannot fail: 2^64 microseconds end in the year 586524, which fits tm_year and the buffer. */
-        (void)gmtime_r(&seconds, &tm);
-        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-        (void)snprintf(text, sizeof(text), "%s.%06uZ", date, (unsigned)(usec % USEC_PER_SEC));
-        return json_string(text);
 }
 
 static json_t *json_from_summary(const Alert *a) {
@@ -219,18 +207,5 @@ int alert_to_json(const Alert *a, char **ret) {
         if (!o)
                 return -ENOMEM;
 
-        _cleanup_free_ char *line = NULL;
-        size_t size;
-        _cleanup_fclose_ FILE *f = open_memstream(&line, &size);
-        if (!f)
-                return -ENOMEM;
-
-        /* Not json_dumps(): jansson 2.14 does not notice when its buffer cannot grow for a key, and goes on
-         * without the key. A stream remembers. */
-        bool failed = json_dumpf(o, f, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 || ferror(f);
-        if (fclose(STEAL_PTR(f)) != 0 || failed)
-                return -ENOMEM;
-
-        *ret = STEAL_PTR(line);
-        return 0;
+        return json_to_line(o, ret);
 }

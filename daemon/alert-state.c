@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <inttypes.h>
-#include <time.h>
-
-#include <jansson.h>
 
 #include "alert-state.h"
+#include "json-line.h"
 #include "util.h"
 
 char *state_alert_sentence(const StateAlert *a) {
@@ -20,20 +18,14 @@ char *state_alert_sentence(const StateAlert *a) {
 
 char *state_alert_json(const StateAlert *a) {
         _cleanup_free_ char *sentence = state_alert_sentence(a);
-        time_t seconds = a->realtime_usec / USEC_PER_SEC;
-        char date[32], stamp[48];
-        struct tm tm;
+        char *line = NULL;
 
-        if (!sentence || !gmtime_r(&seconds, &tm))
+        if (!sentence)
                 return NULL;
-        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-        snprintf(stamp, sizeof(stamp), "%s.%06uZ", date, (unsigned)(a->realtime_usec % USEC_PER_SEC));
-
-        json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "kind", "state", "state", "loss", "time", stamp,
-                "cause", a->cause, "count", (json_int_t)a->count, "total", (json_int_t)a->total, "summary", sentence);
-        if (!j)
+        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s}", "kind", "state", "state", "loss", "time",
+                json_from_time(a->realtime_usec), "cause", a->cause, "count", (json_int_t)a->count, "total",
+                (json_int_t)a->total, "summary", sentence);
+        if (!o || json_to_line(o, &line) < 0)
                 return NULL;
-        char *text = json_dumps(j, JSON_COMPACT);
-        json_decref(j);
-        return text;
+        return line;
 }

@@ -132,6 +132,8 @@ def too_deep_path(stage, components, name):
         return ([a for a in stage.bw.alerts if a["process"]["pid"] == truth.sender]
                 or [s for s in stage.bw.states[before:] if s["cause"] == "path_truncated"])
 
+    # Losses are told with the next records: the marker's.
+    stage.bw.prove_delivered(stage.net, stage.home)
     found, = stage.bw.wait(told, STATE_TIMEOUT, "an alert or a state record")[:1]
     if found["kind"] == "state":
         return

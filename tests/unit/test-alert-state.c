@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "alert-state.h"
+#include "counters.h"
+#include "util.h"
+
+static void test_sentence(void **state) {
+        const StateAlert many = { .cause = "x", .meaning = "something was lost", .remedy = "try y", .count = 3, .total = 7 };
+        const StateAlert one = { .cause = "x", .meaning = "something was lost", .count = 1, .total = 1 };
+        _cleanup_free_ char *a = state_alert_sentence(&many), *b = state_alert_sentence(&one);
+
+        (void)state;
+        assert_string_equal(a, "Detection was not whole, 3 times (7 in all): something was lost; try y [x]");
+        assert_string_equal(b, "Detection was not whole, 1 time (1 in all): something was lost [x]");
+}
+
+static void test_json(void **state) {
+        const StateAlert alert = {
+                .cause = "x", .meaning = "lost", .count = 3, .total = 7, .realtime_usec = 1700000000 * USEC_PER_SEC + 42,
+        };
+        _cleanup_free_ char *json = state_alert_json(&alert);
+
+        (void)state;
+        assert_string_equal(json,
+                "{\"kind\":\"state\",\"state\":\"loss\",\"time\":\"2023-11-14T22:13:20.000042Z\",\"cause\":\"x\","
+                "\"count\":3,\"total\":7,\"summary\":\"Detection was not whole, 3 times (7 in all): lost [x]\"}");
+}
+
+/* Every counter that the kernel keeps has a name of its own and a meaning. */
+static void test_counters_are_named(void **state) {
+        (void)state;
+        for (unsigned i = 0; i < BW_COUNT_MAX; i++) {
+                const CounterInfo *info = counter_info(i);
+                bool exists = i <= BW_LOSS_REPEAT_GONE || (i >= BW_COUNT_CORRELATIONS && i <= BW_COUNT_EGRESS_ALLOWED);
+                assert_int_equal(info->name != NULL, exists);
+                assert_int_equal(info->meaning != NULL, exists);
+                for (unsigned k = 0; exists && k < i; k++)
+                        if (counter_info(k)->name)
+                                assert_string_not_equal(info->name, counter_info(k)->name);
+        }
+        assert_null(counter_info(BW_COUNT_MAX)->name);
+        assert_null(counter_info((unsigned)-1)->name);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_sentence),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_counters_are_named),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

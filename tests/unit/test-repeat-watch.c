@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "repeat-watch.h"
+
+static uint32_t ended[2 * REPEAT_WATCHES_MAX];
+static unsigned n_ended;
+
+static void on_ended(RepeatWatch *w, void *userdata) {
+        assert_ptr_equal(userdata, &n_ended);
+        ended[n_ended++] = w->pid;
+}
+
+static bool is_over(const RepeatWatch *w, const void *userdata) {
+        return w->until_mono_ns <= *(const uint64_t *)userdata;
+}
+
+static RepeatWatches *watches_new(void) {
+        RepeatWatches *all = calloc(1, sizeof(*all));
+
+        assert_non_null(all);
+        n_ended = 0;
+        return all;
+}
+
+static void add(RepeatWatches *all, uint32_t pid, uint64_t until) {
+        const RepeatWatch w = { .pid = pid, .until_mono_ns = until };
+
+        repeat_watches_add(all, &w, on_ended, &n_ended);
+}
+
+static void test_ends_what_is_over(void **state) {
+        _cleanup_free_ RepeatWatches *all = watches_new();
+        uint64_t now = 20;
+
+        (void)state;
+        assert_true(repeat_watches_next(all) == UINT64_MAX);
+        add(all, 1, 30);
+        add(all, 2, 10);
+        add(all, 3, 20);
+        add(all, 4, 40);
+        assert_int_equal(repeat_watches_next(all), 10);
+
+        repeat_watches_end(all, is_over, &now, on_ended, &n_ended);
+        assert_int_equal(n_ended, 2);
+        assert_int_equal(ended[0], 2);
+        assert_int_equal(ended[1], 3);
+        assert_int_equal(repeat_watches_next(all), 30);
+
+        repeat_watches_end(all, is_over, &now, on_ended, &n_ended);
+        assert_int_equal(n_ended, 2);
+
+        repeat_watches_end(all, NULL, NULL, on_ended, &n_ended);
+        assert_int_equal(n_ended, 4);
+        assert_int_equal(ended[2], 1);
+        assert_int_equal(ended[3], 4);
+        assert_int_equal(all->n, 0);
+        assert_true(repeat_watches_next(all) == UINT64_MAX);
+}
+
+static void test_the_oldest_makes_room(void **state) {
+        _cleanup_free_ RepeatWatches *all = watches_new();
+
+        (void)state;
+        for (uint32_t i = 0; i < REPEAT_WATCHES_MAX; i++)
+                add(all, i, 100);
+        assert_int_equal(n_ended, 0);
+        add(all, REPEAT_WATCHES_MAX, 100);
+        add(all, REPEAT_WATCHES_MAX + 1, 100);
+        assert_int_equal(n_ended, 2);
+        assert_int_equal(ended[0], 0);
+        assert_int_equal(ended[1], 1);
+        assert_int_equal(all->n, REPEAT_WATCHES_MAX);
+        assert_int_equal(all->items[0].pid, 2);
+        assert_int_equal(all->items[REPEAT_WATCHES_MAX - 1].pid, REPEAT_WATCHES_MAX + 1);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_ends_what_is_over),
+                cmocka_unit_test(test_the_oldest_makes_room),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
