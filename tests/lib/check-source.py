@@ -23,9 +23,10 @@ FILE_LINES_MAX = 600
 USER_SPACE_LINES_MAX = 8000
 
 # Take bytes and give values: they are fuzzed, so they may reach neither the kernel nor systemd.
-PURE = ("alert", "alert-json", "alert-text", "enrich", "event-decode", "glob-automaton", "glob-minimise",
-        "glob-pack", "glob-parse", "glob-positions", "glob-reference", "policy-build", "policy-compile",
-        "policy-file", "policy-finish", "policy-key", "policy-values", "score", "utf8")
+PURE = ("alert", "alert-json", "alert-state", "alert-text", "counters", "enrich", "event-decode",
+        "glob-automaton", "glob-minimise", "glob-pack", "glob-parse", "glob-positions", "glob-reference", "json-line",
+        "policy-build", "policy-compile", "policy-file", "policy-finish", "policy-key", "policy-values",
+        "repeat-watch", "score", "utf8")
 IMPURE_HEADERS = re.compile(r"^(bpf/|systemd/|cap-ng\.h)|\.skel\.h$")
 SKELETON = re.compile(r"\.skel\.h$")
 
@@ -132,10 +133,9 @@ def check_sizes(root, names):
     long = {name: n for name, n in counts.items() if n > FILE_LINES_MAX}
     require(not long, f"longer than {FILE_LINES_MAX} lines: {long}")
     ours = [name for name in names if re.match(r"daemon/.*\.[ch]$", name)]
-    user_space = sum(counts[name] for name in ours)
-    bare = sum(len(code_lines(root, name)) for name in ours)
-    require(0 < user_space <= USER_SPACE_LINES_MAX,
-            f"user space has {user_space} lines, {USER_SPACE_LINES_MAX} at most ({bare} hold code)")
+    code = sum(len(code_lines(root, name)) for name in ours)
+    require(0 < code <= USER_SPACE_LINES_MAX,
+            f"user space has {code} lines of code: beyond {USER_SPACE_LINES_MAX} ask what does not belong")
 
 
 def check_scripts(root, names):
@@ -165,7 +165,7 @@ def main():
     t.case("the include graph has no cycle", check_acyclic, graph)
     t.case("only sensor.c includes the skeleton", check_skeleton, graph)
     t.case("pure files include neither libbpf nor systemd", check_pure, graph)
-    t.case(f"no file over {FILE_LINES_MAX} lines, user space within {USER_SPACE_LINES_MAX}", check_sizes, root,
+    t.case(f"no file over {FILE_LINES_MAX} lines, user space within {USER_SPACE_LINES_MAX} lines of code", check_sizes, root,
            names)
     t.case("scripts are well-formed and executable", check_scripts, root, names)
     t.done()
