@@ -127,7 +127,7 @@ static __always_inline enum path_move path_up(struct path_cursor *c, struct dent
         if (c->dentry == c->mnt_root) {
                 struct mount *m = (struct mount *)c->mount;
                 __u64 parent = (__u64)BPF_CORE_READ(m, mnt_parent);
-                if (parent == c->mount || !parent)
+                if (parent == c->mount)
                         return PATH_ROOT;
                 c->dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
                 c->mount = parent;
@@ -236,10 +236,10 @@ __noinline __u64 path_name(__u64 vfsmount, __u64 dentry, __u64 salt) {
 /* Writes the path's text into text[0 … limit + NAME_MAX], ending at `length`; returns where it starts. A path that
  * grew since its length was taken is cut at its beginning. limit + 1 is a power of two. */
 static __always_inline __u32 path_write(
-        __u8 *text, const __u32 limit, __u32 length, __u64 vfsmount, __u64 dentry) {
+        __u8 *text, const __u32 limit, const volatile __u16 *length, __u64 vfsmount, __u64 dentry) {
         struct path_cursor cursor;
         struct dentry_head head;
-        __u32 at = length;
+        __u32 at = *length; /* from memory: of the same range from the first turn on */
 
         path_cursor_init(&cursor, vfsmount, dentry);
         for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
@@ -276,7 +276,8 @@ __noinline int name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
                 if (!l || l->id == id)
                         return 0;
                 l->id = 0;
-                l->start = path_write(l->text, NAME_LONG_MAX, length, vfsmount, dentry);
+                l->length = length;
+                l->start = path_write(l->text, NAME_LONG_MAX, &l->length, vfsmount, dentry);
                 l->length = length - l->start;
                 l->id = id;
                 return 0;
@@ -294,7 +295,8 @@ __noinline int name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
                         return 0;
         }
         if (!s->length) {
-                s->start = path_write(s->text, NAME_SHORT_MAX, length, vfsmount, dentry);
+                s->start = length;
+                s->start = path_write(s->text, NAME_SHORT_MAX, &s->start, vfsmount, dentry);
                 s->length = length - s->start;
         }
         return 0;

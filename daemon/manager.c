@@ -347,6 +347,8 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         r = sd_id128_get_boot(&boot_id);
         if (r >= 0)
                 r = sd_event_new(&m->event);
+        if (r >= 0) /* WatchdogSec= of the unit; nothing in a terminal */
+                r = sd_event_set_watchdog(m->event, true);
         if (r < 0) {
                 log_error("Cannot set up the event loop: %s", strerror(-r));
                 return r;

@@ -16,6 +16,7 @@ from net import HOST_V4, Net
 from tap import Skip, require, require_equal
 
 SSH_PORT = 22
+FORWARD_PORT = 8022
 URL = f"http://{HOST_V4}/"
 # apt-get talks to a mirror that may be slow or not there; either way it must not alert.
 APT_TIMEOUT = 240
@@ -115,8 +116,8 @@ class SshServer:
                 "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={ssh}/known_hosts"]
 
 
-def ssh_login(scene, server, command, wanted):
-    out = scene.silent(["ssh", *server.options(), f"root@{HOST_V4}", command])
+def ssh_login(scene, server, command, wanted, *options):
+    out = scene.silent(["ssh", *server.options(), *options, f"root@{HOST_V4}", command])
     require(wanted in out, f"ssh: {out!r}")
 
 
@@ -176,6 +177,9 @@ def main():
                 t.case("(control) ssh's key is watched", is_marked_at_all, scene)
             t.case("ssh with its own key", ssh_login, scene, server, "echo in", "in\n")
             t.case("ssh, and curl in the session", ssh_login, scene, server, f"curl -sS {URL}", "hello\n")
+            # ssh connects once more, by now with the key in its hands.
+            t.case("ssh forwarding a port", ssh_login, scene, server,
+                   f"curl -sS http://127.0.0.1:{FORWARD_PORT}/", "hello\n", "-R", f"{FORWARD_PORT}:{HOST_V4}:80")
             t.case("scp with its own key", scp, scene, server)
             t.case("apt-get update", scene.silent, ["apt-get", "-q", "-o", "Acquire::Retries=0", "update"],
                    None, False, APT_TIMEOUT)
