@@ -197,7 +197,7 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
                 bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].final);
         if (which == BW_AUTOMATON_FILE) {
                 if (!whole)
-                        count(BW_LOSS_PATH_TRUNCATED);
+                        count_and_tell(BW_LOSS_PATH_TRUNCATED);
                 return bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE];
         }
         return whole ? bits.word[word % 4] : 0;

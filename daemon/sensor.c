@@ -183,7 +183,7 @@ int sensor_new(const SensorLimits *limits, Sensor **ret) {
                 return -EOPNOTSUPP;
         }
 
-        void *tables, *cells, *repeats;
+        void *tables = NULL, *cells = NULL, *repeats = NULL;
         r = map_mmap(s->bpf->maps.bw_table, true, &tables, &s->tables_size);
         if (r >= 0) {
                 s->tables = tables;

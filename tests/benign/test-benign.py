@@ -179,7 +179,8 @@ def main():
             t.case("ssh, and curl in the session", ssh_login, scene, server, f"curl -sS {URL}", "hello\n")
             # ssh connects once more, by now with the key in its hands.
             t.case("ssh forwarding a port", ssh_login, scene, server,
-                   f"curl -sS http://127.0.0.1:{FORWARD_PORT}/", "hello\n", "-R", f"{FORWARD_PORT}:{HOST_V4}:80")
+                   f"curl -sS http://127.0.0.1:{FORWARD_PORT}/", "hello\n",
+                   "-R", f"{FORWARD_PORT}:{HOST_V4}:80")
             t.case("scp with its own key", scp, scene, server)
             t.case("apt-get update", scene.silent, ["apt-get", "-q", "-o", "Acquire::Retries=0", "update"],
                    None, False, APT_TIMEOUT)

@@ -17,7 +17,7 @@
 #define INSTRUCTIONS_MAX 500000
 #define LOG_STATS 4 /* BPF_LOG_STATS, kernel/bpf/verifier.c: only "processed N insns …" */
 
-static int on_print(enum libbpf_print_level level, const char *format, va_list ap) {
+__attribute__((format(printf, 2, 0))) static int on_print(enum libbpf_print_level level, const char *format, va_list ap) {
         return level == LIBBPF_WARN ? vfprintf(stderr, format, ap) : 0;
 }
 

@@ -15,7 +15,8 @@ import tap
 from tap import require, require_equal
 
 NOBODY = 65534
-OPTIONS = ("--alerts", "--policy-dir", "--config", "--sensor", "--user", "--log-level", "--check", "--version", "--help")
+OPTIONS = ("--alerts", "--policy-dir", "--config", "--sensor", "--user", "--log-level",
+           "--check", "--version", "--help")
 
 
 def run(*args):

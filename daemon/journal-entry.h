@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* An alert as one datagram of journald's native protocol (systemd's docs/JOURNAL_NATIVE_PROTOCOL.md). Pure: nothing is
+ * sent. The fields are documented in barbwire.journal-fields(7), and a test holds that page to what is written here. */
+
+#include <stddef.h>
+
+#include "alert-state.h"
+#include "alert.h"
+
+/* *ret: newly allocated, *ret_size bytes, not NUL-terminated text. -ENOMEM. */
+int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size);
+int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size);
