@@ -47,7 +47,11 @@ SEC("iter/task")
 int bw_iter_task(struct bpf_iter__task *ctx) {
         struct task_struct *task = ctx->task;
 
-        if (task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+        if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+                return 0;
+        /* What the fork hook wrote meanwhile is better: it has seen the parent alive. */
+        struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        if (!p || p->depth < 2)
                 process_learn(task);
         return 0;
 }

@@ -41,13 +41,15 @@ static __always_inline bool string_put(struct bw_correlation *r,
 
 /* A function of its own: what it leaves on its stack is gone when it returns, so all ways through it are one to the
  * verifier. */
-static __noinline int name_put(struct bw_correlation *r, __u64 capacity, __u64 id, struct bw_string *ret) {
+static __noinline int name_put(
+        struct bw_correlation *r, __u64 capacity, __u64 id, const bool of_file, struct bw_string *ret) {
         bool done = true;
 
         if (!NAME_LENGTH(id))
                 return 0;
         if (NAME_LENGTH(id) <= NAME_SHORT_MAX) {
-                struct short_name *s = bpf_map_lookup_elem(&bw_names, &id);
+                struct short_name *s =
+                        of_file ? bpf_map_lookup_elem(&bw_file_names, &id) : bpf_map_lookup_elem(&bw_exe_names, &id);
                 if (s && s->length)
                         done = string_put(r, capacity, STRING_SHORT_ROOM, s->text + (s->start & NAME_SHORT_MAX),
                                 s->length, ret);
@@ -93,6 +95,9 @@ static __always_inline void cgroup_put(struct bw_correlation *r, __u64 capacity,
                 if (n > 1 && n <= STRING_SHORT_ROOM)
                         r->header.size = at + n;
         }
+        for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++)
+                names[i] = NULL; /* kernel addresses are nobody's business */
+
         __u64 at = r->header.size;
         if (at > capacity - 2) {
                 r->flags |= BW_CORRELATION_STRINGS_CUT;
@@ -155,7 +160,7 @@ static __always_inline void process_put(
                         bpf_core_field_offset(struct upid, ns));
         to->pid_namespace = BPF_CORE_READ(upid.ns, ns.inum);
         BPF_CORE_READ_INTO(&to->comm, task, comm);
-        name_put(r, capacity, p ? p->exe : 0, &to->exe);
+        name_put(r, capacity, p ? p->exe : 0, false, &to->exe);
         cmdline_put(r, capacity, task);
         cgroup_put(r, capacity, task);
 }
@@ -174,20 +179,18 @@ static __always_inline void lineage_put(
                 to->start_boot_ns = from->start_boot_ns;
                 to->pid = from->pid;
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(r, capacity, from->exe, &to->exe);
+                name_put(r, capacity, from->exe, false, &to->exe);
                 r->n_lineage = i + 1;
         }
         if (p->depth > BW_LINEAGE_MAX)
                 r->flags |= BW_CORRELATION_LINEAGE_MORE;
 }
 
-/* Newest first. Only files of the classes that are reported. */
+/* Only files of the classes that are reported. */
 static __always_inline void files_put(
         struct bw_correlation *r, __u64 capacity, const struct mark *m, __u64 classes) {
         for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                const struct touched_file *from = &m->files[(m->n_files - 1 - i) % BW_FILES_MAX];
-                if (i >= m->n_files)
-                        break;
+                const struct touched_file *from = &m->files[i];
                 if (!(from->classes & classes))
                         continue;
                 struct bw_touched_file *to = &r->files[r->n_files % BW_FILES_MAX];
@@ -201,8 +204,8 @@ static __always_inline void files_put(
                 to->via = from->via;
                 to->flags = from->flags;
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(r, capacity, from->path, &to->path);
-                name_put(r, capacity, from->exe, &to->exe);
+                name_put(r, capacity, from->path, true, &to->path);
+                name_put(r, capacity, from->exe, false, &to->exe);
                 r->n_files++;
         }
         if (m->n_files > BW_FILES_MAX)
@@ -236,6 +239,7 @@ static __always_inline __u32 names_size(const struct process *p, const struct ma
 struct correlation {
         struct reported_key key;
         __u64 window_ns;
+        struct moment when; /* its id */
         __u32 generation;
         __u32 slot;
 };
@@ -246,7 +250,7 @@ static __noinline int record_fill(struct bw_correlation *r,
                                   const struct process *p,
                                   const struct mark *m) {
         __builtin_memset(r, 0, RECORD_FIXED);
-        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED);
+        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
         r->classes = c->key.classes;
         r->window_ns = c->window_ns;
         r->slot = c->slot;
@@ -260,14 +264,13 @@ static __noinline int record_fill(struct bw_correlation *r,
         return 0;
 }
 
-/* Reserves a record of the smallest size that holds everything, fills and submits it, and remembers it as reported.
- * One place for each size: the verifier wants the reservation's size constant. */
+/* Reserves a record of the smallest size that holds everything, fills and submits it. One place for each size: the
+ * verifier wants the reservation's size constant. */
 static __always_inline bool record_emit(const struct correlation *c, const struct process *p, const struct mark *m) {
         bool has_long;
         __u64 cmdline = cmdline_size(current_task());
         __u32 need = RECORD_FIXED + names_size(p, m, &has_long) + BW_CGROUP_SIZE +
                 (cmdline < BW_CMDLINE_SIZE ? (__u32)cmdline + 1 : BW_CMDLINE_SIZE);
-        struct reported_value value = { .until_mono_ns = bpf_ktime_get_ns() + c->window_ns, .slot = c->slot };
         struct bw_correlation *r;
 
 #define RECORD_OF(capacity)                                                                                  \
@@ -276,8 +279,6 @@ static __always_inline bool record_emit(const struct correlation *c, const struc
                 if (!r)                                                                                      \
                         return false;                                                                        \
                 record_fill(r, (capacity), c, p, m);                                                         \
-                value.boot_ns = r->header.boot_ns;                                                           \
-                value.cpu = r->header.cpu;                                                                   \
         } while (0)
 
         if (need + STRING_SHORT_ROOM <= BW_RECORD_SMALL && !has_long)
@@ -288,14 +289,6 @@ static __always_inline bool record_emit(const struct correlation *c, const struc
                 RECORD_OF(BW_RECORD_LARGE);
 #undef RECORD_OF
 
-        struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
-        if (repeat) {
-                repeat->count = 0;
-                repeat->last_mono_ns = 0;
-                repeat->boot_ns = value.boot_ns;
-                repeat->cpu = value.cpu;
-        }
-        bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_ANY);
         bpf_ringbuf_submit(r, 0);
         return true;
 }
@@ -303,19 +296,47 @@ static __always_inline bool record_emit(const struct correlation *c, const struc
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
 static __always_inline bool repeat_count(const struct reported_key *key) {
         struct reported_value *v = bpf_map_lookup_elem(&bw_reported, key);
-        __u64 now = bpf_ktime_get_ns();
 
-        if (!v || now >= v->until_mono_ns)
+        if (!v || bpf_ktime_get_ns() >= v->until_mono_ns)
                 return false;
         count(BW_COUNT_REPEATS);
         struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &v->slot);
-        if (r && r->boot_ns == v->boot_ns && r->cpu == v->cpu) {
+        if (r && r->boot_ns == v->boot_ns && r->cpu == v->cpu)
                 __sync_fetch_and_add(&r->count, 1);
-                r->last_mono_ns = now;
-        } else {
+        else
                 count_and_tell(BW_LOSS_REPEAT_GONE);
-        }
         return true;
+}
+
+/* Claims the right to report a correlation: of several threads that come here at once, one gets it, the others have
+ * made repeats. The claim is complete when it becomes visible, so they can be counted at once. */
+static __always_inline bool report_claim(struct correlation *c) {
+        __u32 zero = 0, *next = bpf_map_lookup_elem(&bw_repeat_next, &zero);
+
+        if (!next)
+                return false;
+        c->when = moment_now();
+        c->slot = (c->when.cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
+
+        struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
+        if (repeat) {
+                repeat->count = 0;
+                repeat->boot_ns = c->when.boot_ns;
+                repeat->cpu = c->when.cpu;
+        }
+        struct reported_value value = {
+                .until_mono_ns = bpf_ktime_get_ns() + c->window_ns,
+                .boot_ns = c->when.boot_ns,
+                .cpu = c->when.cpu,
+                .slot = c->slot,
+        };
+        if (bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+                return true;
+        if (repeat_count(&c->key))
+                return false;
+        /* An old claim whose window has passed: who removes it may take its place. */
+        return bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
+                bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0;
 }
 
 /* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
@@ -393,23 +414,18 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 break;
         }
         /* A policy that changes without end: what was read last may be of two policies, and is reported. */
-        if (!c.key.classes || repeat_count(&c.key))
+        if (!c.key.classes || repeat_count(&c.key) || !report_claim(&c))
                 return 0;
 
         /* Known since its birth, or since it was marked; if it was pushed out since, the record says that names are
          * missing. Learning of it here would cost every egress program another 100,000 steps of the verifier. */
-        struct process *p = process_find(c.key.pid, c.key.start_boot_ns);
-
-        __u32 zero = 0;
-        __u32 *next = bpf_map_lookup_elem(&bw_repeat_next, &zero);
-        if (!next)
-                return 0;
-        c.slot = bpf_get_smp_processor_id() * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu;
-
-        count(BW_COUNT_CORRELATIONS);
         m->reported = 1;
-        if (!record_emit(&c, p, m))
+        if (record_emit(&c, process_find(c.key.pid, c.key.start_boot_ns), m)) {
+                count(BW_COUNT_CORRELATIONS);
+        } else {
+                bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
                 count(BW_LOSS_RING_FULL);
+        }
         return 0;
 }
 

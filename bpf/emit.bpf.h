@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The way into the ring buffer: reserve → zero → stamp → fill → submit, and the counting of what did not get in. */
+/* The way into the ring buffer: reserve → zero the fixed part → stamp → fill → submit, and the counting of what did not
+ * get in. */
 
 #include "maps.bpf.h"
 
 /* At most one state record a second for each counter: the counters themselves tell how much. */
 #define STATE_INTERVAL_NS 1000000000ULL
 
-/* One ring, one copy of the record in it: a larger reservation would only be copied short. */
+/* Strings begin here. */
 #define RECORD_FIXED sizeof(struct bw_correlation)
 
-static __always_inline void stamp(struct bw_header *h, __u16 kind, __u32 size) {
+/* When and where a record was made: its id. */
+struct moment {
+        __u64 boot_ns;
+        __u32 cpu;
+};
+
+static __always_inline struct moment moment_now(void) {
+        return (struct moment){ .boot_ns = bpf_ktime_get_boot_ns(), .cpu = bpf_get_smp_processor_id() };
+}
+
+static __always_inline void stamp(struct bw_header *h, __u16 kind, __u32 size, struct moment when) {
         h->version = BW_EVENT_VERSION;
         h->kind = kind;
         h->size = size;
-        h->boot_ns = bpf_ktime_get_boot_ns();
+        h->boot_ns = when.boot_ns;
         h->mono_ns = bpf_ktime_get_ns();
-        h->cpu = bpf_get_smp_processor_id();
+        h->cpu = when.cpu;
         h->zero = 0;
 }
 
@@ -39,7 +50,7 @@ static __always_inline void count_and_tell(enum bw_counter c) {
                 count(BW_LOSS_RING_FULL);
                 return;
         }
-        stamp(&r->header, BW_KIND_STATE, sizeof(*r));
+        stamp(&r->header, BW_KIND_STATE, sizeof(*r), moment_now());
         r->count = counters[c];
         r->counter = c;
         r->zero = 0;
@@ -52,7 +63,7 @@ static __always_inline void emit_exit(__u32 pid, __u64 start_boot_ns) {
                 count(BW_LOSS_RING_FULL);
                 return;
         }
-        stamp(&r->header, BW_KIND_EXIT, sizeof(*r));
+        stamp(&r->header, BW_KIND_EXIT, sizeof(*r), moment_now());
         r->start_boot_ns = start_boot_ns;
         r->pid = pid;
         r->zero = 0;

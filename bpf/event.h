@@ -52,6 +52,7 @@ enum bw_counter {
         BW_LOSS_POLICY_BUSY    = 4, /* an open could not be judged: the policy changed under it, again and again */
         BW_LOSS_FILE_GONE      = 5, /* an opened file could not be looked at before another thread closed it */
         BW_LOSS_REPEAT_GONE    = 6, /* a repeat could not be counted: its slot was given to a newer alert */
+        BW_LOSS_PATH_UNKNOWN   = 7, /* a file opened by its handle has no path yet: it was not judged */
         BW_LOSS_MAX            = 8,
 
         BW_COUNT_CORRELATIONS  = 8,  /* correlations found, repeats not included */
@@ -143,7 +144,7 @@ struct bw_correlation {
         struct bw_process process;
         struct bw_destination destination;
         __u8 n_lineage;     /* parent first */
-        __u8 n_files;       /* newest first */
+        __u8 n_files;       /* in no order */
         __u8 flags;         /* BW_CORRELATION_* */
         __u8 zero;
         __u32 zero2;
@@ -177,7 +178,6 @@ struct bw_state {
 struct bw_repeat {
         __u64 boot_ns;
         __u64 count;
-        __u64 last_mono_ns;
         __u32 cpu;
         __u32 zero;
 };
@@ -199,4 +199,4 @@ BW_ASSERT_SIZE(struct bw_destination, 24);
 BW_ASSERT_SIZE(struct bw_correlation, 32 + 24 + 88 + 24 + 8 + 256 + 512);
 BW_ASSERT_SIZE(struct bw_exit, 48);
 BW_ASSERT_SIZE(struct bw_state, 48);
-BW_ASSERT_SIZE(struct bw_repeat, 32);
+BW_ASSERT_SIZE(struct bw_repeat, 24);

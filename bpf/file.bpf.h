@@ -34,7 +34,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         struct task_struct *task = current_task();
         struct policy_view v;
         struct bw_bits rules;
-        __u64 unbound = 0, bound = 0;
+        __u64 unbound = 0, bound = 0, window_ns = 0;
 
         if (!policy_view_get(&v))
                 return 0;
@@ -47,6 +47,9 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
                 else
                         bound |= v.table->rules[i].classes;
         }
+        for (__u32 i = 0; i < BW_CLASSES_MAX; i++)
+                if (word_has(classes, i) && v.table->window_ns[i] > window_ns)
+                        window_ns = v.table->window_ns[i];
         if (!policy_view_held(&v))
                 return 1;
 
@@ -59,7 +62,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
-        name_keep(name, mnt, dentry);
+        file_name_keep(name, mnt, dentry);
 
         struct touched_file touched = {
                 .mono_ns = bpf_ktime_get_ns(),
@@ -91,7 +94,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
                         return 0;
                 m->start_boot_ns = start;
         }
-        mark_touch(m, classes & ~bound, classes & bound, &rules, &touched);
+        mark_touch(m, classes & ~bound, classes & bound, window_ns, &rules, &touched);
         return 0;
 }
 
@@ -118,7 +121,7 @@ static __always_inline void on_file_open(struct file *file) {
         count_and_tell(BW_LOSS_POLICY_BUSY);
 }
 
-/* Which system calls return a descriptor of a file they opened. */
+/* Which system calls return a descriptor of a file they opened. Each ABI numbers them its own way. */
 static __always_inline bool syscall_opens(struct pt_regs *regs, struct task_struct *task) {
 #if defined(__TARGET_ARCH_x86)
         switch (SYSCALL_NUMBER(regs) & ~0x40000000 /* x32 */) {
@@ -126,6 +129,7 @@ static __always_inline bool syscall_opens(struct pt_regs *regs, struct task_stru
         case 85:  /* creat */
         case 257: /* openat */
         case 304: /* open_by_handle_at */
+                return !SYSCALL_IS_COMPAT(task);
         case 437: /* openat2, both ABIs */
                 return true;
         case 5: /* open; fstat for 64 bit */
@@ -138,6 +142,7 @@ static __always_inline bool syscall_opens(struct pt_regs *regs, struct task_stru
         switch (SYSCALL_NUMBER(regs)) {
         case 56:  /* openat */
         case 265: /* open_by_handle_at */
+                return !SYSCALL_IS_COMPAT(task);
         case 437: /* openat2, both ABIs */
                 return true;
         case 5: /* open; setxattr for 64 bit */

@@ -31,6 +31,7 @@ struct qstr {
 };
 
 struct dentry {
+        unsigned int d_flags;
         struct dentry *d_parent;
         struct qstr d_name;
         struct inode *d_inode;
@@ -205,6 +206,9 @@ struct pt_regs {
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
+
+/* include/linux/dcache.h: the dentry's place in the tree is not known (a file opened by its handle). */
+#define DCACHE_DISCONNECTED 0x20
 
 #define AF_INET 2
 #define AF_INET6 10

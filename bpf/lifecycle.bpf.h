@@ -13,7 +13,7 @@ static __always_inline __u64 exe_name(struct task_struct *task) {
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
-        name_keep(name, mnt, dentry);
+        exe_name_keep(name, mnt, dentry);
         return name;
 }
 
@@ -30,7 +30,8 @@ static __always_inline struct process *process_add(
 
         if (!from)
                 return NULL;
-        bpf_map_update_elem(&bw_processes, &pid, from, BPF_ANY);
+        if (bpf_map_update_elem(&bw_processes, &pid, from, BPF_ANY))
+                return NULL;
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         if (!p)
                 return NULL;
@@ -60,7 +61,7 @@ static __always_inline struct process *process_learn(struct task_struct *task) {
         if (parent_pid)
                 known = process_find(parent_pid, task_start(parent));
         return process_add(
-                pid, BPF_CORE_READ(leader, start_boottime), exe_name(leader), known, parent_pid ? parent : NULL);
+                pid, BPF_CORE_READ(leader, start_boottime), exe_name(task), known, parent_pid ? parent : NULL);
 }
 
 /* fork, vfork, clone: after the child was made, before it runs. Threads belong to their process. */
@@ -76,6 +77,11 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         /* A parent that was pushed out of the table is known by its PID and comm only. Learning of it here would cost
          * 100,000 steps of the verifier. */
         struct process *p = process_find(parent_pid, parent_start);
+        if (p) {
+                exe_name_touch(p->exe);
+                for (__u32 i = 0; i < BW_LINEAGE_MAX; i++)
+                        exe_name_touch(p->lineage[i].exe);
+        }
         process_add(pid, start, p ? p->exe : 0, p, parent);
 
         mark_inherit(parent_pid, parent_start, pid, start);

@@ -17,8 +17,9 @@ const volatile __u32 cells_mask = 0xffff;
 const volatile __u32 marks_limit = 7372;
 /* Above this many, a state record warns. 75 %. */
 const volatile __u32 marks_pressure = 6144;
-/* Alerts whose repeats can be counted at one time on each CPU; a power of two. */
+/* Alerts whose repeats can be counted at one time, on each CPU and in all. */
 const volatile __u32 repeat_slots_per_cpu = 1024;
+const volatile __u32 repeat_slots = 1024;
 /* Random: makes name ids unpredictable. */
 const volatile __u64 name_seed = 0;
 
@@ -74,11 +75,12 @@ struct touched_file {
 /* The mark of one process. Its truth is in last[] and bound_last[], one word per class: two threads that mark at the
  * same time cannot undo each other. */
 struct mark {
-        __u64 start_boot_ns;             /* whose mark this is: the PID may have been reused */
+        __u64 start_boot_ns;             /* whose mark this is: the PID may have been reused. 0: being made */
+        __u64 until_mono_ns;             /* no class is within its window after this */
         __u32 last[BW_CLASSES_MAX];      /* tick of the last open of each class */
         __u32 bound_last[BW_CLASSES_MAX]; /* same, for opens under a rule with Destination= */
         struct bw_bits rules;            /* those rules: they hold for this process alone, until it execs */
-        __u32 n_files;                   /* files[] is a ring: the next goes to n_files % BW_FILES_MAX */
+        __u32 n_files;                   /* files touched so far; files[] holds the latest, in no order */
         __u32 reported;                  /* a correlation was reported: user space wants to hear of the exit */
         struct touched_file files[BW_FILES_MAX];
 };
@@ -90,6 +92,17 @@ struct {
         __type(key, __u32);
         __type(value, struct mark);
 } bw_marks SEC(".maps");
+
+/* Where to look for marks that have expired, when there is no room: PIDs of marked processes, at PID modulo the size.
+ * PIDs come one after the other, so few share a place; one that is displaced is not found this way, no more. */
+#define MARKED_PIDS 16384
+
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, MARKED_PIDS);
+        __type(key, __u32);
+        __type(value, __u32);
+} bw_marked_pids SEC(".maps");
 
 /* All zeros, never written: what a new entry is copied from, as it is too large for the stack. */
 struct {
@@ -130,20 +143,31 @@ struct {
 
 /* ---- names ---- */
 
-/* Paths of marked files and of executables, each once. Nearly all are shorter than 256 bytes. The text area is twice
- * that, as the verifier adds the largest offset and the largest length. */
+/* Paths, each once. Nearly all are shorter than 256 bytes. The text area is twice that, as the verifier adds the largest
+ * offset and the largest length. */
 #define NAME_SHORT_MAX 255
 struct short_name {
-        __u16 start, length; /* text[start … start+length) */
+        __u16 start, length; /* text[start … start+length); length 0: being written */
+        __u16 expected;      /* the length it will have */
         __u8 text[2 * (NAME_SHORT_MAX + 1)];
 };
 
+/* Of executables. Every fork looks up those of the parent and its ancestors: what a living lineage needs is never
+ * the oldest, however many programs are run meanwhile. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 4096);
         __type(key, __u64);
         __type(value, struct short_name);
-} bw_names SEC(".maps");
+} bw_exe_names SEC(".maps");
+
+/* Of sensitive files that were opened: apart, so that no number of executables pushes them out. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 2048);
+        __type(key, __u64);
+        __type(value, struct short_name);
+} bw_file_names SEC(".maps");
 
 /* Longer ones, up to PATH_MAX - 1: few at any time, so the slot follows from the id and the newer owner wins; the
  * loss of a name is noticed by its id and counted. */
@@ -151,8 +175,8 @@ struct {
 #define NAME_LONG_MAX (BW_PATH_SIZE - 1)
 struct long_name {
         __u64 id;
-        __u16 start, length;
-        __u32 zero;
+        __u16 start, length, expected;
+        __u16 zero;
         __u8 text[BW_PATH_SIZE + NAME_SHORT_MAX + 1];
 };
 
@@ -192,7 +216,7 @@ struct {
 struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);
         __uint(map_flags, BPF_F_MMAPABLE);
-        __uint(max_entries, 1024); /* repeat_slots_per_cpu × CPUs */
+        __uint(max_entries, 1024); /* repeat_slots */
         __type(key, __u32);
         __type(value, struct bw_repeat);
 } bw_repeats SEC(".maps");

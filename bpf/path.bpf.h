@@ -119,7 +119,7 @@ static __always_inline void path_cursor_init(struct path_cursor *c, __u64 vfsmou
         c->mnt_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
 }
 
-enum path_move { PATH_COMPONENT, PATH_MOUNT, PATH_ROOT, PATH_FAULT };
+enum path_move { PATH_COMPONENT, PATH_MOUNT, PATH_ROOT, PATH_DISCONNECTED, PATH_FAULT };
 
 /* Moves one step up: over a component (told in *h), from a mount's root to what it is mounted on, or finds the
  * root. The root is that of the mount namespace, not the process's: chroot(2) changes nothing. */
@@ -136,8 +136,10 @@ static __always_inline enum path_move path_up(struct path_cursor *c, struct dent
         }
         if (!dentry_head_read(c->dentry, h))
                 return PATH_FAULT;
-        if (h->parent == c->dentry)
-                return PATH_ROOT; /* a file system that is mounted nowhere (any more) */
+        if (h->parent == c->dentry) { /* a memfd, a pipe, a file system that is mounted nowhere (any more) */
+                const struct dentry *d = (const struct dentry *)c->dentry;
+                return BPF_CORE_READ(d, d_flags) & DCACHE_DISCONNECTED ? PATH_DISCONNECTED : PATH_ROOT;
+        }
         c->dentry = h->parent;
         return PATH_COMPONENT;
 }
@@ -164,7 +166,7 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
         struct dentry_head head;
         struct bw_bits bits = {};
         __u32 output = 0;
-        bool whole = false;
+        bool whole = false, connected = true;
 
         if (!t)
                 return 0;
@@ -181,6 +183,8 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
                         continue;
                 if (move == PATH_ROOT)
                         whole = true;
+                if (move == PATH_DISCONNECTED)
+                        connected = false;
                 if (move != PATH_COMPONENT)
                         break;
 
@@ -196,7 +200,9 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
         if (whole && output)
                 bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].final);
         if (which == BW_AUTOMATON_FILE) {
-                if (!whole)
+                if (!connected)
+                        count_and_tell(BW_LOSS_PATH_UNKNOWN);
+                else if (!whole)
                         count_and_tell(BW_LOSS_PATH_TRUNCATED);
                 return bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE];
         }
@@ -264,7 +270,7 @@ static __always_inline __u32 path_write(
 }
 
 /* Keeps the text of a name, if it is not kept yet. Two writers of one id write the same. */
-__noinline int name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
+static __always_inline int name_keep(void *short_names, __u64 id, __u64 vfsmount, __u64 dentry) {
         __u32 length = NAME_LENGTH(id);
 
         if (!length)
@@ -276,33 +282,47 @@ __noinline int name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
                 if (!l || l->id == id)
                         return 0;
                 l->id = 0;
-                l->length = length;
-                l->start = path_write(l->text, NAME_LONG_MAX, &l->length, vfsmount, dentry);
+                l->expected = length;
+                l->start = path_write(l->text, NAME_LONG_MAX, &l->expected, vfsmount, dentry);
                 l->length = length - l->start;
                 l->id = id;
                 return 0;
         }
 
-        struct short_name *s = bpf_map_lookup_elem(&bw_names, &id);
+        struct short_name *s = bpf_map_lookup_elem(short_names, &id);
         if (!s) {
                 __u32 zero = 0;
                 void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
                 if (!empty)
                         return 0;
-                bpf_map_update_elem(&bw_names, &id, empty, BPF_NOEXIST);
-                s = bpf_map_lookup_elem(&bw_names, &id);
+                bpf_map_update_elem(short_names, &id, empty, BPF_NOEXIST);
+                s = bpf_map_lookup_elem(short_names, &id);
                 if (!s)
                         return 0;
         }
         if (!s->length) {
-                s->start = length;
-                s->start = path_write(s->text, NAME_SHORT_MAX, &s->start, vfsmount, dentry);
+                s->expected = length;
+                s->start = path_write(s->text, NAME_SHORT_MAX, &s->expected, vfsmount, dentry);
                 s->length = length - s->start;
         }
         return 0;
 }
 
-/* A file's name id, matched or not; its text is kept. */
+__noinline int exe_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
+        return name_keep(&bw_exe_names, id, vfsmount, dentry);
+}
+
+__noinline int file_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
+        return name_keep(&bw_file_names, id, vfsmount, dentry);
+}
+
+/* Keeps an executable's name from becoming the oldest of its table. */
+static __always_inline void exe_name_touch(__u64 id) {
+        if (NAME_LENGTH(id) && NAME_LENGTH(id) <= NAME_SHORT_MAX)
+                (void)bpf_map_lookup_elem(&bw_exe_names, &id);
+}
+
+/* What tells files of one path apart that came after one another. */
 static __always_inline __u64 file_salt(const struct inode *inode) {
         return BPF_CORE_READ(inode, i_ino) ^ (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32;
 }
@@ -323,7 +343,8 @@ static __always_inline bool policy_view_get(struct policy_view *v) {
         return true;
 }
 
-/* Was the table left alone while we looked? The daemon makes seq odd before it writes a table. */
+/* Was the table left alone while we looked? The daemon makes seq odd before it writes a table. (A compiler barrier is
+ * all that BPF has before 6.12; on arm64 a change may go unseen for some nanoseconds.) */
 static __always_inline bool policy_view_held(const struct policy_view *v) {
         barrier();
         return !(v->seq & 1) && *(volatile __u32 *)&v->table->seq == v->seq;

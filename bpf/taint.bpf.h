@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The mark of a process: make, inherit, judge, forget. Every entry carries its process's start time: a PID alone is
+/* The mark of a process: make, inherit, judge, expire, forget. Every entry carries its process's start time: a PID alone is
  * never trusted. */
 
 #include "path.bpf.h"
@@ -30,21 +30,57 @@ static __always_inline void mark_forget(__u32 pid) {
 }
 
 /* The mark of the process `pid` that started at `start`, or NULL. One left behind by an earlier owner of the PID is
- * removed. */
+ * removed. One that has no owner yet is being made by another thread of this process. */
 static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
         struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
 
-        if (m && m->start_boot_ns != start) {
+        if (!m)
+                return NULL;
+        if (!m->start_boot_ns)
+                m->start_boot_ns = start;
+        if (m->start_boot_ns != start) {
                 mark_forget(pid);
                 return NULL;
         }
         return m;
 }
 
+/* Places looked at when there is no room, one sweep each time: a table full of expired marks is free again after some
+ * hundred opens. */
+#define SWEEP_PLACES 64
+
+__u32 sweep_hand; /* shared without order: two sweepers may look at the same places */
+
+/* Removes marks all of whose windows have passed. Their processes live on, so nothing else would. */
+__noinline int marks_sweep(void) {
+        __u64 now = bpf_ktime_get_ns();
+        __u32 hand = *(volatile __u32 *)&sweep_hand;
+
+        *(volatile __u32 *)&sweep_hand = hand + SWEEP_PLACES;
+        for (__u32 i = 0; i < SWEEP_PLACES; i++) {
+                __u32 place = (hand + i) % MARKED_PIDS;
+                __u32 *pid = bpf_map_lookup_elem(&bw_marked_pids, &place);
+                if (!pid || !*pid)
+                        continue;
+                __u32 owner = *pid;
+                struct mark *m = bpf_map_lookup_elem(&bw_marks, &owner);
+                if (m && now < *(volatile __u64 *)&m->until_mono_ns)
+                        continue;
+                *pid = 0;
+                if (m && m->until_mono_ns)
+                        mark_forget(owner);
+        }
+        return 0;
+}
+
 /* Adds an entry for a process that has none, as a copy of *from. NULL, and counted, when the table is at its limit. */
 static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from) {
         __u64 live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
 
+        if (live >= marks_limit) {
+                marks_sweep();
+                live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
+        }
         if (live >= marks_limit) {
                 count_and_tell(BW_LOSS_MARK_REFUSED);
                 return NULL;
@@ -55,6 +91,10 @@ static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from)
                         count_and_tell(BW_COUNT_MARKS_LIVE); /* counts the new one, too */
                 else
                         count(BW_COUNT_MARKS_LIVE);
+                __u32 place = pid % MARKED_PIDS;
+                __u32 *marked = bpf_map_lookup_elem(&bw_marked_pids, &place);
+                if (marked)
+                        *marked = pid;
         }
         struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
         if (!m)
@@ -62,14 +102,16 @@ static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from)
         return m;
 }
 
-/* Classes within their window, of one of the two kinds. Windows are rounded up to a tick. Without branches: the
- * verifier would follow each of 2^64 ways through them. */
+/* Classes within their window, of one of the two kinds. Windows are rounded up to a tick; a touch by another thread may
+ * be younger than `now`. Without branches: the verifier would follow each of 2^64 ways through them. */
 static __always_inline __u64 mark_live(const struct bw_table *t, const __u32 *last, __u32 now) {
         __u64 live = 0;
 
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 __u64 window = t->window_ns[c], touched = last[c];
-                __u64 over = (window >> TICK_SHIFT) + 1 - (__u32)(now - last[c]); /* bit 63: longer ago than that */
+                __s64 age = (__s32)(now - last[c]);
+                age &= ~(age >> 63);
+                __u64 over = (window >> TICK_SHIFT) + 1 - age; /* bit 63: longer ago than that */
                 live |= ((-window & -touched & ~over) >> 63) << c;
         }
         return live;
@@ -96,7 +138,8 @@ static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32
                 return;
 
         __u32 now = tick_now();
-        if (!mark_live(v.table, from->last, now) && !mark_live(v.table, from->bound_last, now))
+        bool live = mark_live(v.table, from->last, now) || mark_live(v.table, from->bound_last, now);
+        if (!live && policy_view_held(&v))
                 return;
 
         mark_forget(child); /* an earlier owner of the PID, whose exit was not seen */
@@ -113,22 +156,36 @@ static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32
         }
 }
 
-/* What an open adds to the mark of the process that made it. plain: classes no rule allows; bound: classes that only
- * `rules` allow, each to its destinations. */
-static __always_inline void mark_touch(
-        struct mark *m, __u64 plain, __u64 bound, const struct bw_bits *rules, const struct touched_file *file) {
-        __u32 now = tick_now(), at = m->n_files % BW_FILES_MAX;
+/* Where the next file goes: the same file's place, or a free one, or the next in turn. Free ones are looked for from a
+ * place that follows from the name, so that two threads seldom choose the same. */
+static __always_inline __u32 mark_place(const struct mark *m, const struct touched_file *file) {
+        __u32 first = file->path >> 12;
 
-        /* The same file again, or a free place, or the oldest. */
-        bool found = false;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
+                if (f->path == file->path && f->pid == file->pid)
+                        return first + i;
+        }
         for (__u32 i = 0; i < BW_FILES_MAX; i++)
-                if (m->files[i].path == file->path && m->files[i].pid == file->pid && !found) {
-                        at = i;
-                        found = true;
-                }
-        if (!found)
+                if (!m->files[(first + i) % BW_FILES_MAX].mono_ns)
+                        return first + i;
+        return m->n_files;
+}
+
+/* What an open adds to the mark of the process that made it. plain: classes no rule allows; bound: classes that only
+ * `rules` allow, each to its destinations; window_ns: the longest of their windows. */
+static __always_inline void mark_touch(struct mark *m,
+                                       __u64 plain,
+                                       __u64 bound,
+                                       __u64 window_ns,
+                                       const struct bw_bits *rules,
+                                       const struct touched_file *file) {
+        __u32 now = tick_now();
+        struct touched_file *f = &m->files[mark_place(m, file) % BW_FILES_MAX];
+
+        if (f->path != file->path || f->pid != file->pid)
                 m->n_files++;
-        m->files[at % BW_FILES_MAX] = *file;
+        *f = *file;
 
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -136,5 +193,8 @@ static __always_inline void mark_touch(
                 if (word_has(bound, c))
                         m->bound_last[c] = now;
         }
+        __u64 until = file->mono_ns + window_ns + (1ULL << (TICK_SHIFT + 1));
+        if (m->until_mono_ns < until)
+                m->until_mono_ns = until;
         bits_or(&m->rules, rules);
 }

@@ -16,7 +16,7 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
         },
         [BW_LOSS_PATH_TRUNCATED] = {
                 "path_truncated",
-                "a path was too deep to be seen whole and was judged by its end only",
+                "a path could not be seen whole (too deep, or it changed meanwhile) and was judged by its end only",
                 NULL,
         },
         [BW_LOSS_NAME_LOST] = {
@@ -31,7 +31,13 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
         },
         [BW_LOSS_FILE_GONE] = {
                 "file_gone",
-                "an opened file could not be judged: another thread closed it at once",
+                "an opened file could not be judged: its descriptor was closed before the call returned",
+                NULL,
+        },
+        [BW_LOSS_PATH_UNKNOWN] = {
+                "path_unknown",
+                "a file was opened by its handle (open_by_handle_at) and the kernel did not know its path: it could not be "
+                "judged",
                 NULL,
         },
         [BW_LOSS_REPEAT_GONE] = {

@@ -95,6 +95,7 @@ static void sensor_configure(Sensor *s, const SensorLimits *limits) {
         b->rodata->marks_limit = (uint64_t)limits->marks_max * MARKS_LIMIT_PERCENT / 100;
         b->rodata->marks_pressure = (uint64_t)limits->marks_max * MARKS_PRESSURE_PERCENT / 100;
         b->rodata->repeat_slots_per_cpu = REPEAT_SLOTS_PER_CPU;
+        b->rodata->repeat_slots = s->n_repeats;
         /* Without randomness (very early boot) ids are predictable, nothing else. */
         uint64_t seed = 0;
         (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
@@ -103,7 +104,8 @@ static void sensor_configure(Sensor *s, const SensorLimits *limits) {
         bpf_map__set_value_size(b->maps.bw_cells, s->n_cells * sizeof(struct bw_cell));
         bpf_map__set_max_entries(b->maps.bw_marks, limits->marks_max + spare);
         bpf_map__set_max_entries(b->maps.bw_processes, limits->processes_max + spare);
-        bpf_map__set_max_entries(b->maps.bw_names, bpf_map__max_entries(b->maps.bw_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_exe_names, bpf_map__max_entries(b->maps.bw_exe_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
         bpf_map__set_max_entries(b->maps.bw_repeats, s->n_repeats);
         bpf_map__set_max_entries(b->maps.bw_ring, limits->ring_bytes);

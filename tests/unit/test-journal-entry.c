@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The entry field by field, what hostile names can do to it, and that the manual page and the catalog are about these
+ * fields. */
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/alert-json.h"
+#include "../../daemon/journal-entry.h"
+#include "../../daemon/message-ids.h"
+#include "../../daemon/util.h"
+#include "alert-fixture.h"
+#include "journal-datagram.h"
+
+typedef struct Sent {
+        char *data;
+        Datagram d;
+} Sent;
+
+static Sent *sent_free(Sent *s) {
+        if (s)
+                free(s->data);
+        free(s);
+        return NULL;
+}
+DEFINE_CLEANUP(Sent, sent_free);
+
+static Alert *alert_of(const Event *e) {
+        Alert *a = NULL;
+
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        return a;
+}
+
+static Sent *sent_of(const Alert *a) {
+        Sent *s = calloc(1, sizeof(*s));
+        size_t size;
+
+        assert_non_null(s);
+        assert_int_equal(journal_entry_from_alert(a, &s->data, &size), 0);
+        assert_true(datagram_parse(s->data, size, &s->d));
+        return s;
+}
+
+static Sent *sent_of_event(const Event *e) {
+        _cleanup_(alert_freep) Alert *a = alert_of(e);
+
+        return sent_of(a);
+}
+
+static Sent *sent_of_state(const StateAlert *a) {
+        Sent *s = calloc(1, sizeof(*s));
+        size_t size;
+
+        assert_non_null(s);
+        assert_int_equal(journal_entry_from_state(a, &s->data, &size), 0);
+        assert_true(datagram_parse(s->data, size, &s->d));
+        return s;
+}
+
+static void assert_nth(const Sent *s, const char *name, size_t n, const void *data, size_t size) {
+        const Field *f = datagram_nth(&s->d, name, n);
+
+        assert_non_null(f);
+        assert_int_equal(f->size, size);
+        assert_memory_equal(f->data, data, size);
+}
+
+static void assert_only(const Sent *s, const char *name, const char *value) {
+        assert_int_equal(datagram_count(&s->d, name), 1);
+        assert_nth(s, name, 0, value, strlen(value));
+}
+
+#define NOTHING_HOSTILE_BEFORE_JSON                                                                          \
+        "MESSAGE=curl (pid 12, uid 1000), started by sh (pid 11) which opened "                              \
+        "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 [ssh-private-keys, high] "        \
+        "(and again 2 times within its window)\n"                                                            \
+        "MESSAGE_ID=293e406e87264b8da3a6c6a72deb4395\n"                                                      \
+        "PRIORITY=2\n"                                                                                       \
+        "SYSLOG_FACILITY=10\n"                                                                               \
+        "SYSLOG_IDENTIFIER=barbwired\n"                                                                      \
+        "BARBWIRE_TIME=1795341901023456\n"                                                                   \
+        "BARBWIRE_ALERT_ID=" EVENT_ID "\n"                                                                   \
+        "BARBWIRE_SEVERITY=high\n"                                                                           \
+        "BARBWIRE_SCORE=80\n"                                                                                \
+        "BARBWIRE_REASON=+80 touched a secret: SSH private keys (class ssh-private-keys)\n"                  \
+        "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n"                                             \
+        "BARBWIRE_CLASS=ssh-private-keys\n"                                                                  \
+        "BARBWIRE_TECHNIQUE=T1552.004\n"                                                                     \
+        "BARBWIRE_TECHNIQUE=T1552.001\n"                                                                     \
+        "BARBWIRE_TECHNIQUE=T1041\n"                                                                         \
+        "BARBWIRE_REPEATS=2\n"                                                                               \
+        "BARBWIRE_PID=12\n"                                                                                  \
+        "BARBWIRE_TID=19536\n"                                                                               \
+        "BARBWIRE_START_TIME=1795341900023456\n"                                                             \
+        "BARBWIRE_UID=1000\n"                                                                                \
+        "BARBWIRE_LOGINUID=1001\n"                                                                           \
+        "BARBWIRE_EXE=/usr/bin/python3.11\n"                                                                 \
+        "BARBWIRE_COMM=curl\n"                                                                               \
+        "BARBWIRE_CMDLINE=python3 -c 'import os'\n"                                                          \
+        "BARBWIRE_UNIT=machine-box.scope\n"                                                                  \
+        "BARBWIRE_CGROUP=/machine.slice/machine-box.scope/payload\n"                                         \
+        "BARBWIRE_CONTAINER=box\n"                                                                           \
+        "BARBWIRE_MOUNT_NAMESPACE=4026531841\n"                                                              \
+        "BARBWIRE_LINEAGE=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash\n"                                 \
+        "BARBWIRE_LINEAGE=ancestor=2 pid=700 comm=sshd exe=\n"                                               \
+        "BARBWIRE_FILE=/home/ana/.ssh/id_ed25519\n"                                                          \
+        "BARBWIRE_FILE_CLASS=ssh-private-keys\n"                                                             \
+        "BARBWIRE_FILE_AGE_USEC=1234000\n"                                                                   \
+        "BARBWIRE_FILE_PID=11\n"                                                                             \
+        "BARBWIRE_FILE_UID=1002\n"                                                                           \
+        "BARBWIRE_FILE_EXE=/usr/bin/python3.11\n"                                                            \
+        "BARBWIRE_FILE_COMM=sh\n"                                                                            \
+        "BARBWIRE_FILE_HOPS=1\n"                                                                             \
+        "BARBWIRE_FILE_VIA=fork\n"                                                                           \
+        "BARBWIRE_DESTINATION_FAMILY=inet\n"                                                                 \
+        "BARBWIRE_DESTINATION_PROTOCOL=tcp\n"                                                                \
+        "BARBWIRE_DESTINATION_ADDRESS=192.0.2.7\n"                                                           \
+        "BARBWIRE_DESTINATION_PORT=443\n"                                                                    \
+        "BARBWIRE_DESTINATION_ACT=connect\n"
+
+static void test_golden(void **state) {
+        (void)state;
+        Event e = event_new_inherited();
+        e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        _cleanup_(alert_freep) Alert *a = alert_of(&e);
+        _cleanup_free_ char *data = NULL, *json = NULL, *expected = NULL;
+        size_t size;
+
+        a->repeats = 2;
+        assert_int_equal(alert_to_json(a, &json), 0);
+        assert_true(asprintf(&expected, "%sBARBWIRE_JSON=%s\n", NOTHING_HOSTILE_BEFORE_JSON, json) > 0);
+        assert_int_equal(journal_entry_from_alert(a, &data, &size), 0);
+        assert_int_equal(size, strlen(expected));
+        assert_memory_equal(data, expected, size);
+}
+
+/* What is not known is absent; IPv6, a datagram, no class, all the same. */
+static Event event_sparse(void) {
+        Event e = { .kind = BW_KIND_CORRELATION };
+        EventCorrelation *c = &e.correlation;
+
+        c->process.loginuid = UINT32_MAX;
+        c->process.comm = c->process.exe = c->process.cmdline = c->process.cgroup = view("");
+        c->destination.family = AF_INET6;
+        c->destination.protocol = 250;
+        c->destination.act = BW_ACT_SEND;
+        c->n_files = 1;
+        c->files[0].via = BW_VIA_OPEN;
+        c->files[0].path = c->files[0].exe = c->files[0].comm = view("");
+        return e;
+}
+
+static void test_sparse(void **state) {
+        (void)state;
+        static const char *const absent[] = {
+                "BARBWIRE_LOGINUID", "BARBWIRE_EXE", "BARBWIRE_COMM", "BARBWIRE_CMDLINE", "BARBWIRE_UNIT",
+                "BARBWIRE_CGROUP", "BARBWIRE_CONTAINER", "BARBWIRE_LINEAGE", "BARBWIRE_FILE", "BARBWIRE_FILE_EXE",
+                "BARBWIRE_FILE_COMM", "BARBWIRE_FILE_CLASS", "BARBWIRE_CLASS",
+        };
+        const Event e = event_sparse();
+        _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+
+        for (size_t i = 0; i < ELEMENTSOF(absent); i++)
+                assert_null(datagram_nth(&s->d, absent[i], 0));
+        assert_only(s, "BARBWIRE_FILE_VIA", "open");
+        assert_only(s, "BARBWIRE_DESTINATION_FAMILY", "inet6");
+        assert_only(s, "BARBWIRE_DESTINATION_PROTOCOL", "250");
+        assert_only(s, "BARBWIRE_DESTINATION_ADDRESS", "::");
+        assert_only(s, "BARBWIRE_DESTINATION_ACT", "send");
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_JSON"), 1);
+}
+
+static void test_priorities(void **state) {
+        (void)state;
+        static const struct {
+                Severity severity;
+                const char *name, *priority;
+        } cases[] = {
+                { SEVERITY_LOW, "low", "5" },
+                { SEVERITY_MEDIUM, "medium", "4" },
+                { SEVERITY_HIGH, "high", "2" },
+        };
+        const Event e = event_new();
+        _cleanup_(alert_freep) Alert *a = alert_of(&e);
+
+        assert_int_equal(ELEMENTSOF(cases), _SEVERITY_MAX);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                a->score.severity = cases[i].severity;
+                _cleanup_(sent_freep) Sent *s = sent_of(a);
+                assert_only(s, "BARBWIRE_SEVERITY", cases[i].name);
+                assert_only(s, "PRIORITY", cases[i].priority);
+        }
+}
+
+/* Every byte there is, and what would be fields of its own if it were written as text. */
+static Bytes hostile(char buffer[static 300], const char *start) {
+        size_t n = strlen(strcpy(buffer, start));
+
+        for (unsigned byte = 1; byte < 256; byte++)
+                buffer[n++] = (char)byte;
+        buffer[n] = '\0';
+        return (Bytes){ .data = buffer, .size = n };
+}
+
+static void test_hostile(void **state) {
+        (void)state;
+        char buffers[5][300];
+        Event e = event_new();
+        EventCorrelation *c = &e.correlation;
+        const Bytes path = hostile(buffers[0], "/x\nBARBWIRE_SEVERITY=low\nPRIORITY=7\n\n");
+        const Bytes exe = hostile(buffers[1], "\n");
+        const Bytes cgroup = hostile(buffers[2], "/=");
+        const Bytes file_exe = hostile(buffers[3], "=");
+        const Bytes comm = view("a\nMESSAGE=b\x1b");
+
+        c->files[0].path = path;
+        c->process.exe = exe;
+        c->process.cgroup = cgroup;
+        c->files[0].exe = file_exe;
+        c->process.comm = c->files[0].comm = comm;
+        c->lineage[0].exe = hostile(buffers[4], "a exe=b ");
+        c->lineage[0].comm = view("x exe=/bin/y\n");
+        _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+
+        assert_nth(s, "BARBWIRE_FILE", 0, path.data, path.size);
+        assert_nth(s, "BARBWIRE_EXE", 0, exe.data, exe.size);
+        assert_nth(s, "BARBWIRE_CGROUP", 0, cgroup.data, cgroup.size);
+        assert_nth(s, "BARBWIRE_FILE_EXE", 0, file_exe.data, file_exe.size);
+        assert_nth(s, "BARBWIRE_COMM", 0, comm.data, comm.size);
+        assert_nth(s, "BARBWIRE_FILE_COMM", 0, comm.data, comm.size);
+        assert_only(s, "BARBWIRE_SEVERITY", "high");
+        assert_only(s, "PRIORITY", "2");
+        assert_int_equal(datagram_count(&s->d, "MESSAGE"), 1);
+
+        const Field *message = datagram_nth(&s->d, "MESSAGE", 0);
+        for (size_t i = 0; i < message->size; i++)
+                assert_true((unsigned char)message->data[i] >= 0x20);
+
+        /* Three spaces, and so four words, whatever the names hold. */
+        const Field *lineage = datagram_nth(&s->d, "BARBWIRE_LINEAGE", 0);
+        const char start[] = "ancestor=1 pid=1230 comm=x\\x20exe=/bin/y\\x0a exe=a\\x20exe=b\\x20\\x01";
+        assert_true(lineage->size > strlen(start));
+        assert_memory_equal(lineage->data, start, strlen(start));
+        size_t spaces = 0;
+        for (size_t i = 0; i < lineage->size; i++)
+                spaces += lineage->data[i] == ' ';
+        assert_int_equal(spaces, 3);
+}
+
+/* As text where that can be, so that simple readers and people with a hex dump are served; else with a length. */
+static void test_encoding(void **state) {
+        (void)state;
+        static const struct {
+                const char *comm;
+                bool text;
+        } cases[] = {
+                { "a=b", true },
+                { "\xc3\xa4\xff", true },
+                { "a\nb", false },
+                { "a\tb", false },
+                { "\x7f", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Event e = event_new();
+                e.correlation.process.comm = view(cases[i].comm);
+                _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+                const Field *f = datagram_nth(&s->d, "BARBWIRE_COMM", 0);
+
+                assert_int_equal(f->size, strlen(cases[i].comm));
+                assert_memory_equal(f->data, cases[i].comm, f->size);
+                assert_int_equal(f->data[-1] == '=', cases[i].text);
+        }
+}
+
+/* As much as one event holds: all of it is there, and from the JSON alone a reader has the pairs. */
+static void test_many(void **state) {
+        (void)state;
+        Event e = event_new();
+        EventCorrelation *c = &e.correlation;
+        char paths[BW_FILES_MAX][32];
+
+        c->classes = BIT(SSH) | BIT(AWS);
+        c->n_files = BW_FILES_MAX;
+        c->n_lineage = BW_LINEAGE_MAX;
+        for (unsigned i = 0; i < BW_FILES_MAX; i++) {
+                (void)snprintf(paths[i], sizeof(paths[i]), "/secret/%u", i);
+                c->files[i] = c->files[0];
+                c->files[i].path = view(paths[i]);
+                c->files[i].classes = BIT(SSH) | BIT(AWS) | BIT(APP);
+        }
+        for (unsigned i = 0; i < BW_LINEAGE_MAX; i++)
+                c->lineage[i] = (EventAncestor){ .pid = 100 + i, .comm = view("sh"), .exe = view("/bin/sh") };
+        _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_FILE"), BW_FILES_MAX);
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_FILE_PID"), BW_FILES_MAX);
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_FILE_CLASS"), 3 * BW_FILES_MAX);
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_CLASS"), 2);
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_LINEAGE"), BW_LINEAGE_MAX);
+
+        const Field *json = datagram_nth(&s->d, "BARBWIRE_JSON", 0);
+        json_auto_t *root = json_loadb(json->data, json->size, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(json_array_size(json_object_get(root, "files")), BW_FILES_MAX);
+        assert_int_equal(json_array_size(json_object_get(root, "lineage")), BW_LINEAGE_MAX);
+        for (unsigned i = 0; i < BW_FILES_MAX; i++)
+                assert_nth(s, "BARBWIRE_FILE", i, paths[i], strlen(paths[i]));
+}
+
+static const StateAlert loss = {
+        .cause = "ring_full",
+        .meaning = "an alert could not be handed over",
+        .remedy = "raise RingBuffer=",
+        .count = 3,
+        .total = 7,
+        .realtime_usec = 1795341901023456,
+};
+
+static void test_state(void **state) {
+        (void)state;
+        const char expected[] =
+                "MESSAGE=Detection was not whole, 3 times (7 in all): an alert could not be handed over; "
+                "raise RingBuffer= [ring_full]\n"
+                "MESSAGE_ID=aba72210cf344422b66c018e0c18b713\n"
+                "PRIORITY=3\n"
+                "SYSLOG_FACILITY=10\n"
+                "SYSLOG_IDENTIFIER=barbwired\n"
+                "BARBWIRE_TIME=1795341901023456\n"
+                "BARBWIRE_CAUSE=ring_full\n"
+                "BARBWIRE_COUNT=3\n"
+                "BARBWIRE_TOTAL=7\n";
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        assert_int_equal(journal_entry_from_state(&loss, &data, &size), 0);
+        assert_int_equal(size, strlen(expected));
+        assert_memory_equal(data, expected, size);
+}
+
+static char *source_read(const char *name) {
+        const char *root = getenv("BW_SOURCE_ROOT") ?: ".";
+        _cleanup_free_ char *path = NULL;
+        char *text = NULL;
+        size_t size = 0;
+
+        assert_true(asprintf(&path, "%s/%s", root, name) > 0);
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        assert_non_null(f);
+        assert_true(getdelim(&text, &size, '\0', f) > 0);
+        return text;
+}
+
+static void assert_documented(const char *page, const Sent *s) {
+        for (size_t i = 0; i < s->d.n; i++) {
+                char term[80];
+
+                (void)snprintf(term, sizeof(term), "*%s=*", s->d.fields[i].name);
+                if (!strstr(page, term))
+                        fail_msg("not in barbwire.journal-fields(7): %s", s->d.fields[i].name);
+        }
+}
+
+static void test_manual_page(void **state) {
+        (void)state;
+        _cleanup_free_ char *page = source_read("daemon/man/barbwire.journal-fields.7.scd");
+        Event e = event_new_inherited();
+        e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss);
+        size_t n = 0;
+
+        assert_documented(page, alert);
+        assert_documented(page, lost);
+        assert_non_null(strstr(page, MESSAGE_ID_THEFT));
+        assert_non_null(strstr(page, MESSAGE_ID_LOSS));
+
+        /* And nothing that is no more. */
+        for (const char *p = page; (p = strstr(p, "*BARBWIRE_")); n++) {
+                char name[65] = "";
+
+                p++;
+                (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
+                if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0))
+                        fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
+        }
+        assert_true(n >= 30);
+}
+
+/* The text from "-- ID" to the next. Newly allocated. */
+static char *catalog_entry(const char *catalog, const char *id) {
+        char head[64];
+
+        (void)snprintf(head, sizeof(head), "\n-- %s\n", id);
+        const char *start = strstr(catalog, head);
+        if (!start)
+                fail_msg("no catalog entry for %s", id);
+        start += strlen(head);
+        const char *end = strstr(start, "\n-- ");
+        return end ? strndup(start, (size_t)(end - start)) : strdup(start);
+}
+
+/* What journalctl puts in must be there, no longer than it takes (256 bytes with the name), and harmless: it escapes
+ * nothing. */
+static void assert_catalog(const char *catalog, const char *id, const Sent *s) {
+        _cleanup_free_ char *entry = catalog_entry(catalog, id);
+        size_t n = 0;
+
+        assert_memory_equal(entry, "Subject: ", strlen("Subject: "));
+        assert_non_null(strstr(entry, "\nDefined-By: barbwire\n"));
+        assert_non_null(strstr(entry, "\nDocumentation: man:barbwired(8)\n"));
+
+        for (const char *p = entry; (p = strchr(p, '@')); n++) {
+                const char *end = strchr(p + 1, '@');
+                char name[65] = "";
+
+                assert_non_null(end);
+                assert_true(field_name_is_valid(p + 1, (size_t)(end - p - 1)));
+                memcpy(name, p + 1, (size_t)(end - p - 1));
+                const Field *f = datagram_nth(&s->d, name, 0);
+                if (!f || datagram_count(&s->d, name) != 1 || strlen(name) + 1 + f->size > 256)
+                        fail_msg("the catalog cannot use %s", name);
+                for (size_t i = 0; i < f->size; i++)
+                        if (f->data[i] < 0x20 || f->data[i] > 0x7e)
+                                fail_msg("the catalog must not show %s", name);
+                p = end + 1;
+        }
+        assert_true(n > 0);
+}
+
+static void test_catalog(void **state) {
+        (void)state;
+        _cleanup_free_ char *catalog = source_read("units/barbwire.catalog");
+        char buffers[2][300];
+        Event e = event_new();
+        Event sparse = event_sparse();
+
+        e.correlation.process.comm = hostile(buffers[0], "");
+        e.correlation.files[0].path = hostile(buffers[1], "/");
+        e.correlation.process.exe = e.correlation.process.cmdline = e.correlation.files[0].path;
+        _cleanup_(sent_freep) Sent *bad = sent_of_event(&e), *little = sent_of_event(&sparse);
+        _cleanup_(sent_freep) Sent *lost = sent_of_state(&loss);
+
+        assert_catalog(catalog, MESSAGE_ID_THEFT, bad);
+        assert_catalog(catalog, MESSAGE_ID_THEFT, little);
+        assert_catalog(catalog, MESSAGE_ID_LOSS, lost);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_golden),
+                cmocka_unit_test(test_sparse),
+                cmocka_unit_test(test_priorities),
+                cmocka_unit_test(test_hostile),
+                cmocka_unit_test(test_encoding),
+                cmocka_unit_test(test_many),
+                cmocka_unit_test(test_state),
+                cmocka_unit_test(test_manual_page),
+                cmocka_unit_test(test_catalog),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
