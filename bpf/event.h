@@ -66,7 +66,8 @@ enum bw_counter {
 };
 
 /* A byte string inside the record: [offset, offset+length), counted from the record's first byte, followed by a
- * NUL that length does not count. Any byte but NUL may occur (cmdline: arguments are separated by NULs).
+ * NUL that length does not count. Any byte may occur (cmdline: arguments are separated by NULs; elsewhere a NUL means
+ * that a name changed while it was read, and ends it).
  * offset 0: the string is not there. */
 struct bw_string {
         __u16 offset;

@@ -3,6 +3,7 @@
 /* barbwired: the daemon. A checklist. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
@@ -164,6 +165,21 @@ static int policy_check(const Options *o) {
         return r < 0 || p->n_errors > 0 ? EXIT_USAGE : EXIT_OK;
 }
 
+/* A closed standard descriptor would be given to the next file that is opened: a message would be written into it. */
+static int standard_descriptors_check(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                if (fd == STDOUT_FILENO) {
+                        log_error("Standard output is closed: alerts would go nowhere.");
+                        return -EBADF;
+                }
+                if (open("/dev/null", O_RDWR) != fd)
+                        return -EBADF;
+        }
+        return 0;
+}
+
 static int exit_status(int r) {
         return r >= 0 ? EXIT_OK : r == -EOPNOTSUPP ? EXIT_KERNEL : EXIT_FAILED;
 }
@@ -181,6 +197,9 @@ int main(int argc, char **argv) {
         if (options.check)
                 return policy_check(&options);
         signal(SIGPIPE, SIG_IGN);
+        if (standard_descriptors_check() < 0)
+                return EXIT_FAILED;
+        log_open();
 
         r = privilege_find_user(options.user, &uid, &gid);
         if (r < 0)

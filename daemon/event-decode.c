@@ -37,10 +37,11 @@ static int read_string(Reader *r, struct bw_string s, bool is_cmdline, Bytes *re
                 return bad(r, "a string ends behind the record");
         if (r->record[end] != '\0')
                 return bad(r, "a string has no terminator");
-        if (!is_cmdline && memchr(r->record + s.offset, '\0', s.length))
-                return bad(r, "a string contains a NUL");
 
-        *ret = (Bytes){.data = r->record + s.offset, .size = s.length};
+        /* A name that was changed while the kernel read it may hold a NUL: an alert with half a name is better
+         * than none. */
+        size_t size = is_cmdline ? s.length : strnlen(r->record + s.offset, s.length);
+        *ret = (Bytes){.data = r->record + s.offset, .size = size};
         return 0;
 }
 
@@ -176,9 +177,16 @@ static int read_correlation(Reader *r, EventCorrelation *ret) {
         for (size_t i = 0; i < c.n_files; i++) {
                 size_t offset = offsetof(struct bw_correlation, files) + i * sizeof(struct bw_touched_file);
 
-                e = read_file(r, offset, &c.files[i], &ret->files[i]);
+                EventFile file;
+                e = read_file(r, offset, &c.files[i], &file);
                 if (e < 0)
                         return e;
+
+                /* newest first */
+                size_t at = i;
+                for (; at > 0 && ret->files[at - 1].mono_ns < file.mono_ns; at--)
+                        ret->files[at] = ret->files[at - 1];
+                ret->files[at] = file;
         }
 
         return 0;

@@ -44,7 +44,7 @@ typedef struct EventCorrelation {
         struct bw_destination destination;
         size_t n_lineage, n_files;
         EventAncestor lineage[BW_LINEAGE_MAX];
-        EventFile files[BW_FILES_MAX];
+        EventFile files[BW_FILES_MAX]; /* newest first */
 } EventCorrelation;
 
 typedef struct Event {

@@ -2,15 +2,47 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "log.h"
 
 static int max_level = LOG_INFO;
+static int log_fd = STDERR_FILENO;
+static bool is_socket;
+static bool is_journal;
+static unsigned n_dropped;
 
 void log_set_max_level(int level) {
         max_level = level;
+}
+
+/* Is this the stream that systemd connected to the journal (systemd.exec(5), $JOURNAL_STREAM)? The variable alone is
+ * not enough: children of a service inherit it. */
+static bool stream_is_journal(const struct stat *st) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device, inode;
+
+        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && st->st_dev == device &&
+                st->st_ino == inode;
+}
+
+void log_open(void) {
+        struct stat st;
+
+        if (fstat(STDERR_FILENO, &st) < 0)
+                return;
+        is_socket = S_ISSOCK(st.st_mode);
+        is_journal = stream_is_journal(&st);
+        /* O_NONBLOCK belongs to the open file, which others share: open it anew. Sockets take MSG_DONTWAIT. */
+        if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+                int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                if (fd >= 0)
+                        log_fd = fd;
+        }
 }
 
 int log_level_from_string(const char *s) {
@@ -24,6 +56,31 @@ int log_level_from_string(const char *s) {
                 if (strcmp(s, names[i]) == 0 || (s[0] == (char)('0' + i) && s[1] == 0))
                         return i;
         return -EINVAL;
+}
+
+/* A message that cannot be written at once is dropped: a stalled terminal must not stall the watch. */
+static void log_write(const char *line, size_t size) {
+        ssize_t n = is_socket ? send(log_fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL) : write(log_fd, line, size);
+
+        if (n < 0)
+                n_dropped++;
+}
+
+static void log_line(int level, const char *text) {
+        _cleanup_free_ char *line = NULL;
+        int n;
+
+        /* The journal reads the priority from the line, a person does not want to. */
+        if (is_journal)
+                n = asprintf(&line, "<%d>%s\n", level, text);
+        else
+                n = asprintf(&line, "barbwired: %s%s\n",
+                        level <= LOG_ERR ? "error: " : level == LOG_WARNING ? "warning: " : "", text);
+        if (n < 0) {
+                line = NULL;
+                return;
+        }
+        log_write(line, n);
 }
 
 void log_message(int level, const char *format, ...) {
@@ -46,11 +103,15 @@ void log_message(int level, const char *format, ...) {
                 if (iscntrl((unsigned char)*p))
                         *p = '?';
 
-        /* The journal reads the priority from the line, a person does not want to. */
-        if (getenv("JOURNAL_STREAM"))
-                fprintf(stderr, "<%d>%s\n", level, text);
-        else
-                fprintf(stderr, "barbwired: %s%s\n", level <= LOG_ERR ? "error: " : level == LOG_WARNING ? "warning: " : "",
-                        text);
+        if (n_dropped > 0) {
+                char note[64];
+                unsigned dropped = n_dropped;
+                n_dropped = 0;
+                snprintf(note, sizeof(note), "%u messages could not be written.", dropped);
+                log_line(LOG_WARNING, note);
+                if (n_dropped > 0)
+                        n_dropped += dropped - 1; /* not yet */
+        }
+        log_line(level, text);
         errno = saved;
 }

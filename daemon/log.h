@@ -9,6 +9,9 @@
 
 #include "util.h"
 
+/* Looks at stderr: from now on messages never block. Before, they go there as they are. */
+void log_open(void);
+
 /* Messages above this syslog level are dropped. Default: LOG_INFO. */
 void log_set_max_level(int level);
 

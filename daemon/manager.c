@@ -32,6 +32,10 @@
 /* One state alert a cause and interval, with exact counts. */
 #define LOSS_TELL_USEC (10 * USEC_PER_SEC)
 
+/* How long the reader of standard output may take for the last alerts: well below the 5 s in which everything of ours
+ * is gone from the kernel. */
+#define DRAIN_USEC (2 * USEC_PER_SEC)
+
 /* Windows end to the second: nobody waits for a count of repeats. */
 #define REPEAT_ACCURACY_USEC USEC_PER_SEC
 
@@ -57,6 +61,7 @@ struct Manager {
         uint64_t losses_told[LOSSES];
         uint64_t losses_told_usec[LOSSES];
         uint64_t n_alerts, n_repeats, n_malformed;
+        uint64_t n_repeats_untold;
 };
 
 static uint64_t clock_usec(clockid_t clock) {
@@ -80,25 +85,38 @@ static void on_congestion(bool congested, void *userdata) {
                 log_warning("Whoever reads the alerts is too slow: they wait in the kernel's ring buffer.");
 }
 
-static void manager_print(Manager *m, const char *text, const char *end) {
+/* One entry. What cannot be written is counted by the output; only a reader that is gone for good ends the watch. */
+static void manager_print(Manager *m, const char *text) {
         int r = text ? output_write(m->output, text, strlen(text)) : -ENOMEM;
 
-        if (r >= 0)
-                r = output_write(m->output, end, strlen(end));
-        if (r < 0) {
-                log_error("Cannot write alerts to standard output: %s", strerror(-r));
+        if (r == -EPIPE) {
+                log_error("Nobody reads the alerts on standard output any more: stopping.");
                 (void)sd_event_exit(m->event, r);
+        } else if (r < 0) {
+                log_error("An alert could not be told: %s", strerror(-r));
+                m->n_malformed += !text;
         }
+}
+
+/* Adds the newline that ends a line of JSON. */
+static void manager_print_json(Manager *m, const char *json) {
+        _cleanup_free_ char *line = NULL;
+
+        if (json && asprintf(&line, "%s\n", json) < 0)
+                line = NULL;
+        manager_print(m, line);
 }
 
 static void manager_report(Manager *m, const Alert *alert) {
         _cleanup_free_ char *text = NULL;
 
-        if (m->options->format == ALERT_FORMAT_JSON)
+        if (m->options->format == ALERT_FORMAT_JSON) {
                 (void)alert_to_json(alert, &text);
-        else
+                manager_print_json(m, text);
+        } else {
                 text = alert_text(alert, output_wants_colour(m->output));
-        manager_print(m, text, m->options->format == ALERT_FORMAT_JSON ? "\n" : "");
+                manager_print(m, text);
+        }
 }
 
 static void on_watch_ended(RepeatWatch *w, void *userdata) {
@@ -192,6 +210,12 @@ static void manager_losses(Manager *m, uint64_t ret[static LOSSES]) {
 
         sensor_counters(m->sensor, counters);
         memcpy(ret, counters, BW_LOSS_MAX * sizeof(*ret));
+        /* With no alert outstanding every repeat has been told, or never will be: its alert was given up early, or
+         * its place was taken. */
+        if (m->watches->n == 0 && counters[BW_COUNT_REPEATS] > m->n_repeats + ret[BW_LOSS_REPEAT_GONE])
+                m->n_repeats_untold = MAX(m->n_repeats_untold,
+                        counters[BW_COUNT_REPEATS] - m->n_repeats - ret[BW_LOSS_REPEAT_GONE]);
+        ret[BW_LOSS_REPEAT_GONE] += m->n_repeats_untold;
         ret[RECURSION_MISSES] = sensor_recursion_misses(m->sensor);
 }
 
@@ -233,7 +257,7 @@ static void manager_tell_losses(Manager *m, bool final) {
                 log_warning("%s", sentence ?: info->meaning);
                 if (m->options->format == ALERT_FORMAT_JSON) {
                         _cleanup_free_ char *json = state_alert_json(&a);
-                        manager_print(m, json, "\n");
+                        manager_print_json(m, json);
                 }
                 m->losses_told[i] = losses[i];
                 m->losses_told_usec[i] = now;
@@ -273,8 +297,6 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
         manager_tell_losses(m, false);
         return r;
 }
-
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata);
 
 static void policy_log_messages(const Policy *p) {
         for (size_t i = 0; i < p->n_messages; i++) {
@@ -335,10 +357,18 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 int manager_new(const ManagerOptions *options, Manager **ret) {
         _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
         sd_id128_t boot_id;
+        sigset_t mask;
         int r;
 
         if (!m)
                 return -ENOMEM;
+        /* Blocked from the beginning: a SIGHUP that comes while we start is a reload, not the end. */
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
         m->options = options;
         m->watches = calloc(1, sizeof(*m->watches));
         if (!m->watches)
@@ -365,10 +395,10 @@ Manager *manager_free(Manager *m) {
         for (unsigned i = 0; m->watches && i < m->watches->n; i++)
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
+        output_free(m->output);
         sd_event_source_unref(m->ring_source);
         sd_event_source_unref(m->repeat_timer);
         sd_event_source_unref(m->loss_timer);
-        output_free(m->output);
         sd_event_unref(m->event);
         sensor_free(m->sensor);
         policy_tables_free(m->tables);
@@ -402,15 +432,8 @@ int manager_load_sensor(Manager *m) {
 static int manager_add_sources(Manager *m) {
         static const int terminating[] = { SIGTERM, SIGINT };
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
-        sigset_t mask;
         int r;
 
-        sigemptyset(&mask);
-        sigaddset(&mask, SIGTERM);
-        sigaddset(&mask, SIGINT);
-        sigaddset(&mask, SIGHUP);
-        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-                return -errno;
         for (size_t i = 0; i < ELEMENTSOF(terminating); i++) {
                 r = sd_event_add_signal(m->event, NULL, terminating[i], NULL, NULL);
                 if (r < 0)
@@ -468,8 +491,10 @@ static void manager_log_summary(Manager *m) {
         manager_losses(m, losses);
         for (unsigned i = 0; i < LOSSES; i++)
                 sum += losses[i];
-        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " malformed=%" PRIu64, m->n_alerts,
-                m->n_repeats, sum, m->n_malformed);
+        sum += output_n_unwritten(m->output);
+        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " malformed=%" PRIu64
+                   " unwritten=%" PRIu64,
+                m->n_alerts, m->n_repeats, sum, m->n_malformed, output_n_unwritten(m->output));
         for (unsigned i = 0; i < LOSSES; i++)
                 if (loss_info(i)->name)
                         fprintf(f, " %s=%" PRIu64, loss_info(i)->name, losses[i]);
@@ -487,12 +512,14 @@ int manager_run(Manager *m) {
         int r = sd_event_loop(m->event);
         (void)sd_notify(0, "STOPPING=1");
 
-        /* What happened before the signal is told, too. */
+        /* What happened before the signal is told, too. Detached first: then it is no more than the ring holds. */
+        sensor_detach(m->sensor);
         manager_update_epoch(m);
         while (r >= 0 && sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) == RECORDS_PER_TURN)
                 ;
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
         manager_tell_losses(m, true);
+        output_drain(m->output, r == -EPIPE ? 0 : DRAIN_USEC);
         manager_log_summary(m);
         return r;
 }

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "output.h"
 
@@ -18,48 +20,64 @@ struct Output {
         bool congested;
         char *data;
         size_t size, allocated;
+        size_t *ends; /* where each entry that waits ends in data */
+        size_t n_ends, ends_allocated;
+        uint64_t n_unwritten;
         sd_event_source *source; /* NULL for a file: writing to one does not block */
         OutputCongestionHandler handler;
         void *userdata;
 };
 
-/* Writes what waits. 0, or a negative errno when the reader is gone. */
+/* Writes what waits. 0, or -EPIPE when the reader is gone. */
 static int output_flush(Output *o) {
-        size_t done = 0;
+        size_t done = 0, whole = 0;
         int r = 0;
 
         while (done < o->size) {
                 ssize_t n = write(o->fd, o->data + done, o->size - done);
                 if (n >= 0) {
                         done += n;
-                } else if (errno != EINTR) {
-                        r = errno == EAGAIN ? 0 : -errno;
+                } else if (errno == EPIPE) {
+                        r = -EPIPE;
                         break;
+                } else if (errno == EAGAIN) {
+                        break;
+                } else if (errno != EINTR) {
+                        for (size_t i = 0; i < o->n_ends; i++)
+                                o->n_unwritten += o->ends[i] > done;
+                        done = o->size;
                 }
         }
+
+        while (whole < o->n_ends && o->ends[whole] <= done)
+                whole++;
         memmove(o->data, o->data + done, o->size - done);
         o->size -= done;
+        o->n_ends -= whole;
+        for (size_t i = 0; i < o->n_ends; i++)
+                o->ends[i] = o->ends[i + whole] - done;
+        return r;
+}
 
+static void output_tell(Output *o) {
         bool congested = o->size > CONGESTED_BYTES;
+
+        if (o->source)
+                (void)sd_event_source_set_enabled(o->source, o->size > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
         if (congested != o->congested) {
                 o->congested = congested;
                 o->handler(congested, o->userdata);
         }
-        if (o->source)
-                (void)sd_event_source_set_enabled(o->source, o->size > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
-        return r;
 }
 
 static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Output *o = userdata;
 
-        (void)source;
         (void)fd;
         (void)revents;
         int r = output_flush(o);
-        if (r < 0)
-                return sd_event_exit(sd_event_source_get_event(o->source), r);
-        return 0;
+        output_tell(o);
+        return r < 0 ? sd_event_exit(sd_event_source_get_event(source), r) : 0;
 }
 
 int output_new(sd_event *event, OutputCongestionHandler handler, void *userdata, Output **ret) {
@@ -110,11 +128,10 @@ int output_new(sd_event *event, OutputCongestionHandler handler, void *userdata,
 Output *output_free(Output *o) {
         if (!o)
                 return NULL;
-        if (o->handler && o->size > 0)
-                (void)output_flush(o);
         sd_event_source_unref(o->source);
         if (o->owned)
                 close(o->fd);
+        free(o->ends);
         free(o->data);
         free(o);
         return NULL;
@@ -124,19 +141,61 @@ bool output_wants_colour(const Output *o) {
         return o->colour;
 }
 
+/* Makes room for `want` items of a growing array. */
+static int array_reserve(void **array, size_t *allocated, size_t want, size_t item) {
+        if (want <= *allocated)
+                return 0;
+        want = MAX(want, 2 * *allocated);
+        void *p = realloc(*array, want * item);
+        if (!p)
+                return -ENOMEM;
+        *array = p;
+        *allocated = want;
+        return 0;
+}
+
 int output_write(Output *o, const char *data, size_t size) {
-        if (o->size + size > o->allocated) {
-                size_t want = MAX(2 * o->allocated, o->size + size);
-                char *p = realloc(o->data, want);
-                if (!p)
-                        return -ENOMEM;
-                o->data = p;
-                o->allocated = want;
+        bool waiting = o->size > 0;
+        void *bytes = o->data, *ends = o->ends;
+
+        int r = array_reserve(&bytes, &o->allocated, o->size + size, 1);
+        o->data = bytes;
+        if (r >= 0) {
+                r = array_reserve(&ends, &o->ends_allocated, o->n_ends + 1, sizeof(*o->ends));
+                o->ends = ends;
+        }
+        if (r < 0) {
+                o->n_unwritten++;
+                return r;
         }
         memcpy(o->data + o->size, data, size);
         o->size += size;
+        o->ends[o->n_ends++] = o->size;
+
         /* While the reader is behind, on_writable() goes on. */
-        if (o->source && o->size > size)
-                return 0;
-        return output_flush(o);
+        if (!waiting || !o->source)
+                r = output_flush(o);
+        output_tell(o);
+        return r;
+}
+
+void output_drain(Output *o, uint64_t timeout_usec) {
+        struct timespec begin, now;
+
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        while (o->size > 0 && output_flush(o) == 0 && o->size > 0) {
+                clock_gettime(CLOCK_MONOTONIC, &now);
+                int64_t passed_msec = (now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000;
+                int64_t left_msec = (int64_t)(timeout_usec / 1000) - passed_msec;
+                struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+                if (left_msec <= 0 || poll(&p, 1, left_msec) <= 0)
+                        break;
+        }
+        o->n_unwritten += o->n_ends;
+        o->n_ends = 0;
+        o->size = 0;
+}
+
+uint64_t output_n_unwritten(const Output *o) {
+        return o->n_unwritten;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Lines to standard output that never block the loop: what a slow reader does not take waits here, and when too much
+/* Entries to standard output that never block the loop: what a slow reader does not take waits here, and when too much
  * waits the owner stops taking alerts from the kernel's ring, where they are safe until it is full. */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <systemd/sd-event.h>
 
@@ -18,11 +19,18 @@ typedef void (*OutputCongestionHandler)(bool congested, void *userdata);
 
 /* Takes over standard output. Must come before privileges are dropped: it may reopen the terminal or pipe. */
 int output_new(sd_event *event, OutputCongestionHandler handler, void *userdata, Output **ret);
-Output *output_free(Output *o); /* writes what waits, as far as that does not block */
+Output *output_free(Output *o);
 DEFINE_CLEANUP(Output, output_free);
 
 /* Is a person looking, who wants colours (a terminal, TERM not "dumb", NO_COLOR (no-color.org) not set)? */
 bool output_wants_colour(const Output *o);
 
-/* Takes a copy. -EPIPE: nobody reads any more. */
+/* Takes a copy of one entry. -EPIPE: nobody reads any more; -ENOMEM. Any other trouble (a full disk) loses what waits,
+ * which is counted, and is no error: the next entry may be written again. */
 int output_write(Output *o, const char *data, size_t size);
+
+/* Waits for the reader, up to a time; what is not written then is lost, and counted. */
+void output_drain(Output *o, uint64_t timeout_usec);
+
+/* Entries that were lost. */
+uint64_t output_n_unwritten(const Output *o);

@@ -55,8 +55,11 @@ static _printf_(2, 0) int on_libbpf_print(enum libbpf_print_level level, const c
 
         if (level == LIBBPF_DEBUG || vasprintf(&text, format, ap) < 0)
                 return 0;
-        text[strcspn(text, "\n")] = 0;
-        log_debug("%s", text);
+        /* A verifier log has many lines. */
+        char *rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                if (*line)
+                        log_debug("%s", line);
         return 0;
 }
 
@@ -81,6 +84,9 @@ static size_t power_of_two_above(size_t n) {
                 p *= 2;
         return p;
 }
+
+#define NOT_PRIVILEGED                                                                                       \
+        "Not allowed to load BPF programs: start barbwired as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN."
 
 static void sensor_configure(Sensor *s, const SensorLimits *limits) {
         struct barbwire_bpf *b = s->bpf;
@@ -119,17 +125,16 @@ static int kernel_check(void) {
                 return -EOPNOTSUPP;
         }
 
-        int r = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL);
-        if (r == 0) {
-                log_error("This kernel has no BPF ring buffer: it needs to be 5.10 or newer.");
-                return -EOPNOTSUPP;
-        }
-        if (r == -EPERM) {
-                log_error("Not allowed to load BPF programs: start barbwired as root, or with CAP_BPF, CAP_PERFMON and "
-                          "CAP_NET_ADMIN.");
+        /* Tells an unprivileged caller from a kernel that is too old. */
+        _cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "bw_probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
+        if (fd >= 0)
+                return 0;
+        if (errno == EPERM) {
+                log_error(NOT_PRIVILEGED);
                 return -EPERM;
         }
-        return 0;
+        log_error("This kernel has no BPF ring buffer (%m): it needs to be 5.10 or newer.");
+        return -EOPNOTSUPP;
 }
 
 /* Before 5.11 BPF memory counts against RLIMIT_MEMLOCK; systemd sets it from the unit, a terminal does not. */
@@ -169,9 +174,7 @@ int sensor_new(const SensorLimits *limits, Sensor **ret) {
 
         r = barbwire_bpf__load(s->bpf);
         if (r == -EPERM) {
-                log_error("Not allowed to load BPF programs: %s. Start barbwired as root, or with CAP_BPF, CAP_PERFMON and "
-                          "CAP_NET_ADMIN.",
-                        strerror(-r));
+                log_error(NOT_PRIVILEGED);
                 return -EPERM;
         }
         if (r == -ENOMEM) {
@@ -210,11 +213,15 @@ int sensor_new(const SensorLimits *limits, Sensor **ret) {
         return 0;
 }
 
+void sensor_detach(Sensor *s) {
+        while (s->n_links > 0)
+                bpf_link__destroy(s->links[--s->n_links]);
+}
+
 Sensor *sensor_free(Sensor *s) {
         if (!s)
                 return NULL;
-        for (size_t i = 0; i < s->n_links; i++)
-                bpf_link__destroy(s->links[i]);
+        sensor_detach(s);
         free(s->links);
         for (size_t i = 0; i < s->n_fdinfo; i++)
                 close(s->fdinfo[i]);
@@ -252,6 +259,7 @@ void sensor_policy_write(Sensor *s, const PolicyTables *t) {
         uint32_t seq = to->seq | 1; /* odd: a program that still looks at this copy will look again */
 
         __atomic_store_n(&to->seq, seq, __ATOMIC_SEQ_CST);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* a store alone does not keep later ones behind it */
 
         size_t after_seq = offsetof(struct bw_table, generation);
         memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
@@ -317,9 +325,10 @@ int sensor_attach(Sensor *s) {
                 s->bpf->progs.bw_sendmsg6, s->bpf->progs.bw_sys_exit,
         };
         _cleanup_close_ int cgroup = -1;
+        bool whole;
         int r;
 
-        cgroup = cgroup_root_open();
+        cgroup = cgroup_root_open(&whole);
         if (cgroup == -ENOENT) {
                 log_error("No cgroup2 file system is mounted: mount one (mount -t cgroup2 none /sys/fs/cgroup/unified), "
                           "the network hooks are attached there.");
@@ -329,6 +338,10 @@ int sensor_attach(Sensor *s) {
                 log_error("Cannot open the root of the cgroup2 file system: %s", strerror(-cgroup));
                 return cgroup;
         }
+
+        if (!whole)
+                log_warning("This is a cgroup namespace: only the network of processes below its cgroup is watched, the rest of "
+                            "the machine is not.");
 
         s->links = calloc(ELEMENTSOF(programs), sizeof(*s->links));
         s->fdinfo = calloc(ELEMENTSOF(programs), sizeof(*s->fdinfo));

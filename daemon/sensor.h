@@ -41,6 +41,9 @@ void sensor_policy_write(Sensor *s, const PolicyTables *t);
  * been written. */
 int sensor_attach(Sensor *s);
 
+/* Detaches every hook: nothing new comes, what is in the ring can still be consumed. */
+void sensor_detach(Sensor *s);
+
 /* For poll(2): readable while records wait. */
 int sensor_fd(const Sensor *s);
 

@@ -1,0 +1,396 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""barbwired as a service of a real systemd: installed, enabled, reloaded, killed, hung, stopped, uninstalled.
+
+Boots a systemd of its own (tests/lib/systemd-box) and runs itself in it. What is asserted there is what an
+administrator sees: systemctl, journalctl, /proc. PIDs are the box's, those in alerts the kernel's, so alerts
+are told apart by the file."""
+
+import json
+import os
+import pwd
+import re
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+
+import harness
+import tap
+from net import HOST_V4, Net
+from tap import Failure, Skip, require, require_equal
+
+UNIT = "barbwire.service"
+# meson puts the program where the build is.
+BUILD = os.path.dirname(harness.BARBWIRED)
+POLICY = "/etc/barbwire/policy.d"
+DROP_IN = f"/run/systemd/system/{UNIT}.d/50-test.conf"
+WAIT_TIMEOUT = harness.ALERT_TIMEOUT
+POLL_SECONDS = 0.05
+# The kernel frees programs and maps after RCU grace periods and from work queues.
+GONE_TIMEOUT = 5
+# A second is too short for a machine that also runs other tests.
+IMPATIENT_SECONDS = 3
+SYSTEMD_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED
+
+# Opens argv[1], says so, and after a line on stdin connects to argv[2]:443.
+PATIENT_THIEF = """
+import socket, sys
+open(sys.argv[1], "rb").read()
+print("read", flush=True)
+sys.stdin.readline()
+socket.create_connection((sys.argv[2], 443)).sendall(b"x")
+"""
+
+
+def run(*args, check=True):
+    result = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    if check and result.returncode != 0:
+        raise Failure(f"{' '.join(args)}: exit status {result.returncode}\n{result.stdout}{result.stderr}\n"
+                      + last_words())
+    return result
+
+
+def systemctl(*args, check=True):
+    return run("systemctl", "--no-ask-password", *args, check=check)
+
+
+def show(name):
+    return run("systemctl", "show", "--property", name, "--value", UNIT).stdout.strip()
+
+
+def main_pid():
+    return int(show("MainPID"))
+
+
+def journal():
+    """Every entry of the unit, the oldest first."""
+    run("journalctl", "--sync")
+    text = run("journalctl", "--unit", UNIT, "--output=json", "--all", "--no-pager").stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def as_text(value):
+    """A field as journalctl's JSON has it: a string, the bytes of what is not UTF-8, a list of several."""
+    if isinstance(value, list):
+        return bytes(value).decode(errors="backslashreplace")
+    return value or ""
+
+
+def last_words():
+    text = run("journalctl", "--unit", UNIT, "--output=short-monotonic", "-n", "15", "--no-pager", check=False)
+    return text.stdout
+
+
+def wait_until(look, what, timeout=WAIT_TIMEOUT):
+    deadline = time.monotonic() + timeout
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: not in {timeout} s\n{last_words()}")
+        time.sleep(POLL_SECONDS)
+
+
+def wait_message(pattern, since, what):
+    """Waits for an entry after the first `since` ones whose message matches."""
+    return wait_until(lambda: next((e for e in journal()[since:] if re.search(pattern, as_text(e["MESSAGE"]))), None),
+                      what)
+
+
+def is_alert_of(entry, path):
+    """The sentence, which names the file."""
+    return f"opened {harness.as_text(path)} and " in as_text(entry["MESSAGE"])
+
+
+class Thefts:
+    def __init__(self, net, home):
+        self.net, self.home = net, home
+
+    def play(self, path=None):
+        """Steals it, or a new key, and returns its alert's entry and the key's path."""
+        path = path or self.home.key()[0]
+        result = self.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
+        require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
+        return self.wait_alert(path), path
+
+    def wait_alert(self, path):
+        return wait_until(lambda: next((e for e in journal() if is_alert_of(e, path)), None), f"alert of {path}")
+
+
+# ---- the cases, in an administrator's order ----
+
+def installed():
+    """What `meson install` has made known needs no second step."""
+    run("meson", "install", "-C", BUILD, "--no-rebuild")
+    user = pwd.getpwnam("barbwire")
+    require(user.pw_uid != 0, "the user barbwire is root")
+    require_equal(systemctl("is-enabled", UNIT, check=False).stdout, "disabled\n", "is-enabled")
+    require_equal(systemctl("is-active", UNIT, check=False).stdout, "inactive\n", "is-active")
+
+
+def catalog():
+    with open(os.path.join(harness.SOURCE_ROOT, "units/barbwire.catalog"), encoding="utf-8") as source:
+        ids = re.findall(r"^-- ([0-9a-f]{32})$", source.read(), re.MULTILINE)
+    require(ids, "no message in the catalog")
+    listed = run("journalctl", "--list-catalog", *ids).stdout
+    for message_id in ids:
+        require(message_id in listed, f"journalctl -x does not know {message_id}")
+
+
+def verified():
+    """The unit where it was installed, with its programs and, when they were built, its manual pages."""
+    manuals = "no"
+    path = show("FragmentPath")
+    if os.path.exists(os.path.join(BUILD, "daemon/man/barbwired.8")):
+        manuals = "yes" if os.access("/usr/bin/man", os.X_OK) else "no"
+    result = run("systemd-analyze", "verify", "--recursive-errors=no", f"--man={manuals}", path)
+    require("barbwire" not in result.stderr, result.stderr)
+
+
+def enabled(thefts):
+    """Ready means armed: what is stolen right after systemctl has returned is seen."""
+    systemctl("enable", "--now", UNIT)
+    require_equal(show("ActiveState"), "active", "state")
+    thefts.play()
+    armed = started = None
+    for number, entry in enumerate(journal()):
+        if "armed" in as_text(entry["MESSAGE"]) and armed is None:
+            armed = number
+        if entry.get("MESSAGE_ID") == SYSTEMD_STARTED:
+            started = number
+    require(armed is not None and started is not None and armed < started,
+            f"armed is entry {armed}, started is entry {started}")
+
+
+def unprivileged():
+    pid = main_pid()
+    user = pwd.getpwnam("barbwire")
+    # The names' bits, capabilities(7) and linux/capability.h.
+    bits = {"cap_net_admin": 12, "cap_perfmon": 38, "cap_bpf": 39}
+    unit_set = sum(1 << bits[name] for name in show("CapabilityBoundingSet").split())
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii", errors="replace") as status:
+            fields = {key: value.split() for key, value in (line.split(":", 1) for line in status)}
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            require_equal(int(fields[name][0], 16), 0, name)
+        require(int(fields["CapBnd"][0], 16) in (0, unit_set), f"CapBnd: {fields['CapBnd']}, {unit_set:x}")
+        require_equal(fields["NoNewPrivs"], ["1"], "NoNewPrivs")
+        require_equal(fields["Seccomp"], ["2"], "Seccomp")
+        require_equal(fields["Uid"], [str(user.pw_uid)] * 4, "Uid")
+        require_equal(fields["Gid"], [str(user.pw_gid)] * 4, "Gid")
+
+
+def alert_fields(thefts):
+    entry, path = thefts.play()
+    require(re.search(rf"connected to {re.escape(HOST_V4)}:443 \[ssh-private-keys, \w+\]", as_text(entry["MESSAGE"])),
+            f"not the sentence: {entry['MESSAGE']}")
+    require_equal(entry.get("_SYSTEMD_UNIT"), UNIT, "_SYSTEMD_UNIT")
+    require_equal(entry.get("_UID"), str(pwd.getpwnam("barbwire").pw_uid), "_UID")
+    require_equal(entry.get("SYSLOG_IDENTIFIER"), "barbwired", "SYSLOG_IDENTIFIER")
+    require(int(entry["PRIORITY"]) <= 4, f"PRIORITY: {entry['PRIORITY']}")
+    wanted = {"BARBWIRE_FILE": os.fsdecode(path), "BARBWIRE_CLASS": "ssh-private-keys",
+              "BARBWIRE_DESTINATION_ADDRESS": HOST_V4, "BARBWIRE_DESTINATION_PORT": "443"}
+    require_equal({name: entry.get(name) for name in wanted}, wanted, "fields")
+    run("journalctl", "--verify")
+
+
+def restarted(thefts):
+    before = main_pid()
+    systemctl("restart", UNIT)
+    require(main_pid() != before, "the same process after a restart")
+    thefts.play()
+
+
+def reload_good(thefts):
+    """A new class works, and who was marked before still is."""
+    old, _ = thefts.home.key()
+    pid, since = main_pid(), len(journal())
+    thief = thefts.net.popen([sys.executable, "-c", PATIENT_THIEF, old, HOST_V4], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    try:
+        require_equal(thief.stdout.readline(), b"read\n", "the thief")
+        os.makedirs(POLICY)
+        with open(f"{POLICY}/50-payroll.conf", "w", encoding="utf-8") as out:
+            out.write(harness.policy_class("payroll", ["/srv/payroll/**"]))
+        systemctl("reload", UNIT)
+        wait_message("policy reloaded", since, "reload")
+        require_equal(main_pid(), pid, "PID after a reload")
+        thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
+        thief.communicate(b"\n", timeout=WAIT_TIMEOUT)
+    finally:
+        thief.kill()
+        thief.wait()
+    thefts.wait_alert(old)
+
+
+def reload_bad(thefts):
+    """systemctl says so, the journal says where, and the policy stays."""
+    pid, since = main_pid(), len(journal())
+    bad = f"{POLICY}/60-bad.conf"
+    with open(bad, "w", encoding="utf-8") as out:
+        out.write("[Class bad]\nPath=relative\n")
+    try:
+        require(systemctl("reload", UNIT, check=False).returncode != 0, "systemctl reload succeeded")
+        wait_message(re.escape(bad) + r":2:\d+: ", since, "the error's place")
+        require_equal((show("ActiveState"), main_pid()), ("active", pid), "state and PID")
+        thefts.play(thefts.home.decoy(b"/srv/payroll/2025.csv")[0])
+        heard = [as_text(e["MESSAGE"]) for e in journal()[since:]]
+        require(not any("policy reloaded" in m or "policy kept" in m for m in heard),
+                f"the daemon was asked to reload: {heard}")
+    finally:
+        os.unlink(bad)
+
+
+def comes_back(pid, restarts, thefts):
+    wait_until(lambda: show("ActiveState") == "active" and main_pid() not in (0, pid), "restart by systemd",
+               harness.ARMED_TIMEOUT)
+    require_equal(int(show("NRestarts")), restarts + 1, "restarts")
+    thefts.play()
+
+
+def killed(thefts):
+    pid, restarts = main_pid(), int(show("NRestarts"))
+    os.kill(pid, signal.SIGKILL)
+    comes_back(pid, restarts, thefts)
+
+
+def configure(text):
+    """A drop-in for the unit; None: no more."""
+    os.makedirs(os.path.dirname(DROP_IN), exist_ok=True)
+    if text:
+        with open(DROP_IN, "w", encoding="utf-8") as out:
+            out.write(text)
+    else:
+        os.unlink(DROP_IN)
+    systemctl("daemon-reload")
+
+
+def hung(thefts):
+    """The watchdog, which is on, made impatient."""
+    require(show("WatchdogUSec") not in ("0", "infinity"), "no WatchdogSec=")
+    configure(f"[Service]\nWatchdogSec={IMPATIENT_SECONDS}\n")
+    try:
+        systemctl("restart", UNIT)
+        pid, restarts, since = main_pid(), int(show("NRestarts")), len(journal())
+        # It lives longer than the watchdog allows who is silent.
+        time.sleep(1.5 * IMPATIENT_SECONDS)
+        require_equal(main_pid(), pid, "PID of a healthy daemon")
+        os.kill(pid, signal.SIGSTOP)
+        comes_back(pid, restarts, thefts)
+        wait_message("Watchdog timeout", since, "systemd's reason")
+    finally:
+        configure(None)
+        systemctl("restart", UNIT)
+
+
+def held_by(pid):
+    """{(kind, id)} of the BPF objects in its descriptors."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
+            fields = dict(line.split(":", 1) for line in info if ":" in line)
+        found |= {(kind, int(fields[kind + "_id"])) for kind in ("prog", "map", "link") if kind + "_id" in fields}
+    return found
+
+
+def in_kernel():
+    return {(kind, entry["id"]) for kind in ("prog", "map", "link")
+            for entry in json.loads(run("/usr/sbin/bpftool", "-j", kind, "show").stdout or "[]")}
+
+
+def stopped():
+    if not os.path.exists("/usr/sbin/bpftool"):
+        raise Skip("needs bpftool")
+    mine, since = held_by(main_pid()), len(journal())
+    require({kind for kind, _ in mine} == {"prog", "map", "link"} and mine <= in_kernel(), f"holds {mine}")
+    systemctl("stop", UNIT)
+    require_equal((show("ActiveState"), show("Result"), show("ExecMainStatus")), ("inactive", "success", "0"),
+                  "after stop")
+    wait_message(r"stopped: .*\blost=0\b", since, "the summary")
+    wait_until(lambda: not mine & in_kernel(), "BPF objects gone", GONE_TIMEOUT)
+
+
+def start_fails(settings, status, state):
+    """With SubState "failed" systemd has given up, with "auto-restart" it waits for RestartSec=."""
+    configure("[Service]\nRestartSec=1h\n" + settings)
+    try:
+        require(systemctl("start", UNIT, check=False).returncode != 0, "systemctl start succeeded")
+        require_equal((show("ExecMainStatus"), show("SubState")), (status, state), f"after that\n{last_words()}")
+    finally:
+        systemctl("stop", UNIT)
+        systemctl("reset-failed", UNIT, check=False)
+        configure(None)
+
+
+def disabled():
+    systemctl("enable", "--now", UNIT)
+    systemctl("disable", "--now", UNIT)
+    require_equal(systemctl("is-enabled", UNIT, check=False).stdout, "disabled\n", "is-enabled")
+    require_equal(systemctl("is-active", UNIT, check=False).stdout, "inactive\n", "is-active")
+
+
+def uninstalled():
+    with open(os.path.join(BUILD, "meson-logs/install-log.txt"), encoding="utf-8") as log:
+        files = [line.rstrip("\n") for line in log if line.startswith("/")]
+    require(any(os.path.isfile(name) for name in files), f"nothing was installed: {files}")
+    run("ninja", "-C", BUILD, "uninstall")
+    left = [name for name in files if os.path.isfile(name)]
+    require(not left, f"left: {left}")
+    systemctl("daemon-reload")
+    require_equal(show("LoadState"), "not-found", "the unit")
+
+
+def prepare():
+    """The box is a copy of this machine, which may have a barbwire of its own."""
+    run("rm", "-rf", "/etc/barbwire", "/srv/payroll")
+    for name in ("passwd", "shadow", "group", "gshadow"):
+        run("sed", "-i", "/^barbwire:/d", f"/etc/{name}")
+
+
+def inside():
+    prepare()
+    t = tap.Tap()
+    with Net() as net, harness.Home() as home:
+        thefts = Thefts(net, home)
+        t.case("meson install: user, unit, disabled", installed)
+        t.case("journalctl -x knows every message", catalog)
+        t.case("systemd-analyze verify of the installed unit", verified)
+        if not t.case("enable --now: ready when armed", enabled, thefts):
+            t.note(last_words())
+        t.case("no capability, no root, seccomp", unprivileged)
+        t.case("an alert in the journal", alert_fields, thefts)
+        t.case("restart", restarted, thefts)
+        t.case("reload: a good policy", reload_good, thefts)
+        t.case("reload: a bad policy", reload_bad, thefts)
+        t.case("SIGKILL: back, and armed", killed, thefts)
+        t.case("hung: the watchdog brings it back", hung, thefts)
+        t.case("stop: nothing stays in the kernel", stopped)
+        program = re.search(r"path=(\S+)", show("ExecStart"))[1]
+        t.case("wrong usage is not retried", start_fails,
+               f"ExecStart=\nExecStart={program} --no-such-option\n", "2", "failed")
+        t.case("a kernel that cannot is not retried", start_fails, "InaccessiblePaths=/sys/kernel/btf\n", "3", "failed")
+        t.case("any other failure is retried", start_fails,
+               f"ExecStart=\nExecStart={program} --config=/nonexistent\n", "1", "auto-restart")
+        t.case("disable", disabled)
+        t.case("ninja uninstall", uninstalled)
+    t.done()
+
+
+def main():
+    if sys.argv[1:] == ["--inside"]:
+        inside()
+    harness.require_machine()
+    box = os.path.join(HERE, "../lib/systemd-box")
+    if not os.access("/lib/systemd/systemd", os.X_OK):
+        tap.skip_all("needs systemd", environment=True)
+    os.execv(box, [box, "-b", harness.SOURCE_ROOT, "-b", BUILD, "--", sys.executable, "-B", os.path.abspath(__file__),
+                   "--inside"])
+
+
+if __name__ == "__main__":
+    main()
