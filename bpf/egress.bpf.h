@@ -398,10 +398,7 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 __u64 plain = mark_live(v.table, m->last, now), bound = mark_live(v.table, m->bound_last, now);
                 __u64 quiet = bound ? permitted_classes(v.index, c.key.pid, address_low, address_high, packed) : 0;
                 c.key.classes = plain | (bound & ~quiet);
-                c.window_ns = 0;
-                for (__u32 k = 0; k < BW_CLASSES_MAX; k++)
-                        if (word_has(c.key.classes, k) && v.table->window_ns[k] > c.window_ns)
-                                c.window_ns = v.table->window_ns[k];
+                c.window_ns = longest_window(v.index, c.key.classes);
                 c.generation = v.table->generation;
                 if (!policy_view_held(&v))
                         continue;

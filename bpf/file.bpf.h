@@ -34,7 +34,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         struct task_struct *task = current_task();
         struct policy_view v;
         struct bw_bits rules;
-        __u64 unbound = 0, bound = 0, window_ns = 0;
+        __u64 unbound = 0, bound = 0;
 
         if (!policy_view_get(&v))
                 return 0;
@@ -47,9 +47,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
                 else
                         bound |= v.table->rules[i].classes;
         }
-        for (__u32 i = 0; i < BW_CLASSES_MAX; i++)
-                if (word_has(classes, i) && v.table->window_ns[i] > window_ns)
-                        window_ns = v.table->window_ns[i];
+        __u64 window_ns = longest_window(v.index, classes);
         if (!policy_view_held(&v))
                 return 1;
 
@@ -64,37 +62,43 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
         file_name_keep(name, mnt, dentry);
 
-        struct touched_file touched = {
-                .mono_ns = bpf_ktime_get_ns(),
-                .classes = classes,
-                .path = name,
-                .pid = BPF_CORE_READ(task, tgid),
-                .uid = BPF_CORE_READ(task, cred, uid.val),
-                .inode = BPF_CORE_READ(file, f_inode, i_ino),
-                .device = BPF_CORE_READ(file, f_inode, i_sb, s_dev),
-                .via = BW_VIA_OPEN,
-                .flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0,
-        };
-        BPF_CORE_READ_INTO(&touched.comm, task, comm);
-
-        __u64 start = task_start(task);
-        struct process *p = process_find(touched.pid, start);
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u64 start = task_start(task), now = bpf_ktime_get_ns();
+        struct process *p = process_find(pid, start);
         if (!p)
                 p = process_learn(task);
-        touched.exe = p ? p->exe : 0;
+        __u64 exe = p ? p->exe : 0;
 
-        struct mark *m = mark_find(touched.pid, start);
+        struct mark *m = mark_find(pid, start);
         if (!m) {
                 __u32 zero = 0;
                 const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
                 if (!empty)
                         return 0;
-                m = mark_add(touched.pid, empty);
+                m = mark_add(pid, empty);
                 if (!m)
                         return 0;
                 m->start_boot_ns = start;
         }
-        mark_touch(m, classes & ~bound, classes & bound, window_ns, &rules, &touched);
+
+        /* In place: another thread's alert sees a file that is half written without its classes, if at all. */
+        struct touched_file *f = mark_place(m, name, pid);
+        f->classes = 0;
+        f->mono_ns = now;
+        f->path = name;
+        f->exe = exe;
+        f->inode = BPF_CORE_READ(file, f_inode, i_ino);
+        f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+        f->pid = pid;
+        f->uid = BPF_CORE_READ(task, cred, uid.val);
+        f->hops = 0;
+        f->via = BW_VIA_OPEN;
+        f->flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0;
+        BPF_CORE_READ_INTO(&f->comm, task, comm);
+        barrier();
+        f->classes = classes;
+
+        mark_touch(m, now, classes & ~bound, classes & bound, window_ns, &rules);
         return 0;
 }
 

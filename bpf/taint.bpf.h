@@ -156,45 +156,57 @@ static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32
         }
 }
 
-/* Where the next file goes: the same file's place, or a free one, or the next in turn. Free ones are looked for from a
- * place that follows from the name, so that two threads seldom choose the same. */
-static __always_inline __u32 mark_place(const struct mark *m, const struct touched_file *file) {
-        __u32 first = file->path >> 12;
+/* The longest window of these classes. A function of its own also because kernels before 5.11 or so take a loop that
+ * begins right behind a call for an endless one (kernel/bpf/verifier.c check_cfg()). */
+__noinline __u64 longest_window(__u32 table, __u64 classes) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        __u64 longest = 0;
 
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                const struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
-                if (f->path == file->path && f->pid == file->pid)
-                        return first + i;
-        }
-        for (__u32 i = 0; i < BW_FILES_MAX; i++)
-                if (!m->files[(first + i) % BW_FILES_MAX].mono_ns)
-                        return first + i;
-        return m->n_files;
+        if (!t)
+                return 0;
+        for (__u32 c = 0; c < BW_CLASSES_MAX; c++)
+                if (word_has(classes, c) && t->window_ns[c] > longest)
+                        longest = t->window_ns[c];
+        return longest;
 }
 
-/* What an open adds to the mark of the process that made it. plain: classes no rule allows; bound: classes that only
- * `rules` allow, each to its destinations; window_ns: the longest of their windows. */
+/* Where the next file goes: the same file's place, or a free one, or the next in turn. Free ones are looked for from a
+ * place that follows from the name, so that two threads seldom choose the same. */
+static __always_inline struct touched_file *mark_place(struct mark *m, __u64 path, __u32 pid) {
+        __u32 first = path >> 12;
+
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
+                if (f->path == path && f->pid == pid)
+                        return f;
+        }
+        m->n_files++;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
+                if (!f->mono_ns)
+                        return f;
+        }
+        return &m->files[m->n_files % BW_FILES_MAX];
+}
+
+/* What an open at `mono_ns` adds to the mark of the process that made it. plain: classes no rule allows; bound: classes
+ * that only `rules` allow, each to its destinations; window_ns: the longest of their windows. */
 static __always_inline void mark_touch(struct mark *m,
+                                       __u64 mono_ns,
                                        __u64 plain,
                                        __u64 bound,
                                        __u64 window_ns,
-                                       const struct bw_bits *rules,
-                                       const struct touched_file *file) {
+                                       const struct bw_bits *rules) {
         __u32 now = tick_now();
-        struct touched_file *f = &m->files[mark_place(m, file) % BW_FILES_MAX];
+        __u64 until = mono_ns + window_ns + (1ULL << (TICK_SHIFT + 1));
 
-        if (f->path != file->path || f->pid != file->pid)
-                m->n_files++;
-        *f = *file;
-
+        if (m->until_mono_ns < until)
+                m->until_mono_ns = until;
+        bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
                         m->last[c] = now;
                 if (word_has(bound, c))
                         m->bound_last[c] = now;
         }
-        __u64 until = file->mono_ns + window_ns + (1ULL << (TICK_SHIFT + 1));
-        if (m->until_mono_ns < until)
-                m->until_mono_ns = until;
-        bits_or(&m->rules, rules);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Must not block, must not drop, must not reorder: an entry leaves the queue only when the kernel has taken it. */
+/* Must not block, must not drop, must not reorder: an entry leaves the queue only when the kernel has
+ * taken it. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +16,15 @@
 
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 
-/* What may wait: some 600 alerts of usual size (6 KiB). The owner is told at half of it; the rest has room for the
- * records of the turn it is in. It is told again at a quarter, so that it is not switched with every entry. */
+/* What is to wait at most: some 1,500 alerts of usual size (3 KiB). The owner is told at half of it, and
+ * again at a quarter, so that it is not switched with every entry; the other half has room for the records
+ * of the turn it is in. Alerts that are made to be large (250 KiB each) may exceed it in that turn: none is
+ * dropped. */
 #define QUEUE_BYTES (4 * 1024 * 1024)
 #define CONGESTED_BYTES (QUEUE_BYTES / 2)
 #define CLEAR_BYTES (QUEUE_BYTES / 4)
 
-/* A restart of journald takes some 100 ms; a journald that somebody stopped costs no more than a try in 5 s. */
+/* A restart of journald takes some 100 ms; one that somebody stopped costs no more than a try in 5 s. */
 #define RETRY_MIN_USEC (100 * USEC_PER_SEC / 1000)
 #define RETRY_MAX_USEC (5 * USEC_PER_SEC)
 #define RETRY_ACCURACY_USEC (10 * USEC_PER_SEC / 1000)
@@ -126,8 +129,8 @@ static int journal_connect(AlertJournal *j) {
 
 /* Arms what continues after `error`; 0: nothing waits. */
 static int journal_wait(AlertJournal *j, int error) {
-        /* A full socket of ours tells when it has room. For all else there is no event: journald may be away, or
-         * memory or descriptors short. */
+        /* A full socket of ours tells when it has room. For all else there is no event: journald may be
+         * away, or memory or descriptors short. */
         bool full = error == -EAGAIN && j->connected;
         bool retry = error < 0 && !full;
 
@@ -155,8 +158,7 @@ static void journal_tell_congestion(AlertJournal *j) {
         if (congested == j->congested)
                 return;
         j->congested = congested;
-        if (j->handler)
-                j->handler(congested, j->userdata);
+        j->handler(congested, j->userdata);
 }
 
 /* Sends what is taken, and sees to it that the rest will be. An error is one of the event loop's. */
@@ -252,7 +254,8 @@ int alert_journal_new(sd_event *event,
         if (r >= 0)
                 r = sd_event_source_set_exit_on_failure(j->writable_source, true);
         if (r >= 0)
-                r = sd_event_add_time(event, &j->retry_timer, CLOCK_MONOTONIC, 0, RETRY_ACCURACY_USEC, on_retry, j);
+                r = sd_event_add_time(event, &j->retry_timer, CLOCK_MONOTONIC, 0, RETRY_ACCURACY_USEC,
+                        on_retry, j);
         if (r >= 0)
                 r = sd_event_source_set_enabled(j->retry_timer, SD_EVENT_OFF);
         if (r >= 0)
@@ -269,8 +272,7 @@ int alert_journal_new(sd_event *event,
 AlertJournal *alert_journal_free(AlertJournal *j) {
         if (!j)
                 return NULL;
-        /* Whom it would tell may be half gone already. */
-        j->handler = NULL;
+        /* Congestion is not told any more: the owner may be half gone already. */
         if (j->first)
                 (void)journal_flush(j);
         while (j->first) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Names go into fields as the bytes they are: journald stores any byte, and a search must find what was opened, not
- * our spelling of it. MESSAGE alone is for eyes, and is escaped.
+/* Names go into fields as the bytes they are: journald stores any byte, and a search must find what was
+ * opened, not our spelling of it. MESSAGE alone is for eyes, and is escaped.
  *
- * journald keeps neither the order nor the number of equal fields of one entry: what belongs together (a file and who
- * opened it) stands together in BARBWIRE_JSON only. A field whose value is not known is absent. */
+ * journald keeps neither the order nor the number of equal fields of one entry: what belongs together (a
+ * file and who opened it) stands together in BARBWIRE_JSON only. A field whose value is not known is
+ * absent. */
 
 #include <endian.h>
 #include <errno.h>
@@ -19,8 +20,8 @@
 #include "message-ids.h"
 #include "util.h"
 
-/* Not LOG_ALERT and above: those page people and are sent to every terminal (wall) on some systems, and one alert is
- * an observation, not a proof. */
+/* Not LOG_ALERT and above: those page people and are sent to every terminal (wall) on some systems, and
+ * one alert is an observation, not a proof. */
 static const int priorities[_SEVERITY_MAX] = {
         [SEVERITY_LOW] = LOG_NOTICE,
         [SEVERITY_MEDIUM] = LOG_WARNING,
@@ -68,7 +69,8 @@ static void put_number(FILE *f, const char *field, uint64_t n) {
         fprintf(f, "%s=%" PRIu64 "\n", field, n);
 }
 
-static void put_header(FILE *f, const char *sentence, const char *message_id, int priority, uint64_t realtime_usec) {
+static void put_header(FILE *f, const char *sentence, const char *message_id, int priority,
+                uint64_t realtime_usec) {
         put_string(f, "MESSAGE", sentence);
         put_string(f, "MESSAGE_ID", message_id);
         put_number(f, "PRIORITY", (uint64_t)priority);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* An alert as one datagram of journald's native protocol (systemd's docs/JOURNAL_NATIVE_PROTOCOL.md). Pure: nothing is
- * sent. The fields are documented in barbwire.journal-fields(7), and a test holds that page to what is written here. */
+/* An alert as one datagram of journald's native protocol (systemd's docs/JOURNAL_NATIVE_PROTOCOL.md).
+ * Pure: nothing is sent. The fields are documented in barbwire.journal-fields(7), and a test holds that
+ * page to what is written here. */
 
 #include <stddef.h>
 

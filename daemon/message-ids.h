@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* MESSAGE_ID= of what we write to the journal: never changed once released, people's filters name them. Each has its
- * entry in units/barbwire.catalog. */
+/* MESSAGE_ID= of what we write to the journal: never changed once released, people's filters name them.
+ * Each has its entry in units/barbwire.catalog. */
 
 /* A secret was opened, and whoever had it talked to the network. */
 #define MESSAGE_ID_THEFT "293e406e87264b8da3a6c6a72deb4395"
