@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #include "alert-journal.h"
 #include "journal-entry.h"
+#include "time-now.h"
 
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 
@@ -306,6 +308,21 @@ int alert_journal_send_state(AlertJournal *j, const StateAlert *a) {
         if (r < 0)
                 return r;
         return journal_queue(j, data, size);
+}
+
+void alert_journal_drain(AlertJournal *j, uint64_t timeout_usec) {
+        uint64_t end = time_now_usec(CLOCK_MONOTONIC) + timeout_usec;
+
+        while (j->first && journal_flush(j) >= 0 && j->first) {
+                uint64_t now = time_now_usec(CLOCK_MONOTONIC);
+                /* A journald that is away says so at once: look again, but not without pause. */
+                uint64_t pause = MIN(now < end ? end - now : 0, (uint64_t)RETRY_MIN_USEC);
+                struct pollfd p = { .fd = j->fd, .events = POLLOUT };
+                if (pause == 0 || poll(&p, 1, pause / 1000 + 1) < 0)
+                        return;
+                if (p.revents & (POLLERR | POLLHUP))
+                        usleep(pause);
+        }
 }
 
 size_t alert_journal_n_waiting(const AlertJournal *j) {

@@ -33,5 +33,8 @@ DEFINE_CLEANUP(AlertJournal, alert_journal_free);
 int alert_journal_send(AlertJournal *j, const Alert *a);
 int alert_journal_send_state(AlertJournal *j, const StateAlert *a);
 
+/* Waits for journald, up to a time: for the end. */
+void alert_journal_drain(AlertJournal *j, uint64_t timeout_usec);
+
 /* Entries that wait for journald, for status. */
 size_t alert_journal_n_waiting(const AlertJournal *j);

@@ -42,13 +42,14 @@ static void help(void) {
                "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
                "                          may be repeated, the first one wins on equal names\n"
                "     --config=FILE        Read FILE instead of the standard barbwire.conf\n"
-               "     --alerts=FORMAT      Print alerts as text or json (default: text)\n"
+               "     --alerts=FORMAT      text or json on standard output, or journal\n"
+               "                          (default: journal when started by systemd, else text)\n"
                "     --user=NAME          Run as NAME after loading, when started by root\n"
                "                          (default: barbwire, or an unused uid)\n"
                "     --log-level=LEVEL    error, warning, notice, info, debug (default: info)\n\n"
                "Policy: *.conf in /etc/barbwire/policy.d, /run/barbwire/policy.d,\n"
                "/usr/local/lib/barbwire/policy.d, /usr/lib/barbwire/policy.d.\n"
-               "Alerts go to standard output, diagnostics to standard error.\n"
+               "Diagnostics go to standard error.\n"
                "SIGHUP reloads the policy; SIGTERM and SIGINT detach and stop.\n"
                "Exit status: 0 ok, 1 failed, 2 wrong usage or policy, 3 this kernel cannot.\n");
 }
@@ -104,8 +105,10 @@ static int options_parse(int argc, char **argv, Options *o) {
                                 o->manager.format = ALERT_FORMAT_TEXT;
                         } else if (strcmp(optarg, "json") == 0) {
                                 o->manager.format = ALERT_FORMAT_JSON;
+                        } else if (strcmp(optarg, "journal") == 0) {
+                                o->manager.format = ALERT_FORMAT_JOURNAL;
                         } else {
-                                log_error("--alerts=%s: there is no such format; use text or json.", optarg);
+                                log_error("--alerts=%s: there is no such format; use text, json or journal.", optarg);
                                 return EXIT_USAGE;
                         }
                         break;
@@ -191,6 +194,9 @@ int main(int argc, char **argv) {
         gid_t gid;
         int r;
 
+        log_open();
+        if (log_is_journal()) /* systemd started us */
+                options.manager.format = ALERT_FORMAT_JOURNAL;
         r = options_parse(argc, argv, &options);
         if (r >= 0)
                 return r;
@@ -199,7 +205,6 @@ int main(int argc, char **argv) {
         signal(SIGPIPE, SIG_IGN);
         if (standard_descriptors_check() < 0)
                 return EXIT_FAILED;
-        log_open();
 
         r = privilege_find_user(options.user, &uid, &gid);
         if (r < 0)

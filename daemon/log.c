@@ -45,6 +45,10 @@ void log_open(void) {
         }
 }
 
+bool log_is_journal(void) {
+        return is_journal;
+}
+
 int log_level_from_string(const char *s) {
         static const char *const names[] = {
                 "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug",

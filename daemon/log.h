@@ -12,6 +12,9 @@
 /* Looks at stderr: from now on messages never block. Before, they go there as they are. */
 void log_open(void);
 
+/* Is stderr connected to the journal ($JOURNAL_STREAM, systemd.exec(5))? */
+bool log_is_journal(void);
+
 /* Messages above this syslog level are dropped. Default: LOG_INFO. */
 void log_set_max_level(int level);
 

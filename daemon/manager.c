@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <systemd/sd-id128.h>
 
+#include "alert-journal.h"
 #include "alert-json.h"
 #include "alert-state.h"
 #include "alert.h"
@@ -21,6 +21,7 @@
 #include "policy-compile.h"
 #include "repeat-watch.h"
 #include "sensor.h"
+#include "time-now.h"
 
 /* Records taken per turn of the loop: signals and a slow reader get their turn within some milliseconds. */
 #define RECORDS_PER_TURN 256
@@ -50,7 +51,8 @@ struct Manager {
         Policy *policy;
         PolicyNames names;
         PolicyTables *tables; /* until they are in the kernel */
-        Output *output;
+        Output *output;        /* or: */
+        AlertJournal *journal;
         AlertEpoch epoch;
         RepeatWatches *watches;
 
@@ -64,16 +66,9 @@ struct Manager {
         uint64_t n_repeats_untold;
 };
 
-static uint64_t clock_usec(clockid_t clock) {
-        struct timespec ts;
-
-        clock_gettime(clock, &ts);
-        return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / NSEC_PER_USEC;
-}
-
 /* The wall clock may be set at any time: alerts are dated by what it says now. */
 static void manager_update_epoch(Manager *m) {
-        m->epoch.realtime_minus_boottime_usec = clock_usec(CLOCK_REALTIME) - clock_usec(CLOCK_BOOTTIME);
+        m->epoch.realtime_minus_boottime_usec = time_now_usec(CLOCK_REALTIME) - time_now_usec(CLOCK_BOOTTIME);
 }
 
 static void on_congestion(bool congested, void *userdata) {
@@ -82,10 +77,10 @@ static void on_congestion(bool congested, void *userdata) {
         if (m->ring_source)
                 (void)sd_event_source_set_enabled(m->ring_source, congested ? SD_EVENT_OFF : SD_EVENT_ON);
         if (congested)
-                log_warning("Whoever reads the alerts is too slow: they wait in the kernel's ring buffer.");
+                log_warning("Whoever takes the alerts is too slow: they wait in the kernel's ring buffer.");
 }
 
-/* One entry. What cannot be written is counted by the output; only a reader that is gone for good ends the watch. */
+/* One entry on standard output. What cannot be written is counted by the output; only a reader that is gone for good ends the watch. */
 static void manager_print(Manager *m, const char *text) {
         int r = text ? output_write(m->output, text, strlen(text)) : -ENOMEM;
 
@@ -109,13 +104,22 @@ static void manager_print_json(Manager *m, const char *json) {
 
 static void manager_report(Manager *m, const Alert *alert) {
         _cleanup_free_ char *text = NULL;
+        int r;
 
-        if (m->options->format == ALERT_FORMAT_JSON) {
+        switch (m->options->format) {
+        case ALERT_FORMAT_JOURNAL:
+                r = alert_journal_send(m->journal, alert);
+                if (r < 0)
+                        log_error("An alert could not be told to the journal: %s", strerror(-r));
+                break;
+        case ALERT_FORMAT_JSON:
                 (void)alert_to_json(alert, &text);
                 manager_print_json(m, text);
-        } else {
+                break;
+        case ALERT_FORMAT_TEXT:
                 text = alert_text(alert, output_wants_colour(m->output));
                 manager_print(m, text);
+                break;
         }
 }
 
@@ -232,7 +236,7 @@ static const CounterInfo *loss_info(unsigned loss) {
 
 /* Tells of every loss that grew. `final`: nothing may wait for a later turn. */
 static void manager_tell_losses(Manager *m, bool final) {
-        uint64_t losses[LOSSES], now = clock_usec(CLOCK_MONOTONIC);
+        uint64_t losses[LOSSES], now = time_now_usec(CLOCK_MONOTONIC);
 
         manager_losses(m, losses);
         for (unsigned i = 0; i < LOSSES; i++) {
@@ -251,10 +255,14 @@ static void manager_tell_losses(Manager *m, bool final) {
                         .remedy = info->remedy,
                         .count = losses[i] - m->losses_told[i],
                         .total = losses[i],
-                        .realtime_usec = clock_usec(CLOCK_REALTIME),
+                        .realtime_usec = time_now_usec(CLOCK_REALTIME),
                 };
-                _cleanup_free_ char *sentence = state_alert_sentence(&a);
-                log_warning("%s", sentence ?: info->meaning);
+                if (m->options->format == ALERT_FORMAT_JOURNAL) {
+                        (void)alert_journal_send_state(m->journal, &a);
+                } else {
+                        _cleanup_free_ char *sentence = state_alert_sentence(&a);
+                        log_warning("%s", sentence ?: info->meaning);
+                }
                 if (m->options->format == ALERT_FORMAT_JSON) {
                         _cleanup_free_ char *json = state_alert_json(&a);
                         manager_print_json(m, json);
@@ -279,7 +287,7 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
 
 static int on_repeat_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *m = userdata;
-        uint64_t now_ns = clock_usec(CLOCK_MONOTONIC) * NSEC_PER_USEC;
+        uint64_t now_ns = time_now_usec(CLOCK_MONOTONIC) * NSEC_PER_USEC;
 
         (void)source;
         (void)usec;
@@ -396,6 +404,7 @@ Manager *manager_free(Manager *m) {
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
         output_free(m->output);
+        alert_journal_free(m->journal);
         sd_event_source_unref(m->ring_source);
         sd_event_source_unref(m->repeat_timer);
         sd_event_source_unref(m->loss_timer);
@@ -431,7 +440,7 @@ int manager_load_sensor(Manager *m) {
 
 static int manager_add_sources(Manager *m) {
         static const int terminating[] = { SIGTERM, SIGINT };
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        uint64_t now = time_now_usec(CLOCK_MONOTONIC);
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(terminating); i++) {
@@ -468,9 +477,13 @@ static int manager_add_sources(Manager *m) {
 int manager_open(Manager *m) {
         int r;
 
-        r = output_new(m->event, on_congestion, m, &m->output);
+        if (m->options->format == ALERT_FORMAT_JOURNAL)
+                r = alert_journal_new(m->event, NULL, on_congestion, m, &m->journal);
+        else
+                r = output_new(m->event, on_congestion, m, &m->output);
         if (r < 0) {
-                log_error("Cannot use standard output: %s", strerror(-r));
+                log_error("Cannot use %s: %s",
+                        m->options->format == ALERT_FORMAT_JOURNAL ? "the journal" : "standard output", strerror(-r));
                 return r;
         }
         r = manager_add_sources(m);
@@ -482,6 +495,7 @@ int manager_open(Manager *m) {
 /* The last words: everything that was counted, for people and for tests. */
 static void manager_log_summary(Manager *m) {
         uint64_t losses[LOSSES], sum = m->n_malformed;
+        uint64_t unwritten = m->journal ? alert_journal_n_waiting(m->journal) : output_n_unwritten(m->output);
         _cleanup_free_ char *text = NULL;
         size_t size;
         _cleanup_fclose_ FILE *f = open_memstream(&text, &size);
@@ -491,10 +505,10 @@ static void manager_log_summary(Manager *m) {
         manager_losses(m, losses);
         for (unsigned i = 0; i < LOSSES; i++)
                 sum += losses[i];
-        sum += output_n_unwritten(m->output);
+        sum += unwritten;
         fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " malformed=%" PRIu64
                    " unwritten=%" PRIu64,
-                m->n_alerts, m->n_repeats, sum, m->n_malformed, output_n_unwritten(m->output));
+                m->n_alerts, m->n_repeats, sum, m->n_malformed, unwritten);
         for (unsigned i = 0; i < LOSSES; i++)
                 if (loss_info(i)->name)
                         fprintf(f, " %s=%" PRIu64, loss_info(i)->name, losses[i]);
@@ -519,7 +533,10 @@ int manager_run(Manager *m) {
                 ;
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
         manager_tell_losses(m, true);
-        output_drain(m->output, r == -EPIPE ? 0 : DRAIN_USEC);
+        if (m->journal)
+                alert_journal_drain(m->journal, DRAIN_USEC);
+        else
+                output_drain(m->output, r == -EPIPE ? 0 : DRAIN_USEC);
         manager_log_summary(m);
         return r;
 }

@@ -10,8 +10,9 @@
 #include "util.h"
 
 typedef enum AlertFormat {
-        ALERT_FORMAT_TEXT,
-        ALERT_FORMAT_JSON,
+        ALERT_FORMAT_TEXT,    /* standard output */
+        ALERT_FORMAT_JSON,    /* standard output, one object a line */
+        ALERT_FORMAT_JOURNAL, /* journald, by its native protocol */
 } AlertFormat;
 
 typedef struct ManagerOptions {
@@ -33,7 +34,7 @@ int manager_load_policy(Manager *m);
 /* Loads the programs, hands them the policy and attaches them. -EOPNOTSUPP: this kernel cannot. */
 int manager_load_sensor(Manager *m);
 
-/* Takes over standard output and adds every event source. The last thing that may need privilege. */
+/* Opens where alerts go and adds every event source. The last thing that may need privilege. */
 int manager_open(Manager *m);
 
 /* Says that the watch is on, and runs until SIGTERM or SIGINT (0) or until it cannot go on (negative). */

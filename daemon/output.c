@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "output.h"
+#include "time-now.h"
 
 /* Above this no more alerts are taken from the ring: some 500 of them. */
 #define CONGESTED_BYTES (1024 * 1024)
@@ -180,15 +180,12 @@ int output_write(Output *o, const char *data, size_t size) {
 }
 
 void output_drain(Output *o, uint64_t timeout_usec) {
-        struct timespec begin, now;
+        uint64_t end = time_now_usec(CLOCK_MONOTONIC) + timeout_usec;
 
-        clock_gettime(CLOCK_MONOTONIC, &begin);
         while (o->size > 0 && output_flush(o) == 0 && o->size > 0) {
-                clock_gettime(CLOCK_MONOTONIC, &now);
-                int64_t passed_msec = (now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000;
-                int64_t left_msec = (int64_t)(timeout_usec / 1000) - passed_msec;
+                uint64_t now = time_now_usec(CLOCK_MONOTONIC);
                 struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-                if (left_msec <= 0 || poll(&p, 1, left_msec) <= 0)
+                if (now >= end || poll(&p, 1, (end - now) / 1000 + 1) <= 0)
                         break;
         }
         o->n_unwritten += o->n_ends;

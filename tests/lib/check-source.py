@@ -24,8 +24,8 @@ USER_SPACE_LINES_MAX = 8000
 
 # Take bytes and give values: they are fuzzed, so they may reach neither the kernel nor systemd.
 PURE = ("alert", "alert-json", "alert-state", "alert-text", "counters", "enrich", "event-decode",
-        "glob-automaton", "glob-minimise", "glob-pack", "glob-parse", "glob-positions", "glob-reference", "json-line",
-        "policy-build", "policy-compile", "policy-file", "policy-finish", "policy-key", "policy-values",
+        "glob-automaton", "glob-minimise", "glob-pack", "glob-parse", "glob-positions", "glob-reference", "journal-entry",
+        "json-line", "policy-build", "policy-compile", "policy-file", "policy-finish", "policy-key", "policy-values",
         "repeat-watch", "score", "utf8")
 IMPURE_HEADERS = re.compile(r"^(bpf/|systemd/|cap-ng\.h)|\.skel\.h$")
 SKELETON = re.compile(r"\.skel\.h$")

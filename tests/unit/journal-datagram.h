@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Reads a datagram of journald's native protocol, for the tests of those who write it. Holds no assertions. */
+/* Reads a datagram of journald's native protocol, for the tests of those who write it. Holds no
+ * assertions. */
 
 #include <endian.h>
 #include <stdbool.h>
@@ -25,7 +26,8 @@ static inline bool field_name_is_valid(const char *name, size_t size) {
         if (size == 0 || size > 64 || name[0] == '_' || (name[0] >= '0' && name[0] <= '9'))
                 return false;
         for (size_t i = 0; i < size; i++)
-                if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '_'))
+                if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
+                            name[i] == '_'))
                         return false;
         return true;
 }

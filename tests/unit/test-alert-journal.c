@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Against a journald of our own: one that reads, one that does not, one that is away and comes back. A real event
- * loop, and no waiting: the delays of the retry timer are noted and shortened. */
+/* Against a journald of our own: one that reads, one that does not, one that is away and comes back. A
+ * real event loop, and no waiting: the delays of the retry timer are noted and shortened. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -134,7 +134,8 @@ static char *journald_receive(Fixture *f, size_t *ret_size) {
         return memcpy(data, buffer, (size_t)n);
 }
 
-/* Takes what is there and checks that it is the next entries in order: BARBWIRE_REPEATS counts. Returns the next. */
+/* Takes what is there and checks that it is the next entries in order: BARBWIRE_REPEATS counts. Returns
+ * the next. */
 static unsigned journald_take(Fixture *f, unsigned next) {
         for (;;) {
                 size_t size;
@@ -338,7 +339,9 @@ static void test_congestion(void **state) {
 
 /* Away from the start: tried again, ever more seldom, and at once when it is there. */
 static void test_away(void **state) {
-        static const uint64_t expected[] = { 100000, 200000, 400000, 800000, 1600000, 3200000, 5000000, 5000000 };
+        static const uint64_t expected[] = {
+                100000, 200000, 400000, 800000, 1600000, 3200000, 5000000, 5000000,
+        };
         Fixture *f = *state;
 
         journal_open(f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The entry field by field, what hostile names can do to it, and that the manual page and the catalog are about these
- * fields. */
+/* The entry field by field, what hostile names can do to it, and that the manual page and the catalog are
+ * about these fields. */
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -80,52 +80,52 @@ static void assert_only(const Sent *s, const char *name, const char *value) {
         assert_nth(s, name, 0, value, strlen(value));
 }
 
-#define NOTHING_HOSTILE_BEFORE_JSON                                                                          \
-        "MESSAGE=curl (pid 12, uid 1000), started by sh (pid 11) which opened "                              \
-        "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 [ssh-private-keys, high] "        \
-        "(and again 2 times within its window)\n"                                                            \
-        "MESSAGE_ID=293e406e87264b8da3a6c6a72deb4395\n"                                                      \
-        "PRIORITY=2\n"                                                                                       \
-        "SYSLOG_FACILITY=10\n"                                                                               \
-        "SYSLOG_IDENTIFIER=barbwired\n"                                                                      \
-        "BARBWIRE_TIME=1795341901023456\n"                                                                   \
-        "BARBWIRE_ALERT_ID=" EVENT_ID "\n"                                                                   \
-        "BARBWIRE_SEVERITY=high\n"                                                                           \
-        "BARBWIRE_SCORE=80\n"                                                                                \
-        "BARBWIRE_REASON=+80 touched a secret: SSH private keys (class ssh-private-keys)\n"                  \
-        "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n"                                             \
-        "BARBWIRE_CLASS=ssh-private-keys\n"                                                                  \
-        "BARBWIRE_TECHNIQUE=T1552.004\n"                                                                     \
-        "BARBWIRE_TECHNIQUE=T1552.001\n"                                                                     \
-        "BARBWIRE_TECHNIQUE=T1041\n"                                                                         \
-        "BARBWIRE_REPEATS=2\n"                                                                               \
-        "BARBWIRE_PID=12\n"                                                                                  \
-        "BARBWIRE_TID=19536\n"                                                                               \
-        "BARBWIRE_START_TIME=1795341900023456\n"                                                             \
-        "BARBWIRE_UID=1000\n"                                                                                \
-        "BARBWIRE_LOGINUID=1001\n"                                                                           \
-        "BARBWIRE_EXE=/usr/bin/python3.11\n"                                                                 \
-        "BARBWIRE_COMM=curl\n"                                                                               \
-        "BARBWIRE_CMDLINE=python3 -c 'import os'\n"                                                          \
-        "BARBWIRE_UNIT=machine-box.scope\n"                                                                  \
-        "BARBWIRE_CGROUP=/machine.slice/machine-box.scope/payload\n"                                         \
-        "BARBWIRE_CONTAINER=box\n"                                                                           \
-        "BARBWIRE_MOUNT_NAMESPACE=4026531841\n"                                                              \
-        "BARBWIRE_LINEAGE=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash\n"                                 \
-        "BARBWIRE_LINEAGE=ancestor=2 pid=700 comm=sshd exe=\n"                                               \
-        "BARBWIRE_FILE=/home/ana/.ssh/id_ed25519\n"                                                          \
-        "BARBWIRE_FILE_CLASS=ssh-private-keys\n"                                                             \
-        "BARBWIRE_FILE_AGE_USEC=1234000\n"                                                                   \
-        "BARBWIRE_FILE_PID=11\n"                                                                             \
-        "BARBWIRE_FILE_UID=1002\n"                                                                           \
-        "BARBWIRE_FILE_EXE=/usr/bin/python3.11\n"                                                            \
-        "BARBWIRE_FILE_COMM=sh\n"                                                                            \
-        "BARBWIRE_FILE_HOPS=1\n"                                                                             \
-        "BARBWIRE_FILE_VIA=fork\n"                                                                           \
-        "BARBWIRE_DESTINATION_FAMILY=inet\n"                                                                 \
-        "BARBWIRE_DESTINATION_PROTOCOL=tcp\n"                                                                \
-        "BARBWIRE_DESTINATION_ADDRESS=192.0.2.7\n"                                                           \
-        "BARBWIRE_DESTINATION_PORT=443\n"                                                                    \
+#define GOLDEN_BEFORE_JSON \
+        "MESSAGE=curl (pid 12, uid 1000), started by sh (pid 11) which opened " \
+        "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 [ssh-private-keys, high] " \
+        "(and again 2 times within its window)\n" \
+        "MESSAGE_ID=293e406e87264b8da3a6c6a72deb4395\n" \
+        "PRIORITY=2\n" \
+        "SYSLOG_FACILITY=10\n" \
+        "SYSLOG_IDENTIFIER=barbwired\n" \
+        "BARBWIRE_TIME=1795341901023456\n" \
+        "BARBWIRE_ALERT_ID=" EVENT_ID "\n" \
+        "BARBWIRE_SEVERITY=high\n" \
+        "BARBWIRE_SCORE=80\n" \
+        "BARBWIRE_REASON=+80 touched a secret: SSH private keys (class ssh-private-keys)\n" \
+        "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n" \
+        "BARBWIRE_CLASS=ssh-private-keys\n" \
+        "BARBWIRE_TECHNIQUE=T1552.004\n" \
+        "BARBWIRE_TECHNIQUE=T1552.001\n" \
+        "BARBWIRE_TECHNIQUE=T1041\n" \
+        "BARBWIRE_REPEATS=2\n" \
+        "BARBWIRE_PID=12\n" \
+        "BARBWIRE_TID=19536\n" \
+        "BARBWIRE_START_TIME=1795341900023456\n" \
+        "BARBWIRE_UID=1000\n" \
+        "BARBWIRE_LOGINUID=1001\n" \
+        "BARBWIRE_EXE=/usr/bin/python3.11\n" \
+        "BARBWIRE_COMM=curl\n" \
+        "BARBWIRE_CMDLINE=python3 -c 'import os'\n" \
+        "BARBWIRE_UNIT=machine-box.scope\n" \
+        "BARBWIRE_CGROUP=/machine.slice/machine-box.scope/payload\n" \
+        "BARBWIRE_CONTAINER=box\n" \
+        "BARBWIRE_MOUNT_NAMESPACE=4026531841\n" \
+        "BARBWIRE_LINEAGE=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash\n" \
+        "BARBWIRE_LINEAGE=ancestor=2 pid=700 comm=sshd exe=\n" \
+        "BARBWIRE_FILE=/home/ana/.ssh/id_ed25519\n" \
+        "BARBWIRE_FILE_CLASS=ssh-private-keys\n" \
+        "BARBWIRE_FILE_AGE_USEC=1234000\n" \
+        "BARBWIRE_FILE_PID=11\n" \
+        "BARBWIRE_FILE_UID=1002\n" \
+        "BARBWIRE_FILE_EXE=/usr/bin/python3.11\n" \
+        "BARBWIRE_FILE_COMM=sh\n" \
+        "BARBWIRE_FILE_HOPS=1\n" \
+        "BARBWIRE_FILE_VIA=fork\n" \
+        "BARBWIRE_DESTINATION_FAMILY=inet\n" \
+        "BARBWIRE_DESTINATION_PROTOCOL=tcp\n" \
+        "BARBWIRE_DESTINATION_ADDRESS=192.0.2.7\n" \
+        "BARBWIRE_DESTINATION_PORT=443\n" \
         "BARBWIRE_DESTINATION_ACT=connect\n"
 
 static void test_golden(void **state) {
@@ -138,7 +138,7 @@ static void test_golden(void **state) {
 
         a->repeats = 2;
         assert_int_equal(alert_to_json(a, &json), 0);
-        assert_true(asprintf(&expected, "%sBARBWIRE_JSON=%s\n", NOTHING_HOSTILE_BEFORE_JSON, json) > 0);
+        assert_true(asprintf(&expected, "%sBARBWIRE_JSON=%s\n", GOLDEN_BEFORE_JSON, json) > 0);
         assert_int_equal(journal_entry_from_alert(a, &data, &size), 0);
         assert_int_equal(size, strlen(expected));
         assert_memory_equal(data, expected, size);
@@ -164,8 +164,8 @@ static void test_sparse(void **state) {
         (void)state;
         static const char *const absent[] = {
                 "BARBWIRE_LOGINUID", "BARBWIRE_EXE", "BARBWIRE_COMM", "BARBWIRE_CMDLINE", "BARBWIRE_UNIT",
-                "BARBWIRE_CGROUP", "BARBWIRE_CONTAINER", "BARBWIRE_LINEAGE", "BARBWIRE_FILE", "BARBWIRE_FILE_EXE",
-                "BARBWIRE_FILE_COMM", "BARBWIRE_FILE_CLASS", "BARBWIRE_CLASS",
+                "BARBWIRE_CGROUP", "BARBWIRE_CONTAINER", "BARBWIRE_LINEAGE", "BARBWIRE_FILE",
+                "BARBWIRE_FILE_EXE", "BARBWIRE_FILE_COMM", "BARBWIRE_FILE_CLASS", "BARBWIRE_CLASS",
         };
         const Event e = event_sparse();
         _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
@@ -257,7 +257,8 @@ static void test_hostile(void **state) {
         assert_int_equal(spaces, 3);
 }
 
-/* As text where that can be, so that simple readers and people with a hex dump are served; else with a length. */
+/* As text where that can be, so that simple readers and people with a hex dump are served; else with a
+ * length. */
 static void test_encoding(void **state) {
         (void)state;
         static const struct {
@@ -300,7 +301,9 @@ static void test_many(void **state) {
                 c->files[i].classes = BIT(SSH) | BIT(AWS) | BIT(APP);
         }
         for (unsigned i = 0; i < BW_LINEAGE_MAX; i++)
-                c->lineage[i] = (EventAncestor){ .pid = 100 + i, .comm = view("sh"), .exe = view("/bin/sh") };
+                c->lineage[i] = (EventAncestor){
+                        .pid = 100 + i, .comm = view("sh"), .exe = view("/bin/sh"),
+                };
         _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
 
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_FILE"), BW_FILES_MAX);
@@ -408,8 +411,8 @@ static char *catalog_entry(const char *catalog, const char *id) {
         return end ? strndup(start, (size_t)(end - start)) : strdup(start);
 }
 
-/* What journalctl puts in must be there, no longer than it takes (256 bytes with the name), and harmless: it escapes
- * nothing. */
+/* What journalctl puts in must be there, no longer than it takes (256 bytes with the name), and harmless:
+ * it escapes nothing. */
 static void assert_catalog(const char *catalog, const char *id, const Sent *s) {
         _cleanup_free_ char *entry = catalog_entry(catalog, id);
         size_t n = 0;
