@@ -27,8 +27,8 @@ static __always_inline void exe_rules(const struct policy_view *v, struct task_s
         ret->word[3] = path_match(v->index, BW_AUTOMATON_EXE, 3, mnt, dentry);
 }
 
-/* A file of `classes` was opened by the current process: apply the rules, and mark it. Returns 0, or 1 when the
- * policy changed meanwhile and the open must be judged again. */
+/* A file of `classes` was opened by the current process: apply the rules, and mark it. Returns 0, or 1 when
+ * the policy or the mark was changed meanwhile and the open must be judged again. */
 __noinline int file_touched(__u64 file_address, __u64 classes) {
         struct file *file = (struct file *)file_address;
         struct task_struct *task = current_task();
@@ -81,6 +81,10 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
                 m->start_boot_ns = start;
         }
 
+        __u64 until = now + window_ns + (1ULL << (TICK_SHIFT + 1)); /* ticks are rounded, twice */
+        if (m->until_mono_ns < until)
+                m->until_mono_ns = until;
+
         /* In place: another thread's alert sees a file that is half written without its classes, if at all. */
         struct touched_file *f = mark_place(m, name, pid);
         f->classes = 0;
@@ -98,8 +102,11 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         barrier();
         f->classes = classes;
 
-        mark_touch(m, now, classes & ~bound, classes & bound, window_ns, &rules);
-        return 0;
+        mark_touch(m, classes & ~bound, classes & bound, &rules);
+
+        /* A sweep may have found the mark expired just before and have removed it meanwhile. */
+        m = bpf_map_lookup_elem(&bw_marks, &pid);
+        return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
 /* The body of every hook that sees a file opened by the current process. */

@@ -93,8 +93,8 @@ struct {
         __type(value, struct mark);
 } bw_marks SEC(".maps");
 
-/* Where to look for marks that have expired, when there is no room: PIDs of marked processes, at PID modulo the size.
- * PIDs come one after the other, so few share a place; one that is displaced is not found this way, no more. */
+/* PIDs of marked processes in the order in which they were marked: where to look for marks that have expired. A queue
+ * in a ring; it is worked off faster than it grows, so it holds few entries beside the live ones. A power of two. */
 #define MARKED_PIDS 16384
 
 struct {
@@ -103,6 +103,23 @@ struct {
         __type(key, __u32);
         __type(value, __u32);
 } bw_marked_pids SEC(".maps");
+
+__u32 marked_head, marked_tail; /* free-running. Without order between CPUs: an entry that is lost is not swept */
+
+/* Which thread took which place of a mark's files[]: insertion decides, where 5.10 has no compare-and-swap. An entry
+ * that is evicted has done its work. */
+struct file_place {
+        __u64 start_boot_ns;
+        __u32 pid;
+        __u32 place;
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, struct file_place);
+        __type(value, __u8);
+} bw_file_places SEC(".maps");
 
 /* All zeros, never written: what a new entry is copied from, as it is too large for the stack. */
 struct {

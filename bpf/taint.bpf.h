@@ -45,30 +45,43 @@ static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
         return m;
 }
 
-/* Places looked at when there is no room, one sweep each time: a table full of expired marks is free again after some
- * hundred opens. */
-#define SWEEP_PLACES 64
+/* Entries of the queue looked at each time a mark is made, and once more when there is no room. */
+#define SWEEP_ALWAYS 4
+#define SWEEP_FULL 64
 
-__u32 sweep_hand; /* shared without order: two sweepers may look at the same places */
+static __always_inline void marked_push(__u32 pid) {
+        __u32 place = (*(volatile __u32 *)&marked_tail)++ % MARKED_PIDS;
+        __u32 *to = bpf_map_lookup_elem(&bw_marked_pids, &place);
 
-/* Removes marks all of whose windows have passed. Their processes live on, so nothing else would. */
-__noinline int marks_sweep(void) {
+        if (to)
+                *to = pid;
+}
+
+/* Removes marks all of whose windows have passed: their processes live on, so nothing else would. Takes up to n entries
+ * from the queue and puts the ones that are still needed back. A process that is being marked again at this moment
+ * sees that its mark is gone, and makes another (file_touched()). */
+__noinline int marks_sweep(__u32 n) {
         __u64 now = bpf_ktime_get_ns();
-        __u32 hand = *(volatile __u32 *)&sweep_hand;
 
-        *(volatile __u32 *)&sweep_hand = hand + SWEEP_PLACES;
-        for (__u32 i = 0; i < SWEEP_PLACES; i++) {
-                __u32 place = (hand + i) % MARKED_PIDS;
-                __u32 *pid = bpf_map_lookup_elem(&bw_marked_pids, &place);
-                if (!pid || !*pid)
-                        continue;
-                __u32 owner = *pid;
-                struct mark *m = bpf_map_lookup_elem(&bw_marks, &owner);
-                if (m && now < *(volatile __u64 *)&m->until_mono_ns)
-                        continue;
-                *pid = 0;
-                if (m && m->until_mono_ns)
-                        mark_forget(owner);
+        for (__u32 i = 0; i < SWEEP_FULL; i++) {
+                __u32 head = *(volatile __u32 *)&marked_head;
+                if (i >= n || head == *(volatile __u32 *)&marked_tail)
+                        break;
+                *(volatile __u32 *)&marked_head = head + 1;
+
+                __u32 place = head % MARKED_PIDS;
+                __u32 *from = bpf_map_lookup_elem(&bw_marked_pids, &place);
+                if (!from)
+                        break;
+                __u32 pid = *from;
+                struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+                if (!m)
+                        continue; /* the process has ended */
+                __u64 until = *(volatile __u64 *)&m->until_mono_ns;
+                if (until && now > until) /* 0: being made */
+                        mark_forget(pid);
+                else
+                        marked_push(pid);
         }
         return 0;
 }
@@ -77,8 +90,8 @@ __noinline int marks_sweep(void) {
 static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from) {
         __u64 live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
 
+        marks_sweep(live >= marks_limit ? SWEEP_FULL : SWEEP_ALWAYS);
         if (live >= marks_limit) {
-                marks_sweep();
                 live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
         }
         if (live >= marks_limit) {
@@ -91,10 +104,7 @@ static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from)
                         count_and_tell(BW_COUNT_MARKS_LIVE); /* counts the new one, too */
                 else
                         count(BW_COUNT_MARKS_LIVE);
-                __u32 place = pid % MARKED_PIDS;
-                __u32 *marked = bpf_map_lookup_elem(&bw_marked_pids, &place);
-                if (marked)
-                        *marked = pid;
+                marked_push(pid);
         }
         struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
         if (!m)
@@ -170,38 +180,30 @@ __noinline __u64 longest_window(__u32 table, __u64 classes) {
         return longest;
 }
 
-/* Where the next file goes: the same file's place, or a free one, or the next in turn. Free ones are looked for from a
- * place that follows from the name, so that two threads seldom choose the same. */
+/* Where the next file goes: the same file's place, or a free one, or the next in turn. */
 static __always_inline struct touched_file *mark_place(struct mark *m, __u64 path, __u32 pid) {
-        __u32 first = path >> 12;
+        struct file_place key = { .start_boot_ns = m->start_boot_ns, .pid = pid };
+        __u8 taken = 1;
 
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (m->files[i].path == path && m->files[i].pid == pid)
+                        return &m->files[i];
+
+        __u32 turn = m->n_files++;
         for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
-                if (f->path == path && f->pid == pid)
-                        return f;
+                key.place = i;
+                if (!m->files[i].mono_ns && bpf_map_update_elem(&bw_file_places, &key, &taken, BPF_NOEXIST) == 0)
+                        return &m->files[i];
         }
-        m->n_files++;
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                struct touched_file *f = &m->files[(first + i) % BW_FILES_MAX];
-                if (!f->mono_ns)
-                        return f;
-        }
-        return &m->files[m->n_files % BW_FILES_MAX];
+        return &m->files[turn % BW_FILES_MAX];
 }
 
-/* What an open at `mono_ns` adds to the mark of the process that made it. plain: classes no rule allows; bound: classes
- * that only `rules` allow, each to its destinations; window_ns: the longest of their windows. */
-static __always_inline void mark_touch(struct mark *m,
-                                       __u64 mono_ns,
-                                       __u64 plain,
-                                       __u64 bound,
-                                       __u64 window_ns,
-                                       const struct bw_bits *rules) {
+/* What an open adds to the mark of the process that made it. plain: classes no rule allows; bound: classes that only
+ * `rules` allow, each to its destinations. */
+static __always_inline void mark_touch(
+        struct mark *m, __u64 plain, __u64 bound, const struct bw_bits *rules) {
         __u32 now = tick_now();
-        __u64 until = mono_ns + window_ns + (1ULL << (TICK_SHIFT + 1));
 
-        if (m->until_mono_ns < until)
-                m->until_mono_ns = until;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))

@@ -194,6 +194,8 @@ int main(int argc, char **argv) {
         gid_t gid;
         int r;
 
+        if (standard_descriptors_check() < 0)
+                return EXIT_FAILED;
         log_open();
         if (log_is_journal()) /* systemd started us */
                 options.manager.format = ALERT_FORMAT_JOURNAL;
@@ -203,8 +205,6 @@ int main(int argc, char **argv) {
         if (options.check)
                 return policy_check(&options);
         signal(SIGPIPE, SIG_IGN);
-        if (standard_descriptors_check() < 0)
-                return EXIT_FAILED;
 
         r = privilege_find_user(options.user, &uid, &gid);
         if (r < 0)

@@ -112,6 +112,7 @@ static void sensor_configure(Sensor *s, const SensorLimits *limits) {
         bpf_map__set_max_entries(b->maps.bw_processes, limits->processes_max + spare);
         bpf_map__set_max_entries(b->maps.bw_exe_names, bpf_map__max_entries(b->maps.bw_exe_names) + spare);
         bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_file_places, bpf_map__max_entries(b->maps.bw_file_places) + spare);
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
         bpf_map__set_max_entries(b->maps.bw_repeats, s->n_repeats);
         bpf_map__set_max_entries(b->maps.bw_ring, limits->ring_bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The key is opened by its handle when the kernel has forgotten its name, so that no path leads from the open
- * file up: cold-handle cold KEY ADDRESS PORT. KEY must lie two directories or more below another one that
- * stays in use, and not on tmpfs, which never forgets. */
+/* The key is opened by its handle when the kernel has forgotten its name, so that no path leads from the
+ * open file up: cold-handle cold KEY ADDRESS PORT. KEY must lie two directories or more below another one
+ * that stays in use, and not on tmpfs, which never forgets. */
 
 #include "../techniques/play.h"
 

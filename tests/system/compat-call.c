@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* i386 system calls from a 64-bit process whose numbers mean an open in the 64-bit table, and whose result is
- * then no descriptor: compat-call readlink|fork KEY_FD ADDRESS PORT. KEY_FD was opened before anybody watched;
- * it is put where the result points, so that taking the result for a descriptor is to take this process for the
- * key's thief. Prints the PID that then sends. */
+/* i386 system calls from a 64-bit process whose numbers mean an open in the 64-bit table, and whose result
+ * is then no descriptor: compat-call readlink|fork KEY_FD ADDRESS PORT. KEY_FD was opened before anybody
+ * watched; it is put where the result points, so that taking the result for a descriptor is to take this
+ * process for the key's thief. Prints the PID that then sends. */
 
 #include "../techniques/play.h"
 

@@ -2,9 +2,9 @@
 
 /* Many processes, to fill the tables that have one entry for each:
  *
- *   crowd hold COUNT FILE        COUNT children open FILE and sleep; prints "ready", ends at the end of stdin
- *   crowd run COUNT DIRECTORY    executes DIRECTORY/0 … DIRECTORY/COUNT-1, one after the other
- *   crowd                        what it is as one of those executables: nothing */
+ *   crowd hold COUNT FILE        COUNT children open FILE and sleep; prints "ready", ends at the end of
+ * stdin crowd run COUNT DIRECTORY    executes DIRECTORY/0 … DIRECTORY/COUNT-1, one after the other crowd
+ * what it is as one of those executables: nothing */
 
 #include <fcntl.h>
 #include <signal.h>

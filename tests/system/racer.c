@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Threads of one process that do the same thing at the same instant, round after round, each round in a child
- * of its own and to a port of its own (FIRST_PORT + round):
+/* Threads of one process that do the same thing at the same instant, round after round, each round in a
+ * child of its own and to a port of its own (FIRST_PORT + round):
  *
- *   racer opens ROUNDS ADDRESS FIRST_PORT FILE FILE…   each thread opens one of the files, then one datagram
- *   racer sends ROUNDS ADDRESS FIRST_PORT FILE         one open, then each thread sends to the same port
+ *   racer opens ROUNDS ADDRESS FIRST_PORT FILE…   two threads open every second file each, then one datagram
+ *   racer sends ROUNDS ADDRESS FIRST_PORT FILE    one open, then four threads send to the same port
  *
  * Threads meet by spinning: a futex wakes them one after the other, too far apart to race. */
 
@@ -20,13 +20,39 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define THREADS_MAX 4
+#define OPENERS 2
+#define SENDERS 4
 /* Spins before the core is given away: with fewer cores than threads somebody has to. */
 #define SPINS 20000
+
+/* Some 3 µs in either direction. */
+#define SHIFTS 32U
+#define SHIFT_SPINS 50U
 
 static struct sockaddr_in to = {.sin_family = AF_INET};
 static atomic_int waiting;
 static atomic_int failed;
+static unsigned shift_steps;
+
+typedef struct Racer {
+        pthread_t thread;
+        int number, fd;
+        char **paths; /* NULL: it sends */
+} Racer;
+
+/* Left to the scheduler, all threads begin on their parent's core, and run one after the other. */
+static void core_take(int wanted) {
+        cpu_set_t allowed, set;
+        int core = 0;
+
+        if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+                return;
+        for (int left = wanted % CPU_COUNT(&allowed); left > 0 || !CPU_ISSET(core, &allowed); core++)
+                left -= CPU_ISSET(core, &allowed) != 0;
+        CPU_ZERO(&set);
+        CPU_SET(core, &set);
+        sched_setaffinity(0, sizeof(set), &set);
+}
 
 static void meet(void) {
         atomic_fetch_sub(&waiting, 1);
@@ -40,35 +66,50 @@ static void datagram_send(int fd) {
                 atomic_store(&failed, 1);
 }
 
-static void *on_open_thread(void *path) {
+/* The calls do not take equally long to where they race: each round shifts them a little further against
+ * each other. */
+static void shift(unsigned steps) {
+        for (volatile unsigned i = 0; i < steps * SHIFT_SPINS; i++)
+                ;
+}
+
+static void *on_thread(void *userdata) {
+        const Racer *r = userdata;
+
+        core_take(r->number);
+        /* The first call of a function is bound by the linker, and no cache is warm: once for nobody. */
+        close(open("/dev/null", O_RDONLY | O_CLOEXEC));
         meet();
-        if (open(path, O_RDONLY | O_CLOEXEC) < 0)
-                atomic_store(&failed, 1);
+        shift(r->number % 2 == 0 ? shift_steps : SHIFTS - shift_steps);
+        if (!r->paths)
+                datagram_send(r->fd);
+        else
+                for (char **path = r->paths; path[0]; path += path[1] ? 2 : 1)
+                        if (open(*path, O_RDONLY | O_CLOEXEC) < 0)
+                                atomic_store(&failed, 1);
         return NULL;
 }
 
-static void *on_send_thread(void *fd) {
-        meet();
-        datagram_send(*(int *)fd);
-        return NULL;
-}
-
-static int round_run(int opens, int n, char **paths) {
-        pthread_t threads[THREADS_MAX];
-        int fds[THREADS_MAX], fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+static int round_run(int opens, char **paths) {
+        Racer racers[SENDERS];
+        int n = opens ? OPENERS : SENDERS;
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         if (fd < 0 || (!opens && open(paths[0], O_RDONLY | O_CLOEXEC) < 0))
                 return 1;
         atomic_store(&waiting, n);
         for (int i = 0; i < n; i++) {
                 /* A socket each: its lock must not put the senders in a row. */
-                fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-                if (pthread_create(&threads[i], NULL, opens ? on_open_thread : on_send_thread,
-                                    opens ? (void *)paths[i] : (void *)&fds[i]) != 0)
+                racers[i] = (Racer){
+                                .number = i,
+                                .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                                .paths = opens ? paths + i : NULL,
+                };
+                if (pthread_create(&racers[i].thread, NULL, on_thread, &racers[i]) != 0)
                         return 1;
         }
         for (int i = 0; i < n; i++)
-                pthread_join(threads[i], NULL);
+                pthread_join(racers[i].thread, NULL);
         if (opens)
                 datagram_send(fd);
         return atomic_load(&failed);
@@ -76,9 +117,8 @@ static int round_run(int opens, int n, char **paths) {
 
 int main(int argc, char **argv) {
         int opens = argc > 1 && strcmp(argv[1], "opens") == 0;
-        int n = opens ? argc - 5 : THREADS_MAX;
 
-        if (argc < 6 || n > THREADS_MAX || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1) {
+        if (argc < (opens ? 7 : 6) || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1) {
                 fprintf(stderr, "usage: %s opens|sends ROUNDS ADDRESS FIRST_PORT FILE...\n", argv[0]);
                 return 2;
         }
@@ -88,7 +128,8 @@ int main(int argc, char **argv) {
 
                 if (pid == 0) {
                         to.sin_port = htons((unsigned short)(atoi(argv[4]) + i));
-                        _exit(round_run(opens, n, argv + 5));
+                        shift_steps = (unsigned)i % SHIFTS;
+                        _exit(round_run(opens, argv + 5));
                 }
                 if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
                         fprintf(stderr, "round %d failed\n", i);
