@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The manual pages say what the programs do: options, keys, defaults. Needs no root."""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+import tap
+from tap import Skip, require, require_equal
+
+MAN = os.path.join(harness.SOURCE_ROOT, "daemon/man")
+
+
+def read(*path):
+    with open(os.path.join(harness.SOURCE_ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def page(name):
+    return read("daemon/man", name + ".scd")
+
+
+def section(text, title):
+    found = re.search(rf"^# {re.escape(title)}\n(.*?)(?=^# |\Z)", text, re.MULTILINE | re.DOTALL)
+    require(found, f"no section {title}")
+    return found[1]
+
+
+def options():
+    """Each with whether it takes an argument, so that the pages cannot differ in that either."""
+    said = subprocess.run([harness.BARBWIRED, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=True, timeout=60).stdout
+    helped = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
+    defined = "\n".join(re.findall(r"^\*-.*$", section(page("barbwired.8"), "OPTIONS"), re.MULTILINE))
+    require(len(helped) > 5, f"--help lists {helped}")
+    require_equal(set(re.findall(r"--[a-z-]+=?", defined)), helped, "options in barbwired(8), and in --help")
+
+
+def exit_statuses():
+    status = section(page("barbwired.8"), "EXIT STATUS")
+    source = re.search(r"enum \{\s+EXIT_OK.*?\};", read("daemon/barbwired.c"), re.DOTALL)[0]
+    require_equal(re.findall(r"^\*(\d+)\*$", status, re.MULTILINE), re.findall(r"= (\d+)", source),
+                  "exit statuses in barbwired(8), and in the source")
+
+
+def keys():
+    table = re.findall(r"\{SECTION_(\w+), \"(\w+)\"", read("daemon/policy-key.c"))
+    require(table, "no table of keys in the source")
+    for kind, name, title in (("CLASS", "barbwire.policy.5", "[CLASS NAME] SECTION"),
+                              ("ALLOW", "barbwire.policy.5", "[ALLOW NAME] SECTION"),
+                              ("CORRELATOR", "barbwire.conf.5", "[CORRELATOR] SECTION")):
+        documented = re.findall(r"^\*(\w+)=\*$", section(page(name), title), re.MULTILINE)
+        require_equal(sorted(documented), sorted(key for k, key in table if k == kind), f"keys in {title}")
+
+
+def defaults():
+    header = read("daemon/policy-build.h")
+
+    def constant(name):
+        return int(re.search(rf"#define {name} \(?(?:UINT64_C\()?(\d+)", header)[1])
+
+    for name, key, wanted in (
+            ("barbwire.policy.5", "Window", f"{constant('POLICY_WINDOW_DEFAULT_USEC') // 60}min"),
+            ("barbwire.policy.5", "Score", str(constant("POLICY_SCORE_DEFAULT"))),
+            ("barbwire.conf.5", "MaxMarks", str(constant("POLICY_MARKS_DEFAULT"))),
+            ("barbwire.conf.5", "MaxProcesses", str(constant("POLICY_PROCESSES_DEFAULT"))),
+            ("barbwire.conf.5", "RingBuffer", f"{constant('POLICY_RING_DEFAULT_BYTES')}M")):
+        entry = re.search(rf"^\*{key}=\*\n(.*?)(?=^\S)", page(name), re.MULTILINE | re.DOTALL)[1]
+        require(re.search(rf"Defaults\s+to\s+{wanted}\.", entry),
+                f"{name}: {key}= does not default to {wanted}: {entry}")
+
+
+def examples():
+    """Every policy that a page shows passes the check."""
+    shown = [example for name in ("barbwire.policy.5", "barbwire.conf.5")
+             for example in re.findall(r"^```\n(\[.*?)^```$", page(name), re.MULTILINE | re.DOTALL)]
+    require(len(shown) >= 2, f"examples: {shown}")
+    with harness.Home() as home:
+        directory = os.fsdecode(home.root)
+        for name in os.listdir(harness.DEFAULT_POLICY):
+            shutil.copy(os.path.join(harness.DEFAULT_POLICY, name), directory)
+        for number, example in enumerate(shown):
+            with open(f"{directory}/9{number}-example.conf", "w", encoding="utf-8") as out:
+                out.write(example)
+        result = subprocess.run([harness.BARBWIRED, "--check", f"--policy-dir={directory}"], stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, timeout=60)
+    require_equal((result.returncode, result.stderr), (0, ""), "--check")
+
+
+def references():
+    """Pages of ours that are named are there."""
+    names = {os.path.basename(path).removesuffix(".scd") for path in glob.glob(f"{MAN}/*.scd")}
+    named = {f"{match[0]}.{match[1]}" for name in names
+             for match in re.findall(r"\*(barbwire[\w.-]*)\*\((\d)\)", page(name))}
+    named |= {f"{match[0]}.{match[1]}" for match in re.findall(r"man:(barbwire[\w.-]*)\((\d)\)",
+                                                               read("units/barbwire.service.in"))}
+    require(named <= names, f"not there: {named - names}")
+
+
+def rendered():
+    if not shutil.which("scdoc"):
+        raise Skip("needs scdoc")
+    for path in sorted(glob.glob(f"{MAN}/*.scd")):
+        with open(path, "rb") as source:
+            result = subprocess.run(["scdoc"], stdin=source, capture_output=True, timeout=60)
+        require(result.returncode == 0 and not result.stderr, f"{path}: {result.stderr}")
+
+
+def main():
+    t = tap.Tap()
+    t.case("barbwired(8) and --help name the same options", options)
+    t.case("exit statuses", exit_statuses)
+    t.case("keys of the policy and the configuration", keys)
+    t.case("defaults", defaults)
+    t.case("examples pass --check", examples)
+    t.case("pages that are referred to", references)
+    t.case("scdoc takes every page", rendered)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
