@@ -5,6 +5,7 @@ Nothing here sleeps to synchronise: a reader thread feeds a condition variable, 
 proved by a marker theft that is made afterwards and waited for (records leave the kernel in the order they
 were made)."""
 
+import atexit
 import datetime
 import json
 import os
@@ -31,7 +32,23 @@ SOURCE_ROOT = os.environ.get("BW_SOURCE_ROOT") or os.path.realpath(os.path.join(
 BARBWIRED = os.path.realpath(os.environ.get("BARBWIRED") or os.path.join(SOURCE_ROOT, "build/barbwired"))
 # Where meson put the helper programs.
 TEST_BIN = os.path.realpath(os.environ.get("BW_TEST_BIN") or os.path.join(SOURCE_ROOT, "build/tests"))
-DEFAULT_POLICY = os.path.join(SOURCE_ROOT, "daemon/policy.d")
+
+
+def default_policy():
+    """A copy of the default policy that barbwired can read again once it is nobody in particular: the clone may
+    be in a directory that is root's alone."""
+    directory = tempfile.mkdtemp(prefix="barbwire-policy-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    os.chmod(directory, 0o755)
+    copy = os.path.join(directory, "policy.d")
+    shutil.copytree(os.path.join(SOURCE_ROOT, "daemon/policy.d"), copy)
+    os.chmod(copy, 0o755)
+    for name in os.listdir(copy):
+        os.chmod(os.path.join(copy, name), 0o644)
+    return copy
+
+
+DEFAULT_POLICY = default_policy()
 
 # Every counter that means "detection was not whole", as barbwired's last line names them.
 LOSSES = ("lost", "ring_full", "mark_refused", "path_truncated", "name_lost", "policy_busy", "file_gone",
