@@ -11,6 +11,7 @@
 
 #include "alert.h"
 
-/* One line without newline, newly allocated. Bytes that are not UTF-8, and NUL, become U+FFFD-free text: each such
- * byte is written as \xNN, so the JSON is always valid. */
+/* One line without newline, pure ASCII, newly allocated. In what stems from a name (paths, executables, comm, command
+ * lines, cgroups) a backslash is written \\ and a byte that is not UTF-8, or is NUL, \xNN, before JSON's own escaping:
+ * undone in that order the bytes are exact, and the JSON is always valid. -ENOMEM. */
 int alert_to_json(const Alert *a, char **ret);

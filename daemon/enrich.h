@@ -2,7 +2,7 @@
 #pragma once
 
 /* What can be said about a process from its cgroup's path alone: the unit and the container it belongs to. Pure and
- * best effort: the process may be long gone. */
+ * best effort: the process may be long gone. The views point into the path and are not NUL-terminated. */
 
 #include "event-decode.h"
 

@@ -299,6 +299,22 @@ def outside_window(stage):
     require_equal(alert["files"][0]["class"], "brief", "files[].class")
 
 
+def repeats_at_window_end(stage):
+    """A process that goes on living: its repeats are told when the window (1 s) has passed."""
+    path = os.path.join(stage.home.root, b"brief/%d-again" % stage.home.count)
+    stage.home.decoy(path)
+    script = ("import socket, sys; open(sys.argv[1]).read(); s = socket.socket(type=socket.SOCK_DGRAM); "
+              "[s.sendto(b'x', (sys.argv[2], 9)) for _ in range(3)]; print('sent', flush=True); sys.stdin.read()")
+    process = stage.net.popen([sys.executable, "-c", script, path, HOST_V4], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        require_equal(process.stdout.readline(), "sent\n", "the thief")
+        stage.bw.wait_alert(lambda a: a["process"]["pid"] == process.pid and a["repeats"] == 2, "the repeats")
+        require(process.poll() is None, "it lives")
+    finally:
+        process.communicate()
+
+
 def require_reload(stage, word):
     answer = stage.bw.reload()
     require(f"policy {word}" in answer, f"reload said: {answer}")
@@ -424,6 +440,7 @@ def test_policy(home, directory):
 def part_state(t, stage, exes, policy_dir):
     t.case("S05 PID reuse", pid_reuse, stage)
     t.case("S04 outside the window", outside_window, stage)
+    t.case("repeats: told at the window's end", repeats_at_window_end, stage)
     t.case("S08 a mark survives a reload", reload_between, stage)
     t.case("a class comes and goes by reload", new_class_on_reload, stage, policy_dir)
     t.case("S08 a bad policy on reload keeps the old one", bad_reload, stage, policy_dir)
