@@ -94,7 +94,8 @@ struct {
 } bw_marks SEC(".maps");
 
 /* PIDs of marked processes in the order in which they were marked: where to look for marks that have expired. A queue
- * in a ring; it is worked off faster than it grows, so it holds few entries beside the live ones. A power of two. */
+ * in a ring; it is worked off faster than it grows, so it holds few entries beside the live ones: twice the default of
+ * MaxMarks=. A power of two. With a larger MaxMarks= what laps the queue expires only with its process. */
 #define MARKED_PIDS 16384
 
 struct {
@@ -107,7 +108,7 @@ struct {
 __u32 marked_head, marked_tail; /* free-running. Without order between CPUs: an entry that is lost is not swept */
 
 /* Which thread took which place of a mark's files[]: insertion decides, where 5.10 has no compare-and-swap. An entry
- * that is evicted has done its work. */
+ * that is evicted has done its work: it matters while two threads open at the same time, and 4,096 such opens fit. */
 struct file_place {
         __u64 start_boot_ns;
         __u32 pid;
@@ -178,7 +179,8 @@ struct {
         __type(value, struct short_name);
 } bw_exe_names SEC(".maps");
 
-/* Of sensitive files that were opened: apart, so that no number of executables pushes them out. */
+/* Of sensitive files that were opened: apart, so that no number of executables pushes them out. A machine has some
+ * hundreds of them. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 2048);
@@ -221,7 +223,8 @@ struct reported_value {
         __u32 slot;
 };
 
-/* What was reported lately. An eviction makes a repeat an alert of its own: more noise, no loss. */
+/* What was reported lately: a busy minute's alerts. An eviction makes a repeat an alert of its own: more noise, no
+ * loss. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 4096);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The mark of a process: make, inherit, judge, expire, forget. Every entry carries its process's start time: a PID alone is
- * never trusted. */
+/* The mark of a process: make, inherit, judge, expire, forget. Every entry carries its process's start time: a
+ * PID alone is never trusted. */
 
 #include "path.bpf.h"
 
@@ -46,7 +46,7 @@ static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
 }
 
 /* Entries of the queue looked at each time a mark is made, and once more when there is no room. */
-#define SWEEP_ALWAYS 4
+#define SWEEP_ALWAYS 4 /* more than the one that is added */
 #define SWEEP_FULL 64
 
 static __always_inline void marked_push(__u32 pid) {

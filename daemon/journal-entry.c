@@ -158,7 +158,8 @@ static int put_reasons(FILE *f, const Score *s) {
         return 0;
 }
 
-static int put_alert(FILE *f, const Alert *a) {
+static int put_alert(FILE *f, const void *alert) {
+        const Alert *a = alert;
         _cleanup_free_ char *sentence = alert_sentence(a), *json = NULL;
         int r;
 
@@ -189,7 +190,8 @@ static int put_alert(FILE *f, const Alert *a) {
         return 0;
 }
 
-static int put_state(FILE *f, const StateAlert *a) {
+static int put_state(FILE *f, const void *alert) {
+        const StateAlert *a = alert;
         _cleanup_free_ char *sentence = state_alert_sentence(a);
 
         if (!sentence)
@@ -201,14 +203,15 @@ static int put_state(FILE *f, const StateAlert *a) {
         return 0;
 }
 
-int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size) {
+static int entry_make(
+        int (*put)(FILE *f, const void *alert), const void *alert, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size;
         _cleanup_fclose_ FILE *f = open_memstream(&data, &size);
 
         if (!f)
                 return -ENOMEM;
-        bool failed = put_alert(f, a) < 0 || ferror(f);
+        bool failed = put(f, alert) < 0 || ferror(f);
         /* It flushes, and that may be what fails. */
         if (fclose(STEAL_PTR(f)) != 0 || failed)
                 return -ENOMEM;
@@ -217,17 +220,10 @@ int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size) {
         return 0;
 }
 
-int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        _cleanup_fclose_ FILE *f = open_memstream(&data, &size);
+int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size) {
+        return entry_make(put_alert, a, ret, ret_size);
+}
 
-        if (!f)
-                return -ENOMEM;
-        bool failed = put_state(f, a) < 0 || ferror(f);
-        if (fclose(STEAL_PTR(f)) != 0 || failed)
-                return -ENOMEM;
-        *ret = STEAL_PTR(data);
-        *ret_size = size;
-        return 0;
+int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size) {
+        return entry_make(put_state, a, ret, ret_size);
 }

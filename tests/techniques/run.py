@@ -23,7 +23,8 @@ CANNOT = 77  # play.h: PLAY_CANNOT
 SSH = "ssh-private-keys"
 # Longer than any buffer of a path: 28 components of 200 bytes are over PATH_MAX (4096).
 LONG_COMPONENTS, LONG_NAME = 28, b"long" * 50
-# Components that the kernel programs walk (bpf/policy.h: BW_COMPONENTS_MAX), the file's own name included.
+# Components that the kernel programs walk at least (bpf/policy.h: BW_PATH_STEPS_MAX, which counts mounts, too), the
+# file's own name included.
 COMPONENTS_MAX = 200
 # A loss that was told already is told again after 10 s (daemon/manager.c: LOSS_TELL_USEC).
 STATE_TIMEOUT = 30
