@@ -290,10 +290,10 @@ AlertJournal *alert_journal_free(AlertJournal *j) {
         return NULL;
 }
 
-int alert_journal_send(AlertJournal *j, const Alert *a) {
+int alert_journal_send(AlertJournal *j, const Alert *a, const char *json) {
         char *data;
         size_t size;
-        int r = journal_entry_from_alert(a, &data, &size);
+        int r = journal_entry_from_alert(a, json, &data, &size);
 
         if (r < 0)
                 return r;

@@ -29,8 +29,8 @@ int alert_journal_new(sd_event *event,
 AlertJournal *alert_journal_free(AlertJournal *j); /* sends what waits, as far as that does not block */
 DEFINE_CLEANUP(AlertJournal, alert_journal_free);
 
-/* Queues and sends as much as is taken. -ENOMEM. */
-int alert_journal_send(AlertJournal *j, const Alert *a);
+/* Queues and sends as much as is taken. json: the alert's (alert-json.h). -ENOMEM. */
+int alert_journal_send(AlertJournal *j, const Alert *a, const char *json);
 int alert_journal_send_state(AlertJournal *j, const StateAlert *a);
 
 /* Waits for journald, up to a time: for the end. */

@@ -15,37 +15,10 @@
 
 #include "alert-json.h"
 #include "json-line.h"
-#include "utf8.h"
 #include "util.h"
 
 /* All of these return NULL when memory is short, and setting NULL into an object or array fails in turn: one
  * check at the end of each object is enough. */
-
-static json_t *json_from_bytes(const char *data, size_t size) {
-        /* Four bytes, "\xNN", for one. */
-        _cleanup_free_ char *text = malloc(size * 4 + 1);
-        if (!text)
-                return NULL;
-
-        char *out = text;
-        while (size > 0) {
-                uint32_t point;
-                size_t n = utf8_sequence(data, size, &point);
-
-                if (n == 0 || point == 0) {
-                        out += sprintf(out, "\\x%02x", (unsigned char)*data);
-                        n = 1;
-                } else if (point == '\\')
-                        out = mempcpy(out, "\\\\", 2);
-                else
-                        out = mempcpy(out, data, n);
-
-                data += n;
-                size -= n;
-        }
-
-        return json_stringn(text, (size_t)(out - text));
-}
 
 static json_t *json_from_name(const AlertBytes *b) {
         return json_from_bytes(b->data, b->size);
@@ -202,10 +175,13 @@ static json_t *json_from_alert(const Alert *a) {
         return STEAL_PTR(o);
 }
 
-int alert_to_json(const Alert *a, char **ret) {
+int alert_to_json(const Alert *a, json_t **ret, char **ret_line) {
         json_auto_t *o = json_from_alert(a);
         if (!o)
                 return -ENOMEM;
 
-        return json_to_line(o, ret);
+        int r = json_to_line(o, ret_line);
+        if (r >= 0)
+                *ret = STEAL_PTR(o);
+        return r;
 }

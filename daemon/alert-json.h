@@ -9,9 +9,11 @@
  * lineage[{pid,exe,comm}], lineage_more, files[{path|null,class,classes[],age_ms,pid,uid,exe,comm,hops,via,truncated}],
  * files_more, destination{family ("inet","inet6"),protocol,address,port,act ("connect","send")}. */
 
+#include <jansson.h>
+
 #include "alert.h"
 
-/* One line without newline, pure ASCII, newly allocated. In what stems from a name (paths, executables, comm, command
+/* The object, and its text: one line without newline, pure ASCII, newly allocated. In what stems from a name (paths, executables, comm, command
  * lines, cgroups) a backslash is written \\ and a byte that is not UTF-8, or is NUL, \xNN, before JSON's own escaping:
  * undone in that order the bytes are exact, and the JSON is always valid. -ENOMEM. */
-int alert_to_json(const Alert *a, char **ret);
+int alert_to_json(const Alert *a, json_t **ret, char **ret_line);

@@ -42,6 +42,8 @@ static void help(void) {
                "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
                "                          may be repeated, the first one wins on equal names\n"
                "     --config=FILE        Read FILE instead of the standard barbwire.conf\n"
+               "     --listen=PATH        Answer queries (barbwirectl, Varlink) on this Unix socket;\n"
+               "                          started by systemd: on the one of barbwire.socket\n"
                "     --alerts=FORMAT      text or json on standard output, or journal\n"
                "                          (default: journal when started by systemd, else text)\n"
                "     --user=NAME          Run as NAME after loading, when started by root\n"
@@ -56,7 +58,7 @@ static void help(void) {
 
 /* Negative: go on; otherwise the exit status. */
 static int options_parse(int argc, char **argv, Options *o) {
-        enum { ARG_VERSION = 256, ARG_CHECK, ARG_SENSOR, ARG_POLICY_DIR, ARG_CONFIG, ARG_ALERTS, ARG_USER, ARG_LOG_LEVEL };
+        enum { ARG_VERSION = 256, ARG_CHECK, ARG_SENSOR, ARG_POLICY_DIR, ARG_CONFIG, ARG_LISTEN, ARG_ALERTS, ARG_USER, ARG_LOG_LEVEL };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
@@ -64,6 +66,7 @@ static int options_parse(int argc, char **argv, Options *o) {
                 { "sensor", required_argument, NULL, ARG_SENSOR },
                 { "policy-dir", required_argument, NULL, ARG_POLICY_DIR },
                 { "config", required_argument, NULL, ARG_CONFIG },
+                { "listen", required_argument, NULL, ARG_LISTEN },
                 { "alerts", required_argument, NULL, ARG_ALERTS },
                 { "user", required_argument, NULL, ARG_USER },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
@@ -99,6 +102,9 @@ static int options_parse(int argc, char **argv, Options *o) {
                         break;
                 case ARG_CONFIG:
                         o->manager.config_file = optarg;
+                        break;
+                case ARG_LISTEN:
+                        o->manager.listen_path = optarg;
                         break;
                 case ARG_ALERTS:
                         if (strcmp(optarg, "text") == 0) {

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <syslog.h>
 
-#include "alert-json.h"
 #include "journal-entry.h"
 #include "message-ids.h"
 #include "util.h"
@@ -158,9 +157,9 @@ static int put_reasons(FILE *f, const Score *s) {
         return 0;
 }
 
-static int put_alert(FILE *f, const void *alert) {
+static int put_alert(FILE *f, const void *alert, const char *json) {
         const Alert *a = alert;
-        _cleanup_free_ char *sentence = alert_sentence(a), *json = NULL;
+        _cleanup_free_ char *sentence = alert_sentence(a);
         int r;
 
         if (!sentence)
@@ -182,18 +181,15 @@ static int put_alert(FILE *f, const void *alert) {
         for (size_t i = 0; i < a->n_files; i++)
                 put_file(f, &a->files[i]);
         put_destination(f, a);
-
-        r = alert_to_json(a, &json);
-        if (r < 0)
-                return r;
         put_string(f, "BARBWIRE_JSON", json);
         return 0;
 }
 
-static int put_state(FILE *f, const void *alert) {
+static int put_state(FILE *f, const void *alert, const char *json) {
         const StateAlert *a = alert;
         _cleanup_free_ char *sentence = state_alert_sentence(a);
 
+        (void)json;
         if (!sentence)
                 return -ENOMEM;
         put_header(f, sentence, MESSAGE_ID_LOSS, PRIORITY_LOSS, a->realtime_usec);
@@ -204,14 +200,18 @@ static int put_state(FILE *f, const void *alert) {
 }
 
 static int entry_make(
-        int (*put)(FILE *f, const void *alert), const void *alert, char **ret, size_t *ret_size) {
+        int (*put)(FILE *f, const void *alert, const char *json),
+        const void *alert,
+        const char *json,
+        char **ret,
+        size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size;
         _cleanup_fclose_ FILE *f = open_memstream(&data, &size);
 
         if (!f)
                 return -ENOMEM;
-        bool failed = put(f, alert) < 0 || ferror(f);
+        bool failed = put(f, alert, json) < 0 || ferror(f);
         /* It flushes, and that may be what fails. */
         if (fclose(STEAL_PTR(f)) != 0 || failed)
                 return -ENOMEM;
@@ -220,10 +220,10 @@ static int entry_make(
         return 0;
 }
 
-int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size) {
-        return entry_make(put_alert, a, ret, ret_size);
+int journal_entry_from_alert(const Alert *a, const char *json, char **ret, size_t *ret_size) {
+        return entry_make(put_alert, a, json, ret, ret_size);
 }
 
 int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size) {
-        return entry_make(put_state, a, ret, ret_size);
+        return entry_make(put_state, a, NULL, ret, ret_size);
 }

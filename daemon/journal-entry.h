@@ -10,6 +10,6 @@
 #include "alert-state.h"
 #include "alert.h"
 
-/* *ret: newly allocated, *ret_size bytes, not NUL-terminated text. -ENOMEM. */
-int journal_entry_from_alert(const Alert *a, char **ret, size_t *ret_size);
+/* json: the alert's (alert-json.h). *ret: newly allocated, *ret_size bytes, not NUL-terminated text. -ENOMEM. */
+int journal_entry_from_alert(const Alert *a, const char *json, char **ret, size_t *ret_size);
 int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size);

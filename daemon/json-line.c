@@ -2,10 +2,38 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include "json-line.h"
+#include "utf8.h"
 #include "util.h"
+
+json_t *json_from_bytes(const char *data, size_t size) {
+        /* Four bytes, "\xNN", for one. */
+        _cleanup_free_ char *text = malloc(size * 4 + 1);
+        if (!text)
+                return NULL;
+
+        char *out = text;
+        while (size > 0) {
+                uint32_t point;
+                size_t n = utf8_sequence(data, size, &point);
+
+                if (n == 0 || point == 0) {
+                        out += sprintf(out, "\\x%02x", (unsigned char)*data);
+                        n = 1;
+                } else if (point == '\\')
+                        out = mempcpy(out, "\\\\", 2);
+                else
+                        out = mempcpy(out, data, n);
+
+                data += n;
+                size -= n;
+        }
+
+        return json_stringn(text, (size_t)(out - text));
+}
 
 json_t *json_from_time(uint64_t usec) {
         time_t seconds = (time_t)(usec / USEC_PER_SEC);
@@ -17,6 +45,23 @@ json_t *json_from_time(uint64_t usec) {
         (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
         (void)snprintf(text, sizeof(text), "%s.%06uZ", date, (unsigned)(usec % USEC_PER_SEC));
         return json_string(text);
+}
+
+int json_to_time(const json_t *time, uint64_t *ret_usec) {
+        const char *text = json_string_value(time), *rest;
+        unsigned fraction;
+        struct tm tm = {0};
+        int n = 0;
+
+        rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+        if (!rest || sscanf(rest, ".%6uZ%n", &fraction, &n) != 1 || n != strlen(".000000Z") || rest[n] != '\0')
+                return -EBADMSG;
+
+        time_t seconds = timegm(&tm);
+        if (seconds < 0)
+                return -EBADMSG;
+        *ret_usec = (uint64_t)seconds * USEC_PER_SEC + fraction;
+        return 0;
 }
 
 int json_to_line(const json_t *o, char **ret) {

@@ -9,18 +9,24 @@
 #include <systemd/sd-event.h>
 #include <systemd/sd-id128.h>
 
-#include "alert-journal.h"
 #include "alert-json.h"
+#include "alert-ring.h"
+#include "alert-sink.h"
 #include "alert-state.h"
 #include "alert.h"
-#include "counters.h"
+#include "barbwire-config.h"
 #include "event-decode.h"
+#include "journal-history.h"
 #include "log.h"
+#include "losses.h"
 #include "manager.h"
-#include "output.h"
 #include "policy-compile.h"
+#include "policy-json.h"
+#include "query-server.h"
+#include "query-socket.h"
 #include "repeat-watch.h"
 #include "sensor.h"
+#include "status-json.h"
 #include "time-now.h"
 
 /* Records taken per turn of the loop: signals and a slow reader get their turn within some milliseconds. */
@@ -30,8 +36,6 @@
  * no record. The accuracy lets the kernel put the wake-up where another one is. */
 #define LOSS_POLL_USEC (60 * USEC_PER_SEC)
 #define LOSS_POLL_ACCURACY_USEC (30 * USEC_PER_SEC)
-/* One state alert a cause and interval, with exact counts. */
-#define LOSS_TELL_USEC (10 * USEC_PER_SEC)
 
 /* How long the reader of standard output may take for the last alerts: well below the 5 s in which everything of ours
  * is gone from the kernel. */
@@ -40,10 +44,6 @@
 /* Windows end to the second: nobody waits for a count of repeats. */
 #define REPEAT_ACCURACY_USEC USEC_PER_SEC
 
-/* The kernel's loss counters, and one of ours. */
-#define RECURSION_MISSES BW_LOSS_MAX
-#define LOSSES (BW_LOSS_MAX + 1)
-
 struct Manager {
         const ManagerOptions *options;
         sd_event *event;
@@ -51,19 +51,23 @@ struct Manager {
         Policy *policy;
         PolicyNames names;
         PolicyTables *tables; /* until they are in the kernel */
-        Output *output;        /* or: */
-        AlertJournal *journal;
+        size_t n_patterns;
+        AlertSink *sink;
+        AlertRing *ring;
+        QuerySource query_source;
+        QueryServer *query; /* NULL: nobody asked for a socket */
         AlertEpoch epoch;
         RepeatWatches *watches;
+        Losses losses;
 
         sd_event_source *ring_source;
         sd_event_source *repeat_timer;
         sd_event_source *loss_timer;
 
-        uint64_t losses_told[LOSSES];
-        uint64_t losses_told_usec[LOSSES];
+        uint64_t armed_realtime_usec, policy_realtime_usec;
         uint64_t n_alerts, n_repeats, n_malformed;
         uint64_t n_repeats_untold;
+        bool policy_refused; /* by the last reload */
 };
 
 /* The wall clock may be set at any time: alerts are dated by what it says now. */
@@ -80,47 +84,30 @@ static void on_congestion(bool congested, void *userdata) {
                 log_warning("Whoever takes the alerts is too slow: they wait in the kernel's ring buffer.");
 }
 
-/* One entry on standard output. What cannot be written is counted by the output; only a reader that is gone for good ends the watch. */
-static void manager_print(Manager *m, const char *text) {
-        int r = text ? output_write(m->output, text, strlen(text)) : -ENOMEM;
-
+/* What an entry of the sink may fail with. What it does not take is counted there; only a reader that is gone for good
+ * ends the watch. */
+static void manager_check_told(Manager *m, int r) {
         if (r == -EPIPE) {
                 log_error("Nobody reads the alerts on standard output any more: stopping.");
                 (void)sd_event_exit(m->event, r);
         } else if (r < 0) {
                 log_error("An alert could not be told: %s", strerror(-r));
-                m->n_malformed += !text;
+                m->n_malformed++;
         }
-}
-
-/* Adds the newline that ends a line of JSON. */
-static void manager_print_json(Manager *m, const char *json) {
-        _cleanup_free_ char *line = NULL;
-
-        if (json && asprintf(&line, "%s\n", json) < 0)
-                line = NULL;
-        manager_print(m, line);
 }
 
 static void manager_report(Manager *m, const Alert *alert) {
-        _cleanup_free_ char *text = NULL;
-        int r;
+        _cleanup_free_ char *line = NULL;
+        json_auto_t *object = NULL;
 
-        switch (m->options->format) {
-        case ALERT_FORMAT_JOURNAL:
-                r = alert_journal_send(m->journal, alert);
-                if (r < 0)
-                        log_error("An alert could not be told to the journal: %s", strerror(-r));
-                break;
-        case ALERT_FORMAT_JSON:
-                (void)alert_to_json(alert, &text);
-                manager_print_json(m, text);
-                break;
-        case ALERT_FORMAT_TEXT:
-                text = alert_text(alert, output_wants_colour(m->output));
-                manager_print(m, text);
-                break;
-        }
+        int r = alert_to_json(alert, &object, &line);
+        if (r >= 0)
+                r = alert_sink_tell(m->sink, alert, object, line);
+        manager_check_told(m, r);
+        if (object && alert_ring_put(m->ring, object, line) < 0)
+                log_warning("An alert is not kept for queries: memory is short.");
+        if (m->query)
+                query_server_wake(m->query);
 }
 
 static void on_watch_ended(RepeatWatch *w, void *userdata) {
@@ -208,68 +195,41 @@ static void on_record(const void *record, size_t size, void *userdata) {
         }
 }
 
-/* All losses so far, by cause. */
-static void manager_losses(Manager *m, uint64_t ret[static LOSSES]) {
-        uint64_t counters[BW_COUNT_MAX];
+/* Looks at all losses so far, by cause. */
+static void manager_update_losses(Manager *m) {
+        uint64_t counters[BW_COUNT_MAX], counts[LOSSES_MAX];
 
         sensor_counters(m->sensor, counters);
-        memcpy(ret, counters, BW_LOSS_MAX * sizeof(*ret));
+        memcpy(counts, counters, BW_LOSS_MAX * sizeof(*counts));
         /* With no alert outstanding every repeat has been told, or never will be: its alert was given up early, or
          * its place was taken. */
-        if (m->watches->n == 0 && counters[BW_COUNT_REPEATS] > m->n_repeats + ret[BW_LOSS_REPEAT_GONE])
+        if (m->watches->n == 0 && counters[BW_COUNT_REPEATS] > m->n_repeats + counts[BW_LOSS_REPEAT_GONE])
                 m->n_repeats_untold = MAX(m->n_repeats_untold,
-                        counters[BW_COUNT_REPEATS] - m->n_repeats - ret[BW_LOSS_REPEAT_GONE]);
-        ret[BW_LOSS_REPEAT_GONE] += m->n_repeats_untold;
-        ret[RECURSION_MISSES] = sensor_recursion_misses(m->sensor);
+                        counters[BW_COUNT_REPEATS] - m->n_repeats - counts[BW_LOSS_REPEAT_GONE]);
+        counts[BW_LOSS_REPEAT_GONE] += m->n_repeats_untold;
+        counts[LOSS_RECURSION_MISSES] = sensor_recursion_misses(m->sensor);
+        counts[LOSS_MALFORMED] = m->n_malformed;
+        counts[LOSS_UNWRITTEN] = alert_sink_n_unwritten(m->sink);
+        losses_update(&m->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
 }
 
-static const CounterInfo *loss_info(unsigned loss) {
-        static const CounterInfo recursion = {
-                "recursion_misses",
-                "a program of ours was skipped because it was interrupted by itself: an open, a fork or a connection was "
-                "not judged",
-                NULL,
-        };
+static void on_loss(const StateAlert *a, void *userdata) {
+        _cleanup_free_ char *line = state_alert_json(a);
+        Manager *m = userdata;
 
-        return loss == RECURSION_MISSES ? &recursion : counter_info(loss);
+        manager_check_told(m, line ? alert_sink_tell_state(m->sink, a, line) : -ENOMEM);
+        if (line)
+                (void)alert_ring_put_state(m->ring, line);
+        if (m->query)
+                query_server_wake(m->query);
 }
 
-/* Tells of every loss that grew. `final`: nothing may wait for a later turn. */
-static void manager_tell_losses(Manager *m, bool final) {
-        uint64_t losses[LOSSES], now = time_now_usec(CLOCK_MONOTONIC);
-
-        manager_losses(m, losses);
-        for (unsigned i = 0; i < LOSSES; i++) {
-                const CounterInfo *info = loss_info(i);
-
-                if (!info->name || losses[i] <= m->losses_told[i])
-                        continue;
-                if (!final && m->losses_told_usec[i] != 0 && now - m->losses_told_usec[i] < LOSS_TELL_USEC) {
-                        (void)sd_event_source_set_time(m->loss_timer, m->losses_told_usec[i] + LOSS_TELL_USEC);
-                        continue;
-                }
-
-                const StateAlert a = {
-                        .cause = info->name,
-                        .meaning = info->meaning,
-                        .remedy = info->remedy,
-                        .count = losses[i] - m->losses_told[i],
-                        .total = losses[i],
-                        .realtime_usec = time_now_usec(CLOCK_REALTIME),
-                };
-                if (m->options->format == ALERT_FORMAT_JOURNAL) {
-                        (void)alert_journal_send_state(m->journal, &a);
-                } else {
-                        _cleanup_free_ char *sentence = state_alert_sentence(&a);
-                        log_warning("%s", sentence ?: info->meaning);
-                }
-                if (m->options->format == ALERT_FORMAT_JSON) {
-                        _cleanup_free_ char *json = state_alert_json(&a);
-                        manager_print_json(m, json);
-                }
-                m->losses_told[i] = losses[i];
-                m->losses_told_usec[i] = now;
-        }
+/* Tells of every loss that grew. */
+static void manager_tell_losses(Manager *m) {
+        manager_update_losses(m);
+        uint64_t next = losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), false, on_loss, m);
+        if (next != UINT64_MAX)
+                (void)sd_event_source_set_time(m->loss_timer, next);
 }
 
 static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -281,7 +241,7 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
         manager_update_epoch(m);
         sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m);
         manager_arm_repeat_timer(m);
-        manager_tell_losses(m, false);
+        manager_tell_losses(m);
         return 0;
 }
 
@@ -302,7 +262,7 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
         if (r >= 0)
                 r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        manager_tell_losses(m, false);
+        manager_tell_losses(m);
         return r;
 }
 
@@ -349,15 +309,20 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 
         (void)source;
         (void)si;
+        m->policy_refused = true;
         if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
                 log_error("policy kept: the new one is not used for the reasons above.");
                 return 0;
         }
-        if (memcmp(&p->correlator, &m->policy->correlator, sizeof(p->correlator)) != 0)
-                log_warning("[Correlator] has changed: its limits take effect when the daemon is restarted.");
+        if (memcmp(&p->correlator, &m->policy->correlator, sizeof(p->correlator)) != 0 ||
+                p->alerts_max != m->policy->alerts_max)
+                log_warning("[Correlator] or [Query] has changed: the limits take effect when the daemon is restarted.");
         sensor_policy_write(m->sensor, tables);
         policy_free(m->policy);
         m->policy = p;
+        m->policy_refused = false;
+        m->policy_realtime_usec = time_now_usec(CLOCK_REALTIME);
+        m->n_patterns = tables->n_patterns[BW_AUTOMATON_FILE];
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
         return 0;
 }
@@ -403,8 +368,9 @@ Manager *manager_free(Manager *m) {
         for (unsigned i = 0; m->watches && i < m->watches->n; i++)
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
-        output_free(m->output);
-        alert_journal_free(m->journal);
+        query_server_free(m->query);
+        alert_ring_free(m->ring);
+        alert_sink_free(m->sink);
         sd_event_source_unref(m->ring_source);
         sd_event_source_unref(m->repeat_timer);
         sd_event_source_unref(m->loss_timer);
@@ -418,7 +384,13 @@ Manager *manager_free(Manager *m) {
 }
 
 int manager_load_policy(Manager *m) {
-        return manager_read_policy(m, 0, false, &m->policy, &m->tables);
+        int r = manager_read_policy(m, 0, false, &m->policy, &m->tables);
+
+        if (r < 0)
+                return r;
+        m->policy_realtime_usec = time_now_usec(CLOCK_REALTIME);
+        m->n_patterns = m->tables->n_patterns[BW_AUTOMATON_FILE];
+        return 0;
 }
 
 int manager_load_sensor(Manager *m) {
@@ -474,54 +446,136 @@ static int manager_add_sources(Manager *m) {
         return r;
 }
 
-int manager_open(Manager *m) {
-        int r;
+static json_t *query_status(void *userdata) {
+        Manager *m = userdata;
+        uint64_t counters[BW_COUNT_MAX];
+        StatusHook hooks[SENSOR_HOOKS_MAX];
+        unsigned n_hooks = MIN(sensor_n_hooks(m->sensor), (unsigned)SENSOR_HOOKS_MAX);
 
-        if (m->options->format == ALERT_FORMAT_JOURNAL)
-                r = alert_journal_new(m->event, NULL, on_congestion, m, &m->journal);
-        else
-                r = output_new(m->event, on_congestion, m, &m->output);
+        manager_update_losses(m);
+        sensor_counters(m->sensor, counters);
+        for (unsigned i = 0; i < n_hooks; i++) {
+                SensorHook h = sensor_hook(m->sensor, i);
+                hooks[i] = (StatusHook){ .name = h.name, .attached = h.attached, .misses = h.misses };
+        }
+
+        const Status s = {
+                .version = BARBWIRE_VERSION,
+                .pid = getpid(),
+                .armed_realtime_usec = m->armed_realtime_usec,
+                .sensor = sensor_name(m->sensor),
+                .hooks = hooks,
+                .n_hooks = n_hooks,
+                .marks_live = counters[BW_COUNT_MARKS_LIVE],
+                .marks_max = m->policy->correlator.marks_max,
+                .losses = &m->losses,
+                .now_usec = time_now_usec(CLOCK_MONOTONIC),
+                .policy = m->policy,
+                .policy_realtime_usec = m->policy_realtime_usec,
+                .policy_refused = m->policy_refused,
+                .n_patterns = m->n_patterns,
+                .n_alerts = m->n_alerts,
+                .n_repeats = m->n_repeats,
+                .n_kept = alert_ring_end(m->ring) - alert_ring_begin(m->ring),
+                .n_kept_max = m->policy->alerts_max,
+                .n_waiting = alert_sink_n_waiting(m->sink),
+                .n_clients = query_server_n_clients(m->query),
+        };
+        return status_to_json(&s);
+}
+
+static json_t *query_rules(void *userdata) {
+        Manager *m = userdata;
+
+        return policy_to_json(m->policy);
+}
+
+static int manager_open_query(Manager *m) {
+        _cleanup_close_ int fd = -1;
+
+        int r = query_socket_open(m->options->listen_path, &fd);
+        if (r < 0 || fd < 0)
+                return r;
+        m->query_source = (QuerySource){
+                .ring = m->ring,
+                .status = query_status,
+                .rules = query_rules,
+                .userdata = m,
+        };
+        r = query_server_new(m->event, fd, &m->query_source, &m->query);
         if (r < 0) {
-                log_error("Cannot use %s: %s",
-                        m->options->format == ALERT_FORMAT_JOURNAL ? "the journal" : "standard output", strerror(-r));
+                log_error("Cannot answer queries: %s", strerror(-r));
                 return r;
         }
+        fd = -1;
+        return 0;
+}
+
+int manager_open(Manager *m) {
+        int r = alert_ring_new(m->policy->alerts_max, &m->ring);
+
+        if (r < 0) {
+                log_error("Cannot keep alerts for queries: %s", strerror(-r));
+                return r;
+        }
+        r = alert_sink_new(m->event, m->options->format, on_congestion, m, &m->sink);
+        if (r < 0)
+                return r;
+        r = manager_open_query(m);
+        if (r < 0)
+                return r;
         r = manager_add_sources(m);
         if (r < 0)
                 log_error("Cannot set up the event loop: %s", strerror(-r));
         return r;
 }
 
+static int on_history(const json_t *alert, const char *line, void *userdata) {
+        Manager *m = userdata;
+
+        return alert_ring_put(m->ring, alert, line);
+}
+
+/* Alerts of before this start, so that a restart forgets nothing. */
+static void manager_read_history(Manager *m) {
+        if (m->options->format != ALERT_FORMAT_JOURNAL || !m->query)
+                return;
+        int r = journal_history_read(m->policy->alerts_max, on_history, m);
+        if (r == -ENXIO)
+                log_debug("Not a service of the system: no alerts are read back from the journal.");
+        else if (r < 0)
+                log_warning("Cannot read earlier alerts back from the journal (queries will not show them): %s",
+                        strerror(-r));
+        else
+                log_info("%d earlier alerts read back from the journal.", r);
+}
+
 /* The last words: everything that was counted, for people and for tests. */
 static void manager_log_summary(Manager *m) {
-        uint64_t losses[LOSSES], sum = m->n_malformed;
-        uint64_t unwritten = m->journal ? alert_journal_n_waiting(m->journal) : output_n_unwritten(m->output);
+        uint64_t waiting = alert_sink_n_waiting(m->sink);
         _cleanup_free_ char *text = NULL;
         size_t size;
         _cleanup_fclose_ FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return;
-        manager_losses(m, losses);
-        for (unsigned i = 0; i < LOSSES; i++)
-                sum += losses[i];
-        sum += unwritten;
-        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " malformed=%" PRIu64
-                   " unwritten=%" PRIu64,
-                m->n_alerts, m->n_repeats, sum, m->n_malformed, unwritten);
-        for (unsigned i = 0; i < LOSSES; i++)
+        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " waiting=%" PRIu64,
+                m->n_alerts, m->n_repeats, losses_sum(&m->losses) + waiting, waiting);
+        for (unsigned i = 0; i < LOSSES_MAX; i++)
                 if (loss_info(i)->name)
-                        fprintf(f, " %s=%" PRIu64, loss_info(i)->name, losses[i]);
+                        fprintf(f, " %s=%" PRIu64, loss_info(i)->name, m->losses.counts[i]);
         if (fflush(f) == 0)
                 log_notice("%s", text);
 }
 
 int manager_run(Manager *m) {
         log_notice("armed: sensor %s, %u hooks, %zu classes (%zu patterns), %zu allow rules%s", sensor_name(m->sensor),
-                sensor_n_hooks(m->sensor), m->policy->n_classes, m->tables->n_patterns[BW_AUTOMATON_FILE],
-                m->policy->n_allows, m->policy->n_errors > 0 ? "; the policy has errors, see above" : "");
+                sensor_n_hooks(m->sensor), m->policy->n_classes, m->n_patterns, m->policy->n_allows,
+                m->policy->n_errors > 0 ? "; the policy has errors, see above" : "");
         m->tables = policy_tables_free(m->tables);
+        m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);
         (void)sd_notify(0, "READY=1");
+        manager_read_history(m);
 
         int r = sd_event_loop(m->event);
         (void)sd_notify(0, "STOPPING=1");
@@ -532,11 +586,10 @@ int manager_run(Manager *m) {
         while (r >= 0 && sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) == RECORDS_PER_TURN)
                 ;
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
-        manager_tell_losses(m, true);
-        if (m->journal)
-                alert_journal_drain(m->journal, DRAIN_USEC);
-        else
-                output_drain(m->output, r == -EPIPE ? 0 : DRAIN_USEC);
+        manager_update_losses(m);
+        (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_loss, m);
+        alert_sink_drain(m->sink, r == -EPIPE ? 0 : DRAIN_USEC);
+        manager_update_losses(m);
         manager_log_summary(m);
         return r;
 }

@@ -7,17 +7,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "alert-sink.h"
 #include "util.h"
-
-typedef enum AlertFormat {
-        ALERT_FORMAT_TEXT,    /* standard output */
-        ALERT_FORMAT_JSON,    /* standard output, one object a line */
-        ALERT_FORMAT_JOURNAL, /* journald, by its native protocol */
-} AlertFormat;
 
 typedef struct ManagerOptions {
         const char *config_file;   /* --config=, or NULL */
         char *const *policy_dirs;  /* --policy-dir=, NULL-terminated, or NULL for the standard directories */
+        const char *listen_path;   /* --listen=, or NULL: only a socket that systemd passed */
         AlertFormat format;
 } ManagerOptions;
 

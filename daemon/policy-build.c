@@ -38,6 +38,8 @@ int policy_new(Policy **ret) {
                         .processes_max = POLICY_PROCESSES_DEFAULT,
                         .ring_bytes = POLICY_RING_DEFAULT_BYTES,
         };
+        b->policy.alerts_max = POLICY_ALERTS_DEFAULT;
+        sha256_init(&b->hash);
         *ret = &b->policy;
         return 0;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <nettle/sha2.h>
+
 #include "policy-file.h"
 
 /* A hostile or broken file of 1 MiB can hold half a million mistakes. A person reads the first few. */
@@ -19,6 +21,7 @@
 /* What policy_new() really allocates. */
 typedef struct PolicyBuild {
         Policy policy; /* first, so that a Policy * is a PolicyBuild * */
+        struct sha256_ctx hash; /* of what was read so far */
         bool *voids;   /* per allow: one of its lines was bad, so it must not be used, whatever follows */
         char **names;  /* names of files that only messages refer to */
         size_t n_names;
@@ -58,4 +61,5 @@ void policy_allow_done(PolicyAllow *a);
 #define POLICY_SCORE_DEFAULT 50
 #define POLICY_MARKS_DEFAULT 8192
 #define POLICY_PROCESSES_DEFAULT 8192
+#define POLICY_ALERTS_DEFAULT 4096
 #define POLICY_RING_DEFAULT_BYTES (UINT64_C(8) << 20)

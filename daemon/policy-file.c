@@ -186,14 +186,13 @@ static int report_control_byte(Parser *ps, size_t offset) {
 }
 
 static int assignment_parse(Parser *ps, size_t start, size_t end) {
-        char *line = ps->line;
+        char *line = ps->line, sections[SECTION_LIST_SIZE];
         ValueError e;
 
         if (ps->section == SECTION_SKIPPED)
                 return 0;
         if (ps->section == SECTION_NONE)
-                return parser_report(ps, start,
-                                "not in a section; begin with [Class NAME], [Allow NAME] or [Correlator]");
+                return parser_report(ps, start, "not in a section; begin with %s", section_list(sections));
         for (size_t i = start; i < end; i++)
                 if ((unsigned char)line[i] < 0x20 && line[i] != '\t')
                         return report_control_byte(ps, i);
@@ -253,9 +252,16 @@ static size_t word_read(const char *line, size_t i, char ret[static 128]) {
         return i;
 }
 
+static Section section_from_type(const char *type) {
+        for (Section s = SECTION_CLASS; s < _SECTION_MAX; s++)
+                if (strcmp(type, policy_sections[s].type) == 0)
+                        return s;
+        return SECTION_NONE;
+}
+
 static int header_parse(Parser *ps, size_t start, size_t end) {
         static const char trailer[] = "; the lines below it are not used";
-        char type[128], name[128], quoted[VALUE_QUOTE_SIZE];
+        char type[128], name[128], quoted[VALUE_QUOTE_SIZE], sections[SECTION_LIST_SIZE];
         PolicyOrigin origin = parser_origin(ps, start);
         ValueError e;
         int r;
@@ -264,7 +270,8 @@ static int header_parse(Parser *ps, size_t start, size_t end) {
 
         size_t name_start = word_read(ps->line, start + 1, type);
         size_t i = word_read(ps->line, name_start, name);
-        bool is_class = strcmp(type, "Class") == 0, is_allow = strcmp(type, "Allow") == 0;
+        Section section = section_from_type(type);
+        const SectionInfo *info = &policy_sections[section];
 
         if (ps->too_long)
                 r = parser_report_at(ps, ps->too_long_origin, "a line longer than %u bytes%s",
@@ -272,28 +279,24 @@ static int header_parse(Parser *ps, size_t start, size_t end) {
         else if (i < end && (unsigned char)ps->line[i] < 0x20)
                 r = report_control_byte(ps, i);
         else if (ps->line[i] != ']')
-                r = parser_report(ps, i, "a section header is [Class NAME], [Allow NAME] or [Correlator]%s",
-                                trailer);
+                r = parser_report(ps, i, "a section header is %s%s", section_list(sections), trailer);
         else if (i + 1 < end)
                 r = parser_report(ps, i + 1, "nothing may follow the ] of a section header%s", trailer);
-        else if (strcmp(type, "Correlator") == 0) {
+        else if (section == SECTION_NONE)
+                r = parser_report(ps, start + 1, "unknown section \"%s\", known are %s%s",
+                                value_quote(type, strlen(type), quoted), section_list(sections), trailer);
+        else if (!info->open) {
                 if (!name[0]) {
-                        ps->section = SECTION_CORRELATOR;
+                        ps->section = section;
                         return 0;
                 }
-                r = parser_report(ps, name_start, "[Correlator] has no name%s", trailer);
-        } else if (!is_class && !is_allow)
-                r = parser_report(ps, start + 1,
-                                "unknown section \"%s\", known are [Class NAME], [Allow NAME] and "
-                                "[Correlator]%s",
-                                value_quote(type, strlen(type), quoted), trailer);
-        else if (value_check_name(name, &e) < 0)
+                r = parser_report(ps, name_start, "%s has no name%s", info->header, trailer);
+        } else if (value_check_name(name, &e) < 0)
                 r = parser_report(ps, name_start + e.offset, "%s%s", e.text, trailer);
         else {
-                r = is_class ? policy_open_class(ps->policy, name, origin, &ps->index)
-                             : policy_open_allow(ps->policy, name, origin, &ps->index);
+                r = info->open(ps->policy, name, origin, &ps->index);
                 if (r == 0)
-                        ps->section = is_class ? SECTION_CLASS : SECTION_ALLOW;
+                        ps->section = section;
                 if (r != -E2BIG)
                         return r;
                 r = parser_report(ps, start, "more than %u [%s] sections%s", POLICY_SECTIONS_MAX, type,
@@ -327,6 +330,7 @@ int policy_parse(Policy *p, const char *file, const char *bytes, size_t n_bytes)
         int r = policy_add_file(p, file, &ps.file);
         if (r < 0)
                 return r;
+        sha256_update(&policy_build(p)->hash, n_bytes, (const uint8_t *)bytes);
         if (n_bytes > POLICY_FILE_MAX)
                 return policy_message_add(p, POLICY_ERROR, (PolicyOrigin){.file = ps.file},
                                 "larger than %u bytes, not read; split it", POLICY_FILE_MAX);

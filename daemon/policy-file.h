@@ -94,6 +94,8 @@ typedef struct Policy {
         PolicyAllow *allows;
         size_t n_allows;
         PolicyCorrelator correlator;
+        unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
+        char hash[65];       /* SHA-256 of every file's bytes, in their order, in hex */
         PolicyMessage *messages;
         size_t n_messages;
         size_t n_errors; /* messages at POLICY_ERROR */

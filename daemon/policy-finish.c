@@ -203,11 +203,20 @@ static int classes_finish(Policy *p) {
         return 0;
 }
 
+static void hash_finish(PolicyBuild *b) {
+        uint8_t digest[SHA256_DIGEST_SIZE];
+
+        sha256_digest(&b->hash, sizeof(digest), digest);
+        for (size_t i = 0; i < sizeof(digest); i++)
+                (void)snprintf(b->policy.hash + 2 * i, 3, "%02x", digest[i]);
+}
+
 int policy_finish(Policy *p) {
         PolicyBuild *b = policy_build(p);
         size_t n = 0;
         int r = 0;
 
+        hash_finish(b);
         /* From here on b->voids says which allows go; what an earlier bad line voided was reported with it.
          */
         for (size_t i = 0; i < p->n_allows; i++)

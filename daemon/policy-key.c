@@ -23,6 +23,9 @@
  */
 #define RING_MIN_BYTES (UINT64_C(256) << 10)
 #define RING_MAX_BYTES (UINT64_C(256) << 20)
+/* 4,096 alerts take some 12 MiB; among many more, looking for one would take longer than a turn of the loop may. */
+#define ALERTS_MIN 1
+#define ALERTS_MAX (1U << 16)
 
 static PolicyClass *parser_class(const Parser *ps) {
         return ps->policy->classes + ps->index;
@@ -280,6 +283,32 @@ static int assign_ring(Parser *ps, size_t value) {
         return 0;
 }
 
+static int assign_alerts(Parser *ps, size_t value) {
+        unsigned n = POLICY_ALERTS_DEFAULT;
+        ValueError e;
+
+        if (ps->line[value] && value_parse_number(ps->line + value, ALERTS_MIN, ALERTS_MAX, &n, &e) < 0)
+                return report_value(ps, value, &e);
+        ps->policy->alerts_max = n;
+        return 0;
+}
+
+const SectionInfo policy_sections[_SECTION_MAX] = {
+        [SECTION_CLASS] = { "Class", "[Class NAME]", policy_open_class },
+        [SECTION_ALLOW] = { "Allow", "[Allow NAME]", policy_open_allow },
+        [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", NULL },
+        [SECTION_QUERY] = { "Query", "[Query]", NULL },
+};
+
+const char *section_list(char ret[static SECTION_LIST_SIZE]) {
+        size_t n = 0;
+
+        for (unsigned i = SECTION_CLASS; i < _SECTION_MAX; i++)
+                n += (size_t)snprintf(ret + n, SECTION_LIST_SIZE - n, "%s%s",
+                        i == SECTION_CLASS ? "" : i + 1 < _SECTION_MAX ? ", " : " or ", policy_sections[i].header);
+        return ret;
+}
+
 static const struct {
         Section section;
         const char *key;
@@ -298,14 +327,10 @@ static const struct {
                 {SECTION_CORRELATOR, "MaxMarks", assign_marks},
                 {SECTION_CORRELATOR, "MaxProcesses", assign_processes},
                 {SECTION_CORRELATOR, "RingBuffer", assign_ring},
+                {SECTION_QUERY, "MaxAlerts", assign_alerts},
 };
 
 static int report_unknown_key(Parser *ps, size_t offset, const char *key) {
-        static const char *const sections[] = {
-                        [SECTION_CLASS] = "[Class NAME]",
-                        [SECTION_ALLOW] = "[Allow NAME]",
-                        [SECTION_CORRELATOR] = "[Correlator]",
-        };
         char quoted[VALUE_QUOTE_SIZE], known[128] = "";
         unsigned nearest_distance = 3; /* more is another word, not a slip */
         const char *nearest = NULL;
@@ -329,8 +354,8 @@ static int report_unknown_key(Parser *ps, size_t offset, const char *key) {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (strcmp(key, keys[i].key) == 0)
                         return parser_report(ps, offset, "%s= belongs into a section %s", key,
-                                        sections[keys[i].section]);
-        return parser_report(ps, offset, "unknown key %s=; in %s there are%s", quoted, sections[ps->section],
+                                        policy_sections[keys[i].section].header);
+        return parser_report(ps, offset, "unknown key %s=; in %s there are%s", quoted, policy_sections[ps->section].header,
                         known);
 }
 

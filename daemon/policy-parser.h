@@ -19,7 +19,22 @@ typedef enum Section {
         SECTION_CLASS,
         SECTION_ALLOW,
         SECTION_CORRELATOR,
+        SECTION_QUERY,
+        _SECTION_MAX,
 } Section;
+
+typedef struct SectionInfo {
+        const char *type, *header; /* "Class", "[Class NAME]" */
+        /* NULL: there is one only, and it has no name. */
+        int (*open)(Policy *p, const char *name, PolicyOrigin origin, size_t *ret_index);
+} SectionInfo;
+
+/* By Section; those before SECTION_CLASS have no type. */
+extern const SectionInfo policy_sections[_SECTION_MAX];
+
+/* "[Class NAME], [Allow NAME] or …" */
+#define SECTION_LIST_SIZE 256
+const char *section_list(char ret[static SECTION_LIST_SIZE]);
 
 /* Where a piece of the joined line was in the file. */
 typedef struct ParserSegment {

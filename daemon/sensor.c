@@ -27,13 +27,17 @@
 #define MARKS_LIMIT_PERCENT 90
 #define MARKS_PRESSURE_PERCENT 75
 
+typedef struct Hook {
+        const char *name;      /* the program's section: "tp_btf/sys_exit" */
+        struct bpf_link *link; /* NULL: not attached */
+        int fdinfo;            /* of the program, opened while we may; or -1 */
+} Hook;
+
 struct Sensor {
         struct barbwire_bpf *bpf;
         struct ring_buffer *ring;
-        struct bpf_link **links;
-        size_t n_links;
-        int *fdinfo; /* of every program, opened while we may */
-        size_t n_fdinfo;
+        Hook *hooks;
+        size_t n_hooks;
 
         /* shared with the kernel programs */
         struct bw_table *tables; /* BW_TABLES of them */
@@ -215,18 +219,19 @@ int sensor_new(const SensorLimits *limits, Sensor **ret) {
 }
 
 void sensor_detach(Sensor *s) {
-        while (s->n_links > 0)
-                bpf_link__destroy(s->links[--s->n_links]);
+        for (size_t i = 0; i < s->n_hooks; i++) {
+                bpf_link__destroy(s->hooks[i].link);
+                s->hooks[i].link = NULL;
+        }
 }
 
 Sensor *sensor_free(Sensor *s) {
         if (!s)
                 return NULL;
         sensor_detach(s);
-        free(s->links);
-        for (size_t i = 0; i < s->n_fdinfo; i++)
-                close(s->fdinfo[i]);
-        free(s->fdinfo);
+        for (size_t i = 0; i < s->n_hooks; i++)
+                closep(&s->hooks[i].fdinfo);
+        free(s->hooks);
         ring_buffer__free(s->ring);
         if (s->tables)
                 munmap(s->tables, s->tables_size);
@@ -245,7 +250,26 @@ const char *sensor_name(const Sensor *s) {
 }
 
 unsigned sensor_n_hooks(const Sensor *s) {
-        return s->n_links;
+        return s->n_hooks;
+}
+
+/* From the program's fdinfo (kernel/bpf/syscall.c, since 5.12); 0 on kernels that do not tell. */
+static uint64_t hook_misses(const Hook *h) {
+        static const char key[] = "recursion_misses:";
+        char text[1024];
+
+        ssize_t n = pread(h->fdinfo, text, sizeof(text) - 1, 0);
+        if (n <= 0)
+                return 0;
+        text[n] = 0;
+        const char *at = strstr(text, key);
+        return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+SensorHook sensor_hook(const Sensor *s, unsigned i) {
+        const Hook *h = &s->hooks[i];
+
+        return (SensorHook){ .name = h->name, .attached = h->link, .misses = hook_misses(h) };
 }
 
 size_t sensor_max_cells(const Sensor *s) {
@@ -308,13 +332,14 @@ static int sensor_attach_program(Sensor *s, struct bpf_program *p, int cgroup) {
                 log_error("Cannot attach %s (%s): %s", bpf_program__name(p), bpf_program__section_name(p), strerror(-r));
                 return r == -EPERM ? -EPERM : -EOPNOTSUPP;
         }
-        s->links[s->n_links++] = link;
 
         char path[64];
         snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_program__fd(p));
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0)
-                s->fdinfo[s->n_fdinfo++] = fd;
+        s->hooks[s->n_hooks++] = (Hook){
+                .name = bpf_program__section_name(p),
+                .link = link,
+                .fdinfo = open(path, O_RDONLY | O_CLOEXEC),
+        };
         return 0;
 }
 
@@ -344,9 +369,8 @@ int sensor_attach(Sensor *s) {
                 log_warning("This is a cgroup namespace: only the network of processes below its cgroup is watched, the rest of "
                             "the machine is not.");
 
-        s->links = calloc(ELEMENTSOF(programs), sizeof(*s->links));
-        s->fdinfo = calloc(ELEMENTSOF(programs), sizeof(*s->fdinfo));
-        if (!s->links || !s->fdinfo)
+        s->hooks = calloc(ELEMENTSOF(programs), sizeof(*s->hooks));
+        if (!s->hooks)
                 return -ENOMEM;
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++) {
@@ -384,16 +408,8 @@ void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]) {
 uint64_t sensor_recursion_misses(const Sensor *s) {
         uint64_t sum = 0;
 
-        for (size_t i = 0; i < s->n_fdinfo; i++) {
-                char text[1024];
-                ssize_t n = pread(s->fdinfo[i], text, sizeof(text) - 1, 0);
-                if (n <= 0)
-                        continue;
-                text[n] = 0;
-                const char *at = strstr(text, "recursion_misses:");
-                if (at)
-                        sum += strtoull(at + strlen("recursion_misses:"), NULL, 10);
-        }
+        for (size_t i = 0; i < s->n_hooks; i++)
+                sum += hook_misses(&s->hooks[i]);
         return sum;
 }
 

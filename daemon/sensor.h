@@ -30,6 +30,15 @@ DEFINE_CLEANUP(Sensor, sensor_free);
 /* "tracepoint". */
 const char *sensor_name(const Sensor *s);
 unsigned sensor_n_hooks(const Sensor *s);
+#define SENSOR_HOOKS_MAX 16
+
+typedef struct SensorHook {
+        const char *name; /* "tp_btf/sys_exit" */
+        bool attached;
+        uint64_t misses; /* times its program was skipped because it was running on that CPU already */
+} SensorHook;
+
+SensorHook sensor_hook(const Sensor *s, unsigned i);
 
 /* Cells a policy may need: what the table was made for. */
 size_t sensor_max_cells(const Sensor *s);
@@ -55,8 +64,7 @@ int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *u
 /* The kernel's counters, by enum bw_counter. */
 void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]);
 
-/* Times a program was skipped because it was running on that CPU already: opens, forks or sends nobody judged.
- * From the programs' fdinfo (kernel/bpf/syscall.c, since 5.12); 0 on kernels that do not tell. */
+/* The sum of all hooks' misses: opens, forks or sends that nobody judged. */
 uint64_t sensor_recursion_misses(const Sensor *s);
 
 /* Repeats of the correlation whose record had this slot, boot_ns and cpu. false: its slot was given away. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../daemon/alert-json.h"
+#include "../../daemon/alert-show.h"
 #include "../../daemon/alert.h"
 #include "../../daemon/util.h"
 #include "../../daemon/utf8.h"
@@ -56,12 +57,18 @@ static void check_printable(const char *text, uint32_t allowed) {
 
 static void check_json(const Alert *a) {
         _cleanup_free_ char *line = NULL;
+        json_auto_t *object = NULL;
 
-        check(alert_to_json(a, &line) == 0);
+        check(alert_to_json(a, &object, &line) == 0);
         check_printable(line, 0x7f);
 
         json_auto_t *root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        check(root);
+        check(root && json_equal(root, object));
+
+        _cleanup_free_ char *text = alert_show(root, false);
+        check(text);
+        check_printable(text, '\n');
+
         check(json_array_size(json_object_get(root, "files")) == a->n_files);
         check(json_array_size(json_object_get(root, "lineage")) == a->n_lineage);
         check(strcmp(json_string_value(json_object_get(root, "id")), a->id) == 0);
@@ -84,10 +91,6 @@ static void check_correlation(const Event *e) {
         _cleanup_free_ char *sentence = alert_sentence(a);
         check(sentence);
         check_printable(sentence, 0x20);
-
-        _cleanup_free_ char *text = alert_text(a, false);
-        check(text);
-        check_printable(text, '\n');
 
         check_json(a);
 }

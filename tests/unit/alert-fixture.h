@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../../daemon/alert-json.h"
 #include "../../daemon/alert.h"
 #include "../../daemon/util.h"
 
@@ -104,4 +105,12 @@ static inline Event event_new_inherited(void) {
         e.correlation.files[0].via = BW_VIA_FORK;
         e.correlation.files[0].comm = view("sh");
         return e;
+}
+
+/* Its JSON; NULL: something failed. */
+static inline char *alert_line(const Alert *a) {
+        json_auto_t *object = NULL;
+        char *line = NULL;
+
+        return alert_to_json(a, &object, &line) < 0 ? NULL : line;
 }

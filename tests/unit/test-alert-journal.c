@@ -238,8 +238,9 @@ static Alert *alert_number(unsigned number, size_t cmdline_bytes) {
 
 static void send_number(Fixture *f, unsigned number, size_t cmdline_bytes) {
         _cleanup_(alert_freep) Alert *a = alert_number(number, cmdline_bytes);
+        _cleanup_free_ char *json = alert_line(a);
 
-        assert_int_equal(alert_journal_send(f->journal, a), 0);
+        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
 }
 
 /* Until the socket is full, and one more. Returns the next number. */
@@ -262,14 +263,15 @@ static void test_sends(void **state) {
         size_t expected_size[2], got_size[2];
 
         a->process.comm.data[0] = '\n';
+        _cleanup_free_ char *json = alert_line(a);
         journald_open(f);
         journal_open(f);
         assert_idle(f);
-        assert_int_equal(alert_journal_send(f->journal, a), 0);
+        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
         assert_int_equal(alert_journal_send_state(f->journal, &loss), 0);
         assert_idle(f);
 
-        assert_int_equal(journal_entry_from_alert(a, &expected[0], &expected_size[0]), 0);
+        assert_int_equal(journal_entry_from_alert(a, json, &expected[0], &expected_size[0]), 0);
         assert_int_equal(journal_entry_from_state(&loss, &expected[1], &expected_size[1]), 0);
         for (size_t i = 0; i < 2; i++) {
                 got[i] = journald_receive(f, &got_size[i]);
@@ -305,11 +307,11 @@ static void test_waits(void **state) {
 static void test_congestion(void **state) {
         Fixture *f = *state;
         _cleanup_(alert_freep) Alert *sample = alert_number(1000, 20000);
-        _cleanup_free_ char *data = NULL;
+        _cleanup_free_ char *data = NULL, *json = alert_line(sample);
         size_t size;
         unsigned n = 0;
 
-        assert_int_equal(journal_entry_from_alert(sample, &data, &size), 0);
+        assert_int_equal(journal_entry_from_alert(sample, json, &data, &size), 0);
         journald_open(f);
         journal_open(f);
         for (unsigned round = 1; round <= 2; round++) {
@@ -404,14 +406,14 @@ static void test_large(void **state) {
         Fixture *f = *state;
         size_t size, expected_size;
         _cleanup_(alert_freep) Alert *a = alert_number(1, 3 * MIB);
-        _cleanup_free_ char *expected = NULL;
+        _cleanup_free_ char *expected = NULL, *json = alert_line(a);
 
         journald_open(f);
         journal_open(f);
         int free_descriptor = lowest_free_descriptor();
         send_number(f, 0, 0);
         assert_int_equal(n_sent_memfd, 0);
-        assert_int_equal(alert_journal_send(f->journal, a), 0);
+        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
         assert_int_equal(n_sent_memfd, 1);
         assert_int_equal(lowest_free_descriptor(), free_descriptor);
         send_number(f, 2, 0);
@@ -422,7 +424,7 @@ static void test_large(void **state) {
         assert_non_null(first);
         _cleanup_free_ char *large = journald_receive(f, &size);
         assert_non_null(large);
-        assert_int_equal(journal_entry_from_alert(a, &expected, &expected_size), 0);
+        assert_int_equal(journal_entry_from_alert(a, json, &expected, &expected_size), 0);
         assert_true(size > 6 * MIB); /* once as a field, once as JSON */
         assert_int_equal(size, expected_size);
         assert_int_equal(memcmp(large, expected, size), 0);

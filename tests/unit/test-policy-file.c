@@ -64,8 +64,8 @@ static const struct {
                 {C "junk\n", "f:2:1: ", "neither [Section] nor Key=value"},
                 {C " =5\n", "f:2:2: ", "key is missing"},
                 {"[Foo]\n", "f:1:2: ",
-                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME] and "
-                                "[Correlator]"},
+                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME], "
+                                "[Correlator] or [Query]"},
                 {"[Class]\n", "f:1:7: ", "a name is 1 to 63"},
                 {"[Class -x]\n", "f:1:8: ", "a name is"},
                 {"[Class a/b]\n", "f:1:9: ", "a name is"},
@@ -117,6 +117,8 @@ static const struct {
                 {"[Correlator]\nMaxProcesses=1048577\n", "f:2:14: ", "must be from 256 to 1048576"},
                 {"[Correlator]\nRingBuffer=3M\n", "f:2:12: ", "a power of two from 256K to 262144K"},
                 {"[Correlator]\nRingBuffer=512M\n", "f:2:12: ", "a power of two"},
+                {"[Query]\nMaxAlerts=0\n", "f:2:11: ", "must be from 1 to 65536"},
+                {"[Query x]\n", "f:1:8: ", "[Query] has no name"},
                 {"[Correlator]\nRingBuffer=8G\n", "f:2:13: ", "a size is a number of bytes"},
 
                 /* Allow rules. */

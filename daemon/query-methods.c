@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What can be called is one table, and its description (query-interface.c) one text: tests/system/test-query.py holds
+ * every reply against it. Alerts are copied from the ring as the text they are. Must not change anything: every method only reads. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "barbwire-config.h"
+#include "query-interface.h"
+#include "query-methods.h"
+#include "varlink.h"
+
+/* The longest reply that a client has to take whole: any Varlink library's buffer is larger. Who wants more uses
+ * `more`. */
+#define REPLY_BYTES_MAX (1024U * 1024)
+
+struct Query {
+        const QuerySource *source;
+        VarlinkCall call;
+        int (*step)(Query *q, FILE *f); /* writes the next batch; NULL: over */
+        AlertFilter filter;             /* its strings are the call's */
+        uint64_t next, end;             /* in the ring, or in its log */
+        bool open;                      /* a listing's reply is begun */
+};
+
+static int reply_error(FILE *f, const char *error, const char *name, const char *value) {
+        return varlink_error_write(f, error, json_pack("{s:s}", name, value));
+}
+
+static int reply_expected_more(FILE *f) {
+        return varlink_error_write(f, VARLINK_ERROR_EXPECTED_MORE, json_object());
+}
+
+static const char *parameter_string(const Query *q, const char *name) {
+        return json_string_value(json_object_get(q->call.parameters, name));
+}
+
+static bool parameter_integer(const Query *q, const char *name, uint64_t *ret) {
+        const json_t *value = json_object_get(q->call.parameters, name);
+
+        if (!json_is_integer(value))
+                return false;
+        *ret = (uint64_t)json_integer_value(value);
+        return true;
+}
+
+static int get_status(Query *q, FILE *f) {
+        return varlink_reply_write(f, q->source->status(q->source->userdata));
+}
+
+static int list_rules(Query *q, FILE *f) {
+        return varlink_reply_write(f, q->source->rules(q->source->userdata));
+}
+
+static int get_info(Query *q, FILE *f) {
+        json_auto_t *names = json_array();
+
+        (void)q;
+        for (size_t i = 0; i < QUERY_INTERFACES; i++)
+                if (json_array_append_new(names, json_string(query_interfaces[i].name)) < 0)
+                        return -ENOMEM;
+        return varlink_reply_write(f,
+                        json_pack("{s:s, s:s, s:s, s:s, s:O}", "vendor", "Barbwire", "product", "barbwired", "version",
+                                        BARBWIRE_VERSION, "url", "man:barbwired(8)", "interfaces", names));
+}
+
+static int get_interface_description(Query *q, FILE *f) {
+        const char *name = parameter_string(q, "interface");
+
+        for (size_t i = 0; i < QUERY_INTERFACES; i++)
+                if (strcmp(query_interfaces[i].name, name) == 0)
+                        return varlink_reply_write(
+                                        f, json_pack("{s:s}", "description", query_interfaces[i].description));
+        return reply_error(f, VARLINK_ERROR_INTERFACE_NOT_FOUND, "interface", name);
+}
+
+static int get_alert(Query *q, FILE *f) {
+        const char *id = parameter_string(q, "id");
+        uint64_t sequence;
+
+        int r = alert_ring_find(q->source->ring, id, &sequence);
+        if (r == -ENOTUNIQ)
+                return reply_error(f, BARBWIRE_INTERFACE ".AmbiguousAlert", "id", id);
+        if (r < 0)
+                return reply_error(f, BARBWIRE_INTERFACE ".NoSuchAlert", "id", id);
+        varlink_reply_begin(f);
+        fprintf(f, "{\"alert\":%s}", alert_ring_line(q->source->ring, sequence));
+        varlink_reply_end(f, false);
+        return 0;
+}
+
+/* With `more` each batch is a reply of its own, otherwise a piece of the only one. */
+static int list_step(Query *q, FILE *f) {
+        const AlertRing *ring = q->source->ring;
+        const char *separator = q->open ? "," : "";
+        size_t n_bytes = 0;
+
+        if (!q->open) {
+                varlink_reply_begin(f);
+                fputs("{\"alerts\":[", f);
+                q->open = true;
+        }
+        for (; q->next < q->end; q->next++) {
+                if (!alert_ring_matches(ring, q->next, &q->filter))
+                        continue;
+
+                const char *line = alert_ring_line(ring, q->next);
+                size_t size = strlen(line);
+                if (n_bytes > 0 && n_bytes + size > QUERY_BATCH_BYTES)
+                        break;
+                fputs(separator, f);
+                fputs(line, f);
+                separator = ",";
+                n_bytes += size;
+        }
+
+        bool last = q->next == q->end;
+        if (last || q->call.more) {
+                fputs("]}", f);
+                varlink_reply_end(f, !last);
+                q->open = false;
+        }
+        q->step = last ? NULL : list_step;
+        return 0;
+}
+
+/* Would the listing be too long for one reply? */
+static bool listing_is_long(const Query *q) {
+        const AlertRing *ring = q->source->ring;
+        size_t n_bytes = 0;
+
+        for (uint64_t s = q->next; s < q->end && n_bytes <= REPLY_BYTES_MAX; s++)
+                if (alert_ring_matches(ring, s, &q->filter))
+                        n_bytes += strlen(alert_ring_line(ring, s)) + 1;
+        return n_bytes > REPLY_BYTES_MAX;
+}
+
+static int list_alerts(Query *q, FILE *f) {
+        const char *severity = parameter_string(q, "severity");
+        uint64_t pid = 0, uid = 0, limit = 0;
+        AlertFilter filter = {
+                .class = parameter_string(q, "class"),
+                .unit = parameter_string(q, "unit"),
+                .by_pid = parameter_integer(q, "pid", &pid),
+                .by_uid = parameter_integer(q, "uid", &uid),
+                .pid = (uint32_t)pid,
+                .uid = (uint32_t)uid,
+        };
+
+        if (severity && (filter.severity = severity_from_string(severity)) < 0)
+                return reply_error(f, VARLINK_ERROR_INVALID_PARAMETER, "parameter", "severity");
+        (void)parameter_integer(q, "since", &filter.since_usec);
+        (void)parameter_integer(q, "until", &filter.until_usec);
+        (void)parameter_integer(q, "limit", &limit);
+
+        q->filter = filter;
+        q->next = alert_ring_seek(q->source->ring, &filter, limit);
+        q->end = alert_ring_end(q->source->ring);
+        if (!q->call.more && listing_is_long(q))
+                return reply_expected_more(f);
+        return list_step(q, f);
+}
+
+static void write_missed(FILE *f, uint64_t *n_missed) {
+        if (*n_missed == 0)
+                return;
+        varlink_reply_begin(f);
+        fprintf(f, "{\"missed\":%" PRIu64 "}", *n_missed);
+        varlink_reply_end(f, true);
+        *n_missed = 0;
+}
+
+static int follow_step(Query *q, FILE *f) {
+        const AlertRing *ring = q->source->ring;
+        uint64_t begin = alert_ring_log_begin(ring), end = alert_ring_log_end(ring);
+        uint64_t n_missed = begin > q->next ? begin - q->next : 0;
+        size_t n_bytes = 0;
+
+        for (q->next += n_missed; q->next < end; q->next++) {
+                bool is_alert;
+                const char *line = alert_ring_log_line(ring, q->next, &is_alert);
+                if (!line) {
+                        n_missed++;
+                        continue;
+                }
+
+                size_t size = strlen(line);
+                if (n_bytes > 0 && n_bytes + size > QUERY_BATCH_BYTES)
+                        break;
+                write_missed(f, &n_missed);
+                varlink_reply_begin(f);
+                fprintf(f, "{\"%s\":%s}", is_alert ? "alert" : "loss", line);
+                varlink_reply_end(f, true);
+                n_bytes += size;
+        }
+        write_missed(f, &n_missed);
+        q->step = follow_step;
+        return 0;
+}
+
+static int follow(Query *q, FILE *f) {
+        if (!q->call.more)
+                return reply_expected_more(f);
+        q->next = alert_ring_log_end(q->source->ring);
+        q->step = follow_step;
+        varlink_reply_begin(f);
+        fputs("{}", f);
+        varlink_reply_end(f, true);
+        return 0;
+}
+
+typedef struct Parameter {
+        const char *name;
+        json_type type;
+        bool required;
+        json_int_t min, max; /* of an integer */
+} Parameter;
+
+static const struct Method {
+        const char *name;
+        int (*begin)(Query *q, FILE *f);
+        Parameter parameters[9]; /* up to the one without a name */
+} methods[] = {
+        { BARBWIRE_INTERFACE ".GetStatus", get_status, {} },
+        { BARBWIRE_INTERFACE ".ListAlerts",
+          list_alerts,
+          {
+                  { "since", JSON_INTEGER, false, 0, INT64_MAX },
+                  { "until", JSON_INTEGER, false, 1, INT64_MAX }, /* 0 is the ring's "no end" */
+                  { "severity", JSON_STRING, false, 0, 0 },
+                  { "class", JSON_STRING, false, 0, 0 },
+                  { "pid", JSON_INTEGER, false, 0, UINT32_MAX },
+                  { "uid", JSON_INTEGER, false, 0, UINT32_MAX },
+                  { "unit", JSON_STRING, false, 0, 0 },
+                  { "limit", JSON_INTEGER, false, 1, UINT32_MAX },
+          } },
+        { BARBWIRE_INTERFACE ".GetAlert", get_alert, { { "id", JSON_STRING, true, 0, 0 } } },
+        { BARBWIRE_INTERFACE ".Follow", follow, {} },
+        { BARBWIRE_INTERFACE ".ListRules", list_rules, {} },
+        { SERVICE_INTERFACE ".GetInfo", get_info, {} },
+        { SERVICE_INTERFACE ".GetInterfaceDescription",
+          get_interface_description,
+          { { "interface", JSON_STRING, true, 0, 0 } } },
+};
+
+/* The first parameter that is missing, unknown (a mistyped filter must not widen the listing) or of another kind. */
+static const char *call_bad_parameter(const VarlinkCall *c, const Parameter *known) {
+        const char *name;
+        json_t *value;
+
+        for (const Parameter *p = known; p->name; p++)
+                if (p->required && !json_is_string(json_object_get(c->parameters, p->name)))
+                        return p->name;
+        json_object_foreach(c->parameters, name, value) {
+                const Parameter *p = known;
+
+                while (p->name && strcmp(p->name, name) != 0)
+                        p++;
+                if (!p->name)
+                        return name;
+                if (json_is_null(value))
+                        continue;
+                if (json_typeof(value) != p->type)
+                        return name;
+                if (p->type == JSON_INTEGER &&
+                                (json_integer_value(value) < p->min || json_integer_value(value) > p->max))
+                        return name;
+        }
+        return NULL;
+}
+
+static int reply_no_such_method(FILE *f, const char *method) {
+        const char *dot = strrchr(method, '.');
+        size_t n = dot ? (size_t)(dot - method) : 0;
+
+        for (size_t i = 0; i < QUERY_INTERFACES; i++)
+                if (strlen(query_interfaces[i].name) == n && memcmp(query_interfaces[i].name, method, n) == 0)
+                        return reply_error(f, VARLINK_ERROR_METHOD_NOT_FOUND, "method", method);
+        return varlink_error_write(
+                        f, VARLINK_ERROR_INTERFACE_NOT_FOUND, json_pack("{s:s%}", "interface", method, n));
+}
+
+static int call_step(Query *q, FILE *f) {
+        const struct Method *m = methods;
+
+        /* Who wants no reply wants nothing from us: every method only reads. */
+        if (q->call.oneway)
+                return 0;
+        while (m < methods + ELEMENTSOF(methods) && strcmp(m->name, q->call.method) != 0)
+                m++;
+        if (m == methods + ELEMENTSOF(methods))
+                return reply_no_such_method(f, q->call.method);
+        if (q->call.upgrade)
+                return reply_error(f, VARLINK_ERROR_METHOD_NOT_IMPLEMENTED, "method", q->call.method);
+
+        const char *bad = call_bad_parameter(&q->call, m->parameters);
+        if (bad)
+                return reply_error(f, VARLINK_ERROR_INVALID_PARAMETER, "parameter", bad);
+        return m->begin(q, f);
+}
+
+int query_new(const QuerySource *source, const char *message, size_t size, Query **ret) {
+        _cleanup_(query_freep) Query *q = calloc(1, sizeof(*q));
+
+        if (!q)
+                return -ENOMEM;
+        int r = varlink_call_parse(message, size, &q->call);
+        if (r < 0)
+                return r;
+        q->source = source;
+        q->step = call_step;
+        *ret = STEAL_PTR(q);
+        return 0;
+}
+
+Query *query_free(Query *q) {
+        if (!q)
+                return NULL;
+        varlink_call_done(&q->call);
+        free(q);
+        return NULL;
+}
+
+QueryState query_state(const Query *q) {
+        if (!q->step)
+                return QUERY_OVER;
+        if (q->step == follow_step && q->next == alert_ring_log_end(q->source->ring))
+                return QUERY_WAITS;
+        return QUERY_READY;
+}
+
+int query_next(Query *q, char **ret, size_t *ret_size) {
+        int (*step)(Query *, FILE *) = q->step;
+        _cleanup_free_ char *batch = NULL;
+        size_t size;
+        FILE *f = open_memstream(&batch, &size);
+
+        if (!f)
+                return -ENOMEM;
+        q->step = NULL;
+        int r = step(q, f);
+        bool failed = ferror(f);
+        if ((fclose(f) != 0 || failed) && r >= 0)
+                r = -ENOMEM;
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(batch);
+        *ret_size = size;
+        return 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "json-line.h"
+#include "status-json.h"
+#include "util.h"
+
+_printf_(2, 3) static int reasons_add(json_t *reasons, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        int r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return -1;
+        }
+        return json_array_append_new(reasons, json_string(text));
+}
+
+/* Marks are refused above 90 % of the table, and it is told at three quarters (bpf/taint.bpf.h). */
+static bool marks_are_scarce(const Status *s) {
+        return s->marks_live >= s->marks_max / 4 * 3;
+}
+
+static json_t *degraded_to_json(const Status *s) {
+        json_auto_t *reasons = json_array();
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_hooks && r >= 0; i++)
+                if (!s->hooks[i].attached)
+                        r = reasons_add(reasons, "The hook %s is not attached.", s->hooks[i].name);
+        if (r >= 0 && s->policy->n_errors > 0)
+                r = reasons_add(reasons,
+                        "The policy has %zu error%s: barbwired --check names every one; what is wrong is not used.",
+                        s->policy->n_errors, s->policy->n_errors == 1 ? "" : "s");
+        if (r >= 0 && s->policy_refused)
+                r = reasons_add(reasons,
+                        "The last reload was refused, and an older policy is in force: barbwired --check says why.");
+        if (r >= 0 && marks_are_scarce(s))
+                r = reasons_add(reasons,
+                        "%" PRIu64 " processes are marked, of %" PRIu64
+                        " that can be: raise MaxMarks= in [Correlator].",
+                        s->marks_live, s->marks_max);
+        for (unsigned i = 0; i < LOSSES_MAX && r >= 0; i++) {
+                const CounterInfo *info = loss_info(i);
+
+                if (info->name && s->losses->counts[i] > 0 &&
+                        s->now_usec - s->losses->grown_usec[i] < STATUS_LOSS_RECENT_USEC)
+                        r = reasons_add(reasons, "Within the last hour, %s (%s, %" PRIu64 " in all)%s%s.",
+                                info->meaning, info->name, s->losses->counts[i], info->remedy ? "; " : "",
+                                info->remedy ?: "");
+        }
+        return r < 0 ? NULL : STEAL_PTR(reasons);
+}
+
+static json_t *hooks_to_json(const Status *s) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < s->n_hooks; i++) {
+                const StatusHook *h = &s->hooks[i];
+
+                if (json_array_append_new(array, json_pack("{s:s, s:b, s:I}", "name", h->name, "attached",
+                                                         h->attached, "misses", (json_int_t)h->misses)) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+static json_t *losses_to_json(const Losses *l) {
+        json_auto_t *array = json_array();
+
+        for (unsigned i = 0; i < LOSSES_MAX; i++) {
+                const CounterInfo *info = loss_info(i);
+
+                if (!info->name)
+                        continue;
+                json_t *o = json_pack("{s:s, s:I, s:s, s:s?, s:o}", "cause", info->name, "count",
+                        (json_int_t)l->counts[i], "meaning", info->meaning, "remedy", info->remedy, "last",
+                        l->counts[i] > 0 ? json_from_time(l->grown_realtime_usec[i]) : json_null());
+                if (json_array_append_new(array, o) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+static json_t *files_to_json(const Policy *p) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < p->n_files; i++)
+                if (json_array_append_new(array, json_from_bytes(p->files[i], strlen(p->files[i]))) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
+json_t *status_to_json(const Status *s) {
+        json_t *degraded = degraded_to_json(s);
+        bool whole = json_array_size(degraded) == 0;
+
+        /* A NULL among the objects makes json_pack() fail, and free the others. */
+        return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:{s:I, s:I}, s:o,"
+                         " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:I}",
+                "version", s->version,
+                "pid", (json_int_t)s->pid,
+                "armed", json_from_time(s->armed_realtime_usec),
+                "sensor", s->sensor,
+                "whole", whole,
+                "degraded", degraded,
+                "hooks", hooks_to_json(s),
+                "marks", "live", (json_int_t)s->marks_live, "max", (json_int_t)s->marks_max,
+                "losses", losses_to_json(s->losses),
+                "policy", "hash", s->policy->hash,
+                "loaded", json_from_time(s->policy_realtime_usec),
+                "files", files_to_json(s->policy),
+                "classes", (json_int_t)s->policy->n_classes,
+                "patterns", (json_int_t)s->n_patterns,
+                "allows", (json_int_t)s->policy->n_allows,
+                "errors", (json_int_t)s->policy->n_errors,
+                "alerts", "raised", (json_int_t)s->n_alerts,
+                "repeats", (json_int_t)s->n_repeats,
+                "kept", (json_int_t)s->n_kept,
+                "max", (json_int_t)s->n_kept_max,
+                "waiting", (json_int_t)s->n_waiting,
+                "clients", (json_int_t)s->n_clients);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What GetStatus answers: how the watch is doing. Pure. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "losses.h"
+#include "policy-file.h"
+
+typedef struct StatusHook {
+        const char *name;
+        bool attached;
+        uint64_t misses;
+} StatusHook;
+
+typedef struct Status {
+        const char *version, *sensor;
+        pid_t pid;
+        uint64_t armed_realtime_usec, policy_realtime_usec;
+        uint64_t now_usec; /* CLOCK_MONOTONIC, as Losses has it */
+        const StatusHook *hooks;
+        size_t n_hooks;
+        uint64_t marks_live, marks_max;
+        const Losses *losses;
+        const Policy *policy;
+        size_t n_patterns;
+        uint64_t n_alerts, n_repeats;
+        size_t n_kept, n_kept_max, n_waiting, n_clients;
+        bool policy_refused; /* the last reload was: an older policy is in force */
+} Status;
+
+/* A loss makes detection count as degraded for this long: it cannot be made good, and who looks once an hour is to see
+ * it. */
+#define STATUS_LOSS_RECENT_USEC (UINT64_C(3600) * 1000000)
+
+/* NULL: memory is short. */
+json_t *status_to_json(const Status *s);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Losses are told once, with exact counts, and what is told too soon is told later. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/losses.h"
+#include "../../daemon/util.h"
+
+#define START (UINT64_C(1000) * USEC_PER_SEC)
+
+typedef struct Told {
+        StateAlert items[2 * LOSSES_MAX];
+        size_t n;
+} Told;
+
+static void on_told(const StateAlert *a, void *userdata) {
+        Told *t = userdata;
+
+        assert_true(t->n < ELEMENTSOF(t->items));
+        t->items[t->n++] = *a;
+}
+
+static void test_every_loss_has_a_name_of_its_own(void **state) {
+        (void)state;
+        for (unsigned i = 0; i < LOSSES_MAX; i++) {
+                assert_non_null(loss_info(i)->name);
+                assert_non_null(loss_info(i)->meaning);
+                for (unsigned j = 0; j < i; j++)
+                        assert_string_not_equal(loss_info(i)->name, loss_info(j)->name);
+        }
+}
+
+static void test_nothing_lost_nothing_told(void **state) {
+        (void)state;
+        const uint64_t counts[LOSSES_MAX] = {};
+        Losses l = {};
+        Told t = {};
+
+        losses_update(&l, counts, START, 5);
+        assert_true(losses_tell(&l, START, true, on_told, &t) == UINT64_MAX);
+        assert_int_equal(t.n, 0);
+        assert_int_equal(losses_sum(&l), 0);
+}
+
+static void test_told_once_an_interval(void **state) {
+        (void)state;
+        uint64_t counts[LOSSES_MAX] = { [BW_LOSS_RING_FULL] = 3 };
+        Losses l = {};
+        Told t = {};
+
+        losses_update(&l, counts, START, 77);
+        assert_true(losses_tell(&l, START, false, on_told, &t) == UINT64_MAX);
+        assert_int_equal(t.n, 1);
+        assert_string_equal(t.items[0].cause, "ring_full");
+        assert_int_equal(t.items[0].count, 3);
+        assert_int_equal(t.items[0].total, 3);
+        assert_int_equal(t.items[0].realtime_usec, 77);
+
+        /* Too soon: later, and then with everything since. Another cause does not wait for it. */
+        counts[BW_LOSS_RING_FULL] = 5;
+        counts[LOSS_UNWRITTEN] = 1;
+        losses_update(&l, counts, START + 1, 78);
+        assert_int_equal(losses_tell(&l, START + 1, false, on_told, &t), START + LOSSES_TELL_USEC);
+        assert_int_equal(t.n, 2);
+        assert_string_equal(t.items[1].cause, "unwritten");
+
+        counts[BW_LOSS_RING_FULL] = 9;
+        losses_update(&l, counts, START + LOSSES_TELL_USEC, 79);
+        assert_true(losses_tell(&l, START + LOSSES_TELL_USEC, false, on_told, &t) == UINT64_MAX);
+        assert_int_equal(t.n, 3);
+        assert_int_equal(t.items[2].count, 6);
+        assert_int_equal(t.items[2].total, 9);
+        assert_int_equal(losses_sum(&l), 10);
+}
+
+static void test_all_is_told_at_the_end(void **state) {
+        (void)state;
+        uint64_t counts[LOSSES_MAX] = { [LOSS_RECURSION_MISSES] = 1 };
+        Losses l = {};
+        Told t = {};
+
+        losses_update(&l, counts, START, 0);
+        (void)losses_tell(&l, START, false, on_told, &t);
+        counts[LOSS_RECURSION_MISSES] = 2;
+        losses_update(&l, counts, START + 1, 0);
+        assert_true(losses_tell(&l, START + 1, true, on_told, &t) == UINT64_MAX);
+        assert_int_equal(t.n, 2);
+        assert_int_equal(t.items[1].count, 1);
+}
+
+/* A kernel that forgets (a program that was replaced) must not make us tell the same loss again. */
+static void test_a_count_never_falls(void **state) {
+        (void)state;
+        uint64_t counts[LOSSES_MAX] = { [LOSS_RECURSION_MISSES] = 4 };
+        Losses l = {};
+        Told t = {};
+
+        losses_update(&l, counts, START, 0);
+        (void)losses_tell(&l, START, true, on_told, &t);
+        counts[LOSS_RECURSION_MISSES] = 2;
+        losses_update(&l, counts, START + 1, 0);
+        (void)losses_tell(&l, START + 1, true, on_told, &t);
+        assert_int_equal(t.n, 1);
+        assert_int_equal(losses_sum(&l), 4);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_loss_has_a_name_of_its_own),
+                cmocka_unit_test(test_nothing_lost_nothing_told),
+                cmocka_unit_test(test_told_once_an_interval),
+                cmocka_unit_test(test_all_is_told_at_the_end),
+                cmocka_unit_test(test_a_count_never_falls),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What GetStatus and ListRules answer: the numbers, and when detection counts as degraded. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/policy-json.h"
+#include "../../daemon/status-json.h"
+#include "../../daemon/util.h"
+
+#define NOW (UINT64_C(100000) * USEC_PER_SEC)
+
+static const char policy_text[] = "[Class keys]\n"
+                                  "Description=Keys\n"
+                                  "Path=/a/* ~/.b\n"
+                                  "ExcludePath=/a/x\n"
+                                  "Window=2min\n"
+                                  "Score=60\n"
+                                  "Technique=T1552.004\n"
+                                  "[Class plain]\n"
+                                  "Path=/c\n"
+                                  "Severity=low\n"
+                                  "[Allow backup]\n"
+                                  "Class=keys\n"
+                                  "Exe=/usr/bin/restic\n"
+                                  "Destination=198.51.100.7:443 10.0.0.0/8 [2001:db8::/32]:1-9 2001:db8::1\n";
+
+static Policy *policy_of(const char *text) {
+        Policy *p = NULL;
+
+        assert_int_equal(policy_new(&p), 0);
+        assert_int_equal(policy_parse(p, "/p/10.conf", text, strlen(text)), 0);
+        assert_int_equal(policy_finish(p), 0);
+        return p;
+}
+
+static json_t *status_of(Status s, size_t n_degraded) {
+        static const StatusHook hooks[] = { { "tp_btf/sys_exit", true, 0 }, { "cgroup/connect4", true, 2 } };
+
+        if (!s.hooks) {
+                s.hooks = hooks;
+                s.n_hooks = ELEMENTSOF(hooks);
+        }
+        s.version = "1";
+        s.sensor = "tracepoint";
+        s.pid = 4;
+        s.now_usec = NOW;
+        s.marks_max = s.marks_max ?: 100;
+        json_t *o = status_to_json(&s);
+        assert_non_null(o);
+        assert_int_equal(json_array_size(json_object_get(o, "degraded")), n_degraded);
+        assert_int_equal(json_is_true(json_object_get(o, "whole")), n_degraded == 0);
+        return o;
+}
+
+static const char *first_reason(const json_t *o) {
+        return json_string_value(json_array_get(json_object_get(o, "degraded"), 0));
+}
+
+static void test_whole(void **state) {
+        (void)state;
+        _cleanup_(policy_freep) Policy *p = policy_of("[Class keys]\nPath=/a\n");
+        const Losses losses = {};
+        json_auto_t *o = status_of((Status){ .policy = p,
+                                                   .losses = &losses,
+                                                   .n_alerts = 3,
+                                                   .n_kept = 2,
+                                                   .n_patterns = 1,
+                                                   .armed_realtime_usec = 1795341901023456 },
+                        0);
+
+        assert_string_equal(json_string_value(json_object_get(o, "armed")), "2026-11-22T10:05:01.023456Z");
+        assert_int_equal(json_array_size(json_object_get(o, "losses")), LOSSES_MAX);
+        const json_t *policy = json_object_get(o, "policy");
+        /* printf '[Class keys]\nPath=/a\n' | sha256sum */
+        assert_string_equal(json_string_value(json_object_get(policy, "hash")),
+                        "9b0802f3f8fb0ce868a34633f4778d6068e95209641cca4e82b652f38a673182");
+        assert_string_equal(json_string_value(json_array_get(json_object_get(policy, "files"), 0)), "/p/10.conf");
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "alerts"), "kept")), 2);
+}
+
+static void test_degraded(void **state) {
+        (void)state;
+        _cleanup_(policy_freep) Policy *good = policy_of("[Class keys]\nPath=/a\n");
+        _cleanup_(policy_freep) Policy *bad = policy_of("[Class keys]\nPath=/a\nnonsense\n");
+        const StatusHook hooks[] = { { "tp_btf/sys_exit", false, 0 } };
+        Losses losses = {};
+
+        json_auto_t *o1 = status_of((Status){ .policy = bad, .losses = &losses }, 1);
+        assert_non_null(strstr(first_reason(o1), "1 error:"));
+        json_auto_t *o2 = status_of((Status){ .policy = good, .losses = &losses, .hooks = hooks, .n_hooks = 1 }, 1);
+        assert_string_equal(first_reason(o2), "The hook tp_btf/sys_exit is not attached.");
+        json_auto_t *o3 = status_of((Status){ .policy = good, .losses = &losses, .policy_refused = true }, 1);
+        assert_non_null(strstr(first_reason(o3), "refused"));
+        json_auto_t *o4 = status_of((Status){ .policy = good, .losses = &losses, .marks_live = 75 }, 1);
+        assert_non_null(strstr(first_reason(o4), "MaxMarks="));
+        json_auto_t *o5 = status_of((Status){ .policy = good, .losses = &losses, .marks_live = 74 }, 0);
+        (void)o5;
+
+        /* A loss is a reason for an hour, and counted for good. */
+        losses.counts[BW_LOSS_RING_FULL] = 7;
+        losses.grown_usec[BW_LOSS_RING_FULL] = NOW - STATUS_LOSS_RECENT_USEC + 1;
+        json_auto_t *o6 = status_of((Status){ .policy = good, .losses = &losses }, 1);
+        assert_non_null(strstr(first_reason(o6), "(ring_full, 7 in all)"));
+        losses.grown_usec[BW_LOSS_RING_FULL]--;
+        json_auto_t *o7 = status_of((Status){ .policy = good, .losses = &losses }, 0);
+        const json_t *loss = json_array_get(json_object_get(o7, "losses"), BW_LOSS_RING_FULL);
+        assert_int_equal(json_integer_value(json_object_get(loss, "count")), 7);
+}
+
+static void test_rules(void **state) {
+        (void)state;
+        _cleanup_(policy_freep) Policy *p = policy_of(policy_text);
+        json_auto_t *o = policy_to_json(p);
+        json_auto_t *expected = json_loads(
+                        "{\"classes\":[{\"name\":\"keys\",\"description\":\"Keys\",\"paths\":[\"/a/*\",\"~/.b\"],"
+                        "\"excludes\":[\"/a/x\"],\"techniques\":[\"T1552.004\"],\"window_usec\":120000000,"
+                        "\"score\":60,\"severity\":null,\"origin\":\"/p/10.conf:1\"},"
+                        "{\"name\":\"plain\",\"description\":null,\"paths\":[\"/c\"],\"excludes\":[],\"techniques\":[],"
+                        "\"window_usec\":60000000,\"score\":50,\"severity\":\"low\",\"origin\":\"/p/10.conf:8\"}],"
+                        "\"allows\":[{\"name\":\"backup\",\"classes\":[\"keys\"],\"exes\":[\"/usr/bin/restic\"],"
+                        "\"destinations\":[\"198.51.100.7/32:443\",\"10.0.0.0/8\",\"[2001:db8::/32]:1-9\","
+                        "\"2001:db8::1/128\"],\"origin\":\"/p/10.conf:11\"}]}",
+                        JSON_REJECT_DUPLICATES, NULL);
+
+        assert_non_null(o);
+        assert_non_null(expected);
+        if (!json_equal(o, expected))
+                fail_msg("%s", json_dumps(o, JSON_INDENT(1)));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_whole),
+                cmocka_unit_test(test_degraded),
+                cmocka_unit_test(test_rules),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
