@@ -12,11 +12,12 @@ char LICENSE[] SEC("license") = "GPL"; /* the helpers that read kernel memory ar
 /* ---- sensor "tracepoint": opens ---- */
 
 /* The end of open, creat, openat, openat2, open_by_handle_at: the descriptor is in the table, the caller has not
- * seen it yet. Costs a call on every system call (a tracepoint per system call would need tracefs and perf events).
+ * seen it yet. And of mmap: code that was mapped has not run yet. Costs a call on every system call (a tracepoint per system call would need tracefs and perf events).
  * Misses: opens through io_uring, and a descriptor that another thread replaced between open and here. Since 5.5. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
         on_open_returned(regs, ret);
+        on_map_returned(regs, ret);
         return 0;
 }
 
@@ -49,10 +50,12 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
 
         if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
                 return 0;
+        host_learn();
         /* What the fork hook wrote meanwhile is better: it has seen the parent alive. */
         struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
         if (!p || p->depth < 2)
                 process_learn(task);
+        process_judge_own(BPF_CORE_READ(task, tgid), (__u64)BPF_CORE_READ(task, group_leader));
         return 0;
 }
 

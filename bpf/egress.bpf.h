@@ -80,10 +80,7 @@ static __always_inline void cgroup_put(struct bw_correlation *r, __u64 capacity,
         /* Above the root, and of NULL, everything reads as 0; the root's name is empty. */
         for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++) {
                 names[i] = BPF_CORE_READ(node, name);
-                if (bpf_core_field_exists(struct kernfs_node, __parent))
-                        node = BPF_CORE_READ(node, __parent);
-                else
-                        node = BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
+                node = kernfs_up(node);
         }
 
         for (int i = CGROUP_DEPTH_MAX - 1; i >= 0; i--) {
@@ -143,8 +140,6 @@ static __always_inline void process_put(
         struct bw_correlation *r, __u64 capacity, struct task_struct *task, const struct process *p) {
         struct bw_process *to = &r->process;
         struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
-        struct pid *pid = BPF_CORE_READ(task, thread_pid);
-        struct upid upid = {};
 
         to->start_boot_ns = task_start(task);
         to->exe_inode = BPF_CORE_READ(exe, i_ino);
@@ -154,12 +149,10 @@ static __always_inline void process_put(
         to->uid = BPF_CORE_READ(task, cred, uid.val);
         to->loginuid = bpf_core_field_exists(struct task_struct, loginuid) ? BPF_CORE_READ(task, loginuid.val) : -1;
         to->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-        bpf_probe_read_kernel(&upid.ns, sizeof(upid.ns),
-                (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-                        BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid) +
-                        bpf_core_field_offset(struct upid, ns));
-        to->pid_namespace = BPF_CORE_READ(upid.ns, ns.inum);
+        struct pid_namespace *pid_namespace = task_pid_namespace(task);
+        to->pid_namespace = BPF_CORE_READ(pid_namespace, ns.inum);
         BPF_CORE_READ_INTO(&to->comm, task, comm);
+        to->flags = process_flags(to->pid);
         name_put(r, capacity, p ? p->exe : 0, false, &to->exe);
         cmdline_put(r, capacity, task);
         cgroup_put(r, capacity, task);
@@ -238,7 +231,8 @@ static __always_inline __u32 names_size(const struct process *p, const struct ma
 /* What a correlation is about, gathered before there is a record to hold it. */
 struct correlation {
         struct reported_key key;
-        __u64 window_ns;
+        __u64 fresh;
+        __u64 window_ns; /* repeats are not reported for this long */
         struct moment when; /* its id */
         __u32 generation;
         __u32 slot;
@@ -252,6 +246,7 @@ static __noinline int record_fill(struct bw_correlation *r,
         __builtin_memset(r, 0, RECORD_FIXED);
         stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
         r->classes = c->key.classes;
+        r->fresh = c->fresh;
         r->window_ns = c->window_ns;
         r->slot = c->slot;
         r->generation = c->generation;
@@ -389,16 +384,23 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct mark *m = mark_find(c.key.pid, c.key.start_boot_ns);
         if (!m)
                 return 0;
+        __u32 strayed = process_strayed(c.key.pid);
 
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 if (!policy_view_get(&v))
                         return 0;
 
-                __u32 now = tick_now();
-                __u64 plain = mark_live(v.table, m->last, now), bound = mark_live(v.table, m->bound_last, now);
-                __u64 quiet = bound ? permitted_classes(v.index, c.key.pid, address_low, address_high, packed) : 0;
+                const __u32 pid = c.key.pid;
+                __u64 plain = mark_live(v.index, pid, 0), bound = mark_live(v.index, pid, LIVE_BOUND);
+                /* A rule that the process held when it opened the file is void if it has run other code since. */
+                __u64 quiet = bound && !strayed ?
+                        permitted_classes(v.index, pid, address_low, address_high, packed) :
+                        0;
                 c.key.classes = plain | (bound & ~quiet);
-                c.window_ns = longest_window(v.index, c.key.classes);
+                c.fresh = c.key.classes & (mark_live(v.index, pid, LIVE_FRESH) |
+                                           (mark_live(v.index, pid, LIVE_FRESH | LIVE_BOUND) & ~quiet));
+                c.key.late = !c.fresh;
+                c.window_ns = longest_window(v.index, c.fresh ?: c.key.classes, c.fresh != 0);
                 c.generation = v.table->generation;
                 if (!policy_view_held(&v))
                         continue;

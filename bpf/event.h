@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define BW_EVENT_VERSION 1
+#define BW_EVENT_VERSION 2
 
 /* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
 #define BW_COMM_SIZE 16
@@ -124,8 +124,20 @@ struct bw_process {
         struct bw_string cmdline;
         struct bw_string cgroup; /* path from the cgroup2 root, leading slash */
         char comm[BW_COMM_SIZE];
-        __u32 zero;
+        __u32 flags; /* BW_PROCESS_* */
 };
+
+/* What speaks against trusting the executable's path. */
+#define BW_PROCESS_EXE_NOT_ROOTS     1 /* root does not own it */
+#define BW_PROCESS_EXE_WRITABLE      2 /* its group or others may write it */
+#define BW_PROCESS_EXE_DIR_WRITABLE  4 /* anyone may make files in its directory (/tmp) */
+#define BW_PROCESS_EXE_DELETED       8
+#define BW_PROCESS_EXE_MEMORY       16 /* memfd_create(2): it never was a file on disk */
+#define BW_PROCESS_NOT_HOST         32 /* it does not see the host's file system: a container, a chroot */
+#define BW_PROCESS_INJECTED         64 /* started with LD_PRELOAD= or its like, which make it run other code */
+#define BW_PROCESS_FOREIGN_CODE    128 /* mapped executable code from a file that others than root may change */
+#define BW_PROCESS_TRACED          256 /* under ptrace(2) */
+#define BW_PROCESS_FLAGS           511
 
 struct bw_destination {
         __u8 address[16]; /* network order; IPv4 in the first 4 bytes, also when the socket was IPv6 (::ffff:a.b.c.d) */
@@ -139,6 +151,7 @@ struct bw_destination {
 struct bw_correlation {
         struct bw_header header;
         __u64 classes;      /* classes within their window and not allowed to this destination */
+        __u64 fresh;        /* those of them touched within the shorter one: the others have waited */
         __u64 window_ns;    /* repeats are counted for this long after header.mono_ns */
         __u32 slot;         /* where repeats are counted: index into struct bw_repeat[] */
         __u32 generation;   /* of the policy that judged */
@@ -197,7 +210,7 @@ BW_ASSERT_SIZE(struct bw_ancestor, 32);
 BW_ASSERT_SIZE(struct bw_touched_file, 64);
 BW_ASSERT_SIZE(struct bw_process, 88);
 BW_ASSERT_SIZE(struct bw_destination, 24);
-BW_ASSERT_SIZE(struct bw_correlation, 32 + 24 + 88 + 24 + 8 + 256 + 512);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 32 + 88 + 24 + 8 + 256 + 512);
 BW_ASSERT_SIZE(struct bw_exit, 48);
 BW_ASSERT_SIZE(struct bw_state, 48);
 BW_ASSERT_SIZE(struct bw_repeat, 24);

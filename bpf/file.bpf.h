@@ -6,25 +6,17 @@
 
 #include "lifecycle.bpf.h"
 
-/* Rules that an executable may use, by its path; only for a file that root owns and no one else may write: a path
- * alone is a name, and anyone can make a file of a name. */
-static __always_inline void exe_rules(const struct policy_view *v, struct task_struct *task, struct bw_bits *ret) {
-        struct file *file = BPF_CORE_READ(task, mm, exe_file);
+/* The current process gets an entry that is judged by the policy in force, if it has none. Returns 0, or 1 when the
+ * policy changed meanwhile. */
+static __always_inline int process_ready(struct task_struct *task, const struct policy_view *v) {
+        __u32 pid = BPF_CORE_READ(task, tgid);
 
-        __builtin_memset(ret, 0, sizeof(*ret));
-        if (!file)
-                return;
-
-        struct inode *inode = BPF_CORE_READ(file, f_inode);
-        __u32 mode = BPF_CORE_READ(inode, i_mode);
-        if ((mode & S_IFMT) != S_IFREG || mode & 0022 || BPF_CORE_READ(inode, i_uid.val) != 0)
-                return;
-
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        ret->word[0] = path_match(v->index, BW_AUTOMATON_EXE, 0, mnt, dentry);
-        ret->word[1] = path_match(v->index, BW_AUTOMATON_EXE, 1, mnt, dentry);
-        ret->word[2] = path_match(v->index, BW_AUTOMATON_EXE, 2, mnt, dentry);
-        ret->word[3] = path_match(v->index, BW_AUTOMATON_EXE, 3, mnt, dentry);
+        process_learn_current();
+        struct process *p = process_find(pid, task_start(task));
+        if (!p || p->generation == v->table->generation)
+                return 0;
+        ancestors_judge(pid);
+        return process_judge(pid, false);
 }
 
 /* A file of `classes` was opened by the current process: apply the rules, and mark it. Returns 0, or 1 when
@@ -32,13 +24,20 @@ static __always_inline void exe_rules(const struct policy_view *v, struct task_s
 __noinline int file_touched(__u64 file_address, __u64 classes) {
         struct file *file = (struct file *)file_address;
         struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u64 start = task_start(task);
+        struct process *p = process_find(pid, start);
         struct policy_view v;
-        struct bw_bits rules;
+        struct bw_bits rules = {};
         __u64 unbound = 0, bound = 0;
 
         if (!policy_view_get(&v))
                 return 0;
-        exe_rules(&v, task, &rules);
+        if (p) {
+                if (p->generation != v.table->generation)
+                        return 1;
+                process_rules(&v, task, p, &rules);
+        }
         for (__u32 i = 0; i < BW_RULES_MAX; i++) {
                 if (!word_has(rules.word[i / 64], i % 64))
                         continue;
@@ -47,7 +46,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
                 else
                         bound |= v.table->rules[i].classes;
         }
-        __u64 window_ns = longest_window(v.index, classes);
+        __u64 window_ns = longest_window(v.index, classes, false);
         if (!policy_view_held(&v))
                 return 1;
 
@@ -62,12 +61,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
         file_name_keep(name, mnt, dentry);
 
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        __u64 start = task_start(task), now = bpf_ktime_get_ns();
-        struct process *p = process_find(pid, start);
-        if (!p)
-                p = process_learn(task);
-        __u64 exe = p ? p->exe : 0;
+        __u64 now = bpf_ktime_get_ns(), exe = p ? p->exe : 0;
 
         struct mark *m = mark_find(pid, start);
         if (!m) {
@@ -126,7 +120,11 @@ static __always_inline void on_file_open(struct file *file) {
                 if (!policy_view_get(&v))
                         return;
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
-                if (policy_view_held(&v) && (!classes || file_touched((__u64)file, classes) == 0))
+                if (!policy_view_held(&v))
+                        continue;
+                if (!classes)
+                        return;
+                if (process_ready(current_task(), &v) == 0 && file_touched((__u64)file, classes) == 0)
                         return;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
@@ -176,11 +174,7 @@ static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
         if (!syscall_opens(regs, task))
                 return;
 
-        struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-        struct file **files = BPF_CORE_READ(table, fd);
-        struct file *file = NULL;
-        if (fd < BPF_CORE_READ(table, max_fds))
-                bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+        struct file *file = descriptor_file(task, fd);
         if (!file) {
                 count_and_tell(BW_LOSS_FILE_GONE);
                 return;

@@ -22,6 +22,7 @@ struct inode;
 struct dentry;
 struct vfsmount;
 struct mm_struct;
+struct mnt_namespace;
 struct pid;
 
 /* include/linux/dcache.h. hash_len: length in the upper half, whatever the byte order (HASH_LEN_DECLARE). */
@@ -41,6 +42,10 @@ typedef struct {
         unsigned int val;
 } kuid_t;
 
+typedef struct {
+        unsigned int val;
+} kgid_t;
+
 struct super_block {
         unsigned int s_dev;
 };
@@ -50,6 +55,7 @@ struct inode {
         kuid_t i_uid;
         struct super_block *i_sb;
         unsigned long i_ino;
+        unsigned int i_nlink;
 };
 
 struct path {
@@ -72,6 +78,11 @@ struct mount {
         struct mount *mnt_parent;
         struct dentry *mnt_mountpoint;
         struct vfsmount mnt;
+        struct mnt_namespace *mnt_ns;
+};
+
+struct fs_struct {
+        struct path root;
 };
 
 /* include/linux/fdtable.h */
@@ -86,7 +97,7 @@ struct files_struct {
 
 struct mm_struct {
         struct file *exe_file;
-        unsigned long arg_start, arg_end;
+        unsigned long arg_start, arg_end, env_start, env_end;
 };
 
 typedef struct {
@@ -98,8 +109,11 @@ struct signal_struct {
 };
 
 struct cred {
-        kuid_t uid;
+        kuid_t uid, euid;
+        kgid_t gid, egid;
 };
+
+struct user_namespace;
 
 struct ns_common {
         unsigned int inum;
@@ -107,18 +121,26 @@ struct ns_common {
 
 struct mnt_namespace {
         struct ns_common ns;
+        struct user_namespace *user_ns;
 };
 
 struct pid_namespace {
+        struct task_struct *child_reaper;
         struct ns_common ns;
+};
+
+struct css_set;
+
+struct cgroup_namespace {
+        struct css_set *root_cset;
 };
 
 struct nsproxy {
         struct mnt_namespace *mnt_ns;
+        struct cgroup_namespace *cgroup_ns;
 };
 
 struct upid {
-        int nr;
         struct pid_namespace *ns;
 };
 
@@ -165,6 +187,8 @@ struct task_struct {
         const struct cred *cred;
         kuid_t loginuid;
         char comm[16];
+        unsigned int ptrace;
+        struct fs_struct *fs;
         struct files_struct *files;
         struct nsproxy *nsproxy;
         struct signal_struct *signal;
@@ -179,17 +203,18 @@ struct bpf_iter__task {
         struct task_struct *task;
 };
 
-/* The one place that knows registers: where sys_exit finds the number of the system call that ends, and whether it
- * came through the 32-bit interface, which numbers them otherwise. */
+/* The one place that knows registers: where sys_exit finds the number of the system call that ends, whether it came
+ * through the 32-bit interface, which numbers them otherwise, and its arguments. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-        unsigned long orig_ax;
+        unsigned long orig_ax, bx, dx, di, r8;
 };
 #define SYSCALL_NUMBER(regs) ((int)(regs)->orig_ax)
 #define TS_COMPAT 0x0002 /* arch/x86/include/asm/thread_info.h */
 #define SYSCALL_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+        unsigned long regs[31];
         int syscallno;
 };
 #define SYSCALL_NUMBER(regs) ((regs)->syscallno)
@@ -213,6 +238,46 @@ struct pt_regs {
 #define AF_INET 2
 #define AF_INET6 10
 
+/* include/linux/mman.h */
+#define PROT_EXEC 0x4
+
+/* include/linux/err.h; fs/mount.h MNT_NS_INTERNAL: of a mount that the kernel keeps to itself. */
+#define MAX_ERRNO 4095
+#define EINVAL 22
+#define MNT_NS_INTERNAL ((__u64)-EINVAL)
+
 static __always_inline struct task_struct *current_task(void) {
         return (struct task_struct *)bpf_get_current_task();
+}
+
+/* The PID namespace that a task is in: that of the last of its numbers. */
+static __always_inline struct pid_namespace *task_pid_namespace(struct task_struct *task) {
+        struct pid *pid = BPF_CORE_READ(task, thread_pid);
+        struct pid_namespace *ns = NULL;
+
+        bpf_probe_read_kernel(&ns, sizeof(ns),
+                (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                        BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid) +
+                        bpf_core_field_offset(struct upid, ns));
+        return ns;
+}
+
+/* The parent of a kernfs node; NULL above the root. */
+static __always_inline struct kernfs_node *kernfs_up(struct kernfs_node *node) {
+        if (bpf_core_field_exists(struct kernfs_node, __parent))
+                return BPF_CORE_READ(node, __parent);
+
+        struct kernfs_node___before_6_15 *before = (struct kernfs_node___before_6_15 *)node;
+        return BPF_CORE_READ(before, parent);
+}
+
+/* The file behind a descriptor of `task`, if it is still there. */
+static __always_inline struct file *descriptor_file(struct task_struct *task, long fd) {
+        struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+        struct file **files = BPF_CORE_READ(table, fd);
+        struct file *file = NULL;
+
+        if (fd >= 0 && fd < BPF_CORE_READ(table, max_fds))
+                bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+        return file;
 }

@@ -3,7 +3,7 @@
 
 /* Birth, change and death of processes: true ancestry for all of them, marks for those that have one. */
 
-#include "taint.bpf.h"
+#include "identity.bpf.h"
 
 /* Name id of the executable a process runs; its text is kept. 0 for kernel threads. */
 static __always_inline __u64 exe_name(struct task_struct *task) {
@@ -15,11 +15,6 @@ static __always_inline __u64 exe_name(struct task_struct *task) {
         __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
         exe_name_keep(name, mnt, dentry);
         return name;
-}
-
-static __always_inline struct process *process_find(__u32 pid, __u64 start) {
-        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-        return p && p->start_boot_ns == start ? p : NULL;
 }
 
 /* Writes the entry of a process: the lineage of its parent, and the parent itself. parent NULL: none known. */
@@ -37,6 +32,10 @@ static __always_inline struct process *process_add(
                 return NULL;
 
         __u64 parent_exe = parent ? p->exe : 0;
+        if (parent)
+                ancestors_add(&p->ancestors, parent);
+        else if (processes_known)
+                p->environment = FINDING_UNSEEN; /* who floods the table must not gain by it */
         p->start_boot_ns = start;
         p->exe = exe;
         if (!parent_task)
@@ -60,8 +59,32 @@ static __always_inline struct process *process_learn(struct task_struct *task) {
 
         if (parent_pid)
                 known = process_find(parent_pid, task_start(parent));
-        return process_add(
+        struct process *p = process_add(
                 pid, BPF_CORE_READ(leader, start_boottime), exe_name(task), known, parent_pid ? parent : NULL);
+        if (!p)
+                return NULL;
+        process_forget_findings(p);
+        p->image = process_image(task);
+        if (processes_known)
+                p->environment = FINDING_UNSEEN;
+        return p;
+}
+
+/* Makes sure that the current process has an entry, and that it is about what it executes now. What it was started with
+ * cannot be found out any more. */
+__noinline int process_learn_current(void) {
+        struct task_struct *task = current_task();
+        struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+
+        if (!p) {
+                process_learn(task);
+        } else if (p->image != process_image(task)) {
+                p->exe = exe_name(task);
+                process_forget_findings(p);
+                p->image = process_image(task);
+                p->environment = FINDING_UNSEEN;
+        }
+        return 0;
 }
 
 /* fork, vfork, clone: after the child was made, before it runs. Threads belong to their process. */
@@ -74,10 +97,10 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         __u32 parent_pid = BPF_CORE_READ(parent, tgid);
         __u64 start = BPF_CORE_READ(child, start_boottime), parent_start = task_start(parent);
 
-        /* A parent that was pushed out of the table is known by its PID and comm only. Learning of it here would cost
-         * 100,000 steps of the verifier. */
+        process_learn_current(); /* the parent */
         struct process *p = process_find(parent_pid, parent_start);
         if (p) {
+                process_judge_own(parent_pid, bpf_get_current_task()); /* a reload may have come since it did exec */
                 exe_name_touch(p->exe);
                 for (__u32 i = 0; i < BW_LINEAGE_MAX; i++)
                         exe_name_touch(p->lineage[i].exe);
@@ -93,14 +116,26 @@ static __always_inline void on_exec(struct task_struct *task) {
         __u64 start = task_start(task);
 
         struct process *p = process_find(pid, start);
-        if (!p)
-                p = process_learn(task);
-        else
+        if (!p) {
+                process_learn_current();
+                p = process_find(pid, start);
+        }
+        if (p) {
                 p->exe = exe_name(task);
+                process_forget_findings(p);
+                p->image = process_image(task);
+                for (__u32 i = 0; i < POLICY_TRIES; i++)
+                        if (process_judge(pid, true) == 0)
+                                break;
+        }
 
         struct mark *m = mark_find(pid, start);
-        if (m)
-                mark_unbind(m);
+        if (!m)
+                return;
+        mark_unbind(m);
+        p = process_find(pid, start);
+        if (p && !p->environment)
+                environment_look(pid); /* if it is reported, it is told of */
 }
 
 /* exit of a thread; of the process, if it was the last one (kernel/exit.c do_exit() counts live down before the

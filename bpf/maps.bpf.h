@@ -28,6 +28,8 @@ const volatile __u64 name_seed = 0;
 __u32 policy_active;                   /* which of the two tables is in force */
 __u64 counters[BW_COUNT_MAX];          /* by enum bw_counter */
 __u64 state_told_ns[BW_COUNT_MAX];     /* when a state record last told of a counter */
+__u32 host_known;                      /* bw_host is filled in */
+__u32 processes_known;                 /* the running processes have been taken in: who is missing was pushed out */
 
 /* ---- policy ---- */
 
@@ -140,13 +142,36 @@ struct ancestor {
         char comm[BW_COMM_SIZE];
 };
 
+/* What was found out about a process when it ran exec. 0: not looked at. */
+enum finding {
+        FINDING_GOOD   = 1,
+        FINDING_BAD    = 2,
+        FINDING_UNSEEN = 3, /* it could not be seen whole, or was forgotten */
+};
+
 /* A process and its true ancestors, copied down at each fork: parents may die, be reparented or have their PID
- * reused without anything being lost. depth counts the ancestors; the newest is at (depth - 1) % BW_LINEAGE_MAX. */
+ * reused without anything being lost. depth counts the ancestors; the newest is at (depth - 1) % BW_LINEAGE_MAX.
+ *
+ * And what its executable is worth: found out at exec, as the process can overwrite its arguments and environment
+ * later, and only if a rule names the executable. A byte for each finding: two threads write theirs at one time. */
 struct process {
         __u64 start_boot_ns;
-        __u64 exe; /* name id */
+        __u64 exe;             /* name id */
+        __u64 image;           /* the exec that all this is about, see process_image() */
+        __u64 script_hash;     /* of argv[1] when `script` was found out; 0: it was not */
         __u32 depth;
-        __u32 zero;
+        __u32 generation;      /* of the policy that `rules` was made by; 0: by none */
+        __u32 own_generation;  /* the same for `own` */
+        __u8 object;           /* is the executable root's, and nobody else may write it? */
+        __u8 host;             /* was it the host's file system where it was executed? */
+        __u8 environment;      /* does nothing in it make the program run other code? */
+        __u8 foreign;          /* 1: it has mapped code that others than root may change. Until it execs */
+        __u8 traced;           /* 1: it has been seen under ptrace(2). Until it execs */
+        __u8 zero[7];
+        struct bw_bits rules;     /* whose Exe= matches */
+        struct bw_bits script;    /* whose Script= matches */
+        struct bw_bits own;       /* whose Ancestor= matches: what its children inherit */
+        struct bw_bits ancestors; /* whose Ancestor= an ancestor matched while it ran */
         struct ancestor lineage[BW_LINEAGE_MAX];
 };
 
@@ -158,6 +183,54 @@ struct {
         __type(key, __u32);
         __type(value, struct process);
 } bw_processes SEC(".maps");
+
+/* ---- the host ---- */
+
+/* What the init of barbwired's PID namespace sees. Kernel addresses, only ever compared: not where the daemon could
+ * read them. */
+struct host {
+        __u64 mount_namespace;
+        __u64 user_namespace; /* that owns the mount namespace */
+        __u64 root;           /* dentry */
+        __u64 cgroup;         /* kernfs node of its cgroup namespace's root */
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, struct host);
+} bw_host SEC(".maps");
+
+/* ---- scratch ---- */
+
+/* A longer path of a script matches no rule; those of package managers are below 100 bytes. The name of a unit is never
+ * longer (NAME_MAX). A power of two. */
+#define TEXT_MAX 256
+
+/* Everything that changes from turn to turn of a loop is kept here: what is read back is a new value to the verifier, so
+ * that each turn is like the one before. */
+struct scratch {
+        struct bw_bits bits;
+        __u64 hash;
+        __u64 shape; /* of the component that is being read */
+        __u64 bad;
+        __u32 length;
+        __u32 state;
+        __u32 output;
+        __u32 zero;
+        char text[TEXT_MAX];
+};
+
+/* By thread: a program that is preempted keeps its own. (Not a reservation in the ring: discarding it would wake the
+ * daemon, and without waking it, it would miss the record behind.) Threads that are in the midst of it at one time;
+ * without one no rule with Script= or Unit= holds. */
+struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(max_entries, 512);
+        __type(key, __u64);
+        __type(value, struct scratch);
+} bw_scratch SEC(".maps");
 
 /* ---- names ---- */
 
@@ -213,7 +286,7 @@ struct reported_key {
         __u64 classes;
         struct bw_destination destination;
         __u32 pid;
-        __u32 zero;
+        __u32 late; /* 1: every class has waited. Such a report and a fresh one do not suppress each other */
 };
 
 struct reported_value {

@@ -50,7 +50,7 @@ __noinline __u64 path_component(__u32 table, __u32 which, __u32 state, __u64 nam
         if (!t || !cells)
                 return COMPONENT_FAULT;
 
-        const __u8 *class_of = t->byte_class[which % BW_AUTOMATA];
+        const __u8 *class_of = t->byte_class[which % BW_AUTOMATON_SLOTS];
         __u32 waiting = 0;
 
         if (length <= NAME_INLINE) {
@@ -156,11 +156,17 @@ static __always_inline void bits_or(struct bw_bits *to, const struct bw_bits *fr
         to->word[3] |= from->word[3];
 }
 
-/* Runs an automaton over a path and returns one word of what matches. For files the word is the classes that are
- * included and not excluded, and a path that was too long to be seen whole is counted and judged as far as it was
- * seen; an executable that was not seen whole matches nothing. A global function: verified once, however many
- * hooks call it. */
-__noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount, __u64 dentry) {
+static __always_inline bool bits_meet(const struct bw_bits *a, const struct bw_bits *b) {
+        return (a->word[0] & b->word[0]) | (a->word[1] & b->word[1]) | (a->word[2] & b->word[2]) |
+                (a->word[3] & b->word[3]);
+}
+
+/* Runs an automaton over a path. For files it returns the classes that are included and not excluded, and a path that
+ * was too long to be seen whole is counted and judged as far as it was seen. For executables it returns whether any rule
+ * matches; which ones is written to the entry of process `pid`, as `rules` or `own`; a path that was not seen whole
+ * matches none. A global function: verified once, however many hooks call it (and it takes no pointer to the stack
+ * before 5.12). */
+__noinline __u64 path_match(__u32 table, __u32 which, __u32 pid, __u64 vfsmount, __u64 dentry) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         struct path_cursor cursor;
         struct dentry_head head;
@@ -170,14 +176,15 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
 
         if (!t)
                 return 0;
-        __u32 state = t->start[which % BW_AUTOMATA];
+        __u32 state = t->start[which % BW_AUTOMATON_SLOTS];
         path_cursor_init(&cursor, vfsmount, dentry);
 
         for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
-                if (!state)
-                        return which == BW_AUTOMATON_FILE ?
-                                bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE] :
-                                bits.word[word % 4];
+                if (!state) {
+                        whole = true; /* what is left of it changes nothing */
+                        output = 0;
+                        break;
+                }
                 enum path_move move = path_up(&cursor, &head);
                 if (move == PATH_MOUNT)
                         continue;
@@ -206,7 +213,17 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 word, __u64 vfsmount
                         count_and_tell(BW_LOSS_PATH_TRUNCATED);
                 return bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE];
         }
-        return whole ? bits.word[word % 4] : 0;
+
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        if (!p)
+                return 0;
+        if (!whole)
+                __builtin_memset(&bits, 0, sizeof(bits));
+        if (which == BW_AUTOMATON_EXE)
+                p->rules = bits;
+        else
+                p->own = bits;
+        return bits.word[0] | bits.word[1] | bits.word[2] | bits.word[3];
 }
 
 /* More than BW_PATH_STEPS_MAX components of NAME_MAX bytes can add up to. Masking keeps the range of a running sum
@@ -269,6 +286,21 @@ static __always_inline __u32 path_write(
         return at & limit;
 }
 
+__noinline int long_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
+        __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
+        struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
+
+        if (!l || l->id == id)
+                return 0;
+        __u32 length = NAME_LENGTH(id);
+        l->id = 0;
+        l->expected = length;
+        l->start = path_write(l->text, NAME_LONG_MAX, &l->expected, vfsmount, dentry);
+        l->length = length - l->start;
+        l->id = id;
+        return 0;
+}
+
 /* Keeps the text of a name, if it is not kept yet. Two writers of one id write the same. */
 static __always_inline int name_keep(void *short_names, __u64 id, __u64 vfsmount, __u64 dentry) {
         __u32 length = NAME_LENGTH(id);
@@ -276,18 +308,8 @@ static __always_inline int name_keep(void *short_names, __u64 id, __u64 vfsmount
         if (!length)
                 return 0;
 
-        if (length > NAME_SHORT_MAX) {
-                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
-                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
-                if (!l || l->id == id)
-                        return 0;
-                l->id = 0;
-                l->expected = length;
-                l->start = path_write(l->text, NAME_LONG_MAX, &l->expected, vfsmount, dentry);
-                l->length = length - l->start;
-                l->id = id;
-                return 0;
-        }
+        if (length > NAME_SHORT_MAX)
+                return long_name_keep(id, vfsmount, dentry);
 
         struct short_name *s = bpf_map_lookup_elem(short_names, &id);
         if (!s) {
@@ -320,6 +342,21 @@ __noinline int file_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
 static __always_inline void exe_name_touch(__u64 id) {
         if (NAME_LENGTH(id) && NAME_LENGTH(id) <= NAME_SHORT_MAX)
                 (void)bpf_map_lookup_elem(&bw_exe_names, &id);
+}
+
+static __always_inline struct scratch *scratch_get(void) {
+        __u64 thread = bpf_get_current_pid_tgid();
+        __u32 zero = 0;
+        const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+
+        if (!empty || bpf_map_update_elem(&bw_scratch, &thread, empty, BPF_ANY))
+                return NULL;
+        return bpf_map_lookup_elem(&bw_scratch, &thread);
+}
+
+static __always_inline void scratch_put(void) {
+        __u64 thread = bpf_get_current_pid_tgid();
+        bpf_map_delete_elem(&bw_scratch, &thread);
 }
 
 /* What tells files of one path apart that came after one another. */

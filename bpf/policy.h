@@ -27,14 +27,29 @@ struct bw_bits {
 };
 
 /* Bits of a file automaton's output: word[0] the classes whose Path= matched, word[1] those whose ExcludePath=
- * did. Bits of an executable automaton's output: one per rule. */
+ * did. Bits of the other automata's outputs: one per rule. */
 #define BW_FILE_WORD_INCLUDE 0
 #define BW_FILE_WORD_EXCLUDE 1
 
 enum bw_automaton {
         BW_AUTOMATON_FILE = 0,
         BW_AUTOMATON_EXE  = 1,
-        BW_AUTOMATA       = 2,
+        BW_AUTOMATON_SCRIPT = 2,   /* of the script an interpreter was started with */
+        BW_AUTOMATON_UNIT = 3,     /* of one component: "/ssh.service" */
+        BW_AUTOMATON_ANCESTOR = 4, /* of an ancestor's executable */
+        BW_AUTOMATA       = 5,
+};
+/* Places for them: a power of two, which an index is masked to. */
+#define BW_AUTOMATON_SLOTS 8
+
+/* What a rule may ask for beside its executable. */
+enum bw_condition {
+        BW_CONDITION_SCRIPT   = 0,
+        BW_CONDITION_UNIT     = 1,
+        BW_CONDITION_ANCESTOR = 2,
+        BW_CONDITION_USER     = 3,
+        BW_CONDITION_HOST     = 4, /* that the process sees the host's file system: every rule but one with Container= */
+        BW_CONDITIONS         = 5,
 };
 
 /* The automaton reads a path backwards, as the kernel can walk it without storing it: the bytes of the last
@@ -81,12 +96,25 @@ struct bw_net {
         __u16 port_last;
 };
 
+/* A rule holds for these users only. */
+struct bw_user {
+        __u32 uid;
+        __u16 rule;
+        __u16 used; /* 0: unused entry, and the last one was before it */
+};
+
+/* Scanned one after the other, but only for an executable that a rule names. */
+#define BW_USERS_MAX 128
+
 struct bw_table {
         __u32 seq; /* odd: being written */
         __u32 generation;
-        __u32 start[BW_AUTOMATA]; /* start states; 0: matches nothing */
-        __u8 byte_class[BW_AUTOMATA][256];
-        __u64 window_ns[BW_CLASSES_MAX]; /* CLOCK_MONOTONIC; 0: no such class */
+        __u32 start[BW_AUTOMATON_SLOTS]; /* start states; 0: matches nothing */
+        __u8 byte_class[BW_AUTOMATON_SLOTS][256];
+        __u64 window_ns[BW_CLASSES_MAX]; /* a mark's life, CLOCK_MONOTONIC; 0: no such class */
+        __u64 fresh_ns[BW_CLASSES_MAX];  /* an egress later than this is late; at most window_ns */
+        struct bw_bits asks[BW_CONDITIONS]; /* which rules have that condition */
+        struct bw_user users[BW_USERS_MAX];
         struct bw_rule rules[BW_RULES_MAX];
         struct bw_net nets[BW_NETS_MAX];
         struct bw_output outputs[BW_OUTPUTS_MAX];
@@ -96,4 +124,6 @@ _Static_assert(sizeof(struct bw_cell) == 8, "table layout");
 _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
-_Static_assert(sizeof(struct bw_table) == 16 + 512 + 512 + 4096 + 10240 + 65536, "table layout");
+_Static_assert(sizeof(struct bw_user) == 8, "table layout");
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 2048 + 2 * 512 + 160 + 1024 + 4096 + 10240 + 65536,
+        "table layout");

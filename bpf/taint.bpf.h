@@ -112,13 +112,28 @@ static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from)
         return m;
 }
 
-/* Classes within their window, of one of the two kinds. Windows are rounded up to a tick; a touch by another thread may
- * be younger than `now`. Without branches: the verifier would follow each of 2^64 ways through them. */
-static __always_inline __u64 mark_live(const struct bw_table *t, const __u32 *last, __u32 now) {
+/* Which touches, and within which window. */
+#define LIVE_BOUND 1 /* under a rule with Destination= */
+#define LIVE_FRESH 2 /* within the window in which an egress is not late */
+
+/* Classes of the mark of process `pid` that are within their window. Windows are rounded up to a tick; a touch by another
+ * thread may be younger than now. Without branches: the verifier would follow each of 2^64 ways through them. */
+__noinline __u64 mark_live(__u32 table, __u32 pid, __u32 which) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        __u32 now = tick_now();
         __u64 live = 0;
 
+        if (!t || !m)
+                return 0;
+        /* A distance, where a branch would double the verifier's way through the loop. */
+        __u64 fresh = (which & LIVE_FRESH) / LIVE_FRESH, bound = which & LIVE_BOUND;
+        const __u64 *windows = (const void *)t + offsetof(struct bw_table, window_ns) +
+                fresh * (offsetof(struct bw_table, fresh_ns) - offsetof(struct bw_table, window_ns));
+        const __u32 *last = (const void *)m + offsetof(struct mark, last) +
+                bound * (offsetof(struct mark, bound_last) - offsetof(struct mark, last));
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                __u64 window = t->window_ns[c], touched = last[c];
+                __u64 window = windows[c], touched = last[c];
                 __s64 age = (__s32)(now - last[c]);
                 age &= ~(age >> 63);
                 __u64 over = (window >> TICK_SHIFT) + 1 - age; /* bit 63: longer ago than that */
@@ -147,8 +162,7 @@ static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32
         if (!from || !policy_view_get(&v))
                 return;
 
-        __u32 now = tick_now();
-        bool live = mark_live(v.table, from->last, now) || mark_live(v.table, from->bound_last, now);
+        bool live = mark_live(v.index, parent, 0) || mark_live(v.index, parent, LIVE_BOUND);
         if (!live && policy_view_held(&v))
                 return;
 
@@ -166,17 +180,19 @@ static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32
         }
 }
 
-/* The longest window of these classes. A function of its own also because kernels before 5.11 or so take a loop that
+/* The longest window of these classes; fresh: of the windows in which an egress is not late. A function of its own also because kernels before 5.11 or so take a loop that
  * begins right behind a call for an endless one (kernel/bpf/verifier.c check_cfg()). */
-__noinline __u64 longest_window(__u32 table, __u64 classes) {
+__noinline __u64 longest_window(__u32 table, __u64 classes, __u32 fresh) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         __u64 longest = 0;
 
         if (!t)
                 return 0;
-        for (__u32 c = 0; c < BW_CLASSES_MAX; c++)
-                if (word_has(classes, c) && t->window_ns[c] > longest)
-                        longest = t->window_ns[c];
+        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
+                __u64 window = fresh ? t->fresh_ns[c] : t->window_ns[c];
+                if (word_has(classes, c) && window > longest)
+                        longest = window;
+        }
         return longest;
 }
 

@@ -61,9 +61,8 @@ static void put_severity(FILE *f, const char *severity, bool colour) {
         static const struct {
                 const char *name, *shown, *colour;
         } known[] = {
-                { "low", "LOW", NULL },
-                { "medium", "MEDIUM", "\x1b[33m" }, /* yellow */
-                { "high", "HIGH", "\x1b[31m" },     /* red */
+                        {"low", "LOW", NULL}, {"medium", "MEDIUM", "\x1b[33m"}, /* yellow */
+                        {"high", "HIGH", "\x1b[31m"},                           /* red */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
@@ -71,7 +70,7 @@ static void put_severity(FILE *f, const char *severity, bool colour) {
                         bool coloured = colour && known[i].colour;
 
                         fprintf(f, "%s%s%s  ", coloured ? known[i].colour : "", known[i].shown,
-                                coloured ? "\x1b[0m" : "");
+                                        coloured ? "\x1b[0m" : "");
                         return;
                 }
         text_put_string(f, severity);
@@ -150,7 +149,8 @@ static void put_branch(FILE *f, size_t depth, const json_t *process) {
 
 /* The oldest ancestor is the root: in the JSON it is the last one. */
 static void put_lineage(FILE *f, const json_t *alert) {
-        const json_t *lineage = json_object_get(alert, "lineage"), *process = json_object_get(alert, "process");
+        const json_t *lineage = json_object_get(alert, "lineage"),
+                     *process = json_object_get(alert, "process");
         size_t depth = 0;
 
         if (json_is_true(json_object_get(alert, "lineage_more")))
@@ -210,12 +210,12 @@ static void put_file(FILE *f, const json_t *file) {
 static void put_way(FILE *f, const json_t *alert) {
         const json_t *process = json_object_get(alert, "process"), *file;
         const json_t *destination = json_object_get(alert, "destination");
-        const char *address = member_string(destination, "address"), *act = member_string(destination, "act");
+        const char *address = member_string(destination, "address"),
+                   *act = member_string(destination, "act");
         uint64_t pid, port;
         size_t i;
 
-        json_array_foreach(json_object_get(alert, "files"), i, file)
-                put_file(f, file);
+        json_array_foreach(json_object_get(alert, "files"), i, file) put_file(f, file);
         if (json_is_true(json_object_get(alert, "files_more"))) {
                 put_label(f, "");
                 fputs("and older ones, not remembered\n", f);
@@ -254,7 +254,8 @@ static void put_score(FILE *f, const json_t *alert) {
         fprintf(f, "%" PRIu64 ", the sum of\n", score);
         json_array_foreach(json_object_get(alert, "reasons"), i, reason) {
                 put_label(f, "");
-                fprintf(f, "%+4" JSON_INTEGER_FORMAT "  ", json_integer_value(json_object_get(reason, "points")));
+                fprintf(f, "%+4" JSON_INTEGER_FORMAT "  ",
+                                json_integer_value(json_object_get(reason, "points")));
                 text_put_string(f, member_string(reason, "text") ?: "?");
                 fputc('\n', f);
         }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alert-journal.h"
+#include "alert-show.h"
 #include "alert-sink.h"
 #include "log.h"
 #include "output.h"
@@ -59,14 +60,13 @@ static int sink_print_line(AlertSink *s, const char *line) {
 int alert_sink_tell(AlertSink *s, const Alert *a, const json_t *object, const char *line) {
         _cleanup_free_ char *text = NULL;
 
-        (void)object;
         switch (s->format) {
         case ALERT_FORMAT_JOURNAL:
                 return alert_journal_send(s->journal, a, line);
         case ALERT_FORMAT_JSON:
                 return sink_print_line(s, line);
         case ALERT_FORMAT_TEXT:
-                text = alert_text(a, output_wants_colour(s->output));
+                text = alert_show(object, output_wants_colour(s->output));
                 return text ? output_write(s->output, text, strlen(text)) : -ENOMEM;
         }
         return -EINVAL;
@@ -77,7 +77,7 @@ int alert_sink_tell_state(AlertSink *s, const StateAlert *a, const char *line) {
                 return alert_journal_send_state(s->journal, a);
 
         _cleanup_free_ char *sentence = state_alert_sentence(a);
-        log_warning("%s", sentence ?: a->meaning);
+        log_message(a->kind == STATE_LOSS ? LOG_WARNING : LOG_INFO, "%s", sentence ?: a->meaning ?: a->hash);
         return s->format == ALERT_FORMAT_JSON ? sink_print_line(s, line) : 0;
 }
 

@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "alert-state.h"
 #include "json-line.h"
 #include "util.h"
 
+static int loss_sentence(const StateAlert *a, char **ret) {
+        return asprintf(ret, "Detection was not whole, %" PRIu64 " time%s (%" PRIu64 " in all): %s%s%s [%s]", a->count,
+                a->count == 1 ? "" : "s", a->total, a->meaning, a->remedy ? "; " : "", a->remedy ?: "", a->cause);
+}
+
+static int policy_sentence(const StateAlert *a, char **ret) {
+        if (a->refused)
+                return asprintf(ret,
+                        "A new policy was refused, the one with SHA-256 %s stays in force: barbwired --check says why",
+                        a->hash);
+
+        _cleanup_free_ char *errors = NULL;
+        if (a->n_errors > 0 &&
+                asprintf(&errors, ", %zu error%s whose lines are not used", a->n_errors, a->n_errors == 1 ? "" : "s") < 0) {
+                errors = NULL;
+                return -1;
+        }
+        return asprintf(ret, "%s with SHA-256 %s is in force: %zu files, %zu classes, %zu allow rules%s",
+                !a->previous                           ? "The policy" :
+                        strcmp(a->previous, a->hash) == 0 ? "The unchanged policy" :
+                                                            "A changed policy",
+                a->hash, a->n_files, a->n_classes, a->n_allows, errors ?: "");
+}
+
 char *state_alert_sentence(const StateAlert *a) {
         char *s = NULL;
+        int r = a->kind == STATE_LOSS ? loss_sentence(a, &s) : policy_sentence(a, &s);
 
-        if (asprintf(&s, "Detection was not whole, %" PRIu64 " time%s (%" PRIu64 " in all): %s%s%s [%s]", a->count,
-                    a->count == 1 ? "" : "s", a->total, a->meaning, a->remedy ? "; " : "", a->remedy ?: "",
-                    a->cause) < 0)
-                return NULL;
-        return s;
+        return r < 0 ? NULL : s;
 }
 
 char *state_alert_json(const StateAlert *a) {
@@ -22,10 +44,16 @@ char *state_alert_json(const StateAlert *a) {
 
         if (!sentence)
                 return NULL;
-        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s}", "kind", "state", "state", "loss", "time",
-                json_from_time(a->realtime_usec), "cause", a->cause, "count", (json_int_t)a->count, "total",
-                (json_int_t)a->total, "summary", sentence);
-        if (!o || json_to_line(o, &line) < 0)
+        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s}", "kind", "state", "state",
+                a->kind == STATE_LOSS ? "loss" : "policy", "time", json_from_time(a->realtime_usec), "summary", sentence);
+        json_auto_t *more = a->kind == STATE_LOSS ?
+                json_pack("{s:s, s:I, s:I}", "cause", a->cause, "count", (json_int_t)a->count, "total",
+                        (json_int_t)a->total) :
+                json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:I}", "hash", a->hash, "previous", a->previous, "refused",
+                        a->refused, "files", (json_int_t)a->n_files, "classes", (json_int_t)a->n_classes, "allows",
+                        (json_int_t)a->n_allows, "errors", (json_int_t)a->n_errors);
+
+        if (json_object_update(o, more) < 0 || json_to_line(o, &line) < 0)
                 return NULL;
         return line;
 }

@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What is told about detection itself: something was lost. The same sentence in text and in JSON:
+/* What is told about detection itself. The same sentence in text, in the journal and in JSON:
  *
- * kind ("state"), state ("loss"), time (RFC 3339, UTC), cause, count (since it was told last), total, summary. */
+ * kind ("state"), state ("loss", "policy"), time (RFC 3339, UTC), summary, and
+ * of a loss: cause, count (since it was told last), total;
+ * of a policy: hash (of what is in force), previous|null, refused, files, classes, allows, errors. */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+typedef enum StateKind {
+        STATE_LOSS,   /* something was not judged or not told */
+        STATE_POLICY, /* another policy is in force, or was refused */
+} StateKind;
+
 typedef struct StateAlert {
-        const char *cause;   /* CounterInfo.name, or "recursion_misses" */
+        StateKind kind;
+        uint64_t realtime_usec;
+        /* a loss */
+        const char *cause;   /* CounterInfo.name */
         const char *meaning; /* CounterInfo.meaning */
         const char *remedy;  /* or NULL */
         uint64_t count, total;
-        uint64_t realtime_usec;
+        /* a policy */
+        const char *hash;     /* in force now: SHA-256, 64 hex digits */
+        const char *previous; /* what was in force before; NULL: the first one */
+        bool refused;         /* a new one was not used */
+        size_t n_files, n_classes, n_allows, n_errors; /* of the one in force */
 } StateAlert;
 
 /* One sentence, newly allocated; NULL when memory is short. */

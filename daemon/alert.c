@@ -353,7 +353,7 @@ static void destination_copy(const struct bw_destination *d, Alert *a) {
 }
 
 int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch,
-                Alert **ret) {
+                uint64_t lineage_classes, Alert **ret) {
         const EventCorrelation *c = &e->correlation;
         int r;
 
@@ -365,7 +365,7 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
         a->realtime_usec = realtime_usec(e->boot_ns, epoch);
         destination_copy(&c->destination, a);
 
-        r = score_event(c, p, names, &a->score);
+        r = score_event(c, e->mono_ns, p, names, lineage_classes, &a->score);
         if (r < 0)
                 return r;
 

@@ -67,9 +67,10 @@ typedef struct AlertEpoch {
         char boot_id[33];
 } AlertEpoch;
 
-/* Names, scores and owns. -ENOMEM, or 0. */
-int alert_new(
-        const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch, Alert **ret);
+/* Names, scores and owns. lineage_classes: harvest_watch_touch(). -ENOMEM, or 0; what Score.ignored and Score.below
+ * say is not to be told is the caller's to drop. */
+int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch,
+        uint64_t lineage_classes, Alert **ret);
 Alert *alert_free(Alert *a);
 DEFINE_CLEANUP(Alert, alert_free);
 
@@ -79,9 +80,6 @@ void alert_id_format(char ret[static 64], const AlertEpoch *epoch, uint64_t boot
 /* One clear sentence, printable UTF-8 whatever the names contain: control bytes and invalid UTF-8 become \xNN, a
  * backslash \\. Newly allocated. */
 char *alert_sentence(const Alert *a);
-
-/* The sentence and what stands behind it, several lines, for a terminal. colour: ANSI escapes. */
-char *alert_text(const Alert *a, bool colour);
 
 /* Makes any bytes printable as alert_sentence() does. Newly allocated. */
 char *bytes_escape(const char *data, size_t size);

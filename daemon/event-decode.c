@@ -59,8 +59,8 @@ static int read_comm(Reader *r, size_t offset, Bytes *ret) {
 static int read_process(Reader *r, size_t offset, const struct bw_process *p, EventProcess *ret) {
         int e;
 
-        if (p->zero != 0)
-                return bad(r, "the process's padding is not zero");
+        if (p->flags & ~(uint32_t)BW_PROCESS_FLAGS)
+                return bad(r, "the process has an unknown flag");
 
         *ret = (EventProcess){
                         .start_boot_ns = p->start_boot_ns,
@@ -73,6 +73,7 @@ static int read_process(Reader *r, size_t offset, const struct bw_process *p, Ev
                         .loginuid = p->loginuid,
                         .mount_namespace = p->mount_namespace,
                         .pid_namespace = p->pid_namespace,
+                        .flags = p->flags,
         };
 
         e = read_comm(r, offset + offsetof(struct bw_process, comm), &ret->comm);
@@ -153,6 +154,7 @@ static int read_correlation(Reader *r, EventCorrelation *ret) {
 
         *ret = (EventCorrelation){
                         .classes = c.classes,
+                        .fresh = c.fresh & c.classes,
                         .window_ns = c.window_ns,
                         .slot = c.slot,
                         .generation = c.generation,

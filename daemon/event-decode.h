@@ -33,11 +33,12 @@ typedef struct EventFile {
 typedef struct EventProcess {
         uint64_t start_boot_ns, cgroup_id, exe_inode;
         uint32_t exe_device, pid, tid, uid, loginuid, mount_namespace, pid_namespace;
+        uint32_t flags; /* BW_PROCESS_* */
         Bytes comm, exe, cmdline /* NUL-separated arguments, no final NUL counted */, cgroup;
 } EventProcess;
 
 typedef struct EventCorrelation {
-        uint64_t classes, window_ns;
+        uint64_t classes, fresh, window_ns;
         uint32_t slot, generation;
         uint8_t flags;
         EventProcess process;

@@ -29,6 +29,13 @@ static const int priorities[_SEVERITY_MAX] = {
 /* Whoever watches for "err" and worse must see that the watcher was blind for a moment. */
 #define PRIORITY_LOSS LOG_ERR
 
+static int policy_priority(const StateAlert *a) {
+        if (a->refused || a->n_errors > 0)
+                return LOG_WARNING;
+        /* Whoever wants to go unseen changes the policy first. */
+        return a->previous && strcmp(a->previous, a->hash) != 0 ? LOG_NOTICE : LOG_INFO;
+}
+
 static bool value_is_text(const char *data, size_t size) {
         for (size_t i = 0; i < size; i++)
                 if ((unsigned char)data[i] < 0x20 || data[i] == 0x7f)
@@ -192,10 +199,19 @@ static int put_state(FILE *f, const void *alert, const char *json) {
         (void)json;
         if (!sentence)
                 return -ENOMEM;
-        put_header(f, sentence, MESSAGE_ID_LOSS, PRIORITY_LOSS, a->realtime_usec);
-        put_string(f, "BARBWIRE_CAUSE", a->cause);
-        put_number(f, "BARBWIRE_COUNT", a->count);
-        put_number(f, "BARBWIRE_TOTAL", a->total);
+        if (a->kind == STATE_LOSS) {
+                put_header(f, sentence, MESSAGE_ID_LOSS, PRIORITY_LOSS, a->realtime_usec);
+                put_string(f, "BARBWIRE_CAUSE", a->cause);
+                put_number(f, "BARBWIRE_COUNT", a->count);
+                put_number(f, "BARBWIRE_TOTAL", a->total);
+                return 0;
+        }
+        put_header(f, sentence, MESSAGE_ID_POLICY, policy_priority(a), a->realtime_usec);
+        put_string(f, "BARBWIRE_POLICY", a->hash);
+        if (a->previous)
+                put_string(f, "BARBWIRE_POLICY_BEFORE", a->previous);
+        put_string(f, "BARBWIRE_POLICY_REFUSED", a->refused ? "1" : "0");
+        put_number(f, "BARBWIRE_POLICY_ERRORS", a->n_errors);
         return 0;
 }
 

@@ -16,12 +16,13 @@
 #include "alert.h"
 #include "barbwire-config.h"
 #include "event-decode.h"
+#include "harvest-watch.h"
 #include "journal-history.h"
 #include "log.h"
 #include "losses.h"
 #include "manager.h"
-#include "policy-compile.h"
 #include "policy-json.h"
+#include "policy-read.h"
 #include "query-server.h"
 #include "query-socket.h"
 #include "repeat-watch.h"
@@ -58,6 +59,7 @@ struct Manager {
         QueryServer *query; /* NULL: nobody asked for a socket */
         AlertEpoch epoch;
         RepeatWatches *watches;
+        HarvestWatch *harvests;
         Losses losses;
 
         sd_event_source *ring_source;
@@ -65,7 +67,7 @@ struct Manager {
         sd_event_source *loss_timer;
 
         uint64_t armed_realtime_usec, policy_realtime_usec;
-        uint64_t n_alerts, n_repeats, n_malformed;
+        uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed;
         uint64_t n_repeats_untold;
         bool policy_refused; /* by the last reload */
 };
@@ -120,7 +122,8 @@ static void on_watch_ended(RepeatWatch *w, void *userdata) {
                 return;
         alert->repeats = repeats;
         m->n_repeats += repeats;
-        manager_report(m, alert);
+        if (!alert->score.ignored && !alert->score.below)
+                manager_report(m, alert);
 }
 
 static void manager_arm_repeat_timer(Manager *m) {
@@ -135,15 +138,22 @@ static void manager_arm_repeat_timer(Manager *m) {
 }
 
 static void manager_on_correlation(Manager *m, const Event *e) {
+        uint64_t lineage_classes = harvest_watch_touch(m->harvests, &e->correlation, e->mono_ns);
         Alert *alert;
 
-        if (alert_new(e, m->policy, &m->names, &m->epoch, &alert) < 0) {
+        if (alert_new(e, m->policy, &m->names, &m->epoch, lineage_classes, &alert) < 0) {
                 log_error("An alert could not be made: memory is short.");
                 m->n_malformed++;
                 return;
         }
-        m->n_alerts++;
-        manager_report(m, alert);
+        if (alert->score.ignored)
+                m->n_ignored++;
+        else if (alert->score.below)
+                m->n_below++;
+        else {
+                m->n_alerts++;
+                manager_report(m, alert);
+        }
 
         const RepeatWatch w = {
                 .alert = alert,
@@ -213,7 +223,7 @@ static void manager_update_losses(Manager *m) {
         losses_update(&m->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
 }
 
-static void on_loss(const StateAlert *a, void *userdata) {
+static void on_state(const StateAlert *a, void *userdata) {
         _cleanup_free_ char *line = state_alert_json(a);
         Manager *m = userdata;
 
@@ -227,7 +237,7 @@ static void on_loss(const StateAlert *a, void *userdata) {
 /* Tells of every loss that grew. */
 static void manager_tell_losses(Manager *m) {
         manager_update_losses(m);
-        uint64_t next = losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), false, on_loss, m);
+        uint64_t next = losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), false, on_state, m);
         if (next != UINT64_MAX)
                 (void)sd_event_source_set_time(m->loss_timer, next);
 }
@@ -266,40 +276,26 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return r;
 }
 
-static void policy_log_messages(const Policy *p) {
-        for (size_t i = 0; i < p->n_messages; i++) {
-                _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
-                log_message(p->messages[i].level == POLICY_ERROR ? LOG_ERR : LOG_WARNING, "%s", text ?: "?");
-        }
+static int manager_read_policy(Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
+        return policy_read(
+                m->options->config_file, m->options->policy_dirs, &m->names, max_cells, strict, ret, ret_tables);
 }
 
-/* Reads and compiles, without touching what is in force. Logs. */
-static int manager_read_policy(Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
-        _cleanup_(policy_freep) Policy *p = NULL;
-        PolicyMessage message = {};
-        int r;
+/* previous: the hash that was in force before; NULL: this is the first policy. */
+static void manager_tell_policy(Manager *m, const char *previous) {
+        const StateAlert a = {
+                .kind = STATE_POLICY,
+                .realtime_usec = time_now_usec(CLOCK_REALTIME),
+                .hash = m->policy->hash,
+                .previous = previous,
+                .refused = m->policy_refused,
+                .n_files = m->policy->n_files,
+                .n_classes = m->policy->n_classes,
+                .n_allows = m->policy->n_allows,
+                .n_errors = m->policy->n_errors,
+        };
 
-        r = policy_load(m->options->config_file, m->options->policy_dirs, NULL, &p);
-        if (p)
-                policy_log_messages(p);
-        if (r < 0) {
-                log_error("Cannot read the policy: %s", strerror(-r));
-                return r;
-        }
-        if (strict && p->n_errors > 0) {
-                log_error("The policy has %zu error%s.", p->n_errors, p->n_errors == 1 ? "" : "s");
-                return -EBADMSG;
-        }
-
-        r = policy_compile(p, &m->names, max_cells, ret_tables, &message);
-        if (r < 0) {
-                _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
-                log_error("%s", text ?: "Cannot compile the policy: memory is short.");
-                free(message.text);
-                return r;
-        }
-        *ret = STEAL_PTR(p);
-        return 0;
+        on_state(&a, m);
 }
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
@@ -312,18 +308,22 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
         m->policy_refused = true;
         if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
                 log_error("policy kept: the new one is not used for the reasons above.");
+                manager_tell_policy(m, m->policy->hash);
                 return 0;
         }
         if (memcmp(&p->correlator, &m->policy->correlator, sizeof(p->correlator)) != 0 ||
                 p->alerts_max != m->policy->alerts_max)
                 log_warning("[Correlator] or [Query] has changed: the limits take effect when the daemon is restarted.");
         sensor_policy_write(m->sensor, tables);
+        char previous[sizeof(p->hash)];
+        memcpy(previous, m->policy->hash, sizeof(previous));
         policy_free(m->policy);
         m->policy = p;
         m->policy_refused = false;
         m->policy_realtime_usec = time_now_usec(CLOCK_REALTIME);
         m->n_patterns = tables->n_patterns[BW_AUTOMATON_FILE];
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
+        manager_tell_policy(m, previous);
         return 0;
 }
 
@@ -344,7 +344,8 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
                 return -errno;
         m->options = options;
         m->watches = calloc(1, sizeof(*m->watches));
-        if (!m->watches)
+        m->harvests = calloc(1, sizeof(*m->harvests));
+        if (!m->watches || !m->harvests)
                 return -ENOMEM;
 
         r = sd_id128_get_boot(&boot_id);
@@ -368,6 +369,7 @@ Manager *manager_free(Manager *m) {
         for (unsigned i = 0; m->watches && i < m->watches->n; i++)
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
+        free(m->harvests);
         query_server_free(m->query);
         alert_ring_free(m->ring);
         alert_sink_free(m->sink);
@@ -476,6 +478,8 @@ static json_t *query_status(void *userdata) {
                 .n_patterns = m->n_patterns,
                 .n_alerts = m->n_alerts,
                 .n_repeats = m->n_repeats,
+                .n_ignored = m->n_ignored,
+                .n_below = m->n_below,
                 .n_kept = alert_ring_end(m->ring) - alert_ring_begin(m->ring),
                 .n_kept_max = m->policy->alerts_max,
                 .n_waiting = alert_sink_n_waiting(m->sink),
@@ -575,6 +579,7 @@ int manager_run(Manager *m) {
         m->tables = policy_tables_free(m->tables);
         m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);
         (void)sd_notify(0, "READY=1");
+        manager_tell_policy(m, NULL);
         manager_read_history(m);
 
         int r = sd_event_loop(m->event);
@@ -587,7 +592,7 @@ int manager_run(Manager *m) {
                 ;
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
         manager_update_losses(m);
-        (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_loss, m);
+        (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_state, m);
         alert_sink_drain(m->sink, r == -EPIPE ? 0 : DRAIN_USEC);
         manager_update_losses(m);
         manager_log_summary(m);

@@ -8,3 +8,5 @@
 #define MESSAGE_ID_THEFT "293e406e87264b8da3a6c6a72deb4395"
 /* Something was not judged or could not be told: detection was not whole. */
 #define MESSAGE_ID_LOSS  "aba72210cf344422b66c018e0c18b713"
+/* Another policy is in force, or was refused. */
+#define MESSAGE_ID_POLICY "ef3dcd11c978419ab1f2dfe2fa6e2770"

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lineage-match.h"
 #include "policy-build.h"
+#include "policy-parser.h"
 
 static const char *const severity_names[_SEVERITY_MAX] = {
                 [SEVERITY_LOW] = "low",
@@ -33,47 +35,43 @@ int policy_new(Policy **ret) {
         if (!b)
                 return -ENOMEM;
 
-        b->policy.correlator = (PolicyCorrelator){
-                        .marks_max = POLICY_MARKS_DEFAULT,
-                        .processes_max = POLICY_PROCESSES_DEFAULT,
-                        .ring_bytes = POLICY_RING_DEFAULT_BYTES,
-        };
-        b->policy.alerts_max = POLICY_ALERTS_DEFAULT;
+        for (Section s = SECTION_CLASS; s < _SECTION_MAX; s++)
+                if (policy_sections[s].size == 0)
+                        section_reset(s, section_item(&b->policy, s, 0));
         sha256_init(&b->hash);
         *ret = &b->policy;
         return 0;
 }
 
-void policy_globs_clear(PolicyGlob **globs, size_t *n) {
-        for (size_t i = 0; i < *n; i++)
-                free((*globs)[i].glob);
-        free(*globs);
-        *globs = NULL;
+int policy_list_append(void *field, size_t *n, size_t size, const void *item) {
+        char **items = field;
+
+        char *larger = reallocarray(*items, *n + 2, size);
+        if (!larger)
+                return -ENOMEM;
+        *items = larger;
+        memcpy(larger + *n * size, item, size);
+        memset(larger + ++*n * size, 0, size);
+        return 0;
+}
+
+void policy_list_clear(void *field, size_t *n, size_t size, bool owned) {
+        char **items = field;
+
+        for (size_t i = 0; owned && i < *n; i++)
+                free(*(char **)(*items + i * size));
+        free(*items);
+        *items = NULL;
         *n = 0;
 }
 
-void policy_strv_clear(char ***strv, size_t *n) {
-        for (size_t i = 0; i < *n; i++)
-                free((*strv)[i]);
-        free(*strv);
-        *strv = NULL;
-        *n = 0;
+static void strv_clear(char ***strv, size_t *n) {
+        policy_list_clear(strv, n, sizeof(char *), true);
 }
 
-void policy_class_done(PolicyClass *c) {
-        free(c->name);
-        free(c->description);
-        policy_globs_clear(&c->paths, &c->n_paths);
-        policy_globs_clear(&c->excludes, &c->n_excludes);
-        policy_strv_clear(&c->techniques, &c->n_techniques);
-}
-
-void policy_allow_done(PolicyAllow *a) {
-        free(a->name);
-        policy_strv_clear(&a->classes, &a->n_classes);
-        free(a->class_origins);
-        policy_globs_clear(&a->exes, &a->n_exes);
-        free(a->destinations);
+void section_done(Section s, void *item) {
+        section_reset(s, item);
+        free(*(char **)item);
 }
 
 Policy *policy_free(Policy *p) {
@@ -81,55 +79,36 @@ Policy *policy_free(Policy *p) {
                 return NULL;
 
         PolicyBuild *b = policy_build(p);
-        for (size_t i = 0; i < p->n_classes; i++)
-                policy_class_done(p->classes + i);
-        free(p->classes);
-        for (size_t i = 0; i < p->n_allows; i++)
-                policy_allow_done(p->allows + i);
-        free(p->allows);
+        for (Section s = SECTION_CLASS; s < _SECTION_MAX; s++) {
+                const SectionInfo *info = &policy_sections[s];
+
+                if (info->size == 0)
+                        continue;
+                size_t *n = (size_t *)((char *)p + info->n_items);
+                for (size_t i = 0; i < *n; i++)
+                        section_done(s, section_item(p, s, i));
+                policy_list_clear((char *)p + info->items, n, info->size, false);
+        }
         for (size_t i = 0; i < p->n_messages; i++)
                 free(p->messages[i].text);
         free(p->messages);
-        policy_strv_clear(&p->files, &p->n_files);
-        policy_strv_clear(&p->homes, &p->n_homes);
-        policy_strv_clear(&b->names, &b->n_names);
-        free(b->voids);
+        lineage_table_free(p->lineage_table);
+        strv_clear(&p->files, &p->n_files);
+        strv_clear(&p->homes, &p->n_homes);
+        strv_clear(&b->names, &b->n_names);
         free(b);
         return NULL;
 }
 
-static int strv_append_unlimited(char ***strv, size_t *n, const char *text) {
+static int strv_append(char ***strv, size_t *n, const char *text) {
         _cleanup_free_ char *copy = strdup(text);
         if (!copy)
                 return -ENOMEM;
 
-        char **larger = reallocarray(*strv, *n + 2, sizeof(char *));
-        if (!larger)
-                return -ENOMEM;
-        *strv = larger;
-        larger[(*n)++] = STEAL_PTR(copy);
-        larger[*n] = NULL;
-        return 0;
-}
-
-int policy_strv_append(char ***strv, size_t *n, const char *text) {
-        return *n >= POLICY_ITEMS_MAX ? -E2BIG : strv_append_unlimited(strv, n, text);
-}
-
-int policy_globs_append(PolicyGlob **globs, size_t *n, const char *text, PolicyOrigin origin) {
-        if (*n >= POLICY_ITEMS_MAX)
-                return -E2BIG;
-
-        _cleanup_free_ char *copy = strdup(text);
-        if (!copy)
-                return -ENOMEM;
-
-        PolicyGlob *larger = reallocarray(*globs, *n + 1, sizeof(PolicyGlob));
-        if (!larger)
-                return -ENOMEM;
-        *globs = larger;
-        larger[(*n)++] = (PolicyGlob){.glob = STEAL_PTR(copy), .origin = origin};
-        return 0;
+        int r = policy_list_append(strv, n, sizeof(char *), &copy);
+        if (r == 0)
+                copy = NULL;
+        return r;
 }
 
 _printf_(4, 0) static int message_addv(
@@ -169,7 +148,7 @@ int policy_message_add_file(Policy *p, PolicyMessageLevel level, const char *fil
         PolicyBuild *b = policy_build(p);
         va_list ap;
 
-        int r = strv_append_unlimited(&b->names, &b->n_names, file);
+        int r = strv_append(&b->names, &b->n_names, file);
         if (r < 0)
                 return r;
 
@@ -189,7 +168,7 @@ char *policy_message_format(const PolicyMessage *m) {
 }
 
 int policy_add_file(Policy *p, const char *file, const char **ret) {
-        int r = strv_append_unlimited(&p->files, &p->n_files, file);
+        int r = strv_append(&p->files, &p->n_files, file);
         if (r < 0)
                 return r;
         *ret = p->files[p->n_files - 1];
@@ -200,64 +179,33 @@ int policy_add_home(Policy *p, const char *home, size_t n_home) {
         _cleanup_free_ char *copy = strndup(home, n_home);
         if (!copy)
                 return -ENOMEM;
-        return strv_append_unlimited(&p->homes, &p->n_homes, copy);
+        return strv_append(&p->homes, &p->n_homes, copy);
 }
 
-int policy_open_class(Policy *p, const char *name, PolicyOrigin origin, size_t *ret_index) {
-        for (size_t i = 0; i < p->n_classes; i++)
-                if (strcmp(p->classes[i].name, name) == 0) {
+int section_open(Policy *p, Section s, const char *name, PolicyOrigin origin, size_t *ret_index) {
+        const SectionInfo *info = &policy_sections[s];
+        size_t *n = (size_t *)((char *)p + info->n_items);
+
+        for (size_t i = 0; i < *n; i++)
+                if (strcmp(*(char **)section_item(p, s, i), name) == 0) {
                         *ret_index = i;
                         return 0;
                 }
-        if (p->n_classes >= POLICY_SECTIONS_MAX)
+        if (*n >= POLICY_SECTIONS_MAX)
                 return -E2BIG;
 
-        _cleanup_free_ char *copy = strdup(name);
-        if (!copy)
+        _cleanup_free_ char *copy = strdup(name), *item = calloc(1, info->size);
+        if (!copy || !item)
                 return -ENOMEM;
+        section_reset(s, item);
+        memcpy(item, &copy, sizeof(copy));
+        memcpy(item + info->origin, &origin, sizeof(origin));
 
-        PolicyClass *larger = reallocarray(p->classes, p->n_classes + 1, sizeof(PolicyClass));
-        if (!larger)
-                return -ENOMEM;
-        p->classes = larger;
-        larger[p->n_classes] = (PolicyClass){
-                        .name = STEAL_PTR(copy),
-                        .window_usec = POLICY_WINDOW_DEFAULT_USEC,
-                        .score = POLICY_SCORE_DEFAULT,
-                        .severity = _SEVERITY_INVALID,
-                        .origin = origin,
-        };
-        *ret_index = p->n_classes++;
-        return 0;
-}
-
-int policy_open_allow(Policy *p, const char *name, PolicyOrigin origin, size_t *ret_index) {
-        PolicyBuild *b = policy_build(p);
-
-        for (size_t i = 0; i < p->n_allows; i++)
-                if (strcmp(p->allows[i].name, name) == 0) {
-                        *ret_index = i;
-                        return 0;
-                }
-        if (p->n_allows >= POLICY_SECTIONS_MAX)
-                return -E2BIG;
-
-        _cleanup_free_ char *copy = strdup(name);
-        if (!copy)
-                return -ENOMEM;
-
-        bool *voids = reallocarray(b->voids, p->n_allows + 1, sizeof(bool));
-        if (!voids)
-                return -ENOMEM;
-        b->voids = voids;
-        voids[p->n_allows] = false;
-
-        PolicyAllow *larger = reallocarray(p->allows, p->n_allows + 1, sizeof(PolicyAllow));
-        if (!larger)
-                return -ENOMEM;
-        p->allows = larger;
-        larger[p->n_allows] = (PolicyAllow){.name = STEAL_PTR(copy), .origin = origin};
-        *ret_index = p->n_allows++;
+        int r = policy_list_append((char *)p + info->items, n, info->size, item);
+        if (r < 0)
+                return r;
+        copy = NULL;
+        *ret_index = *n - 1;
         return 0;
 }
 

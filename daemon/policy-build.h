@@ -22,7 +22,6 @@
 typedef struct PolicyBuild {
         Policy policy; /* first, so that a Policy * is a PolicyBuild * */
         struct sha256_ctx hash; /* of what was read so far */
-        bool *voids;   /* per allow: one of its lines was bad, so it must not be used, whatever follows */
         char **names;  /* names of files that only messages refer to */
         size_t n_names;
 } PolicyBuild;
@@ -43,22 +42,18 @@ _printf_(4, 5) int policy_message_add_file(
 int policy_add_file(Policy *p, const char *file, const char **ret);
 int policy_add_home(Policy *p, const char *home, size_t n_home);
 
-/* The section of that name; a new one, with every default, if there is none yet. -E2BIG: there are
- * POLICY_SECTIONS_MAX already. */
-int policy_open_class(Policy *p, const char *name, PolicyOrigin origin, size_t *ret_index);
-int policy_open_allow(Policy *p, const char *name, PolicyOrigin origin, size_t *ret_index);
-
-/* Append a copy of text. -E2BIG: there are POLICY_ITEMS_MAX already. */
-int policy_globs_append(PolicyGlob **globs, size_t *n, const char *text, PolicyOrigin origin);
-int policy_strv_append(char ***strv, size_t *n, const char *text);
-
-void policy_globs_clear(PolicyGlob **globs, size_t *n);
-void policy_strv_clear(char ***strv, size_t *n);
-void policy_class_done(PolicyClass *c);
-void policy_allow_done(PolicyAllow *a);
+/* Lists: `field` is the address of the pointer to the items, each of `size` bytes. Behind the last item there is
+ * one of zeroes. An owned item begins with a `char *` that goes with it. */
+int policy_list_append(void *field, size_t *n, size_t size, const void *item);
+void policy_list_clear(void *field, size_t *n, size_t size, bool owned);
 
 #define POLICY_WINDOW_DEFAULT_USEC (60 * USEC_PER_SEC)
+#define POLICY_LATE_WINDOW_DEFAULT_USEC (3600 * USEC_PER_SEC)
+#define POLICY_LATE_WINDOW_UNSET UINT64_MAX /* until policy_finish() */
 #define POLICY_SCORE_DEFAULT 50
+#define POLICY_SCORE_ALERT_DEFAULT 20
+#define POLICY_SCORE_MEDIUM_DEFAULT 40
+#define POLICY_SCORE_HIGH_DEFAULT 70
 #define POLICY_MARKS_DEFAULT 8192
 #define POLICY_PROCESSES_DEFAULT 8192
 #define POLICY_ALERTS_DEFAULT 4096

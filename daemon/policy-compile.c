@@ -19,6 +19,9 @@
 static const char *const automaton_names[BW_AUTOMATA] = {
                 [BW_AUTOMATON_FILE] = "files",
                 [BW_AUTOMATON_EXE] = "executables",
+                [BW_AUTOMATON_SCRIPT] = "scripts",
+                [BW_AUTOMATON_UNIT] = "units",
+                [BW_AUTOMATON_ANCESTOR] = "ancestors",
 };
 
 /* Patterns of one automaton, each with the line that it came from. */
@@ -41,6 +44,7 @@ typedef struct Numbering {
         unsigned rule_bits[BW_RULES_MAX];
         char *class_names[BW_CLASSES_MAX]; /* per bit: new there */
         char *rule_names[BW_RULES_MAX];
+        uint64_t rule_prints[BW_RULES_MAX]; /* per rule of the policy */
 } Numbering;
 
 static void strings_clear(char **strings, size_t n) {
@@ -84,14 +88,36 @@ _printf_(4, 5) static int fail(
         return error;
 }
 
-/* Numbers names. old: names per bit; ret_names: per bit, the names that are new there. */
-static int numbers_assign(char *const *old, unsigned max, char *const *names, size_t n_names,
-                char **ret_names, unsigned *ret_bits) {
+/* What a process remembers of a rule was judged by the text of these keys. FNV-1a: nobody chooses both a policy and
+ * the one before it in order to make them collide. */
+static uint64_t rule_print(const PolicyAllow *a) {
+        const PolicyGlob *const lists[] = {a->scripts, a->ancestors};
+        const size_t n[] = {a->n_scripts, a->n_ancestors};
+        uint64_t print = UINT64_C(0xcbf29ce484222325);
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                for (size_t k = 0; k < n[i]; k++) {
+                        const char *c = lists[i][k].glob;
+
+                        do /* with its NUL, which separates it from the next */
+                                print = (print ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+                        while (*c++);
+                }
+                print = (print ^ i) * UINT64_C(0x100000001b3);
+        }
+        return print;
+}
+
+/* Numbers names. old: names per bit; ret_names: per bit, the names that are new there. prints, by which a bit's old
+ * meaning is told from a name's new one: per bit, and per name; NULL: there are none. */
+static int numbers_assign(char *const *old, const uint64_t *old_prints, unsigned max, char *const *names,
+                const uint64_t *prints, size_t n_names, char **ret_names, unsigned *ret_bits) {
         bool taken[BW_RULES_MAX] = {}, known[BW_RULES_MAX] = {};
 
         for (size_t i = 0; i < n_names; i++)
                 for (unsigned bit = 0; bit < max; bit++)
-                        if (old[bit] && strcmp(old[bit], names[i]) == 0) {
+                        if (old[bit] && strcmp(old[bit], names[i]) == 0 &&
+                                        (!prints || old_prints[bit] == prints[i])) {
                                 ret_bits[i] = bit;
                                 taken[bit] = known[i] = true;
                         }
@@ -131,18 +157,22 @@ static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, P
 
         for (size_t i = 0; i < p->n_classes; i++)
                 names[i] = p->classes[i].name;
-        int r = numbers_assign(old->class_names, BW_CLASSES_MAX, names, p->n_classes, n->class_names,
-                        n->class_bits);
+        int r = numbers_assign(old->class_names, NULL, BW_CLASSES_MAX, names, NULL, p->n_classes,
+                        n->class_names, n->class_bits);
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < p->n_allows; i++)
+        for (size_t i = 0; i < p->n_allows; i++) {
                 names[i] = p->allows[i].name;
-        return numbers_assign(
-                        old->rule_names, BW_RULES_MAX, names, p->n_allows, n->rule_names, n->rule_bits);
+                n->rule_prints[i] = rule_print(p->allows + i);
+        }
+        return numbers_assign(old->rule_names, old->rule_prints, BW_RULES_MAX, names, n->rule_prints, p->n_allows,
+                        n->rule_names, n->rule_bits);
 }
 
-static void names_commit(PolicyNames *names, Numbering *n) {
+static void names_commit(PolicyNames *names, Numbering *n, size_t n_rules) {
+        for (size_t i = 0; i < n_rules; i++)
+                names->rule_prints[n->rule_bits[i]] = n->rule_prints[i];
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
                 if (n->class_names[bit]) {
                         free(names->class_names[bit]);
@@ -230,14 +260,31 @@ static int file_patterns(const Policy *p, const Numbering *n, PatternList *l) {
         return 0;
 }
 
-static int exe_patterns(const Policy *p, const Numbering *n, PatternList *l) {
-        for (size_t i = 0; i < p->n_allows; i++)
-                for (size_t k = 0; k < p->allows[i].n_exes; k++) {
-                        int r = patterns_append(l, p, p->allows[i].exes + k, n->rule_bits[i]);
-                        if (r < 0)
-                                return r;
+static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton which, PatternList *l) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < p->n_allows; i++) {
+                const PolicyAllow *a = p->allows + i;
+                const PolicyGlob *globs[BW_AUTOMATA] = {
+                                [BW_AUTOMATON_EXE] = a->exes,
+                                [BW_AUTOMATON_SCRIPT] = a->scripts,
+                                [BW_AUTOMATON_UNIT] = a->units,
+                                [BW_AUTOMATON_ANCESTOR] = a->ancestors,
+                };
+                const size_t n_globs[BW_AUTOMATA] = {
+                                [BW_AUTOMATON_EXE] = a->n_exes,
+                                [BW_AUTOMATON_SCRIPT] = a->n_scripts,
+                                [BW_AUTOMATON_UNIT] = a->n_units,
+                                [BW_AUTOMATON_ANCESTOR] = a->n_ancestors,
+                };
+                const char *root = which == BW_AUTOMATON_UNIT ? "/" : "";
+
+                for (size_t k = 0; r == 0 && k < n_globs[which]; k++) {
+                        const PolicyGlob *g = globs[which] + k;
+                        r = pattern_append(l, path_concat(root, g->glob, ""), n->rule_bits[i], g);
                 }
-        return 0;
+        }
+        return r;
 }
 
 static void net_fill(struct bw_net *net, const PolicyDestination *d, unsigned rule) {
@@ -253,25 +300,44 @@ static void net_fill(struct bw_net *net, const PolicyDestination *d, unsigned ru
         memcpy(net->mask, mask, sizeof(net->mask));
 }
 
-static int rules_fill(const Policy *p, const Numbering *n, PolicyTables *t, PolicyMessage *ret_message) {
-        for (size_t i = 0; i < p->n_allows; i++) {
-                const PolicyAllow *a = p->allows + i;
-                struct bw_rule *rule = t->table->rules + n->rule_bits[i];
+static int rule_fill(const Policy *p, const PolicyAllow *a, unsigned bit, const Numbering *n, PolicyTables *t,
+                PolicyMessage *ret_message) {
+        struct bw_rule *rule = t->table->rules + bit;
+        const bool asks[BW_CONDITIONS] = {
+                        [BW_CONDITION_SCRIPT] = a->n_scripts > 0,
+                        [BW_CONDITION_UNIT] = a->n_units > 0,
+                        [BW_CONDITION_ANCESTOR] = a->n_ancestors > 0,
+                        [BW_CONDITION_USER] = a->n_users > 0,
+                        [BW_CONDITION_HOST] = !a->container,
+        };
 
-                for (size_t k = 0; k < a->n_classes; k++)
-                        for (size_t c = 0; c < p->n_classes; c++)
-                                if (strcmp(p->classes[c].name, a->classes[k]) == 0)
-                                        rule->classes |= UINT64_C(1) << n->class_bits[c];
+        for (unsigned c = 0; c < BW_CONDITIONS; c++)
+                if (asks[c])
+                        t->table->asks[c].word[bit / 64] |= UINT64_C(1) << bit % 64;
+        for (size_t k = 0; k < a->n_classes; k++)
+                for (size_t c = 0; c < p->n_classes; c++)
+                        if (strcmp(p->classes[c].name, a->classes[k].name) == 0)
+                                rule->classes |= UINT64_C(1) << n->class_bits[c];
 
-                if (a->n_destinations > BW_NETS_MAX - t->n_nets)
-                        return fail(ret_message, -E2BIG, a->destinations[BW_NETS_MAX - t->n_nets].origin,
-                                        "[Allow %s] has more destinations than are left of %u for all "
-                                        "rules: use larger networks, or port ranges",
-                                        a->name, BW_NETS_MAX);
-                rule->n_nets = (uint32_t)a->n_destinations;
-                for (size_t k = 0; k < a->n_destinations; k++)
-                        net_fill(t->table->nets + t->n_nets++, a->destinations + k, n->rule_bits[i]);
-        }
+        if (a->n_users > BW_USERS_MAX - t->n_users)
+                return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,
+                                "[Allow %s] has more users than are left of %u for all rules: use Unit= or Ancestor=",
+                                a->name, BW_USERS_MAX);
+        for (size_t k = 0; k < a->n_users; k++)
+                t->table->users[t->n_users++] = (struct bw_user){
+                                .uid = a->users[k].uid,
+                                .rule = (uint16_t)bit,
+                                .used = 1,
+                };
+
+        if (a->n_destinations > BW_NETS_MAX - t->n_nets)
+                return fail(ret_message, -E2BIG, a->destinations[BW_NETS_MAX - t->n_nets].origin,
+                                "[Allow %s] has more destinations than are left of %u for all rules: use larger "
+                                "networks, or port ranges",
+                                a->name, BW_NETS_MAX);
+        rule->n_nets = (uint32_t)a->n_destinations;
+        for (size_t k = 0; k < a->n_destinations; k++)
+                net_fill(t->table->nets + t->n_nets++, a->destinations + k, bit);
         return 0;
 }
 
@@ -358,7 +424,6 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
                 PolicyMessage *ret_message) {
         _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
         _cleanup_(numbering_done) Numbering numbering = {};
-        _cleanup_(pattern_list_done) PatternList files = {}, exes = {};
 
         if (max_cells == 0 || max_cells > POLICY_CELLS_MAX)
                 max_cells = POLICY_CELLS_MAX;
@@ -369,26 +434,30 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
         r = tables_new(max_cells, &t);
         if (r < 0)
                 return r;
-        r = rules_fill(p, &numbering, t, ret_message);
+        for (size_t i = 0; r == 0 && i < p->n_allows; i++)
+                r = rule_fill(p, p->allows + i, numbering.rule_bits[i], &numbering, t, ret_message);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < p->n_classes; i++)
-                t->table->window_ns[numbering.class_bits[i]] = p->classes[i].window_usec * NSEC_PER_USEC;
+        for (size_t i = 0; i < p->n_classes; i++) {
+                const PolicyClass *c = p->classes + i;
+                unsigned bit = numbering.class_bits[i];
 
-        r = file_patterns(p, &numbering, &files);
-        if (r < 0)
-                return r;
-        r = automaton_compile(&files, BW_AUTOMATON_FILE, max_cells, t, ret_message);
-        if (r < 0)
-                return r;
-        r = exe_patterns(p, &numbering, &exes);
-        if (r < 0)
-                return r;
-        r = automaton_compile(&exes, BW_AUTOMATON_EXE, max_cells, t, ret_message);
-        if (r < 0)
-                return r;
+                t->table->fresh_ns[bit] = c->window_usec * NSEC_PER_USEC;
+                t->table->window_ns[bit] = MAX(c->window_usec, c->late_window_usec) * NSEC_PER_USEC;
+        }
 
-        names_commit(names, &numbering);
+        for (enum bw_automaton which = 0; which < BW_AUTOMATA; which++) {
+                _cleanup_(pattern_list_done) PatternList l = {};
+
+                r = which == BW_AUTOMATON_FILE ? file_patterns(p, &numbering, &l)
+                                               : rule_patterns(p, &numbering, which, &l);
+                if (r == 0)
+                        r = automaton_compile(&l, which, max_cells, t, ret_message);
+                if (r < 0)
+                        return r;
+        }
+
+        names_commit(names, &numbering, p->n_allows);
         *ret = STEAL_PTR(t);
         return 0;
 }

@@ -10,10 +10,12 @@
 #include "policy-file.h"
 
 /* Which bit stands for which name. Bits outlive a reload: marks in the kernel carry them. A name keeps its bit; a
- * new name takes a bit never used before, and one that was given up only when none is left. */
+ * new name takes a bit never used before, and one that was given up only when none is left. A rule with another
+ * Script= or Ancestor= than before counts as a new name: what processes remember by the bit was judged by those. */
 typedef struct PolicyNames {
         char *class_names[BW_CLASSES_MAX];
         char *rule_names[BW_RULES_MAX];
+        uint64_t rule_prints[BW_RULES_MAX]; /* of what processes remember by the bit: Script= and Ancestor= */
 } PolicyNames;
 
 void policy_names_done(PolicyNames *n);
@@ -25,7 +27,7 @@ typedef struct PolicyTables {
         size_t n_states[BW_AUTOMATA]; /* after minimisation */
         size_t n_patterns[BW_AUTOMATA];
         size_t n_outputs;
-        size_t n_nets;
+        size_t n_nets, n_users;
 } PolicyTables;
 
 PolicyTables *policy_tables_free(PolicyTables *t);

@@ -2,7 +2,8 @@
 
 /* One file's bytes → sections of a Policy, and a message with line and column for everything that is wrong.
  * Pure: files are found and read by policy-load.c. Must never give up on a file because of a line, and must
- * never let an [Allow] allow more than was written: a bad line voids the whole section. */
+ * never let an [Allow] allow more than was written: a bad line voids the whole section, as it does with
+ * [Destination] and [Lineage], which can make an alert silent. */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -45,11 +46,13 @@ int parser_report_at(Parser *ps, PolicyOrigin origin, const char *format, ...) {
         if (r < 0)
                 return -ENOMEM;
 
-        if (ps->section != SECTION_ALLOW)
+        bool *broken = section_broken(ps->policy, ps->section, ps->index);
+        if (!broken)
                 return policy_message_add(ps->policy, POLICY_ERROR, origin, "%s", text);
-        policy_build(ps->policy)->voids[ps->index] = true;
-        return policy_message_add(ps->policy, POLICY_ERROR, origin, "%s (the whole [Allow %s] is not used)",
-                        text, ps->policy->allows[ps->index].name);
+        *broken = true;
+        return policy_message_add(ps->policy, POLICY_ERROR, origin, "%s (the whole [%s %s] is not used)", text,
+                        policy_sections[ps->section].type,
+                        *(char **)section_item(ps->policy, ps->section, ps->index));
 }
 
 static bool is_continued(const char *line, size_t n) {
@@ -216,24 +219,29 @@ static int assignment_parse(Parser *ps, size_t start, size_t end) {
         return parser_assign(ps, start, value);
 }
 
-/* A header that looks like an [Allow] but cannot be understood may have meant to restrict it further. */
-static int void_misspelt_allow(Parser *ps, const char *type, const char *name) {
+/* A header that looks like one of a section that grants, but cannot be understood, may have meant to restrict it
+ * further. */
+static int break_misspelt(Parser *ps, const char *type, const char *name) {
         PolicyOrigin origin = parser_origin(ps, 0);
         size_t index;
         ValueError e;
 
-        if (value_distance(type, "Allow") > 2 || value_check_name(name, &e) < 0)
-                return 0;
+        for (Section s = SECTION_CLASS; s < _SECTION_MAX; s++) {
+                if (policy_sections[s].broken == 0 || value_distance(type, policy_sections[s].type) > 2 ||
+                                value_check_name(name, &e) < 0)
+                        continue;
 
-        int r = policy_open_allow(ps->policy, name, origin, &index);
-        if (r == -E2BIG) /* then there is no such [Allow] */
-                return 0;
-        if (r < 0)
-                return r;
-        policy_build(ps->policy)->voids[index] = true;
-        return policy_message_add(ps->policy, POLICY_ERROR, origin,
-                        "[Allow %s] is not used at all, because this section may have meant to restrict it",
-                        name);
+                int r = section_open(ps->policy, s, name, origin, &index);
+                if (r == -E2BIG) /* then there is no such section */
+                        return 0;
+                if (r < 0)
+                        return r;
+                *section_broken(ps->policy, s, index) = true;
+                return policy_message_add(ps->policy, POLICY_ERROR, origin,
+                                "[%s %s] is not used at all, because this section may have meant to restrict it",
+                                policy_sections[s].type, name);
+        }
+        return 0;
 }
 
 /* Copies what lies between blanks, at most 127 bytes, which no valid word has. Returns the offset behind it.
@@ -285,16 +293,19 @@ static int header_parse(Parser *ps, size_t start, size_t end) {
         else if (section == SECTION_NONE)
                 r = parser_report(ps, start + 1, "unknown section \"%s\", known are %s%s",
                                 value_quote(type, strlen(type), quoted), section_list(sections), trailer);
-        else if (!info->open) {
+        else if (info->size == 0) {
                 if (!name[0]) {
                         ps->section = section;
+                        if (info->origin > 0)
+                                memcpy((char *)section_item(ps->policy, section, 0) + info->origin, &origin,
+                                                sizeof(origin));
                         return 0;
                 }
                 r = parser_report(ps, name_start, "%s has no name%s", info->header, trailer);
         } else if (value_check_name(name, &e) < 0)
                 r = parser_report(ps, name_start + e.offset, "%s%s", e.text, trailer);
         else {
-                r = info->open(ps->policy, name, origin, &ps->index);
+                r = section_open(ps->policy, section, name, origin, &ps->index);
                 if (r == 0)
                         ps->section = section;
                 if (r != -E2BIG)
@@ -302,7 +313,7 @@ static int header_parse(Parser *ps, size_t start, size_t end) {
                 r = parser_report(ps, start, "more than %u [%s] sections%s", POLICY_SECTIONS_MAX, type,
                                 trailer);
         }
-        return r < 0 ? r : void_misspelt_allow(ps, type, name);
+        return r < 0 ? r : break_misspelt(ps, type, name);
 }
 
 static int line_parse(Parser *ps) {

@@ -43,6 +43,23 @@ typedef struct PolicyDestination {
         PolicyOrigin origin;
 } PolicyDestination;
 
+typedef struct PolicyPorts {
+        uint16_t first, last;
+} PolicyPorts;
+
+typedef struct PolicyName {
+        char *name;
+        PolicyOrigin origin;
+} PolicyName;
+
+/* A user by name, or by number ("1000"). */
+typedef struct PolicyUser {
+        char *name;
+        uint32_t uid;
+        bool known; /* uid is valid: after policy_finish() always */
+        PolicyOrigin origin;
+} PolicyUser;
+
 typedef struct PolicyClass {
         char *name;
         char *description; /* or NULL */
@@ -53,6 +70,7 @@ typedef struct PolicyClass {
         char **techniques; /* "T1552.004", NULL-terminated, or NULL */
         size_t n_techniques;
         uint64_t window_usec;
+        uint64_t late_window_usec; /* LateWindow=: from Window= on until then an egress is late, and scores less */
         unsigned score;    /* 0 … 100 */
         Severity severity; /* _SEVERITY_INVALID: follows from the score */
         PolicyOrigin origin;
@@ -60,15 +78,57 @@ typedef struct PolicyClass {
 
 typedef struct PolicyAllow {
         char *name;
-        char **classes; /* names, NULL-terminated; each exists in the Policy */
-        PolicyOrigin *class_origins;
+        PolicyName *classes; /* each exists in the Policy */
         size_t n_classes;
         PolicyGlob *exes;
         size_t n_exes;
+        PolicyGlob *scripts; /* Script= */
+        size_t n_scripts;
+        PolicyGlob *units; /* Unit=: globs of one name, without '/' */
+        size_t n_units;
+        PolicyGlob *ancestors; /* Ancestor= */
+        size_t n_ancestors;
+        PolicyUser *users; /* User= */
+        size_t n_users;
+        bool container; /* Container=yes: holds outside the host's file system, too; needs Unit= */
         PolicyDestination *destinations;
         size_t n_destinations;
+        bool broken; /* while it is read: one of its lines was bad, so it must not be used, whatever follows */
         PolicyOrigin origin;
 } PolicyAllow;
+
+/* [Lineage NAME]: where the process or one of its ancestors comes from. */
+typedef struct PolicyLineage {
+        char *name;
+        char *description; /* or NULL */
+        PolicyGlob *exes;
+        size_t n_exes;
+        PolicyGlob *units;
+        size_t n_units;
+        int score;   /* -100 … 100 */
+        bool broken; /* as in PolicyAllow */
+        PolicyOrigin origin;
+} PolicyLineage;
+
+/* [Destination NAME]: what it talks to. */
+typedef struct PolicyPeer {
+        char *name;
+        char *description; /* or NULL */
+        PolicyDestination *addresses; /* Address=, of any port; none: every address */
+        size_t n_addresses;
+        PolicyPorts *ports; /* Port=; none: every port */
+        size_t n_ports;
+        int score;   /* -100 … 100 */
+        bool ignore; /* Ignore=yes: never alerted */
+        bool broken; /* as in PolicyAllow */
+        PolicyOrigin origin;
+} PolicyPeer;
+
+/* [Scoring]: from these scores on it is an alert at all, medium, high. */
+typedef struct PolicyScoring {
+        unsigned alert, medium, high;
+        PolicyOrigin origin; /* file NULL: there is no such section */
+} PolicyScoring;
 
 /* [Correlator]: limits. They size kernel tables, so a change needs a restart. */
 typedef struct PolicyCorrelator {
@@ -93,6 +153,12 @@ typedef struct Policy {
         size_t n_classes;
         PolicyAllow *allows;
         size_t n_allows;
+        PolicyLineage *lineages;
+        size_t n_lineages;
+        struct LineageTable *lineage_table; /* what they match; NULL: nothing */
+        PolicyPeer *peers;
+        size_t n_peers;
+        PolicyScoring scoring;
         PolicyCorrelator correlator;
         unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
         char hash[65];       /* SHA-256 of every file's bytes, in their order, in hex */
@@ -115,8 +181,11 @@ int policy_new(Policy **ret);
  * them becomes messages. Returns 0, or -ENOMEM. `file` is the name that messages carry. */
 int policy_parse(Policy *p, const char *file, const char *bytes, size_t n_bytes);
 
-/* After the last file: checks what needs the whole (an [Allow] without Class= or Exe=, an unknown class, a class
- * without Path=). What cannot be used is dropped, with a message. */
+/* Gives the users of that name in every User= their number. */
+void policy_resolve_user(Policy *p, const char *name, uint32_t uid);
+
+/* After the last file: checks what needs the whole (an [Allow] without Class= or Exe=, an unknown class or user, a
+ * class without Path=). What cannot be used is dropped, with a message. */
 int policy_finish(Policy *p);
 
 /* config_file: NULL for the standard barbwire.conf (not being there is fine), else that file (must be there).

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* What can only be judged once every file is read: references between sections, sections that lack
- * something, and allow rules that are wider than their author may think. Pure. */
+ * something, and rules that are wider or narrower than their author may think. Pure. */
 
 #include <errno.h>
 #include <string.h>
 
 #include "glob-automaton.h"
+#include "lineage-match.h"
 #include "policy-build.h"
+#include "policy-parser.h"
 #include "policy-values.h"
 
 /* Programs that run what they are told: to allow one is to allow whatever script it is given. Names with a
@@ -69,53 +71,128 @@ static const char *glob_interpreter(const char *glob) {
         return named;
 }
 
-static int exe_warn(Policy *p, const PolicyAllow *a, const PolicyGlob *exe) {
-        char quoted[VALUE_QUOTE_SIZE];
+/* Any host whatever. */
+static bool names_everywhere(const PolicyDestination *destinations, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (destinations[i].prefix == 0)
+                        return true;
+        return false;
+}
 
-        (void)value_quote(exe->glob, strlen(exe->glob), quoted);
-        if (a->n_destinations == 0) {
+static int warn_of_interpreters(Policy *p, const PolicyAllow *a) {
+        if (a->n_scripts > 0 || a->n_units > 0 || a->n_ancestors > 0 ||
+                        (a->n_destinations > 0 && !names_everywhere(a->destinations, a->n_destinations)))
+                return 0;
+
+        for (size_t i = 0; i < a->n_exes; i++) {
+                const PolicyGlob *exe = a->exes + i;
                 const char *interpreter = glob_interpreter(exe->glob);
+                char quoted[VALUE_QUOTE_SIZE];
 
-                if (interpreter) {
-                        int r = policy_message_add(p, POLICY_WARNING, exe->origin,
-                                        "%s allows the interpreter \"%s\", and with it every script: name a "
-                                        "program, or add Destination=",
-                                        quoted, interpreter);
-                        if (r < 0)
-                                return r;
-                }
+                if (!interpreter)
+                        continue;
+                int r = policy_message_add(p, POLICY_WARNING, exe->origin,
+                                "%s allows the interpreter \"%s\", and with it every script: add Script=, Unit= or "
+                                "Ancestor=, or a Destination= that is not everywhere",
+                                value_quote(exe->glob, strlen(exe->glob), quoted), interpreter);
+                if (r < 0)
+                        return r;
         }
-
-        if (strncmp(exe->glob, "/**", 3) == 0)
-                return policy_message_add(p, POLICY_WARNING, exe->origin,
-                                "%s allows a program of that name in any directory, writable ones too: name "
-                                "the directory",
-                                quoted);
-        for (size_t i = 0; i < ELEMENTSOF(writable_directories); i++)
-                if (strncmp(exe->glob, writable_directories[i], strlen(writable_directories[i])) == 0)
-                        return policy_message_add(p, POLICY_WARNING, exe->origin,
-                                        "%s is where users can put programs of their own: allow one that "
-                                        "only root can change",
-                                        quoted);
         return 0;
 }
 
-/* The first of names that no class has, or NULL. */
-static const char *allow_unknown_class(const Policy *p, const PolicyAllow *a, PolicyOrigin *ret_origin) {
-        for (size_t i = 0; i < a->n_classes; i++)
-                if (!policy_class_by_name(p, a->classes[i])) {
-                        *ret_origin = a->class_origins[i];
-                        return a->classes[i];
-                }
-        return NULL;
+static int warn_of_writable(Policy *p, const PolicyGlob *globs, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                const char *glob = globs[i].glob, *where = NULL;
+                char quoted[VALUE_QUOTE_SIZE];
+                int r = 0;
+
+                (void)value_quote(glob, strlen(glob), quoted);
+                for (size_t k = 0; k < ELEMENTSOF(writable_directories); k++)
+                        if (strncmp(glob, writable_directories[k], strlen(writable_directories[k])) == 0)
+                                where = writable_directories[k];
+                if (where)
+                        r = policy_message_add(p, POLICY_WARNING, globs[i].origin,
+                                        "%s is where users can put programs of their own: allow one that only root "
+                                        "can change",
+                                        quoted);
+                else if (strncmp(glob, "/**", 3) == 0)
+                        r = policy_message_add(p, POLICY_WARNING, globs[i].origin,
+                                        "%s allows a program of that name in any directory, writable ones too: name "
+                                        "the directory",
+                                        quoted);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
-static int report_unknown_class(Policy *p, const PolicyAllow *a, const char *class, PolicyOrigin origin) {
+static int warn_of_allow(Policy *p, const PolicyAllow *a) {
+        int r = warn_of_interpreters(p, a);
+
+        if (r == 0)
+                r = warn_of_writable(p, a->exes, a->n_exes);
+        if (r == 0)
+                r = warn_of_writable(p, a->scripts, a->n_scripts);
+        if (r == 0)
+                r = warn_of_writable(p, a->ancestors, a->n_ancestors);
+        return r;
+}
+
+static int warn_of_class(Policy *p, const PolicyClass *c) {
+        if (c->late_window_usec == 0 || c->late_window_usec >= c->window_usec)
+                return 0;
+        return policy_message_add(p, POLICY_WARNING, c->origin,
+                        "[Class %s] has a LateWindow= shorter than its Window=: no egress is ever late; write "
+                        "LateWindow=0 if that is meant",
+                        c->name);
+}
+
+static int warn_of_lineage(Policy *p, const PolicyLineage *l) {
+        if (l->n_exes == 0 && l->n_units == 0)
+                return policy_message_add(p, POLICY_WARNING, l->origin,
+                                "[Lineage %s] matches nothing: it needs Exe= or Unit=", l->name);
+        if (l->score == 0 && !l->description)
+                return policy_message_add(p, POLICY_WARNING, l->origin,
+                                "[Lineage %s] changes nothing: it has neither Score= nor Description=", l->name);
+        return 0;
+}
+
+static int warn_of_peer(Policy *p, const PolicyPeer *d) {
+        if (d->n_addresses == 0 && d->n_ports == 0)
+                return policy_message_add(p, POLICY_WARNING, d->origin,
+                                "[Destination %s] matches nothing: it needs Address= or Port=", d->name);
+        if (d->ignore && d->n_ports == 0 && names_everywhere(d->addresses, d->n_addresses))
+                return policy_message_add(p, POLICY_WARNING, d->origin,
+                                "[Destination %s] ignores every destination: nothing is ever told", d->name);
+        if (d->score == 0 && !d->ignore && !d->description)
+                return policy_message_add(p, POLICY_WARNING, d->origin,
+                                "[Destination %s] changes nothing: it has neither Score= nor Ignore= nor "
+                                "Description=",
+                                d->name);
+        return 0;
+}
+
+static int policy_warn(Policy *p) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < p->n_classes; i++)
+                r = warn_of_class(p, p->classes + i);
+        for (size_t i = 0; r == 0 && i < p->n_allows; i++)
+                r = warn_of_allow(p, p->allows + i);
+        for (size_t i = 0; r == 0 && i < p->n_lineages; i++)
+                r = warn_of_lineage(p, p->lineages + i);
+        for (size_t i = 0; r == 0 && i < p->n_peers; i++)
+                r = warn_of_peer(p, p->peers + i);
+        return r;
+}
+
+static int report_unknown_class(Policy *p, const PolicyAllow *a, const PolicyName *class) {
         unsigned nearest_distance = 3; /* more is another name, not a slip */
         const char *nearest = NULL;
 
         for (size_t i = 0; i < p->n_classes; i++) {
-                unsigned d = value_distance(class, p->classes[i].name);
+                unsigned d = value_distance(class->name, p->classes[i].name);
 
                 if (d < nearest_distance) {
                         nearest_distance = d;
@@ -123,40 +200,60 @@ static int report_unknown_class(Policy *p, const PolicyAllow *a, const char *cla
                 }
         }
         if (nearest)
-                return policy_message_add(p, POLICY_ERROR, origin,
-                                "there is no [Class %s], did you mean %s? (the whole [Allow %s] is not "
-                                "used)",
-                                class, nearest, a->name);
-        return policy_message_add(p, POLICY_ERROR, origin,
-                        "there is no [Class %s]: add it, or leave the name out (the whole [Allow %s] is not "
-                        "used)",
-                        class, a->name);
+                return policy_message_add(p, POLICY_ERROR, class->origin,
+                                "there is no [Class %s], did you mean %s? (the whole [Allow %s] is not used)",
+                                class->name, nearest, a->name);
+        return policy_message_add(p, POLICY_ERROR, class->origin,
+                        "there is no [Class %s]: add it, or leave the name out (the whole [Allow %s] is not used)",
+                        class->name, a->name);
 }
 
-/* 1: can be used, 0: cannot, and that is reported. */
-static int allow_check(Policy *p, const PolicyAllow *a) {
-        PolicyOrigin origin;
-        int r;
+/* A user that is written as a number. */
+static void user_parse(PolicyUser *u) {
+        ValueError ignored;
+        int64_t uid;
 
-        const char *unknown = allow_unknown_class(p, a, &origin);
-        if (unknown)
-                r = report_unknown_class(p, a, unknown, origin);
-        else if (a->n_classes == 0)
+        /* The last one means "none" to every system call. */
+        if (!u->known && value_parse_number(u->name, 0, UINT32_MAX - 1, &uid, &ignored) == 0) {
+                u->uid = (uint32_t)uid;
+                u->known = true;
+        }
+}
+
+/* 0: can be used; 1: cannot, and that is reported. */
+static int allow_check(Policy *p, const PolicyAllow *a) {
+        static const char unused[] = "not used";
+        char quoted[VALUE_QUOTE_SIZE];
+        int r = 0;
+
+        for (size_t i = 0; i < a->n_classes; i++)
+                if (!policy_class_by_name(p, a->classes[i].name)) {
+                        r = report_unknown_class(p, a, a->classes + i);
+                        return r < 0 ? r : 1;
+                }
+        for (size_t i = 0; i < a->n_users; i++)
+                if (!a->users[i].known) {
+                        r = policy_message_add(p, POLICY_ERROR, a->users[i].origin,
+                                        "there is no user %s in the passwd file: correct the name, or write the "
+                                        "number of one from elsewhere (the whole [Allow %s] is not used)",
+                                        value_quote(a->users[i].name, strlen(a->users[i].name), quoted), a->name);
+                        return r < 0 ? r : 1;
+                }
+
+        if (a->n_classes == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
-                                "[Allow %s] has no Class=, not used: say which class of files it is about",
-                                a->name);
+                                "[Allow %s] has no Class=, %s: say which class of files it is about", a->name, unused);
         else if (a->n_exes == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
-                                "[Allow %s] has no Exe=, not used: say which program is allowed", a->name);
-        else {
-                for (size_t i = 0; i < a->n_exes; i++) {
-                        r = exe_warn(p, a, a->exes + i);
-                        if (r < 0)
-                                return r;
-                }
-                return 1;
-        }
-        return r;
+                                "[Allow %s] has no Exe=, %s: say which program is allowed", a->name, unused);
+        else if (a->container && a->n_units == 0)
+                r = policy_message_add(p, POLICY_ERROR, a->origin,
+                                "[Allow %s] has Container=yes, but no Unit=, %s: say which container, or every one "
+                                "could bring such a program",
+                                a->name, unused);
+        else
+                return 0;
+        return r < 0 ? r : 1;
 }
 
 /* Forgets names of classes that exist but have no Path=. True when none is left, though there was one. */
@@ -164,43 +261,90 @@ static bool allow_prune_classes(const Policy *p, PolicyAllow *a) {
         size_t n = 0;
 
         for (size_t i = 0; i < a->n_classes; i++) {
-                const PolicyClass *c = policy_class_by_name(p, a->classes[i]);
+                const PolicyClass *c = policy_class_by_name(p, a->classes[i].name);
 
-                if (c && c->n_paths == 0) {
-                        free(a->classes[i]);
-                        continue;
-                }
-                a->classes[n] = a->classes[i];
-                a->class_origins[n++] = a->class_origins[i];
+                if (c && c->n_paths == 0)
+                        free(a->classes[i].name);
+                else
+                        a->classes[n++] = a->classes[i];
         }
         bool emptied = n == 0 && a->n_classes > 0;
-        if (a->classes)
-                a->classes[n] = NULL;
         a->n_classes = n;
         return emptied;
 }
 
-static int classes_finish(Policy *p) {
-        size_t n = 0;
+static bool section_is_unusable(Policy *p, Section s, size_t i) {
+        return s == SECTION_CLASS ? p->classes[i].n_paths == 0 : *section_broken(p, s, i);
+}
 
-        /* Every report first: dropping moves what is not looked at yet. */
-        for (size_t i = 0; i < p->n_classes; i++)
-                if (p->classes[i].n_paths == 0) {
-                        int r = policy_message_add(p, POLICY_ERROR, p->classes[i].origin,
-                                        "[Class %s] has no Path=, not used: name its files; to switch a "
-                                        "class off, mask its file by a link to /dev/null",
-                                        p->classes[i].name);
-                        if (r < 0)
-                                return r;
-                }
+static void sections_prune(Policy *p, Section s) {
+        const SectionInfo *info = &policy_sections[s];
+        size_t *n_items = (size_t *)((char *)p + info->n_items), n = 0;
 
-        for (size_t i = 0; i < p->n_classes; i++)
-                if (p->classes[i].n_paths == 0)
-                        policy_class_done(p->classes + i);
+        for (size_t i = 0; i < *n_items; i++)
+                if (section_is_unusable(p, s, i))
+                        section_done(s, section_item(p, s, i));
                 else
-                        p->classes[n++] = p->classes[i];
-        p->n_classes = n;
+                        memmove(section_item(p, s, n++), section_item(p, s, i), info->size);
+        *n_items = n;
+}
+
+static int classes_finish(Policy *p) {
+        for (size_t i = 0; i < p->n_classes; i++) {
+                PolicyClass *c = p->classes + i;
+                int r = 0;
+
+                if (c->n_paths == 0)
+                        r = policy_message_add(p, POLICY_ERROR, c->origin,
+                                        "[Class %s] has no Path=, not used: name its files; to switch a class off, "
+                                        "mask its file by a link to /dev/null",
+                                        c->name);
+                if (r < 0)
+                        return r;
+                if (c->late_window_usec == POLICY_LATE_WINDOW_UNSET)
+                        c->late_window_usec = MAX(POLICY_LATE_WINDOW_DEFAULT_USEC, c->window_usec);
+        }
+        sections_prune(p, SECTION_CLASS);
         return 0;
+}
+
+static int allows_finish(Policy *p) {
+        for (size_t i = 0; i < p->n_allows; i++) {
+                PolicyAllow *a = p->allows + i;
+
+                for (size_t k = 0; k < a->n_users; k++)
+                        user_parse(a->users + k);
+                /* What an earlier bad line broke was reported with it. */
+                int r = a->broken ? 1 : allow_check(p, a);
+                if (r < 0)
+                        return r;
+                a->broken = r > 0;
+        }
+        return 0;
+}
+
+static int scoring_finish(Policy *p) {
+        PolicyScoring *s = &p->scoring;
+        int r = 0;
+
+        if (s->alert > s->medium || s->medium > s->high) {
+                r = policy_message_add(p, POLICY_ERROR, s->origin,
+                                "Alert=%u, Medium=%u and High=%u are not in this order; the defaults are used",
+                                s->alert, s->medium, s->high);
+                section_reset(SECTION_SCORING, s);
+        }
+        return r;
+}
+
+static int lineages_finish(Policy *p) {
+        PolicyMessage m = {};
+
+        sections_prune(p, SECTION_LINEAGE);
+        int r = lineage_table_new(p, &p->lineage_table, &m);
+        if (m.text)
+                r = policy_message_add(p, POLICY_ERROR, m.origin, "%s", m.text);
+        free(m.text);
+        return r;
 }
 
 static void hash_finish(PolicyBuild *b) {
@@ -211,43 +355,46 @@ static void hash_finish(PolicyBuild *b) {
                 (void)snprintf(b->policy.hash + 2 * i, 3, "%02x", digest[i]);
 }
 
+void policy_resolve_user(Policy *p, const char *name, uint32_t uid) {
+        for (size_t i = 0; i < p->n_allows; i++)
+                for (size_t k = 0; k < p->allows[i].n_users; k++) {
+                        PolicyUser *u = p->allows[i].users + k;
+
+                        /* The first line of a name is what the system takes, too. */
+                        if (!u->known && strcmp(u->name, name) == 0) {
+                                u->uid = uid;
+                                u->known = true;
+                        }
+                }
+}
+
 int policy_finish(Policy *p) {
-        PolicyBuild *b = policy_build(p);
-        size_t n = 0;
         int r = 0;
 
-        hash_finish(b);
-        /* From here on b->voids says which allows go; what an earlier bad line voided was reported with it.
-         */
-        for (size_t i = 0; i < p->n_allows; i++)
-                if (!b->voids[i] && allow_prune_classes(p, p->allows + i)) {
-                        b->voids[i] = true;
-                        r = policy_message_add(p, POLICY_ERROR, p->allows[i].origin,
-                                        "[Allow %s] is not used: no class that it names has a Path=",
-                                        p->allows[i].name);
-                        if (r < 0)
-                                return r;
-                }
+        hash_finish(policy_build(p));
+        for (size_t i = 0; r == 0 && i < p->n_allows; i++) {
+                PolicyAllow *a = p->allows + i;
 
-        r = classes_finish(p);
+                if (a->broken || !allow_prune_classes(p, a))
+                        continue;
+                a->broken = true;
+                r = policy_message_add(p, POLICY_ERROR, a->origin,
+                                "[Allow %s] is not used: no class that it names has a Path=", a->name);
+        }
+        if (r == 0)
+                r = classes_finish(p);
+        if (r == 0)
+                r = allows_finish(p);
         if (r < 0)
                 return r;
-
-        for (size_t i = 0; i < p->n_allows; i++)
-                if (!b->voids[i]) {
-                        r = allow_check(p, p->allows + i);
-                        if (r < 0)
-                                return r;
-                        b->voids[i] = r == 0;
-                }
-
-        for (size_t i = 0; i < p->n_allows; i++)
-                if (b->voids[i])
-                        policy_allow_done(p->allows + i);
-                else {
-                        b->voids[n] = false;
-                        p->allows[n++] = p->allows[i];
-                }
-        p->n_allows = n;
-        return 0;
+        sections_prune(p, SECTION_ALLOW);
+        sections_prune(p, SECTION_DESTINATION);
+        r = lineages_finish(p);
+        if (r == 0)
+                r = scoring_finish(p);
+        if (r == 0)
+                r = policy_warn(p);
+        for (size_t i = 0; i < p->n_classes; i++)
+                p->classes[i].late_window_usec = MAX(p->classes[i].late_window_usec, p->classes[i].window_usec);
+        return r;
 }

@@ -13,23 +13,16 @@ static json_t *text_to_json(const char *text) {
         return json_from_bytes(text, strlen(text));
 }
 
-static json_t *globs_to_json(const PolicyGlob *globs, size_t n) {
+/* Items of `size` bytes that begin with a string. */
+static json_t *list_to_json(const void *items, size_t n, size_t size) {
         json_auto_t *array = json_array();
 
         for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(array, text_to_json(globs[i].glob)) < 0)
+                if (json_array_append_new(array, text_to_json(*(char *const *)((const char *)items + i * size))) < 0)
                         return NULL;
         return STEAL_PTR(array);
 }
-
-static json_t *strings_to_json(char *const *strings, size_t n) {
-        json_auto_t *array = json_array();
-
-        for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(array, text_to_json(strings[i])) < 0)
-                        return NULL;
-        return STEAL_PTR(array);
-}
+#define LIST(items, n) list_to_json(items, n, sizeof(*(items)))
 
 static json_t *origin_to_json(const PolicyOrigin *o) {
         _cleanup_free_ char *text = NULL;
@@ -41,60 +34,122 @@ static json_t *origin_to_json(const PolicyOrigin *o) {
         return text_to_json(text);
 }
 
-/* As Destination= takes it: ADDRESS/PREFIX:PORTS, an IPv6 one in brackets. */
-static json_t *destination_to_json(const PolicyDestination *d) {
-        bool v6 = d->family == AF_INET6;
-        char address[INET6_ADDRSTRLEN], ports[16] = "", text[96];
-
-        (void)inet_ntop(d->family, d->address, address, sizeof(address));
-        if (d->port_first == d->port_last)
-                (void)snprintf(ports, sizeof(ports), ":%u", d->port_first);
-        else if (d->port_first > 0 || d->port_last < UINT16_MAX)
-                (void)snprintf(ports, sizeof(ports), ":%u-%u", d->port_first, d->port_last);
-        (void)snprintf(text, sizeof(text), "%s%s/%u%s%s", v6 && ports[0] ? "[" : "", address, d->prefix,
-                v6 && ports[0] ? "]" : "", ports);
-        return json_string(text);
+static json_t *description_to_json(const char *text) {
+        return text ? text_to_json(text) : json_null();
 }
 
-static json_t *destinations_to_json(const PolicyAllow *a) {
+/* As Port= takes it; "" for every port. */
+static const char *ports_format(unsigned first, unsigned last, char ret[static 16]) {
+        ret[0] = 0;
+        if (first == last)
+                (void)snprintf(ret, 16, "%u", first);
+        else if (first > 0 || last < UINT16_MAX)
+                (void)snprintf(ret, 16, "%u-%u", first, last);
+        return ret;
+}
+
+/* As Destination= takes it: ADDRESS/PREFIX:PORTS, an IPv6 one in brackets. */
+static json_t *destinations_to_json(const PolicyDestination *d, size_t n) {
         json_auto_t *array = json_array();
 
-        for (size_t i = 0; i < a->n_destinations; i++)
-                if (json_array_append_new(array, destination_to_json(&a->destinations[i])) < 0)
+        for (; n > 0; n--, d++) {
+                char address[INET6_ADDRSTRLEN], ports[16], text[96];
+
+                (void)inet_ntop(d->family, d->address, address, sizeof(address));
+                bool port = ports_format(d->port_first, d->port_last, ports)[0];
+                bool brackets = port && d->family == AF_INET6;
+                (void)snprintf(text, sizeof(text), "%s%s/%u%s%s%s", brackets ? "[" : "", address, d->prefix,
+                        brackets ? "]" : "", port ? ":" : "", ports);
+                if (json_array_append_new(array, json_string(text)) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+static json_t *ports_to_json(const PolicyPorts *p, size_t n) {
+        json_auto_t *array = json_array();
+        char text[16];
+
+        for (; n > 0; n--, p++)
+                if (json_array_append_new(array,
+                                    json_string(ports_format(p->first, p->last, text)[0] ? text : "*")) < 0)
                         return NULL;
         return STEAL_PTR(array);
 }
 
-static json_t *class_to_json(const PolicyClass *c) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s?, s:o}",
+static json_t *class_to_json(const void *section) {
+        const PolicyClass *c = section;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s?, s:o}",
                 "name", text_to_json(c->name),
-                "description", c->description ? text_to_json(c->description) : json_null(),
-                "paths", globs_to_json(c->paths, c->n_paths),
-                "excludes", globs_to_json(c->excludes, c->n_excludes),
-                "techniques", strings_to_json(c->techniques, c->n_techniques),
+                "description", description_to_json(c->description),
+                "paths", LIST(c->paths, c->n_paths),
+                "excludes", LIST(c->excludes, c->n_excludes),
+                "techniques", LIST(c->techniques, c->n_techniques),
                 "window_usec", (json_int_t)c->window_usec,
+                "late_window_usec", (json_int_t)c->late_window_usec,
                 "score", (json_int_t)c->score,
                 "severity", c->severity < 0 ? NULL : severity_to_string(c->severity),
                 "origin", origin_to_json(&c->origin));
 }
 
-static json_t *allow_to_json(const PolicyAllow *a) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}",
+static json_t *allow_to_json(const void *section) {
+        const PolicyAllow *a = section;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
                 "name", text_to_json(a->name),
-                "classes", strings_to_json(a->classes, a->n_classes),
-                "exes", globs_to_json(a->exes, a->n_exes),
-                "destinations", destinations_to_json(a),
+                "classes", LIST(a->classes, a->n_classes),
+                "exes", LIST(a->exes, a->n_exes),
+                "scripts", LIST(a->scripts, a->n_scripts),
+                "units", LIST(a->units, a->n_units),
+                "users", LIST(a->users, a->n_users),
+                "ancestors", LIST(a->ancestors, a->n_ancestors),
+                "container", a->container,
+                "destinations", destinations_to_json(a->destinations, a->n_destinations),
                 "origin", origin_to_json(&a->origin));
 }
 
-json_t *policy_to_json(const Policy *p) {
-        json_auto_t *classes = json_array(), *allows = json_array();
+static json_t *lineage_to_json(const void *section) {
+        const PolicyLineage *l = section;
 
-        for (size_t i = 0; i < p->n_classes; i++)
-                if (json_array_append_new(classes, class_to_json(&p->classes[i])) < 0)
+        return json_pack("{s:o, s:o, s:o, s:o, s:i, s:o}",
+                "name", text_to_json(l->name),
+                "description", description_to_json(l->description),
+                "exes", LIST(l->exes, l->n_exes),
+                "units", LIST(l->units, l->n_units),
+                "score", l->score,
+                "origin", origin_to_json(&l->origin));
+}
+
+static json_t *peer_to_json(const void *section) {
+        const PolicyPeer *d = section;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:i, s:b, s:o}",
+                "name", text_to_json(d->name),
+                "description", description_to_json(d->description),
+                "addresses", destinations_to_json(d->addresses, d->n_addresses),
+                "ports", ports_to_json(d->ports, d->n_ports),
+                "score", d->score,
+                "ignore", d->ignore,
+                "origin", origin_to_json(&d->origin));
+}
+
+static json_t *sections_to_json(const void *sections, size_t n, size_t size, json_t *(*to_json)(const void *section)) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                if (json_array_append_new(array, to_json((const char *)sections + i * size)) < 0)
                         return NULL;
-        for (size_t i = 0; i < p->n_allows; i++)
-                if (json_array_append_new(allows, allow_to_json(&p->allows[i])) < 0)
-                        return NULL;
-        return json_pack("{s:O, s:O}", "classes", classes, "allows", allows);
+        return STEAL_PTR(array);
+}
+#define SECTIONS(sections, n, to_json) sections_to_json(sections, n, sizeof(*(sections)), to_json)
+
+json_t *policy_to_json(const Policy *p) {
+        return json_pack("{s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i}}",
+                "classes", SECTIONS(p->classes, p->n_classes, class_to_json),
+                "allows", SECTIONS(p->allows, p->n_allows, allow_to_json),
+                "lineages", SECTIONS(p->lineages, p->n_lineages, lineage_to_json),
+                "destinations", SECTIONS(p->peers, p->n_peers, peer_to_json),
+                "scoring", "alert", (int)p->scoring.alert, "medium", (int)p->scoring.medium, "high",
+                (int)p->scoring.high);
 }

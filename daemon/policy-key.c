@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The keys of each section and what they take. An empty value restores the default or empties the list. A
- * value that is wrong is reported and changes nothing. */
+/* The sections, the keys of each, and what they take: tables, and one function for each type of value. An empty
+ * value restores the default or empties the list. A value that is wrong is reported and changes nothing. */
 
 #include <errno.h>
 #include <string.h>
 
-#include "glob-automaton.h"
 #include "policy-build.h"
 #include "policy-parser.h"
 #include "policy-values.h"
@@ -27,277 +26,91 @@
 #define ALERTS_MIN 1
 #define ALERTS_MAX (1U << 16)
 
-static PolicyClass *parser_class(const Parser *ps) {
-        return ps->policy->classes + ps->index;
-}
-
-static PolicyAllow *parser_allow(const Parser *ps) {
-        return ps->policy->allows + ps->index;
-}
-
-static int report_too_many(Parser *ps, PolicyOrigin origin) {
-        return parser_report_at(ps, origin,
-                        "more than %u items in one list; use globs, or split the section in two",
-                        POLICY_ITEMS_MAX);
-}
-
-static int globs_assign(Parser *ps, size_t value, PolicyGlob **globs, size_t *n_globs, bool home_allowed) {
-        if (!ps->line[value])
-                policy_globs_clear(globs, n_globs);
-
-        for (;;) {
-                const char *message = NULL;
-                size_t offset = 0, home = 0; /* bytes of ~ that glob_check() is not shown */
-
-                int r = parser_read_item(ps, &value);
-                if (r == 0 || r == -ENOMEM)
-                        return r;
-                if (r < 0)
-                        continue;
-
-                if (ps->item[0] == '~' && !home_allowed)
-                        message = "an executable in a home can be replaced by its user: write the absolute "
-                                  "path of one that only root can change";
-                else if (ps->item[0] == '~' && ps->item[1] != '/') {
-                        offset = 1;
-                        message = "after ~ comes /: ~/ stands for every user's home, one user's is an "
-                                  "absolute path";
-                } else if (ps->item[0] == '~')
-                        home = 1;
-                else if (ps->item[0] != '/')
-                        message = home_allowed ? "a path begins with / or ~/; for a name in any directory "
-                                                 "write /**/NAME"
-                                               : "a path begins with /";
-
-                if (!message) {
-                        r = glob_check(ps->item + home, &offset, &message);
-                        if (r == -ENOMEM)
-                                return r;
-                        offset += home;
-                }
-                if (message)
-                        r = parser_report_at(
-                                        ps, parser_item_origin(ps, MIN(offset, ps->n_item)), "%s", message);
-                else {
-                        r = policy_globs_append(globs, n_globs, ps->item, parser_item_origin(ps, 0));
-                        if (r == -E2BIG)
-                                return report_too_many(ps, parser_item_origin(ps, 0));
-                }
-                if (r < 0)
-                        return r;
-        }
-}
-
-static int assign_paths(Parser *ps, size_t value) {
-        PolicyClass *c = parser_class(ps);
-        return globs_assign(ps, value, &c->paths, &c->n_paths, true);
-}
-
-static int assign_excludes(Parser *ps, size_t value) {
-        PolicyClass *c = parser_class(ps);
-        return globs_assign(ps, value, &c->excludes, &c->n_excludes, true);
-}
-
-static int assign_exes(Parser *ps, size_t value) {
-        PolicyAllow *a = parser_allow(ps);
-        return globs_assign(ps, value, &a->exes, &a->n_exes, false);
-}
-
-static int report_value(Parser *ps, size_t value, const ValueError *e) {
-        return parser_report(ps, value + e->offset, "%s", e->text);
-}
-
-static int report_item(Parser *ps, const ValueError *e) {
-        return parser_report_at(ps, parser_item_origin(ps, MIN(e->offset, ps->n_item)), "%s", e->text);
-}
-
-static int assign_window(Parser *ps, size_t value) {
-        uint64_t usec = POLICY_WINDOW_DEFAULT_USEC;
-        ValueError e;
-
-        if (ps->line[value] && value_parse_timespan(ps->line + value, WINDOW_MIN_USEC, WINDOW_MAX_USEC,
-                                               &usec, &e) < 0)
-                return report_value(ps, value, &e);
-        parser_class(ps)->window_usec = usec;
-        return 0;
-}
-
-static int assign_score(Parser *ps, size_t value) {
-        unsigned score = POLICY_SCORE_DEFAULT;
-        ValueError e;
-
-        if (ps->line[value] && value_parse_number(ps->line + value, 0, SCORE_MAX, &score, &e) < 0)
-                return report_value(ps, value, &e);
-        parser_class(ps)->score = score;
-        return 0;
-}
-
-static int assign_severity(Parser *ps, size_t value) {
-        Severity s = severity_from_string(ps->line + value);
-
-        if (ps->line[value] && s == _SEVERITY_INVALID)
-                return parser_report(ps, value,
-                                "must be low, medium or high, or empty: it then follows from the score");
-        parser_class(ps)->severity = s;
-        return 0;
-}
-
-static int assign_description(Parser *ps, size_t value) {
-        _cleanup_free_ char *copy = NULL;
-        PolicyClass *c = parser_class(ps);
-        ValueError e;
-
-        if (value_check_utf8(ps->line + value, &e) < 0)
-                return report_value(ps, value, &e);
-        if (ps->line[value]) {
-                copy = strdup(ps->line + value);
-                if (!copy)
-                        return -ENOMEM;
-        }
-        free(c->description);
-        c->description = STEAL_PTR(copy);
-        return 0;
-}
-
-static int assign_techniques(Parser *ps, size_t value) {
-        PolicyClass *c = parser_class(ps);
-        ValueError e;
-        int r;
-
-        if (!ps->line[value])
-                policy_strv_clear(&c->techniques, &c->n_techniques);
-
-        while ((r = parser_read_item(ps, &value)) != 0) {
-                if (r > 0)
-                        r = value_check_technique(ps->item, &e) < 0
-                                            ? report_item(ps, &e)
-                                            : policy_strv_append(&c->techniques, &c->n_techniques, ps->item);
-                if (r == -E2BIG)
-                        return report_too_many(ps, parser_item_origin(ps, 0));
-                if (r == -ENOMEM)
-                        return r;
-        }
-        return 0;
-}
-
-static int allow_append_class(Parser *ps) {
-        PolicyAllow *a = parser_allow(ps);
-
-        PolicyOrigin *larger = reallocarray(a->class_origins, a->n_classes + 1, sizeof(PolicyOrigin));
-        if (!larger)
-                return -ENOMEM;
-        a->class_origins = larger;
-        larger[a->n_classes] = parser_item_origin(ps, 0);
-        return policy_strv_append(&a->classes, &a->n_classes, ps->item);
-}
-
-static int assign_classes(Parser *ps, size_t value) {
-        PolicyAllow *a = parser_allow(ps);
-        ValueError e;
-        int r;
-
-        if (!ps->line[value])
-                policy_strv_clear(&a->classes, &a->n_classes);
-
-        while ((r = parser_read_item(ps, &value)) != 0) {
-                if (r > 0)
-                        r = value_check_name(ps->item, &e) < 0 ? report_item(ps, &e)
-                                                               : allow_append_class(ps);
-                if (r == -E2BIG)
-                        return report_too_many(ps, parser_item_origin(ps, 0));
-                if (r == -ENOMEM)
-                        return r;
-        }
-        return 0;
-}
-
-static int allow_append_destinations(Parser *ps, PolicyDestination *d, size_t n) {
-        PolicyAllow *a = parser_allow(ps);
-
-        if (a->n_destinations + n > POLICY_ITEMS_MAX)
-                return -E2BIG;
-
-        PolicyDestination *larger = reallocarray(a->destinations, a->n_destinations + n, sizeof(*d));
-        if (!larger)
-                return -ENOMEM;
-        a->destinations = larger;
-        for (size_t i = 0; i < n; i++) {
-                d[i].origin = parser_item_origin(ps, 0);
-                larger[a->n_destinations++] = d[i];
-        }
-        return 0;
-}
-
-static int assign_destinations(Parser *ps, size_t value) {
-        PolicyAllow *a = parser_allow(ps);
-        PolicyDestination d[VALUE_DESTINATIONS_MAX];
-        ValueError e;
-        size_t n;
-        int r;
-
-        if (!ps->line[value]) {
-                free(a->destinations);
-                a->destinations = NULL;
-                a->n_destinations = 0;
-        }
-
-        while ((r = parser_read_item(ps, &value)) != 0) {
-                if (r > 0)
-                        r = value_parse_destination(ps->item, d, &n, &e) < 0
-                                            ? report_item(ps, &e)
-                                            : allow_append_destinations(ps, d, n);
-                if (r == -E2BIG)
-                        return report_too_many(ps, parser_item_origin(ps, 0));
-                if (r == -ENOMEM)
-                        return r;
-        }
-        return 0;
-}
-
-static int assign_table_size(Parser *ps, size_t value, unsigned fallback, unsigned *size) {
-        unsigned n = fallback;
-        ValueError e;
-
-        if (ps->line[value] && value_parse_number(ps->line + value, TABLE_MIN, TABLE_MAX, &n, &e) < 0)
-                return report_value(ps, value, &e);
-        *size = n;
-        return 0;
-}
-
-static int assign_marks(Parser *ps, size_t value) {
-        return assign_table_size(ps, value, POLICY_MARKS_DEFAULT, &ps->policy->correlator.marks_max);
-}
-
-static int assign_processes(Parser *ps, size_t value) {
-        return assign_table_size(ps, value, POLICY_PROCESSES_DEFAULT, &ps->policy->correlator.processes_max);
-}
-
-static int assign_ring(Parser *ps, size_t value) {
-        uint64_t n = POLICY_RING_DEFAULT_BYTES;
-        ValueError e;
-
-        if (ps->line[value] &&
-                        value_parse_size(ps->line + value, RING_MIN_BYTES, RING_MAX_BYTES, &n, &e) < 0)
-                return report_value(ps, value, &e);
-        ps->policy->correlator.ring_bytes = n;
-        return 0;
-}
-
-static int assign_alerts(Parser *ps, size_t value) {
-        unsigned n = POLICY_ALERTS_DEFAULT;
-        ValueError e;
-
-        if (ps->line[value] && value_parse_number(ps->line + value, ALERTS_MIN, ALERTS_MAX, &n, &e) < 0)
-                return report_value(ps, value, &e);
-        ps->policy->alerts_max = n;
-        return 0;
-}
+#define MANY(type, array, ...)                                                                               \
+        .size = sizeof(type), .items = offsetof(Policy, array), .n_items = offsetof(Policy, n_##array),       \
+        .origin = offsetof(type, origin)
 
 const SectionInfo policy_sections[_SECTION_MAX] = {
-        [SECTION_CLASS] = { "Class", "[Class NAME]", policy_open_class },
-        [SECTION_ALLOW] = { "Allow", "[Allow NAME]", policy_open_allow },
-        [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", NULL },
-        [SECTION_QUERY] = { "Query", "[Query]", NULL },
+        [SECTION_CLASS] = { "Class", "[Class NAME]", MANY(PolicyClass, classes) },
+        [SECTION_ALLOW] = { "Allow", "[Allow NAME]", MANY(PolicyAllow, allows),
+                            .broken = offsetof(PolicyAllow, broken)},
+        [SECTION_LINEAGE] = { "Lineage", "[Lineage NAME]", MANY(PolicyLineage, lineages),
+                              .broken = offsetof(PolicyLineage, broken)},
+        [SECTION_DESTINATION] = { "Destination", "[Destination NAME]", MANY(PolicyPeer, peers),
+                                  .broken = offsetof(PolicyPeer, broken)},
+        [SECTION_SCORING] = { "Scoring", "[Scoring]", .items = offsetof(Policy, scoring),
+                              .origin = offsetof(PolicyScoring, origin)},
+        [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", .items = offsetof(Policy, correlator) },
+        [SECTION_QUERY] = { "Query", "[Query]", .items = 0 },
+};
+
+/* What policy-build.c takes for granted. */
+_Static_assert(offsetof(PolicyClass, name) == 0 && offsetof(PolicyAllow, name) == 0 &&
+                offsetof(PolicyLineage, name) == 0 && offsetof(PolicyPeer, name) == 0 &&
+                offsetof(PolicyGlob, glob) == 0 && offsetof(PolicyName, name) == 0 &&
+                offsetof(PolicyUser, name) == 0, "names come first");
+
+#define LIST(type, array, element)                                                                           \
+        .field = offsetof(type, array), .n_field = offsetof(type, n_##array), .item = sizeof(element)
+#define ITEMS(type, array, element) LIST(type, array, element), .origin = offsetof(element, origin)
+#define SCALAR(type, member, low, high, initial)                                                             \
+        .field = offsetof(type, member), .min = (uint64_t)(low), .max = (uint64_t)(high),                     \
+        .fallback = (uint64_t)(initial)
+#define FIELD(type, member) .field = offsetof(type, member)
+
+static const KeyInfo keys[] = {
+        {SECTION_CLASS, "Path", KEY_STRINGS, ITEMS(PolicyClass, paths, PolicyGlob), .check = value_check_path},
+        {SECTION_CLASS, "ExcludePath", KEY_STRINGS, ITEMS(PolicyClass, excludes, PolicyGlob),
+          .check = value_check_path},
+        {SECTION_CLASS, "Window", KEY_SPAN,
+          SCALAR(PolicyClass, window_usec, WINDOW_MIN_USEC, WINDOW_MAX_USEC, POLICY_WINDOW_DEFAULT_USEC)},
+        {SECTION_CLASS, "LateWindow", KEY_SPAN,
+          SCALAR(PolicyClass, late_window_usec, 0, WINDOW_MAX_USEC, POLICY_LATE_WINDOW_UNSET)},
+        {SECTION_CLASS, "Score", KEY_UNSIGNED, SCALAR(PolicyClass, score, 0, SCORE_MAX, POLICY_SCORE_DEFAULT)},
+        {SECTION_CLASS, "Severity", KEY_SEVERITY, FIELD(PolicyClass, severity)},
+        {SECTION_CLASS, "Description", KEY_TEXT, FIELD(PolicyClass, description)},
+        {SECTION_CLASS, "Technique", KEY_STRINGS, LIST(PolicyClass, techniques, char *),
+          .check = value_check_technique},
+
+        {SECTION_ALLOW, "Class", KEY_STRINGS, ITEMS(PolicyAllow, classes, PolicyName), .check = value_check_name},
+        {SECTION_ALLOW, "Exe", KEY_STRINGS, ITEMS(PolicyAllow, exes, PolicyGlob), .check = value_check_program},
+        {SECTION_ALLOW, "Script", KEY_STRINGS, ITEMS(PolicyAllow, scripts, PolicyGlob),
+          .check = value_check_program},
+        {SECTION_ALLOW, "Unit", KEY_STRINGS, ITEMS(PolicyAllow, units, PolicyGlob), .check = value_check_unit},
+        {SECTION_ALLOW, "Ancestor", KEY_STRINGS, ITEMS(PolicyAllow, ancestors, PolicyGlob),
+          .check = value_check_program},
+        {SECTION_ALLOW, "User", KEY_STRINGS, ITEMS(PolicyAllow, users, PolicyUser)},
+        {SECTION_ALLOW, "Container", KEY_BOOL, FIELD(PolicyAllow, container)},
+        {SECTION_ALLOW, "Destination", KEY_DESTINATIONS, ITEMS(PolicyAllow, destinations, PolicyDestination)},
+
+        {SECTION_LINEAGE, "Exe", KEY_STRINGS, ITEMS(PolicyLineage, exes, PolicyGlob),
+          .check = value_check_absolute},
+        {SECTION_LINEAGE, "Unit", KEY_STRINGS, ITEMS(PolicyLineage, units, PolicyGlob), .check = value_check_unit},
+        {SECTION_LINEAGE, "Score", KEY_INT, SCALAR(PolicyLineage, score, -SCORE_MAX, SCORE_MAX, 0)},
+        {SECTION_LINEAGE, "Description", KEY_TEXT, FIELD(PolicyLineage, description)},
+
+        {SECTION_DESTINATION, "Address", KEY_ADDRESSES, ITEMS(PolicyPeer, addresses, PolicyDestination)},
+        {SECTION_DESTINATION, "Port", KEY_PORTS, LIST(PolicyPeer, ports, PolicyPorts)},
+        {SECTION_DESTINATION, "Score", KEY_INT, SCALAR(PolicyPeer, score, -SCORE_MAX, SCORE_MAX, 0)},
+        {SECTION_DESTINATION, "Ignore", KEY_BOOL, FIELD(PolicyPeer, ignore)},
+        {SECTION_DESTINATION, "Description", KEY_TEXT, FIELD(PolicyPeer, description)},
+
+        {SECTION_SCORING, "Alert", KEY_UNSIGNED,
+          SCALAR(PolicyScoring, alert, 0, SCORE_MAX, POLICY_SCORE_ALERT_DEFAULT)},
+        {SECTION_SCORING, "Medium", KEY_UNSIGNED,
+          SCALAR(PolicyScoring, medium, 0, SCORE_MAX, POLICY_SCORE_MEDIUM_DEFAULT)},
+        {SECTION_SCORING, "High", KEY_UNSIGNED,
+          SCALAR(PolicyScoring, high, 0, SCORE_MAX, POLICY_SCORE_HIGH_DEFAULT)},
+
+        {SECTION_CORRELATOR, "MaxMarks", KEY_UNSIGNED,
+          SCALAR(PolicyCorrelator, marks_max, TABLE_MIN, TABLE_MAX, POLICY_MARKS_DEFAULT)},
+        {SECTION_CORRELATOR, "MaxProcesses", KEY_UNSIGNED,
+          SCALAR(PolicyCorrelator, processes_max, TABLE_MIN, TABLE_MAX, POLICY_PROCESSES_DEFAULT)},
+        {SECTION_CORRELATOR, "RingBuffer", KEY_SIZE,
+          SCALAR(PolicyCorrelator, ring_bytes, RING_MIN_BYTES, RING_MAX_BYTES, POLICY_RING_DEFAULT_BYTES)},
+
+        {SECTION_QUERY, "MaxAlerts", KEY_UNSIGNED,
+          SCALAR(Policy, alerts_max, ALERTS_MIN, ALERTS_MAX, POLICY_ALERTS_DEFAULT)},
 };
 
 const char *section_list(char ret[static SECTION_LIST_SIZE]) {
@@ -309,26 +122,174 @@ const char *section_list(char ret[static SECTION_LIST_SIZE]) {
         return ret;
 }
 
-static const struct {
-        Section section;
-        const char *key;
-        int (*assign)(Parser *ps, size_t value); /* value: its offset in the line */
-} keys[] = {
-                {SECTION_CLASS, "Path", assign_paths},
-                {SECTION_CLASS, "ExcludePath", assign_excludes},
-                {SECTION_CLASS, "Window", assign_window},
-                {SECTION_CLASS, "Score", assign_score},
-                {SECTION_CLASS, "Severity", assign_severity},
-                {SECTION_CLASS, "Description", assign_description},
-                {SECTION_CLASS, "Technique", assign_techniques},
-                {SECTION_ALLOW, "Class", assign_classes},
-                {SECTION_ALLOW, "Exe", assign_exes},
-                {SECTION_ALLOW, "Destination", assign_destinations},
-                {SECTION_CORRELATOR, "MaxMarks", assign_marks},
-                {SECTION_CORRELATOR, "MaxProcesses", assign_processes},
-                {SECTION_CORRELATOR, "RingBuffer", assign_ring},
-                {SECTION_QUERY, "MaxAlerts", assign_alerts},
-};
+void *section_item(Policy *p, Section s, size_t index) {
+        const SectionInfo *info = &policy_sections[s];
+        void *items = (char *)p + info->items;
+
+        return info->size > 0 ? *(char **)items + index * info->size : items;
+}
+
+static void scalar_set(const KeyInfo *k, void *field, uint64_t value) {
+        switch (k->type) {
+        case KEY_UNSIGNED:
+        case KEY_INT:
+                *(unsigned *)field = (unsigned)value; /* or int: the same bits */
+                break;
+        case KEY_BOOL:
+                *(bool *)field = value;
+                break;
+        case KEY_SEVERITY:
+                *(Severity *)field = (Severity)value;
+                break;
+        default:
+                *(uint64_t *)field = value;
+        }
+}
+
+static void key_reset(const KeyInfo *k, void *section) {
+        char *field = (char *)section + k->field;
+
+        if (k->item > 0)
+                policy_list_clear(field, (size_t *)((char *)section + k->n_field), k->item, k->type == KEY_STRINGS);
+        else if (k->type == KEY_TEXT) {
+                free(*(char **)field);
+                *(char **)field = NULL;
+        } else
+                scalar_set(k, field, k->type == KEY_SEVERITY ? (uint64_t)_SEVERITY_INVALID : k->fallback);
+}
+
+void section_reset(Section s, void *item) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (keys[i].section == s)
+                        key_reset(&keys[i], item);
+}
+
+typedef union Item {
+        char *string; /* what each of these begins with */
+        PolicyGlob glob;
+        PolicyName name;
+        PolicyUser user;
+        PolicyDestination destinations[VALUE_DESTINATIONS_MAX];
+        PolicyPorts ports;
+} Item;
+
+/* What the text says: up to VALUE_DESTINATIONS_MAX items. */
+static int item_parse(const KeyInfo *k, const char *text, Item *ret, size_t *ret_n, ValueError *ret_error) {
+        *ret_n = 1;
+        switch (k->type) {
+        case KEY_DESTINATIONS:
+        case KEY_ADDRESSES:
+                return value_parse_destination(text, k->type == KEY_DESTINATIONS, ret->destinations, ret_n, ret_error);
+        case KEY_PORTS:
+                return value_parse_ports(text, &ret->ports, ret_error);
+        default:
+                return k->check ? k->check(text, ret_error) : 0;
+        }
+}
+
+static int item_append(Parser *ps, const KeyInfo *k, char *section) {
+        size_t *n_items = (size_t *)(section + k->n_field), n;
+        ValueError e;
+        Item item = {};
+
+        int r = item_parse(k, ps->item, &item, &n, &e);
+        if (r == -EINVAL)
+                return parser_report_at(ps, parser_item_origin(ps, MIN(e.offset, ps->n_item)), "%s", e.text);
+        if (r < 0)
+                return r;
+        if (*n_items + n > POLICY_ITEMS_MAX)
+                return -E2BIG;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                char *bytes = (char *)&item + i * k->item;
+                PolicyOrigin origin = parser_item_origin(ps, 0);
+
+                if (k->type == KEY_STRINGS) {
+                        item.string = strdup(ps->item);
+                        if (!item.string)
+                                return -ENOMEM;
+                }
+                if (k->origin > 0)
+                        memcpy(bytes + k->origin, &origin, sizeof(origin));
+                r = policy_list_append(section + k->field, n_items, k->item, bytes);
+                if (r < 0 && k->type == KEY_STRINGS)
+                        free(item.string);
+        }
+        return r;
+}
+
+static int list_assign(Parser *ps, const KeyInfo *k, char *section, size_t value) {
+        int r;
+
+        while ((r = parser_read_item(ps, &value)) != 0) {
+                if (r > 0)
+                        r = item_append(ps, k, section);
+                if (r == -E2BIG)
+                        return parser_report_at(ps, parser_item_origin(ps, 0),
+                                        "more than %u items in one list; use globs, or split the section in two",
+                                        POLICY_ITEMS_MAX);
+                if (r == -ENOMEM)
+                        return r;
+        }
+        return 0;
+}
+
+static int scalar_parse(const KeyInfo *k, const char *text, uint64_t *ret, ValueError *ret_error) {
+        Severity severity;
+        int64_t number;
+        int r;
+
+        switch (k->type) {
+        case KEY_SPAN:
+                return value_parse_timespan(text, k->min, k->max, ret, ret_error);
+        case KEY_SIZE:
+                return value_parse_size(text, k->min, k->max, ret, ret_error);
+        case KEY_BOOL:
+                return value_parse_bool(text, ret, ret_error);
+        case KEY_SEVERITY:
+                severity = severity_from_string(text);
+                if (severity == _SEVERITY_INVALID)
+                        return value_error(ret_error, 0,
+                                        "must be low, medium or high, or empty: it then follows from the score");
+                *ret = (uint64_t)severity;
+                return 0;
+        default:
+                r = value_parse_number(text, (int64_t)k->min, (int64_t)k->max, &number, ret_error);
+                if (r == 0)
+                        *ret = (uint64_t)number;
+                return r;
+        }
+}
+
+static int key_assign(Parser *ps, const KeyInfo *k, size_t value) {
+        char *section = section_item(ps->policy, ps->section, ps->index);
+        const char *text = ps->line + value;
+        uint64_t number;
+        ValueError e;
+        int r;
+
+        if (!*text) {
+                key_reset(k, section);
+                return 0;
+        }
+        if (k->item > 0)
+                return list_assign(ps, k, section, value);
+
+        r = k->type == KEY_TEXT ? value_check_utf8(text, &e) : scalar_parse(k, text, &number, &e);
+        if (r < 0)
+                return parser_report(ps, value + e.offset, "%s", e.text);
+        if (k->type != KEY_TEXT) {
+                scalar_set(k, section + k->field, number);
+                return 0;
+        }
+
+        char *copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+        key_reset(k, section);
+        *(char **)(section + k->field) = copy;
+        return 0;
+}
 
 static int report_unknown_key(Parser *ps, size_t offset, const char *key) {
         char quoted[VALUE_QUOTE_SIZE], known[128] = "";
@@ -355,13 +316,13 @@ static int report_unknown_key(Parser *ps, size_t offset, const char *key) {
                 if (strcmp(key, keys[i].key) == 0)
                         return parser_report(ps, offset, "%s= belongs into a section %s", key,
                                         policy_sections[keys[i].section].header);
-        return parser_report(ps, offset, "unknown key %s=; in %s there are%s", quoted, policy_sections[ps->section].header,
-                        known);
+        return parser_report(ps, offset, "unknown key %s=; in %s there are%s", quoted,
+                        policy_sections[ps->section].header, known);
 }
 
 int parser_assign(Parser *ps, size_t key, size_t value) {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (keys[i].section == ps->section && strcmp(keys[i].key, ps->line + key) == 0)
-                        return keys[i].assign(ps, value);
+                        return key_assign(ps, &keys[i], value);
         return report_unknown_key(ps, key, ps->line + key);
 }

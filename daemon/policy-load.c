@@ -331,16 +331,26 @@ static bool home_normalize(char *home) {
         return strncmp(home, "/home/", 6) != 0 || strchr(home + 6, '/');
 }
 
-/* The sixth field of passwd(5), or NULL. line is cut into pieces. */
-static char *passwd_home(char *line) {
-        char *field = NULL;
+/* A user's name, number (UINT32_MAX: none) and home in passwd(5). False: not such a line. line is cut into
+ * pieces. */
+static bool passwd_parse(char *line, char **ret_name, uint32_t *ret_uid, char **ret_home) {
+        char *fields[6];
 
-        for (unsigned i = 0; i < 6; i++) {
-                field = strsep(&line, ":");
-                if (!field)
-                        return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                fields[i] = strsep(&line, ":");
+                if (!fields[i])
+                        return false;
         }
-        return line ? field : NULL; /* the shell's field must follow */
+        if (!line) /* the shell's field must follow */
+                return false;
+
+        char *end;
+        unsigned long uid = strtoul(fields[2], &end, 10);
+        *ret_name = fields[0];
+        bool good = fields[2][0] >= '0' && fields[2][0] <= '9' && !*end && uid < UINT32_MAX;
+        *ret_uid = good ? (uint32_t)uid : UINT32_MAX;
+        *ret_home = fields[5];
+        return true;
 }
 
 static bool home_is_known(const Policy *p, const char *home) {
@@ -350,13 +360,18 @@ static bool home_is_known(const Policy *p, const char *home) {
         return false;
 }
 
-static int homes_parse(Policy *p, const char *passwd_file, char *data) {
+static int users_parse(Policy *p, const char *passwd_file, char *data) {
         size_t n_more = 0;
 
         for (char *line; (line = strsep(&data, "\n"));) {
-                char *home = passwd_home(line);
+                char *name, *home;
+                uint32_t uid;
 
-                if (!home || !home_normalize(home) || home_is_known(p, home))
+                if (!passwd_parse(line, &name, &uid, &home))
+                        continue;
+                if (uid != UINT32_MAX)
+                        policy_resolve_user(p, name, uid);
+                if (!home_normalize(home) || home_is_known(p, home))
                         continue;
                 if (p->n_homes >= HOMES_MAX) {
                         n_more++;
@@ -374,7 +389,8 @@ static int homes_parse(Policy *p, const char *passwd_file, char *data) {
         return 0;
 }
 
-static int homes_load(Policy *p, const char *passwd_file) {
+/* The homes that ~/ stands for, and the users that User= names. */
+static int users_load(Policy *p, const char *passwd_file) {
         const char *path = passwd_file ? passwd_file : "/etc/passwd";
         _cleanup_free_ char *data = NULL;
         size_t size = 0;
@@ -398,17 +414,14 @@ static int homes_load(Policy *p, const char *passwd_file) {
                 return -ENOMEM;
         data = text;
         text[size] = 0;
-        return homes_parse(p, path, text);
+        return users_parse(p, path, text);
 }
 
 static int load_all(Policy *p, const char *config_file, char *const *policy_dirs, const char *passwd_file) {
         SearchPath standard = {standard_directories, ELEMENTSOF(standard_directories)};
         SearchPath named = {(const char *const *)policy_dirs, 0};
 
-        int r = homes_load(p, passwd_file);
-        if (r < 0)
-                return r;
-        r = config_load(p, config_file, standard);
+        int r = config_load(p, config_file, standard);
         if (r < 0)
                 return r;
 
@@ -421,6 +434,9 @@ static int load_all(Policy *p, const char *config_file, char *const *policy_dirs
         if (r < 0)
                 return r;
 
+        r = users_load(p, passwd_file);
+        if (r < 0)
+                return r;
         r = policy_finish(p);
         if (r < 0 || p->n_classes > 0)
                 return r;

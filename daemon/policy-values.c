@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "glob-automaton.h"
 #include "policy-values.h"
 #include "utf8.h"
 
@@ -27,7 +28,7 @@ static bool is_letter(char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-_printf_(3, 4) static int value_error(ValueError *e, size_t offset, const char *format, ...) {
+int value_error(ValueError *e, size_t offset, const char *format, ...) {
         va_list ap;
 
         e->offset = offset;
@@ -151,16 +152,80 @@ static size_t digits_parse(const char *s, uint64_t *ret) {
         return n;
 }
 
-int value_parse_number(const char *s, unsigned min, unsigned max, unsigned *ret, ValueError *ret_error) {
-        uint64_t v = 0;
+/* The first n_hidden bytes are not shown to glob_check(), but `shown` is put before what is. */
+static int glob_checked(const char *s, size_t n_hidden, const char *shown, ValueError *ret_error) {
+        _cleanup_free_ char *glob = NULL;
+        const char *message = NULL;
+        size_t offset = 0, n_shown = strlen(shown);
 
-        size_t n = digits_parse(s, &v);
-        if (n == 0 || s[n])
-                return value_error(ret_error, n, "not a number from %u to %u", min, max);
+        if (asprintf(&glob, "%s%s", shown, s + n_hidden) < 0) {
+                glob = NULL;
+                return -ENOMEM;
+        }
+        int r = glob_check(glob, &offset, &message);
+        return r == -EINVAL ? value_error(ret_error, offset - MIN(offset, n_shown) + n_hidden, "%s", message) : r;
+}
+
+int value_check_absolute(const char *s, ValueError *ret_error) {
+        if (s[0] != '/')
+                return value_error(ret_error, 0, "a path begins with /");
+        return glob_checked(s, 0, "", ret_error);
+}
+
+int value_check_program(const char *s, ValueError *ret_error) {
+        if (s[0] == '~')
+                return value_error(ret_error, 0,
+                                "an executable in a home can be replaced by its user: write the absolute path of "
+                                "one that only root can change");
+        return value_check_absolute(s, ret_error);
+}
+
+int value_check_path(const char *s, ValueError *ret_error) {
+        if (s[0] == '~' && s[1] == '/')
+                return glob_checked(s, 1, "", ret_error);
+        if (s[0] == '~')
+                return value_error(ret_error, 1,
+                                "after ~ comes /: ~/ stands for every user's home, one user's is an absolute path");
+        if (s[0] != '/')
+                return value_error(ret_error, 0,
+                                "a path begins with / or ~/; for a name in any directory write /**/NAME");
+        return glob_checked(s, 0, "", ret_error);
+}
+
+int value_check_unit(const char *s, ValueError *ret_error) {
+        const char *slash = strchr(s, '/');
+
+        if (slash)
+                return value_error(ret_error, (size_t)(slash - s),
+                                "a unit has a name and no path: nginx.service, ssh@*.service");
+        if (!strpbrk(s, ".*"))
+                return value_error(ret_error, strlen(s), "a unit's name ends in its type: %.64s.service", s);
+        return glob_checked(s, 0, "/", ret_error);
+}
+
+int value_parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, ValueError *ret_error) {
+        size_t n_sign = min < 0 && (s[0] == '-' || s[0] == '+') ? 1 : 0;
+        uint64_t digits = 0;
+
+        size_t n = digits_parse(s + n_sign, &digits);
+        if (n == 0 || s[n_sign + n])
+                return value_error(ret_error, n_sign + n, "not a number from %d to %d", (int)min, (int)max);
+        int64_t v = s[0] == '-' ? -(int64_t)digits : (int64_t)digits; /* no overflow: 12 digits are 40 bits */
         if (v < min || v > max)
-                return value_error(ret_error, 0, "must be from %u to %u", min, max);
-        *ret = (unsigned)v;
+                return value_error(ret_error, 0, "must be from %d to %d", (int)min, (int)max);
+        *ret = v;
         return 0;
+}
+
+int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error) {
+        static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcmp(s, words[i]) == 0) {
+                        *ret = i % 2;
+                        return 0;
+                }
+        return value_error(ret_error, 0, "must be yes or no");
 }
 
 static uint64_t unit_usec(const char *s, size_t n) {
@@ -262,14 +327,13 @@ int value_parse_size(const char *s, uint64_t min, uint64_t max, uint64_t *ret_by
         return 0;
 }
 
-/* "443", "8000-8100", "*". Destination port 0 cannot be reached, so it is a mistake; "*" includes it,
- * because what is not TCP or UDP has it. */
-static int ports_parse(const char *s, size_t offset, PolicyDestination *d, ValueError *ret_error) {
+/* Destination port 0 cannot be reached, so it is a mistake; "*" includes it, because what is not TCP or UDP has
+ * it. */
+static int ports_parse(const char *s, size_t offset, PolicyPorts *ret, ValueError *ret_error) {
         uint64_t first = 0, last = 0;
 
         if (strcmp(s + offset, "*") == 0) {
-                d->port_first = 0;
-                d->port_last = UINT16_MAX;
+                *ret = (PolicyPorts){.last = UINT16_MAX};
                 return 0;
         }
 
@@ -286,9 +350,12 @@ static int ports_parse(const char *s, size_t offset, PolicyDestination *d, Value
         if (first > last)
                 return value_error(ret_error, offset, "the range is empty: write %u-%u", (unsigned)last,
                                 (unsigned)first);
-        d->port_first = (uint16_t)first;
-        d->port_last = (uint16_t)last;
+        *ret = (PolicyPorts){.first = (uint16_t)first, .last = (uint16_t)last};
         return 0;
+}
+
+int value_parse_ports(const char *s, PolicyPorts *ret, ValueError *ret_error) {
+        return ports_parse(s, 0, ret, ret_error);
 }
 
 static void address_mask(uint8_t address[16], unsigned prefix) {
@@ -363,9 +430,10 @@ static size_t loopback_networks(PolicyDestination ret[static VALUE_DESTINATIONS_
         return 4;
 }
 
-int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DESTINATIONS_MAX],
+int value_parse_destination(const char *s, bool with_port, PolicyDestination ret[static VALUE_DESTINATIONS_MAX],
                 size_t *ret_n, ValueError *ret_error) {
-        PolicyDestination d[VALUE_DESTINATIONS_MAX] = {}, ports = {.port_last = UINT16_MAX};
+        PolicyDestination d[VALUE_DESTINATIONS_MAX] = {};
+        PolicyPorts ports = {.last = UINT16_MAX};
         size_t offset = 0, n_host = strlen(s), n = 1;
         const char *port = NULL;
         bool bracketed = s[0] == '[';
@@ -392,6 +460,8 @@ int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DE
                 }
         }
 
+        if (port && !with_port)
+                return value_error(ret_error, (size_t)(port - s) - 1, "no port belongs here: write it into Port=");
         if (port) {
                 r = ports_parse(s, (size_t)(port - s), &ports, ret_error);
                 if (r < 0)
@@ -401,7 +471,7 @@ int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DE
         if (!bracketed && n_host == strlen("loopback") && memcmp(s, "loopback", n_host) == 0)
                 n = loopback_networks(d);
         else if (!bracketed && n_host == strlen("any") && memcmp(s, "any", n_host) == 0) {
-                if (!port)
+                if (!port && with_port)
                         return value_error(ret_error, 0,
                                         "\"any\" needs a port: write any:443, or any:* for every port");
                 d[0].family = AF_INET;
@@ -414,8 +484,8 @@ int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DE
         }
 
         for (size_t i = 0; i < n; i++) {
-                d[i].port_first = ports.port_first;
-                d[i].port_last = ports.port_last;
+                d[i].port_first = ports.first;
+                d[i].port_last = ports.last;
                 ret[i] = d[i];
         }
         *ret_n = n;

@@ -19,7 +19,17 @@ int value_check_name(const char *s, ValueError *ret_error);
 int value_check_technique(const char *s, ValueError *ret_error);
 int value_check_utf8(const char *s, ValueError *ret_error);
 
-int value_parse_number(const char *s, unsigned min, unsigned max, unsigned *ret, ValueError *ret_error);
+/* Globs. These may also return -ENOMEM. */
+int value_check_absolute(const char *s, ValueError *ret_error); /* /… */
+int value_check_program(const char *s, ValueError *ret_error);  /* /…, and says why not ~/… */
+int value_check_path(const char *s, ValueError *ret_error);     /* /… or ~/… */
+int value_check_unit(const char *s, ValueError *ret_error);     /* one name, without '/' */
+
+/* A sign is taken only where a number may be negative. */
+int value_parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, ValueError *ret_error);
+
+/* As systemd: yes, true, on, 1 and their opposites. */
+int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error);
 
 /* systemd.time(7): "90", "90s", "1h 30min", "1.5h". */
 int value_parse_timespan(
@@ -30,8 +40,15 @@ int value_parse_size(const char *s, uint64_t min, uint64_t max, uint64_t *ret_by
 
 /* "loopback" is the most networks that one item stands for. */
 #define VALUE_DESTINATIONS_MAX 4
-int value_parse_destination(const char *s, PolicyDestination ret[static VALUE_DESTINATIONS_MAX],
+/* with_port: a port may follow the address, and must follow "any". */
+int value_parse_destination(const char *s, bool with_port, PolicyDestination ret[static VALUE_DESTINATIONS_MAX],
                 size_t *ret_n, ValueError *ret_error);
+
+/* "443", "8000-8100", "*". */
+int value_parse_ports(const char *s, PolicyPorts *ret, ValueError *ret_error);
+
+/* Fills *e. Returns -EINVAL. */
+_printf_(3, 4) int value_error(ValueError *e, size_t offset, const char *format, ...);
 
 /* Insertions, deletions and replacements that lead from a to b; at least 99 when one is too long for a
  * keyword. */

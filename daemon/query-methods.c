@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What can be called is one table, and its description (query-interface.c) one text: tests/system/test-query.py holds
- * every reply against it. Alerts are copied from the ring as the text they are. Must not change anything: every method only reads. */
+/* What can be called is one table, and its description (query-interface.c) one text:
+ * tests/system/test-query.py holds every reply against it. Alerts are copied from the ring as the text they
+ * are. Must not change anything: every method only reads. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +13,8 @@
 #include "query-methods.h"
 #include "varlink.h"
 
-/* The longest reply that a client has to take whole: any Varlink library's buffer is larger. Who wants more uses
- * `more`. */
+/* The longest reply that a client has to take whole: any Varlink library's buffer is larger. Who wants more
+ * uses `more`. */
 #define REPLY_BYTES_MAX (1024U * 1024)
 
 struct Query {
@@ -61,9 +62,9 @@ static int get_info(Query *q, FILE *f) {
         for (size_t i = 0; i < QUERY_INTERFACES; i++)
                 if (json_array_append_new(names, json_string(query_interfaces[i].name)) < 0)
                         return -ENOMEM;
-        return varlink_reply_write(f,
-                        json_pack("{s:s, s:s, s:s, s:s, s:O}", "vendor", "Barbwire", "product", "barbwired", "version",
-                                        BARBWIRE_VERSION, "url", "man:barbwired(8)", "interfaces", names));
+        return varlink_reply_write(f, json_pack("{s:s, s:s, s:s, s:s, s:O}", "vendor", "Barbwire", "product",
+                                                      "barbwired", "version", BARBWIRE_VERSION, "url",
+                                                      "man:barbwired(8)", "interfaces", names));
 }
 
 static int get_interface_description(Query *q, FILE *f) {
@@ -71,8 +72,8 @@ static int get_interface_description(Query *q, FILE *f) {
 
         for (size_t i = 0; i < QUERY_INTERFACES; i++)
                 if (strcmp(query_interfaces[i].name, name) == 0)
-                        return varlink_reply_write(
-                                        f, json_pack("{s:s}", "description", query_interfaces[i].description));
+                        return varlink_reply_write(f,
+                                        json_pack("{s:s}", "description", query_interfaces[i].description));
         return reply_error(f, VARLINK_ERROR_INTERFACE_NOT_FOUND, "interface", name);
 }
 
@@ -141,12 +142,12 @@ static int list_alerts(Query *q, FILE *f) {
         const char *severity = parameter_string(q, "severity");
         uint64_t pid = 0, uid = 0, limit = 0;
         AlertFilter filter = {
-                .class = parameter_string(q, "class"),
-                .unit = parameter_string(q, "unit"),
-                .by_pid = parameter_integer(q, "pid", &pid),
-                .by_uid = parameter_integer(q, "uid", &uid),
-                .pid = (uint32_t)pid,
-                .uid = (uint32_t)uid,
+                        .class = parameter_string(q, "class"),
+                        .unit = parameter_string(q, "unit"),
+                        .by_pid = parameter_integer(q, "pid", &pid),
+                        .by_uid = parameter_integer(q, "uid", &uid),
+                        .pid = (uint32_t)pid,
+                        .uid = (uint32_t)uid,
         };
 
         if (severity && (filter.severity = severity_from_string(severity)) < 0)
@@ -223,29 +224,30 @@ static const struct Method {
         int (*begin)(Query *q, FILE *f);
         Parameter parameters[9]; /* up to the one without a name */
 } methods[] = {
-        { BARBWIRE_INTERFACE ".GetStatus", get_status, {} },
-        { BARBWIRE_INTERFACE ".ListAlerts",
-          list_alerts,
-          {
-                  { "since", JSON_INTEGER, false, 0, INT64_MAX },
-                  { "until", JSON_INTEGER, false, 1, INT64_MAX }, /* 0 is the ring's "no end" */
-                  { "severity", JSON_STRING, false, 0, 0 },
-                  { "class", JSON_STRING, false, 0, 0 },
-                  { "pid", JSON_INTEGER, false, 0, UINT32_MAX },
-                  { "uid", JSON_INTEGER, false, 0, UINT32_MAX },
-                  { "unit", JSON_STRING, false, 0, 0 },
-                  { "limit", JSON_INTEGER, false, 1, UINT32_MAX },
-          } },
-        { BARBWIRE_INTERFACE ".GetAlert", get_alert, { { "id", JSON_STRING, true, 0, 0 } } },
-        { BARBWIRE_INTERFACE ".Follow", follow, {} },
-        { BARBWIRE_INTERFACE ".ListRules", list_rules, {} },
-        { SERVICE_INTERFACE ".GetInfo", get_info, {} },
-        { SERVICE_INTERFACE ".GetInterfaceDescription",
-          get_interface_description,
-          { { "interface", JSON_STRING, true, 0, 0 } } },
+        {BARBWIRE_INTERFACE ".GetStatus", get_status, {}},
+        {BARBWIRE_INTERFACE ".ListAlerts",
+         list_alerts,
+         {
+                 {"since", JSON_INTEGER, false, 0, INT64_MAX},
+                 {"until", JSON_INTEGER, false, 1, INT64_MAX}, /* 0 is the ring's "no end" */
+                 {"severity", JSON_STRING, false, 0, 0},
+                 {"class", JSON_STRING, false, 0, 0},
+                 {"pid", JSON_INTEGER, false, 0, UINT32_MAX},
+                 {"uid", JSON_INTEGER, false, 0, UINT32_MAX},
+                 {"unit", JSON_STRING, false, 0, 0},
+                 {"limit", JSON_INTEGER, false, 1, UINT32_MAX},
+         }},
+        {BARBWIRE_INTERFACE ".GetAlert", get_alert, {{"id", JSON_STRING, true, 0, 0}}},
+        {BARBWIRE_INTERFACE ".Follow", follow, {}},
+        {BARBWIRE_INTERFACE ".ListRules", list_rules, {}},
+        {SERVICE_INTERFACE ".GetInfo", get_info, {}},
+        {SERVICE_INTERFACE ".GetInterfaceDescription",
+         get_interface_description,
+         {{"interface", JSON_STRING, true, 0, 0}}},
 };
 
-/* The first parameter that is missing, unknown (a mistyped filter must not widen the listing) or of another kind. */
+/* The first parameter that is missing, unknown (a mistyped filter must not widen the listing) or of another
+ * kind. */
 static const char *call_bad_parameter(const VarlinkCall *c, const Parameter *known) {
         const char *name;
         json_t *value;
@@ -276,7 +278,8 @@ static int reply_no_such_method(FILE *f, const char *method) {
         size_t n = dot ? (size_t)(dot - method) : 0;
 
         for (size_t i = 0; i < QUERY_INTERFACES; i++)
-                if (strlen(query_interfaces[i].name) == n && memcmp(query_interfaces[i].name, method, n) == 0)
+                if (strlen(query_interfaces[i].name) == n &&
+                                memcmp(query_interfaces[i].name, method, n) == 0)
                         return reply_error(f, VARLINK_ERROR_METHOD_NOT_FOUND, "method", method);
         return varlink_error_write(
                         f, VARLINK_ERROR_INTERFACE_NOT_FOUND, json_pack("{s:s%}", "interface", method, n));

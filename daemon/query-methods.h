@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The methods of io.barbwire.Barbwire and org.varlink.service: a call's bytes → the bytes of its replies, batch by
- * batch. The one place that knows the interface. Knows the ring, not sockets. Pure. */
+/* The methods of io.barbwire.Barbwire and org.varlink.service: a call's bytes → the bytes of its replies,
+ * batch by batch. The one place that knows the interface. Knows the ring, not sockets. Pure. */
 
 #include <stddef.h>
 
@@ -11,8 +11,8 @@
 #include "alert-ring.h"
 #include "util.h"
 
-/* Most bytes of alerts in one batch, unless a single alert is larger: what one client holds at a time. Twenty alerts
- * of usual size. */
+/* Most bytes of alerts in one batch, unless a single alert is larger: what one client holds at a time.
+ * Twenty alerts of usual size. */
 #define QUERY_BATCH_BYTES (64U * 1024)
 
 /* Where the answers come from. It must outlive whoever answers. */
@@ -24,8 +24,8 @@ typedef struct QuerySource {
         void *userdata;
 } QuerySource;
 
-/* A call that is being answered. A listing is a place in the ring, not a copy of it: alerts that are pushed out while
- * somebody reads are not in it any more. */
+/* A call that is being answered. A listing is a place in the ring, not a copy of it: alerts that are pushed
+ * out while somebody reads are not in it any more. */
 typedef struct Query Query;
 
 typedef enum QueryState {
@@ -41,6 +41,6 @@ DEFINE_CLEANUP(Query, query_free);
 
 QueryState query_state(const Query *q);
 
-/* The next batch, newly allocated: zero or more replies, or a piece of a large one. What the client got wrong is a reply,
- * too. -ENOMEM: the call cannot be answered any more. */
+/* The next batch, newly allocated: zero or more replies, or a piece of a large one. What the client got
+ * wrong is a reply, too. -ENOMEM: the call cannot be answered any more. */
 int query_next(Query *q, char **ret, size_t *ret_size);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Answers queries on a listening Unix socket by Varlink (varlink.org): the interface io.barbwire.Barbwire, and
- * org.varlink.service. Read-only: nothing that a client sends changes what the daemon does. Bounded in clients,
- * bytes and time: a client that is slow, silent or hostile hurts itself only. */
+/* Answers queries on a listening Unix socket by Varlink (varlink.org): the interface io.barbwire.Barbwire,
+ * and org.varlink.service. Read-only: nothing that a client sends changes what the daemon does. Bounded in
+ * clients, bytes and time: a client that is slow, silent or hostile hurts itself only. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,15 +15,16 @@
 
 typedef struct QueryServer QueryServer;
 
-/* What a client may take. Who asks for more is sent away; the usual values and their reasons: query-server.c. */
+/* What a client may take. Who asks for more is sent away; the usual values and their reasons:
+ * query-server.c. */
 typedef struct QueryLimits {
         size_t clients_max;
         size_t clients_per_user_max; /* root is exempt */
         size_t request_bytes_max;
-        uint64_t request_usec;       /* from the first byte of a call to its last */
-        uint64_t reply_usec;         /* to take a batch (query-methods.h) from the socket */
-        uint64_t idle_usec;          /* between two calls */
-        uint64_t accept_pause_usec;  /* when a connection cannot be accepted */
+        uint64_t request_usec;      /* from the first byte of a call to its last */
+        uint64_t reply_usec;        /* to take a batch (query-methods.h) from the socket */
+        uint64_t idle_usec;         /* between two calls */
+        uint64_t accept_pause_usec; /* when a connection cannot be accepted */
 } QueryLimits;
 
 /* Takes over the listening SOCK_STREAM socket on success. */

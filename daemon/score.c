@@ -2,38 +2,37 @@
 
 /* How bad a correlation is, and why. Each step looks at one circumstance and adds points with a reason; the
  * points of all reasons sum up to the score, so that a person can check it. Must not look at the system:
- * everything it needs is in the event and the policy. */
+ * everything it needs is in the event, the policy and the arguments. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "enrich.h"
+#include "lineage-match.h"
 #include "score.h"
 #include "util.h"
 
 #define SCORE_LOWEST 1
 #define SCORE_HIGHEST 100
 
-/* From these scores on a correlation is medium, high. */
-#define SCORE_MEDIUM 40
-#define SCORE_HIGH 70
-
 /* A second kind of secret is the strongest sign of a harvester; after the fourth nothing new is learnt. */
 #define POINTS_FURTHER_CLASS 10
 #define POINTS_FURTHER_CLASSES_MAX 30
-/* Software that was not installed, but dropped. */
-#define POINTS_WRITABLE_EXE 15
-/* A proxy or a resolver may stand behind both: they lower the score, they never excuse. */
-#define POINTS_THIS_HOST (-20)
-#define POINTS_NAME_LOOKUP (-5)
-
-#define PORT_DNS 53
+/* Who waits must not score better than by hurrying: a class of 60 stays an alert, and one of 40, too. */
+#define POINTS_LATE (-25)
+/* A person reads the first few; the others would repeat what they say. */
+#define LINEAGES_TOLD_MAX 8
 
 typedef struct ScoreContext {
         const EventCorrelation *event;
+        uint64_t mono_ns;
         const Policy *policy;
         const PolicyNames *names;
+        uint64_t lineage_classes;
+        unsigned worst_bit; /* of the class that scores; BW_CLASSES_MAX: none */
+        int further_points;
         Score score;
 } ScoreContext;
 
@@ -53,15 +52,25 @@ _printf_(3, 4) static int score_add(ScoreContext *c, int points, const char *for
         return 0;
 }
 
+static int late_points(const ScoreContext *c, unsigned bit) {
+        return c->event->fresh >> bit & 1 ? 0 : POINTS_LATE;
+}
+
+/* What was touched late counts for less, so that a lesser secret may be the one that scores. */
 static int step_class(ScoreContext *c) {
         const PolicyClass *worst = NULL;
+        int points = 0;
 
+        c->worst_bit = BW_CLASSES_MAX;
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 if (!(c->event->classes >> bit & 1))
                         continue;
                 const PolicyClass *class = policy_class_by_bit(c->policy, c->names, bit);
-                if (class && (!worst || class->score > worst->score))
+                if (class && (!worst || (int)class->score + late_points(c, bit) > points)) {
                         worst = class;
+                        points = (int)class->score + late_points(c, bit);
+                        c->worst_bit = bit;
+                }
         }
 
         if (!worst)
@@ -72,33 +81,109 @@ static int step_class(ScoreContext *c) {
         return score_add(c, (int)worst->score, "touched a secret (class %s)", worst->name);
 }
 
-static int step_further_classes(ScoreContext *c) {
-        int n = __builtin_popcountll(c->event->classes);
-        if (n < 2)
-                return 0;
+static int step_late(ScoreContext *c) {
+        uint64_t age = 0;
 
-        int points = MIN((n - 1) * POINTS_FURTHER_CLASS, POINTS_FURTHER_CLASSES_MAX);
-        return score_add(c, points, "touched %d different classes of secrets", n);
+        if (c->worst_bit == BW_CLASSES_MAX || late_points(c, c->worst_bit) == 0)
+                return 0;
+        for (size_t i = 0; i < c->event->n_files && age == 0; i++) { /* newest first */
+                const EventFile *f = &c->event->files[i];
+
+                if (f->classes >> c->worst_bit & 1 && f->mono_ns < c->mono_ns)
+                        age = (c->mono_ns - f->mono_ns) / NSEC_PER_SEC;
+        }
+        if (age == 0) /* the file is not among those that are told */
+                return score_add(c, POINTS_LATE, "waited longer than the class's window after the open");
+        return score_add(c, POINTS_LATE, "opened %" PRIu64 " %s before: waited longer than the class's window",
+                        age < 120 ? age : age < 7200 ? age / 60 : age / 3600,
+                        age < 120 ? "s" : age < 7200 ? "min" : "h");
 }
 
-static int step_executable(ScoreContext *c) {
-        static const char *const directories[] = {"/tmp", "/var/tmp", "/dev/shm"};
-        const char *exe = c->event->process.exe.data;
+static int points_of_classes(uint64_t classes) {
+        int n = __builtin_popcountll(classes);
+        return n < 2 ? 0 : MIN((n - 1) * POINTS_FURTHER_CLASS, POINTS_FURTHER_CLASSES_MAX);
+}
 
-        /* The path the kernel gives to what memfd_create(2) made. */
-        if (strncmp(exe, "/memfd:", strlen("/memfd:")) == 0)
-                return score_add(c, POINTS_WRITABLE_EXE,
-                                "runs from memory, its executable is no file on disk");
+static int step_further_classes(ScoreContext *c) {
+        c->further_points = points_of_classes(c->event->classes);
+        if (c->further_points == 0)
+                return 0;
+        return score_add(c, c->further_points, "touched %d different classes of secrets",
+                        __builtin_popcountll(c->event->classes));
+}
+
+/* One that forks for each file: it is told apart from one that opens them all itself by nothing but the sum. */
+static int step_lineage_classes(ScoreContext *c) {
+        uint64_t more = c->lineage_classes & ~c->event->classes;
+        if (more == 0)
+                return 0;
+        return score_add(c, points_of_classes(c->event->classes | more) - c->further_points,
+                        "its lineage touched %d more class%s of secrets within 5 minutes", __builtin_popcountll(more),
+                        (more & (more - 1)) == 0 ? "" : "es");
+}
+
+/* Where others can put files, though the last directory may be one's own. */
+static const char *writable_directory(Bytes exe) {
+        static const char *const directories[] = {"/tmp", "/var/tmp", "/dev/shm"};
 
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
                 size_t n = strlen(directories[i]);
 
-                if (strncmp(exe, directories[i], n) == 0 && exe[n] == '/')
-                        return score_add(c, POINTS_WRITABLE_EXE, "runs from %s, where anyone may write",
-                                        directories[i]);
+                if (strncmp(exe.data, directories[i], n) == 0 && exe.data[n] == '/')
+                        return directories[i];
         }
+        return NULL;
+}
 
+/* Software that was not installed, but dropped. One of these at most, the worst first: what is in memory only is
+ * deleted, too. */
+static int step_executable(ScoreContext *c) {
+        static const struct {
+                uint32_t flag;
+                int points;
+                const char *text;
+        } signs[] = {
+                        {BW_PROCESS_EXE_MEMORY, 15, "runs from memory, its executable is no file on disk"},
+                        {BW_PROCESS_EXE_DIR_WRITABLE, 15, "runs from a directory where anyone may write"},
+                        {BW_PROCESS_EXE_DELETED, 10, "its executable was deleted or replaced since it was started"},
+                        {BW_PROCESS_EXE_WRITABLE, 10, "its executable can be changed by others than its owner"},
+                        {BW_PROCESS_EXE_NOT_ROOTS, 5, "its executable belongs to a user, not to root"},
+        };
+        const EventProcess *p = &c->event->process;
+        const char *directory = writable_directory(p->exe);
+
+        for (size_t i = 0; i < ELEMENTSOF(signs); i++) {
+                if (directory && signs[i].flag == BW_PROCESS_EXE_DIR_WRITABLE)
+                        return score_add(c, signs[i].points, "runs from %s, where anyone may write", directory);
+                if (p->flags & signs[i].flag)
+                        return score_add(c, signs[i].points, "%s", signs[i].text);
+        }
         return 0;
+}
+
+/* A program may do what it was not written for. */
+static int step_control(ScoreContext *c) {
+        static const struct {
+                uint32_t flag;
+                int points;
+                const char *text;
+        } signs[] = {
+                        {BW_PROCESS_INJECTED, 10,
+                         "was started with LD_PRELOAD= or its like, which make it run other code"},
+                        {BW_PROCESS_FOREIGN_CODE, 10, "runs code from a file that others than root may change"},
+                        {BW_PROCESS_TRACED, 10, "is traced: another process may control it"},
+                        {BW_PROCESS_NOT_HOST, 0, "does not see the host's files: a container or a chroot"},
+        };
+        uint32_t flags = c->event->process.flags;
+        int r = 0;
+
+        /* Its own executable is such a file, and has been told. */
+        if (flags & (BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_EXE_WRITABLE | BW_PROCESS_EXE_MEMORY))
+                flags &= ~(uint32_t)BW_PROCESS_FOREIGN_CODE;
+        for (size_t i = 0; i < ELEMENTSOF(signs) && r == 0; i++)
+                if (flags & signs[i].flag)
+                        r = score_add(c, signs[i].points, "%s", signs[i].text);
+        return r;
 }
 
 static int step_inherited(ScoreContext *c) {
@@ -116,26 +201,88 @@ static int step_inherited(ScoreContext *c) {
         return 0;
 }
 
-/* Loopback (RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3) and the unspecified address, which connect(2) takes for
- * it. */
-static bool is_this_host(const struct bw_destination *d) {
-        static const uint8_t loopback[16] = {[15] = 1}, unspecified[16] = {0};
-
-        if (d->family == AF_INET)
-                return d->address[0] == 127 || memcmp(d->address, unspecified, 4) == 0;
-        return memcmp(d->address, loopback, 16) == 0 || memcmp(d->address, unspecified, 16) == 0;
+static bool has_bit(const struct bw_bits *bits, size_t i) {
+        return bits->word[i / 64] >> i % 64 & 1;
 }
 
-static int step_this_host(ScoreContext *c) {
-        if (!is_this_host(&c->event->destination))
-                return 0;
-        return score_add(c, POINTS_THIS_HOST, "the destination is this host itself");
+static int add_lineage(ScoreContext *c, const PolicyLineage *l, const EventAncestor *ancestor) {
+        const char *text = l->description ?: "belongs to a lineage";
+
+        if (ancestor)
+                return score_add(c, l->score, "%s (lineage %s, pid %u)", text, l->name, ancestor->pid);
+        return score_add(c, l->score, "%s (lineage %s)", text, l->name);
 }
 
-static int step_name_lookup(ScoreContext *c) {
-        if (c->event->destination.port != PORT_DNS)
+static int step_lineage(ScoreContext *c) {
+        const EventCorrelation *e = c->event;
+        const LineageTable *t = c->policy->lineage_table;
+        struct bw_bits exes[1 + BW_LINEAGE_MAX]; /* the process's own, then its ancestors' */
+        unsigned told = 0;
+
+        if (!t)
                 return 0;
-        return score_add(c, POINTS_NAME_LOOKUP, "looks like a name lookup (port %d)", PORT_DNS);
+        struct bw_bits units = lineage_match_unit(t, cgroup_unit(e->process.cgroup));
+        exes[0] = lineage_match_exe(t, e->process.exe);
+        for (size_t i = 0; i < e->n_lineage; i++)
+                exes[1 + i] = lineage_match_exe(t, e->lineage[i].exe);
+
+        for (size_t i = 0; i < c->policy->n_lineages && told < LINEAGES_TOLD_MAX; i++) {
+                const PolicyLineage *l = c->policy->lineages + i;
+                size_t k = 0;
+
+                while (l->n_exes > 0 && k <= e->n_lineage && !has_bit(&exes[k], i))
+                        k++;
+                if (k > e->n_lineage || (l->n_units > 0 && !has_bit(&units, i)) || l->n_exes + l->n_units == 0)
+                        continue;
+                int r = add_lineage(c, l, k > 0 ? &e->lineage[k - 1] : NULL);
+                if (r < 0)
+                        return r;
+                told++;
+        }
+        return 0;
+}
+
+static bool network_matches(const PolicyDestination *d, const struct bw_destination *to) {
+        unsigned whole = d->prefix / 8, rest = d->prefix % 8;
+
+        return d->family == to->family && memcmp(d->address, to->address, whole) == 0 &&
+                (rest == 0 || ((d->address[whole] ^ to->address[whole]) & (0xff00U >> rest)) == 0);
+}
+
+/* How many bits of the address the section names, or -1: it is about other destinations. */
+static int peer_match(const PolicyPeer *d, const struct bw_destination *to) {
+        bool port = d->n_ports == 0;
+        int longest = d->n_addresses == 0 && d->n_ports > 0 ? 0 : -1;
+
+        for (size_t i = 0; i < d->n_ports; i++)
+                port = port || (d->ports[i].first <= to->port && to->port <= d->ports[i].last);
+        for (size_t i = 0; port && i < d->n_addresses; i++)
+                if (network_matches(d->addresses + i, to))
+                        longest = MAX(longest, (int)d->addresses[i].prefix);
+        return port ? longest : -1;
+}
+
+/* The most specific one scores; any of them can have it ignored. */
+static int step_destination(ScoreContext *c) {
+        const PolicyPeer *nearest = NULL;
+        int longest = -1;
+
+        for (size_t i = 0; i < c->policy->n_peers; i++) {
+                const PolicyPeer *d = c->policy->peers + i;
+                int length = peer_match(d, &c->event->destination);
+
+                if (length < 0)
+                        continue;
+                c->score.ignored = c->score.ignored || d->ignore;
+                if (length > longest) {
+                        longest = length;
+                        nearest = d;
+                }
+        }
+        if (!nearest)
+                return 0;
+        return score_add(c, nearest->score, "the destination is %s (destination %s)",
+                        nearest->description ?: "one that scores", nearest->name);
 }
 
 /* Keeps the score in its range by a reason of its own: the sum stays true. */
@@ -148,6 +295,7 @@ static int step_limit(ScoreContext *c) {
 }
 
 static int step_severity(ScoreContext *c) {
+        const PolicyScoring *scoring = &c->policy->scoring;
         const PolicyClass *strictest = NULL;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
@@ -159,10 +307,11 @@ static int step_severity(ScoreContext *c) {
                         strictest = class;
         }
 
-        Severity severity = c->score.score >= SCORE_HIGH     ? SEVERITY_HIGH
-                            : c->score.score >= SCORE_MEDIUM ? SEVERITY_MEDIUM
-                                                             : SEVERITY_LOW;
+        Severity severity = c->score.score >= (int)scoring->high     ? SEVERITY_HIGH
+                            : c->score.score >= (int)scoring->medium ? SEVERITY_MEDIUM
+                                                                     : SEVERITY_LOW;
         c->score.severity = severity;
+        c->score.below = !strictest && c->score.score < (int)scoring->alert;
         if (!strictest || strictest->severity <= severity)
                 return 0;
 
@@ -173,22 +322,33 @@ static int step_severity(ScoreContext *c) {
 
 typedef int (*ScoreStep)(ScoreContext *c);
 
-/* In the order in which a person is told. Each adds one reason at most. */
+/* In the order in which a person is told. */
 static const ScoreStep steps[] = {
                 step_class,
+                step_late,
                 step_further_classes,
+                step_lineage_classes,
                 step_executable,
+                step_control,
                 step_inherited,
-                step_this_host,
-                step_name_lookup,
+                step_lineage,
+                step_destination,
                 step_limit,
                 step_severity,
 };
 
-_Static_assert(ELEMENTSOF(steps) <= SCORE_REASONS_MAX, "every step may add a reason");
+_Static_assert(ELEMENTSOF(steps) + 3 + LINEAGES_TOLD_MAX - 1 <= SCORE_REASONS_MAX,
+        "every step may add a reason, the one about control four, the one about lineages more");
 
-int score_event(const EventCorrelation *e, const Policy *p, const PolicyNames *names, Score *ret) {
-        ScoreContext c = {.event = e, .policy = p, .names = names};
+int score_event(const EventCorrelation *e, uint64_t mono_ns, const Policy *p, const PolicyNames *names,
+                uint64_t lineage_classes, Score *ret) {
+        ScoreContext c = {
+                        .event = e,
+                        .mono_ns = mono_ns,
+                        .policy = p,
+                        .names = names,
+                        .lineage_classes = lineage_classes,
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 int r = steps[i](&c);

@@ -6,7 +6,7 @@
 #include "event-decode.h"
 #include "policy-compile.h"
 
-#define SCORE_REASONS_MAX 16
+#define SCORE_REASONS_MAX 24
 
 typedef struct ScoreReason {
         int points; /* what it added (may be negative or 0) */
@@ -16,9 +16,14 @@ typedef struct ScoreReason {
 typedef struct Score {
         int score; /* 0 … 100 */
         Severity severity;
+        bool ignored; /* its destination is, by [Destination] Ignore=yes */
+        bool below;   /* it is less than [Scoring] Alert=, and no class says with Severity= that it is told anyway */
         ScoreReason reasons[SCORE_REASONS_MAX];
         size_t n_reasons;
 } Score;
 
-int score_event(const EventCorrelation *e, const Policy *p, const PolicyNames *names, Score *ret);
+/* mono_ns: of the event. lineage_classes: what the process's lineage has touched lately (harvest-watch.h), the event's
+ * own classes included or not. */
+int score_event(const EventCorrelation *e, uint64_t mono_ns, const Policy *p, const PolicyNames *names,
+                uint64_t lineage_classes, Score *ret);
 void score_done(Score *s);

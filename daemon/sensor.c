@@ -319,6 +319,9 @@ static int sensor_learn_processes(Sensor *s) {
                 if (r < 0)
                         return r;
         }
+        __atomic_store_n(&s->bpf->bss->processes_known, 1, __ATOMIC_SEQ_CST);
+        if (!s->bpf->bss->host_known)
+                log_warning("Cannot see what the init of this PID namespace sees: no [Allow] holds but those with Container=yes.");
         return 0;
 }
 

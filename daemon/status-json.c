@@ -102,7 +102,7 @@ json_t *status_to_json(const Status *s) {
 
         /* A NULL among the objects makes json_pack() fail, and free the others. */
         return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:{s:I, s:I}, s:o,"
-                         " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, s:I}",
+                         " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:I}",
                 "version", s->version,
                 "pid", (json_int_t)s->pid,
                 "armed", json_from_time(s->armed_realtime_usec),
@@ -121,6 +121,8 @@ json_t *status_to_json(const Status *s) {
                 "errors", (json_int_t)s->policy->n_errors,
                 "alerts", "raised", (json_int_t)s->n_alerts,
                 "repeats", (json_int_t)s->n_repeats,
+                "ignored", (json_int_t)s->n_ignored,
+                "below", (json_int_t)s->n_below,
                 "kept", (json_int_t)s->n_kept,
                 "max", (json_int_t)s->n_kept_max,
                 "waiting", (json_int_t)s->n_waiting,

@@ -31,6 +31,7 @@ typedef struct Status {
         const Policy *policy;
         size_t n_patterns;
         uint64_t n_alerts, n_repeats;
+        uint64_t n_ignored, n_below; /* correlations that the policy does not want told */
         size_t n_kept, n_kept_max, n_waiting, n_clients;
         bool policy_refused; /* the last reload was: an older policy is in force */
 } Status;

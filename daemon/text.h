@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What all text for people shares: names that can do a terminal no harm, and how long ago something was. Pure.
- * Write errors stick to the stream: text_close() tells of them. */
+/* What all text for people shares: names that can do a terminal no harm, and how long ago something was.
+ * Pure. Write errors stick to the stream: text_close() tells of them. */
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-/* Any bytes: control bytes, what is not UTF-8, and code points that a terminal obeys or hides (C1 controls, direction
- * marks, zero width) become \xNN, a backslash \\. */
+/* Any bytes: control bytes, what is not UTF-8, and code points that a terminal obeys or hides (C1 controls,
+ * direction marks, zero width) become \xNN, a backslash \\. */
 void text_put_bytes(FILE *f, const char *data, size_t size);
 
 /* A string that was escaped so far that it is UTF-8 (alert-json.h): the same, but a backslash stays one. */

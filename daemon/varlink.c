@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Both directions of both messages. Must not look into parameters: what they mean is the methods' business. */
+/* Both directions of both messages. Must not look into parameters: what they mean is not known here. */
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,8 @@ size_t varlink_message_size(const char *data, size_t size, size_t n_searched) {
         return end ? (size_t)(end - data) + 1 : 0;
 }
 
-/* A member that is there twice could be read either way: refused. So is a string with a NUL in it, by jansson. */
+/* A member that is there twice could be read either way: refused. So is a string with a NUL in it, by
+ * jansson. */
 static int message_parse(const char *data, size_t size, json_t **ret) {
         json_error_t error;
         json_auto_t *message = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
@@ -61,7 +62,8 @@ int varlink_call_parse(const char *data, size_t size, VarlinkCall *ret) {
                 return r;
         c.method = json_string_value(member(message, "method"));
         if (!c.method || member_object(message, "parameters", &c.parameters) < 0 ||
-                        member_bool(message, "oneway", &c.oneway) < 0 || member_bool(message, "more", &c.more) < 0 ||
+                        member_bool(message, "oneway", &c.oneway) < 0 ||
+                        member_bool(message, "more", &c.more) < 0 ||
                         member_bool(message, "upgrade", &c.upgrade) < 0)
                 return -EBADMSG;
         c.message = STEAL_PTR(message);
@@ -99,8 +101,8 @@ void varlink_reply_done(VarlinkReply *r) {
 
 int varlink_call_format(const char *method, json_t *parameters, bool more, char **ret, size_t *ret_size) {
         json_auto_t *owned = parameters;
-        json_auto_t *message = owned ? json_pack("{s:s, s:O, s:o*}", "method", method, "parameters", owned, "more",
-                                                       more ? json_true() : NULL)
+        json_auto_t *message = owned ? json_pack("{s:s, s:O, s:o*}", "method", method, "parameters", owned,
+                                                       "more", more ? json_true() : NULL)
                                      : NULL;
         char *line;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The Varlink protocol (varlink.org) on bytes: a message is a JSON object that one NUL byte ends. Calls and replies, for
- * the side that answers and for the side that asks. Knows no method. Pure. */
+/* The Varlink protocol (varlink.org) on bytes: a message is a JSON object that one NUL byte ends. Calls and
+ * replies, for the side that answers and for the side that asks. Knows no method. Pure. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,8 +19,8 @@
 #define VARLINK_ERROR_INVALID_PARAMETER "org.varlink.service.InvalidParameter"
 #define VARLINK_ERROR_EXPECTED_MORE "org.varlink.service.ExpectedMore"
 
-/* Bytes of the first message in data, its NUL included; 0: it has not ended yet. The first n_searched bytes are known
- * to hold no NUL. */
+/* Bytes of the first message in data, its NUL included; 0: it has not ended yet. The first n_searched bytes
+ * are known to hold no NUL. */
 size_t varlink_message_size(const char *data, size_t size, size_t n_searched);
 
 typedef struct VarlinkCall {
@@ -45,11 +45,13 @@ typedef struct VarlinkReply {
 int varlink_reply_parse(const char *data, size_t size, VarlinkReply *ret);
 void varlink_reply_done(VarlinkReply *r);
 
-/* A call as bytes: *ret_size of them, the NUL included, newly allocated. Takes the reference to the parameters, an
- * object. -ENOMEM, also when that is NULL: a filter that could not be made must not become a call without one. */
+/* A call as bytes: *ret_size of them, the NUL included, newly allocated. Takes the reference to the
+ * parameters, an object. -ENOMEM, also when that is NULL: a filter that could not be made must not become a
+ * call without one. */
 int varlink_call_format(const char *method, json_t *parameters, bool more, char **ret, size_t *ret_size);
 
-/* A reply whose parameters, the text of a JSON object, are written between the two. The stream remembers errors. */
+/* A reply whose parameters, the text of a JSON object, are written between the two. The stream remembers
+ * errors. */
 void varlink_reply_begin(FILE *f);
 void varlink_reply_end(FILE *f, bool continues);
 

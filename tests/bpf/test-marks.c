@@ -68,7 +68,7 @@ static int setup(void **state) {
         snprintf(fixture.secret, sizeof(fixture.secret), "%s/secret", fixture.directory);
         close(open(fixture.secret, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 
-        snprintf(text, sizeof(text), "[Class decoy]\nPath=%s\n", fixture.secret);
+        snprintf(text, sizeof(text), "[Class decoy]\nPath=%s\nWindow=1s\nLateWindow=60s\n", fixture.secret);
         assert_int_equal(policy_new(&p), 0);
         assert_int_equal(policy_parse(p, "test.conf", text, strlen(text)), 0);
         assert_int_equal(policy_finish(p), 0);
@@ -192,6 +192,36 @@ static void test_thief_is_seen(void **state) {
         assert_int_equal(correlations(), 0);
 }
 
+/* Waiting until the window has passed makes an egress late, not silent. */
+static void test_late_is_told(void **state) {
+        Child c = child_start();
+
+        (void)state;
+        child_order(&c, 'o');
+        child_order(&c, 's');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.classes, 1);
+        assert_int_equal(fixture.last.correlation.fresh, 1);
+        assert_int_equal(fixture.last.correlation.window_ns, UINT64_C(1000000000));
+
+        usleep(1200 * 1000);
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.classes, 1);
+        assert_int_equal(fixture.last.correlation.fresh, 0);
+        assert_int_equal(fixture.last.correlation.window_ns, UINT64_C(60000000000));
+
+        /* The late report is told once; a fresh one is not held back by it. */
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 0);
+        child_order(&c, 'o');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.fresh, 1);
+        child_end(&c);
+}
+
 static void test_stale_mark_accuses_nobody(void **state) {
         Child thief = child_start(), innocent = child_start();
         uint8_t value[8192];
@@ -253,6 +283,7 @@ static void test_full_table_refuses_and_keeps(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_thief_is_seen, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_late_is_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale_mark_accuses_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_marks_end_with_their_process, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_table_refuses_and_keeps, setup, teardown),

@@ -26,7 +26,11 @@ static PolicyClass classes[] = {
                                 .score = 90,
                                 .severity = SEVERITY_MEDIUM},
 };
-static const Policy policy = {.classes = classes, .n_classes = ELEMENTSOF(classes)};
+static const Policy policy = {
+                .classes = classes,
+                .n_classes = ELEMENTSOF(classes),
+                .scoring = {.alert = 20, .medium = 40, .high = 70},
+};
 static const PolicyNames names = {
                 .class_names = {[0] = (char *)"low\xff\n", [1] = (char *)"high", [5] = (char *)"given-up"},
 };
@@ -85,7 +89,7 @@ static void check_score(const Score *s) {
 static void check_correlation(const Event *e) {
         _cleanup_(alert_freep) Alert *a = NULL;
 
-        check(alert_new(e, &policy, &names, &epoch, &a) == 0);
+        check(alert_new(e, &policy, &names, &epoch, 0, &a) == 0);
         check_score(&a->score);
 
         _cleanup_free_ char *sentence = alert_sentence(a);

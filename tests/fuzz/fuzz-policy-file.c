@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../../daemon/glob-automaton.h"
+#include "../../daemon/lineage-match.h"
 #include "../../daemon/policy-compile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,25 +34,55 @@ static void messages_check(const Policy *p) {
         REQUIRE(n_errors <= p->n_errors && (n_errors > 0) == (p->n_errors > 0));
 }
 
+static void globs_check(const PolicyGlob *globs, size_t n, bool path) {
+        for (size_t i = 0; i < n; i++)
+                REQUIRE(path ? globs[i].glob[0] == '/' : !strchr(globs[i].glob, '/'));
+}
+
 static void policy_check(const Policy *p) {
         for (size_t i = 0; i < p->n_classes; i++) {
                 const PolicyClass *c = p->classes + i;
 
                 REQUIRE(c->name[0] && c->n_paths > 0 && c->score <= 100);
                 REQUIRE(c->window_usec >= USEC_PER_SEC && c->window_usec <= 86400 * USEC_PER_SEC);
+                REQUIRE(c->late_window_usec >= c->window_usec && c->late_window_usec <= 86400 * USEC_PER_SEC);
                 REQUIRE(c->n_techniques == 0 || !c->techniques[c->n_techniques]);
         }
         for (size_t i = 0; i < p->n_allows; i++) {
                 const PolicyAllow *a = p->allows + i;
 
-                REQUIRE(a->n_classes > 0 && a->n_exes > 0 && !a->classes[a->n_classes]);
+                REQUIRE(a->n_classes > 0 && a->n_exes > 0 && !a->broken);
+                REQUIRE(!a->container || a->n_units > 0);
                 for (size_t k = 0; k < a->n_classes; k++)
-                        REQUIRE(policy_class_by_name(p, a->classes[k]));
-                for (size_t k = 0; k < a->n_exes; k++)
-                        REQUIRE(a->exes[k].glob[0] == '/');
+                        REQUIRE(policy_class_by_name(p, a->classes[k].name));
+                globs_check(a->exes, a->n_exes, true);
+                globs_check(a->scripts, a->n_scripts, true);
+                globs_check(a->ancestors, a->n_ancestors, true);
+                globs_check(a->units, a->n_units, false);
+                for (size_t k = 0; k < a->n_users; k++)
+                        REQUIRE(a->users[k].known && a->users[k].uid < UINT32_MAX);
                 for (size_t k = 0; k < a->n_destinations; k++)
                         REQUIRE(a->destinations[k].port_first <= a->destinations[k].port_last);
         }
+}
+
+static void scoring_check(const Policy *p) {
+        REQUIRE(p->scoring.alert <= p->scoring.medium && p->scoring.medium <= p->scoring.high && p->scoring.high <= 100);
+        for (size_t i = 0; i < p->n_lineages; i++) {
+                globs_check(p->lineages[i].exes, p->lineages[i].n_exes, true);
+                globs_check(p->lineages[i].units, p->lineages[i].n_units, false);
+                REQUIRE(abs(p->lineages[i].score) <= 100);
+        }
+        for (size_t i = 0; i < p->n_peers; i++) {
+                REQUIRE(abs(p->peers[i].score) <= 100);
+                for (size_t k = 0; k < p->peers[i].n_ports; k++)
+                        REQUIRE(p->peers[i].ports[k].first <= p->peers[i].ports[k].last);
+        }
+
+        const struct bw_bits exe = lineage_match_exe(p->lineage_table, (Bytes){.data = "/usr/bin/a", .size = 10});
+        const struct bw_bits unit = lineage_match_unit(p->lineage_table, (Bytes){.data = "a.service", .size = 9});
+        for (size_t i = p->n_lineages; i < LINEAGES_MAX; i++)
+                REQUIRE(!((exe.word[i / 64] | unit.word[i / 64]) >> i % 64 & 1));
 }
 
 static void tables_check(const PolicyTables *t) {
@@ -67,6 +98,8 @@ static void tables_check(const PolicyTables *t) {
                 REQUIRE(t->table->rules[n->rule].n_nets > 0);
                 REQUIRE((n->address[0] & ~n->mask[0]) == 0 && (n->address[1] & ~n->mask[1]) == 0);
         }
+        for (size_t i = 0; i < BW_USERS_MAX; i++)
+                REQUIRE(t->table->users[i].used == (i < t->n_users) && t->table->users[i].rule < BW_RULES_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -86,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         REQUIRE(policy_finish(p) == 0);
         messages_check(p);
         policy_check(p);
+        scoring_check(p);
 
         /* A small table: to fill the largest takes longer than a fuzzer should wait, and shows no more. */
         int r = policy_compile(p, &names, 8192, &t, &m);

@@ -23,9 +23,10 @@ FILE_LINES_MAX = 600
 USER_SPACE_LINES_MAX = 8000
 
 # Take bytes and give values: they are fuzzed, so they may reach neither the kernel nor systemd.
-PURE = ("alert", "alert-json", "alert-state", "alert-text", "counters", "enrich", "event-decode",
+PURE = ("alert", "alert-json", "alert-ring", "alert-show", "alert-state", "alert-text", "counters", "ctl-time", "enrich", "event-decode", "harvest-watch", "lineage-match",
         "glob-automaton", "glob-minimise", "glob-pack", "glob-parse", "glob-positions", "glob-reference", "journal-entry",
-        "json-line", "policy-build", "policy-compile", "policy-file", "policy-finish", "policy-key", "policy-values",
+        "json-line", "losses", "policy-build", "policy-compile", "policy-file", "policy-finish", "policy-json", "policy-key",
+        "policy-values", "query-interface", "query-methods", "status-json", "text", "varlink",
         "repeat-watch", "score", "utf8")
 IMPURE_HEADERS = re.compile(r"^(bpf/|systemd/|cap-ng\.h)|\.skel\.h$")
 SKELETON = re.compile(r"\.skel\.h$")

@@ -114,6 +114,8 @@ class Home:
 
 
 def policy_class(name, paths, **settings):
+    """Forgotten when Window= is over, unless LateWindow= is given."""
+    settings.setdefault("LateWindow", "0")
     lines = [f"[Class {name}]"] + [f"Path={path}" for path in paths]
     return "\n".join(lines + [f"{key}={value}" for key, value in settings.items()]) + "\n"
 

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import harness
 import tap
+from ctl import CTL
 from tap import Skip, require, require_equal
 
 MAN = os.path.join(harness.SOURCE_ROOT, "daemon/man")
@@ -33,21 +34,21 @@ def section(text, title):
     return found[1]
 
 
-def options():
+def options(program, name):
     """Each with whether it takes an argument, so that the pages cannot differ in that either."""
-    said = subprocess.run([harness.BARBWIRED, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    said = subprocess.run([program, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=True, timeout=60).stdout
     helped = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
-    defined = "\n".join(re.findall(r"^\*-.*$", section(page("barbwired.8"), "OPTIONS"), re.MULTILINE))
+    defined = "\n".join(re.findall(r"^\*-.*$", section(page(name), "OPTIONS"), re.MULTILINE))
     require(len(helped) > 5, f"--help lists {helped}")
-    require_equal(set(re.findall(r"--[a-z-]+=?", defined)), helped, "options in barbwired(8), and in --help")
+    require_equal(set(re.findall(r"--[a-z-]+=?", defined)), helped, f"options in {name}, and in --help")
 
 
-def exit_statuses():
-    status = section(page("barbwired.8"), "EXIT STATUS")
-    source = re.search(r"enum \{\s+EXIT_OK.*?\};", read("daemon/barbwired.c"), re.DOTALL)[0]
+def exit_statuses(name, source):
+    status = section(page(name), "EXIT STATUS")
+    source = re.search(r"enum \{\s+\w+_OK = 0.*?\};", read(source), re.DOTALL)[0]
     require_equal(re.findall(r"^\*(\d+)\*$", status, re.MULTILINE), re.findall(r"= (\d+)", source),
-                  "exit statuses in barbwired(8), and in the source")
+                  f"exit statuses in {name}, and in the source")
 
 
 def keys():
@@ -115,8 +116,10 @@ def rendered():
 
 def main():
     t = tap.Tap()
-    t.case("barbwired(8) and --help name the same options", options)
-    t.case("exit statuses", exit_statuses)
+    t.case("barbwired(8) and --help name the same options", options, harness.BARBWIRED, "barbwired.8")
+    t.case("barbwirectl(1) and --help name the same options", options, CTL, "barbwirectl.1")
+    t.case("exit statuses of barbwired", exit_statuses, "barbwired.8", "daemon/barbwired.c")
+    t.case("exit statuses of barbwirectl", exit_statuses, "barbwirectl.1", "daemon/ctl.h")
     t.case("keys of the policy and the configuration", keys)
     t.case("defaults", defaults)
     t.case("examples pass --check", examples)

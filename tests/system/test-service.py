@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """barbwired as a service of a real systemd: installed, enabled, reloaded, killed, hung, stopped, uninstalled.
 
-Boots a systemd of its own (tests/lib/systemd-box) and runs itself in it. What is asserted there is what an
-administrator sees: systemctl, journalctl, /proc. PIDs are the box's, those in alerts the kernel's, so alerts
-are told apart by the file."""
+Boots a systemd of its own (tests/lib/systemd-box; --newer: a newer one) and runs itself in it. What is asserted
+there is what an administrator sees: systemctl, journalctl, /proc. PIDs are the box's, those in alerts the kernel's, so
+alerts are told apart by the file."""
 
+import contextlib
+import grp
 import json
 import os
 import pwd
 import re
 import signal
-import subprocess
+import socket
 import sys
 import time
 
@@ -19,114 +21,29 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 
 import harness
+import service
 import tap
 from net import HOST_V4, Net
-from tap import Failure, Skip, require, require_equal
+from service import (BUILD, UNIT, PatientThief, Thefts, as_text, configure, journal, last_words, main_pid, run, show,
+                     systemctl, wait_message, wait_until)
+from tap import Skip, require, require_equal
 
-UNIT = "barbwire.service"
-# meson puts the program where the build is.
-BUILD = os.path.dirname(harness.BARBWIRED)
 POLICY = "/etc/barbwire/policy.d"
-DROP_IN = f"/run/systemd/system/{UNIT}.d/50-test.conf"
-WAIT_TIMEOUT = harness.ALERT_TIMEOUT
-POLL_SECONDS = 0.05
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5
 # A second is too short for a machine that also runs other tests.
 IMPATIENT_SECONDS = 3
 SYSTEMD_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED
-
-# Opens argv[1], says so, and after a line on stdin connects to argv[2]:443.
-PATIENT_THIEF = """
-import socket, sys
-open(sys.argv[1], "rb").read()
-print("read", flush=True)
-sys.stdin.readline()
-socket.create_connection((sys.argv[2], 443)).sendall(b"x")
-"""
-
-
-def run(*args, check=True):
-    result = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-    if check and result.returncode != 0:
-        raise Failure(f"{' '.join(args)}: exit status {result.returncode}\n{result.stdout}{result.stderr}\n"
-                      + last_words())
-    return result
-
-
-def systemctl(*args, check=True):
-    return run("systemctl", "--no-ask-password", *args, check=check)
-
-
-def show(name):
-    return run("systemctl", "show", "--property", name, "--value", UNIT).stdout.strip()
-
-
-def main_pid():
-    return int(show("MainPID"))
-
-
-def journal():
-    """Every entry of the unit, the oldest first."""
-    run("journalctl", "--sync")
-    text = run("journalctl", "--unit", UNIT, "--output=json", "--all", "--no-pager").stdout
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def as_text(value):
-    """A field as journalctl's JSON has it: a string, the bytes of what is not UTF-8, a list of several."""
-    if isinstance(value, list):
-        return bytes(value).decode(errors="backslashreplace")
-    return value or ""
-
-
-def last_words():
-    text = run("journalctl", "--unit", UNIT, "--output=short-monotonic", "-n", "15", "--no-pager", check=False)
-    return text.stdout
-
-
-def wait_until(look, what, timeout=WAIT_TIMEOUT):
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Failure(f"{what}: not in {timeout} s\n{last_words()}")
-        time.sleep(POLL_SECONDS)
-
-
-def wait_message(pattern, since, what):
-    """Waits for an entry after the first `since` ones whose message matches."""
-    return wait_until(lambda: next((e for e in journal()[since:] if re.search(pattern, as_text(e["MESSAGE"]))), None),
-                      what)
-
-
-def is_alert_of(entry, path):
-    """The sentence, which names the file."""
-    return f"opened {harness.as_text(path)} and " in as_text(entry["MESSAGE"])
-
-
-class Thefts:
-    def __init__(self, net, home):
-        self.net, self.home = net, home
-
-    def play(self, path=None):
-        """Steals it, or a new key, and returns its alert's entry and the key's path."""
-        path = path or self.home.key()[0]
-        result = self.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
-        require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
-        return self.wait_alert(path), path
-
-    def wait_alert(self, path):
-        return wait_until(lambda: next((e for e in journal() if is_alert_of(e, path)), None), f"alert of {path}")
+FIELDS_PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire.journal-fields.7.scd")
+LOG_AUTHPRIV = 10  # syslog(3)
 
 
 # ---- the cases, in an administrator's order ----
 
 def installed():
     """What `meson install` has made known needs no second step."""
-    run("meson", "install", "-C", BUILD, "--no-rebuild")
+    service.install()
+    require_equal(show("LoadState"), "loaded", "the unit")
     user = pwd.getpwnam("barbwire")
     require(user.pw_uid != 0, "the user barbwire is root")
     require_equal(systemctl("is-enabled", UNIT, check=False).stdout, "disabled\n", "is-enabled")
@@ -183,6 +100,8 @@ def unprivileged():
         require_equal(fields["Seccomp"], ["2"], "Seccomp")
         require_equal(fields["Uid"], [str(user.pw_uid)] * 4, "Uid")
         require_equal(fields["Gid"], [str(user.pw_gid)] * 4, "Gid")
+        wanted = {user.pw_gid, grp.getgrnam("systemd-journal").gr_gid}
+        require_equal({int(gid) for gid in fields["Groups"]}, wanted, "Groups")
 
 
 def alert_fields(thefts):
@@ -198,6 +117,90 @@ def alert_fields(thefts):
     require_equal({name: entry.get(name) for name in wanted}, wanted, "fields")
 
 
+def documented_fields():
+    """{heading: the fields of our own below it}"""
+    found, heading = {}, ""
+    with open(FIELDS_PAGE, encoding="utf-8") as page:
+        for line in page:
+            if line.startswith("# "):
+                heading = line[2:].strip()
+            if line.startswith("*"):
+                found.setdefault(heading, set()).update(re.findall(r"\*(BARBWIRE_[A-Z_]+)=\*", line))
+    return found
+
+
+class Contained:
+    """What makes a process one of a container, in a login session, when it is given as preexec_fn."""
+
+    def __init__(self):
+        self.cgroup = f"/sys/fs/cgroup/system.slice/docker-{'5a' * 32}.scope"
+
+    def __call__(self):
+        os.makedirs(self.cgroup, exist_ok=True)
+        for path, value in ((f"{self.cgroup}/cgroup.procs", os.getpid()), ("/proc/self/loginuid", 4711)):
+            with open(path, "w", encoding="ascii") as out:
+                out.write(str(value))
+
+
+def documented_of_alert(thefts):
+    """An alert about which everything is known has every field that the manual page tells of, and no other."""
+    entry, _ = thefts.play(preexec_fn=Contained())
+    got = {name for name in entry if name.startswith("BARBWIRE_")}
+    wanted = documented_fields()["FIELDS OF AN ALERT"]
+    require(len(wanted) > 20, f"the manual page tells of {wanted}")
+    require_equal(got, wanted | {"BARBWIRE_TIME"}, "fields of an alert")
+    require_equal((entry["BARBWIRE_LOGINUID"], entry["BARBWIRE_CONTAINER"]), ("4711", "5a" * 32), "the two rare ones")
+    alert = json.loads(entry["BARBWIRE_JSON"])
+    require_equal((alert["id"], alert["process"]["container"]), (entry["BARBWIRE_ALERT_ID"], "5a" * 32), "in JSON")
+
+
+def documented_of_loss(thefts):
+    """A path that is too deep to be seen whole."""
+    deep, _ = thefts.home.decoy(os.path.join(thefts.home.ssh, b"d/" * 250, b"id_deep"))
+    thefts.net.run([harness.program("technique-out-tcp"), "blocking", deep, HOST_V4, "443"])
+    # Losses are told with the next records.
+    thefts.play()
+    entry = wait_until(lambda: next((e for e in journal() if "BARBWIRE_CAUSE" in e), None), "a loss")
+    require_equal({name for name in entry if name.startswith("BARBWIRE_")},
+                  documented_fields()["FIELDS OF A LOSS"] | {"BARBWIRE_TIME"}, "fields of a loss")
+    require_equal(entry["BARBWIRE_CAUSE"], "path_truncated", "the cause")
+
+
+@contextlib.contextmanager
+def syslog_daemon():
+    """What rsyslog and others are for journald: the socket that it forwards to."""
+    configuration = "/run/systemd/journald.conf.d/50-test.conf"
+    address = "/run/systemd/journal/syslog"
+    os.makedirs(os.path.dirname(configuration), exist_ok=True)
+    with open(configuration, "w", encoding="ascii") as out:
+        out.write("[Journal]\nForwardToSyslog=yes\n")
+    systemctl("stop", "syslog.socket", check=False)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(address)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(service.WAIT_TIMEOUT)
+        systemctl("restart", "systemd-journald.service")
+        try:
+            yield listener
+        finally:
+            os.unlink(configuration)
+            os.unlink(address)
+            systemctl("restart", "systemd-journald.service")
+
+
+def forwarded(thefts):
+    with syslog_daemon() as listener:
+        entry, _ = thefts.play()
+        while True:
+            line = listener.recv(1 << 16)
+            if b" barbwired[" in line and b" opened " in line:
+                break
+    priority = int(re.match(rb"<(\d+)>", line)[1])
+    require_equal((priority // 8, priority % 8), (LOG_AUTHPRIV, int(entry["PRIORITY"])), f"facility, level of {line}")
+    require_equal(line.split(b": ", 1)[1], as_text(entry["MESSAGE"]).encode(), "the sentence")
+
+
 def restarted(thefts):
     before = main_pid()
     systemctl("restart", UNIT)
@@ -209,10 +212,7 @@ def reload_good(thefts):
     """A new class works, and who was marked before still is."""
     old, _ = thefts.home.key()
     pid, since = main_pid(), len(journal())
-    thief = thefts.net.popen([sys.executable, "-c", PATIENT_THIEF, old, HOST_V4], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE)
-    try:
-        require_equal(thief.stdout.readline(), b"read\n", "the thief")
+    with PatientThief(thefts.net, old) as thief:
         os.makedirs(POLICY)
         with open(f"{POLICY}/50-payroll.conf", "w", encoding="utf-8") as out:
             out.write(harness.policy_class("payroll", ["/srv/payroll/**"]))
@@ -220,10 +220,7 @@ def reload_good(thefts):
         wait_message("policy reloaded", since, "reload")
         require_equal(main_pid(), pid, "PID after a reload")
         thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
-        thief.communicate(b"\n", timeout=WAIT_TIMEOUT)
-    finally:
-        thief.kill()
-        thief.wait()
+        thief.send()
     thefts.wait_alert(old)
 
 
@@ -256,17 +253,6 @@ def killed(thefts):
     pid, restarts = main_pid(), int(show("NRestarts"))
     os.kill(pid, signal.SIGKILL)
     comes_back(pid, restarts, thefts)
-
-
-def configure(text):
-    """A drop-in for the unit; None: no more."""
-    os.makedirs(os.path.dirname(DROP_IN), exist_ok=True)
-    if text:
-        with open(DROP_IN, "w", encoding="utf-8") as out:
-            out.write(text)
-    else:
-        os.unlink(DROP_IN)
-    systemctl("daemon-reload")
 
 
 def hung(thefts):
@@ -344,15 +330,8 @@ def uninstalled():
     require_equal(show("LoadState"), "not-found", "the unit")
 
 
-def prepare():
-    """The box is a copy of this machine, which may have a barbwire of its own."""
-    run("rm", "-rf", "/etc/barbwire", "/srv/payroll")
-    for name in ("passwd", "shadow", "group", "gshadow"):
-        run("sed", "-i", "/^barbwire:/d", f"/etc/{name}")
-
-
 def inside():
-    prepare()
+    service.forget_machine()
     t = tap.Tap()
     with Net() as net, harness.Home() as home:
         thefts = Thefts(net, home)
@@ -363,6 +342,9 @@ def inside():
             t.note(last_words())
         t.case("no capability, no root, seccomp", unprivileged)
         t.case("an alert in the journal", alert_fields, thefts)
+        t.case("an alert has every documented field", documented_of_alert, thefts)
+        t.case("a loss has every documented field", documented_of_loss, thefts)
+        t.case("forwarded to syslog, as authpriv", forwarded, thefts)
         t.case("restart", restarted, thefts)
         t.case("reload: a good policy", reload_good, thefts)
         t.case("reload: a bad policy", reload_bad, thefts)
@@ -377,20 +359,10 @@ def inside():
         t.case("any other failure is retried", start_fails,
                f"ExecStart=\nExecStart={program} --config=/nonexistent\n", "1", "auto-restart")
         t.case("disable", disabled)
-        t.case("ninja uninstall", uninstalled)
+        if not service.NEWER:  # of meson's, not of systemd's
+            t.case("ninja uninstall", uninstalled)
     t.done()
 
 
-def main():
-    if sys.argv[1:] == ["--inside"]:
-        inside()
-    harness.require_machine()
-    box = os.path.join(HERE, "../lib/systemd-box")
-    if not os.access("/lib/systemd/systemd", os.X_OK):
-        tap.skip_all("needs systemd", environment=True)
-    os.execv(box, [box, "-b", harness.SOURCE_ROOT, "-b", BUILD, "--", sys.executable, "-B", os.path.abspath(__file__),
-                   "--inside"])
-
-
 if __name__ == "__main__":
-    main()
+    service.main(__file__, inside)

@@ -30,8 +30,9 @@ Type=oneshot
 ExecStart=true
 """
 BOOT = """[Unit]
-Requires=sysinit.target early-network.service barbwire.service
+Requires=sysinit.target sockets.target early-network.service barbwire.service
 """
+OURS = ("barbwire.service", "barbwire.socket")
 
 
 def run(*args):
@@ -40,7 +41,7 @@ def run(*args):
 
 
 class Directory:
-    """A directory with the service as it would be installed beside the program under test."""
+    """A directory with the units as they would be installed beside the program under test."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="barbwire-units-")
@@ -48,6 +49,7 @@ class Directory:
             text = template.read()
         require("@SBINDIR@" in text, "the unit does not name its program's directory")
         self.write("barbwire.service", text.replace("@SBINDIR@", os.path.dirname(harness.BARBWIRED)))
+        shutil.copy(os.path.join(UNITS, "barbwire.socket"), self.path)
         return self
 
     def __exit__(self, *exception):
@@ -75,39 +77,42 @@ def exposure():
     require(float(found[1]) <= EXPOSURE_MAX, f"exposure {found[1]}\n{reasons}")
 
 
-def verify():
+def verify(name):
     with Directory() as directory:
-        status, text = directory.verify("barbwire.service", "--recursive-errors=no")
+        status, text = directory.verify(name, "--recursive-errors=no")
         ours = [line for line in text.splitlines() if "barbwire" in line]
         require(status == 0 and not ours, f"exit status {status}\n{text}")
         # It would tell.
-        with open(os.path.join(directory.path, "barbwire.service"), "a", encoding="utf-8") as unit:
-            unit.write("\n[Service]\nNoSuchSetting=yes\n")
-        _, text = directory.verify("barbwire.service", "--recursive-errors=no")
+        with open(os.path.join(directory.path, name), "a", encoding="utf-8") as unit:
+            unit.write("\n[Unit]\nNoSuchSetting=yes\n")
+        _, text = directory.verify(name, "--recursive-errors=no")
         require("NoSuchSetting" in text, f"systemd-analyze verify misses an unknown setting:\n{text}")
 
 
 def no_cycle():
-    with Directory() as directory:
-        directory.write("early-network.service", EARLY_NETWORK)
-        directory.write("boot-of-test.target", BOOT)
-        _, text = directory.verify("boot-of-test.target")
-        require("cycle" not in text, text)
-        # It would tell.
-        with open(os.path.join(directory.path, "barbwire.service"), "a", encoding="utf-8") as unit:
-            unit.write("\n[Unit]\nDefaultDependencies=yes\n")
-        _, text = directory.verify("boot-of-test.target")
-        require("cycle" in text, f"systemd-analyze verify misses a cycle:\n{text}")
+    for name in OURS:
+        with Directory() as directory:
+            directory.write("early-network.service", EARLY_NETWORK)
+            directory.write("boot-of-test.target", BOOT)
+            _, text = directory.verify("boot-of-test.target")
+            require("cycle" not in text, text)
+            # It would tell.
+            with open(os.path.join(directory.path, name), "a", encoding="utf-8") as unit:
+                unit.write("\n[Unit]\nDefaultDependencies=yes\n")
+            _, text = directory.verify("boot-of-test.target")
+            require("cycle" in text, f"{name}: systemd-analyze verify misses a cycle:\n{text}")
 
 
 def early():
     """The order itself; what follows from it is systemd's."""
-    with open(os.path.join(UNITS, "barbwire.service.in"), encoding="utf-8") as unit:
-        settings = re.findall(r"^(Wants|Before|Conflicts)=(.*)$", unit.read(), re.MULTILINE)
-    for setting in (("Wants", "network-pre.target"), ("Before", "network-pre.target"),
-                    # What DefaultDependencies= would have brought.
-                    ("Before", "shutdown.target"), ("Conflicts", "shutdown.target")):
-        require(setting in settings, f"{'='.join(setting)} is not set")
+    wanted = {"barbwire.service.in": [("Wants", "network-pre.target"), ("Before", "network-pre.target")],
+              "barbwire.socket": [("Before", "sockets.target")]}
+    for name, settings in wanted.items():
+        with open(os.path.join(UNITS, name), encoding="utf-8") as unit:
+            found = re.findall(r"^(Wants|Before|Conflicts)=(.*)$", unit.read(), re.MULTILINE)
+        # The latter two: what DefaultDependencies= would have brought.
+        for setting in settings + [("Before", "shutdown.target"), ("Conflicts", "shutdown.target")]:
+            require(setting in found, f"{name}: {'='.join(setting)} is not set")
 
 
 def sysusers():
@@ -127,35 +132,65 @@ def sysusers():
     require(shell.endswith("/nologin") and home == "/", f"{name}: can log in: {home}, {shell}")
 
 
+def tmpfiles():
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    with tempfile.TemporaryDirectory(prefix="barbwire-root-") as root:
+        os.makedirs(f"{root}/usr/lib/tmpfiles.d")
+        shutil.copy(os.path.join(UNITS, "barbwire.tmpfiles"), f"{root}/usr/lib/tmpfiles.d/barbwire.conf")
+        # Twice: at every boot, and after every install.
+        for _ in range(2):
+            status, text = run("systemd-tmpfiles", f"--root={root}", "--create")
+            require_equal((status, text), (0, ""), "exit status and output")
+        found = {}
+        for directory, _, names in os.walk(f"{root}/run"):
+            for path in [directory] + [os.path.join(directory, name) for name in names]:
+                status = os.stat(path)
+                found[path[len(root):]] = (oct(status.st_mode), status.st_uid, status.st_gid)
+        del found["/run"]
+        require_equal(found, {"/run/barbwire": ("0o40755", 0, 0), "/run/barbwire/selftest-decoy": ("0o100444", 0, 0)},
+                      "made")
+        with open(f"{root}/run/barbwire/selftest-decoy", encoding="ascii") as decoy:
+            text = decoy.read()
+        require(text.startswith("This is no secret. ") and text.endswith("\n"), f"the decoy says {text!r}")
+
+
 def preset():
     """Of everything that is installed, nothing is enabled but by somebody's decision."""
     with Directory() as directory, tempfile.TemporaryDirectory(prefix="barbwire-root-") as root:
         for target in ("system", "system-preset"):
             os.makedirs(f"{root}/usr/lib/systemd/{target}")
-        shutil.copy(f"{directory.path}/barbwire.service", f"{root}/usr/lib/systemd/system")
+        for name in OURS:
+            shutil.copy(f"{directory.path}/{name}", f"{root}/usr/lib/systemd/system")
         shutil.copy(os.path.join(UNITS, "barbwire.preset"),
                     f"{root}/usr/lib/systemd/system-preset/90-barbwire.preset")
         status, text = run("systemctl", f"--root={root}", "preset-all")
         require_equal(status, 0, f"exit status\n{text}")
-        require_equal(run("systemctl", f"--root={root}", "is-enabled", "barbwire.service"), (1, "disabled\n"),
-                      "after preset-all")
-        status, text = run("systemctl", f"--root={root}", "enable", "barbwire.service")
-        require_equal(status, 0, f"exit status\n{text}")
-        require_equal(run("systemctl", f"--root={root}", "is-enabled", "barbwire.service"), (0, "enabled\n"),
-                      "after enable")
+        for name in OURS:
+            require_equal(run("systemctl", f"--root={root}", "is-enabled", name), (1, "disabled\n"),
+                          f"{name} after preset-all")
+        for name in OURS:
+            # Each by itself.
+            status, text = run("systemctl", f"--root={root}", "enable", name)
+            require_equal(status, 0, f"exit status\n{text}")
+            enabled = [each for each in OURS if run("systemctl", f"--root={root}", "is-enabled", each)[0] == 0]
+            require_equal(enabled, [name], "enabled")
+            run("systemctl", f"--root={root}", "disable", name)
 
 
 def main():
-    for tool in ("systemd-analyze", "systemd-sysusers", "systemctl"):
+    for tool in ("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles", "systemctl"):
         if not shutil.which(tool):
             tap.skip_all(f"needs {tool}", environment=True)
     t = tap.Tap()
     t.case(f"systemd-analyze security: at most {EXPOSURE_MAX}", exposure)
-    t.case("systemd-analyze verify", verify)
-    t.case("it comes before the network, and goes at shutdown", early)
+    for name in OURS:
+        t.case(f"systemd-analyze verify {name}", verify, name)
+    t.case("they come early, and go at shutdown", early)
     t.case("no ordering cycle where the network comes before sysinit.target", no_cycle)
     t.case("sysusers makes the user", sysusers)
-    t.case("the preset leaves it disabled", preset)
+    t.case("tmpfiles makes the directory and the decoy", tmpfiles)
+    t.case("the preset leaves all disabled", preset)
     t.done()
 
 

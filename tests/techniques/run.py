@@ -3,7 +3,7 @@
 """Plays the technique catalogue for real against one running barbwired and holds each alert against the
 truth.
 
-usage: run.py get|hand|out|state     (a part of the catalogue: one meson test each)"""
+usage: run.py get|hand|out|state|identity     (a part of the catalogue: one meson test each)"""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import harness
+import identity
 import tap
 from harness import as_text, program, truths
 from net import HOST_V4, HOST_V6, Net
@@ -131,7 +132,7 @@ def too_deep_path(stage, components, name):
 
     def told():
         return ([a for a in stage.bw.alerts if a["process"]["pid"] == truth.sender]
-                or [s for s in stage.bw.states[before:] if s["cause"] == "path_truncated"])
+                or [s for s in stage.bw.states[before:] if s.get("cause") == "path_truncated"])
 
     # Losses are told with the next records: the marker's.
     stage.bw.prove_delivered(stage.net, stage.home)
@@ -431,7 +432,7 @@ def test_policy(home, directory):
             for name, source in (("allowed", "state-pause"), ("allowed-line", "hand-lineage"),
                                  ("bound", "state-pause"), ("send", "send"))}
     write(os.path.join(directory, "90-test.conf"),
-          harness.policy_class("brief", ["/**/brief/*"], Window="1s", Technique="T1552.001")
+          harness.policy_class("brief", ["/**/brief/*"], Window="1s", LateWindow="1s", Technique="T1552.001")
           + harness.policy_allow("test-allowed", exes["allowed"], [SSH])
           + harness.policy_allow("test-allowed-line", exes["allowed-line"], [SSH])
           + harness.policy_allow("test-bound", exes["bound"], [SSH], [HOST_V4 + ":443"]))
@@ -488,7 +489,7 @@ def text_output(net, home):
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1] not in ("get", "hand", "out", "state"):
+    if len(sys.argv) != 2 or sys.argv[1] not in ("get", "hand", "out", "state", "identity"):
         sys.exit(__doc__)
     part = sys.argv[1]
     harness.require_machine()
@@ -497,10 +498,13 @@ def main():
         policy_dir = os.path.join(home.root.decode(), "policy.d")
         os.mkdir(policy_dir)
         exes = test_policy(home, policy_dir) if part == "state" else {}
+        actors = identity.test_policy(home, policy_dir) if part == "identity" else None
         with harness.Barbwired([harness.DEFAULT_POLICY, policy_dir]) as bw:
             stage = Stage(bw, net, home)
             if part == "state":
                 part_state(t, stage, exes, policy_dir)
+            elif part == "identity":
+                identity.part(t, stage, actors)
             else:
                 {"get": part_get, "hand": part_hand, "out": part_out}[part](t, stage)
             # The paths deeper or longer than any buffer are counted, as they must be.

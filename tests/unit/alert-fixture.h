@@ -33,7 +33,11 @@ static PolicyClass fixture_classes[] = {
                                 .score = 60,
                                 .severity = _SEVERITY_INVALID},
 };
-static const Policy policy = {.classes = fixture_classes, .n_classes = ELEMENTSOF(fixture_classes)};
+static const Policy policy = {
+                .classes = fixture_classes,
+                .n_classes = ELEMENTSOF(fixture_classes),
+                .scoring = {.alert = 20, .medium = 40, .high = 70},
+};
 static const PolicyNames names = {
                 .class_names = {[APP] = (char *)"app-secrets",
                                 [SSH] = (char *)"ssh-private-keys",
@@ -59,6 +63,7 @@ static inline Event event_new(void) {
         EventCorrelation *c = &e.correlation;
 
         c->classes = BIT(SSH);
+        c->fresh = UINT64_MAX; /* whichever classes a test adds */
         c->process.start_boot_ns = 4999000001000;
         c->process.pid = 19535;
         c->process.tid = 19536;

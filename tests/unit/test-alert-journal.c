@@ -223,7 +223,7 @@ static Alert *alert_number(unsigned number, size_t cmdline_bytes) {
         Event e = event_new();
         Alert *a;
 
-        assert_int_equal(alert_new(&e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(&e, &policy, &names, &epoch, 0, &a), 0);
         a->repeats = number;
         if (cmdline_bytes > 0) {
                 free(a->process.cmdline.data);

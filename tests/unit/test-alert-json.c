@@ -20,7 +20,7 @@
 static char *json_of(const Event *e, uint64_t repeats) {
         _cleanup_(alert_freep) Alert *a = NULL;
 
-        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
         a->repeats = repeats;
         char *line = alert_line(a);
         assert_non_null(line);
@@ -100,8 +100,7 @@ static void test_golden_sparse(void **state) {
                         "[::]:0 [low] (and again 18446744073709551615 times within its window)\","
                         "\"reasons\":[{\"points\":0,"
                         "\"text\":\"touched a secret of a class that the policy no longer has\"},"
-                        "{\"points\":-20,\"text\":\"the destination is this host itself\"},"
-                        "{\"points\":21,\"text\":\"no score is below 1\"}],"
+                        "{\"points\":1,\"text\":\"no score is below 1\"}],"
                         "\"action\":\"alert\","
                         "\"classes\":[],"
                         "\"techniques\":[\"T1048\"],"
@@ -243,7 +242,7 @@ static void test_hostile_cmdline_and_policy(void **state) {
         _cleanup_(alert_freep) Alert *a = NULL;
 
         e.correlation.process.cmdline = (Bytes){.data = "\xff\0\n", .size = 3};
-        assert_int_equal(alert_new(&e, &p, &n, &epoch, &a), 0);
+        assert_int_equal(alert_new(&e, &p, &n, &epoch, 0, &a), 0);
         _cleanup_free_ char *line = alert_line(a);
         assert_non_null(line);
 

@@ -247,7 +247,7 @@ static void test_a_real_alert(void **state) {
         Event e = event_new();
         uint64_t sequence;
 
-        assert_int_equal(alert_new(&e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(&e, &policy, &names, &epoch, 0, &a), 0);
         assert_int_equal(alert_to_json(a, &o, &line), 0);
         assert_int_equal(alert_ring_put(r, o, line), 0);
         assert_int_equal(alert_ring_find(r, a->id, &sequence), 0);

@@ -30,8 +30,33 @@ static void test_json(void **state) {
 
         (void)state;
         assert_string_equal(json,
-                "{\"kind\":\"state\",\"state\":\"loss\",\"time\":\"2023-11-14T22:13:20.000042Z\",\"cause\":\"x\","
-                "\"count\":3,\"total\":7,\"summary\":\"Detection was not whole, 3 times (7 in all): lost [x]\"}");
+                "{\"kind\":\"state\",\"state\":\"loss\",\"time\":\"2023-11-14T22:13:20.000042Z\","
+                "\"summary\":\"Detection was not whole, 3 times (7 in all): lost [x]\",\"cause\":\"x\","
+                "\"count\":3,\"total\":7}");
+}
+
+static void test_policy(void **state) {
+        StateAlert a = { .kind = STATE_POLICY, .hash = "aa", .n_files = 2, .n_classes = 3, .n_allows = 4 };
+
+        (void)state;
+        _cleanup_free_ char *first = state_alert_sentence(&a);
+        assert_string_equal(first, "The policy with SHA-256 aa is in force: 2 files, 3 classes, 4 allow rules");
+        a.previous = "aa";
+        _cleanup_free_ char *same = state_alert_sentence(&a);
+        assert_non_null(strstr(same, "The unchanged policy with SHA-256 aa"));
+        a.previous = "bb";
+        a.n_errors = 1;
+        _cleanup_free_ char *changed = state_alert_sentence(&a);
+        assert_string_equal(changed,
+                "A changed policy with SHA-256 aa is in force: 2 files, 3 classes, 4 allow rules, 1 error whose lines are "
+                "not used");
+        _cleanup_free_ char *json = state_alert_json(&a);
+        assert_non_null(strstr(json, "\"hash\":\"aa\",\"previous\":\"bb\",\"refused\":false,\"files\":2,\"classes\":3,"
+                                     "\"allows\":4,\"errors\":1}"));
+        a.refused = true;
+        _cleanup_free_ char *refused = state_alert_sentence(&a);
+        assert_string_equal(refused,
+                "A new policy was refused, the one with SHA-256 aa stays in force: barbwired --check says why");
 }
 
 /* Every counter that the kernel keeps has a name of its own and a meaning. */
@@ -54,6 +79,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sentence),
                 cmocka_unit_test(test_json),
+                cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_counters_are_named),
         };
 

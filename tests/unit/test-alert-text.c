@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What a person reads, word for word, and that no name can make it say anything else. */
+/* The sentence that a person reads, word for word, and that no name can make it say anything else. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +8,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "../../daemon/alert.h"
+#include "../../daemon/text.h"
 #include "../../daemon/utf8.h"
 #include "../../daemon/util.h"
 #include "alert-fixture.h"
@@ -20,7 +20,7 @@
 static Alert *make(const Event *e) {
         Alert *a = NULL;
 
-        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
         return a;
 }
 
@@ -251,107 +251,6 @@ static void test_escape(void **state) {
         assert_string_equal(nul, "a\\x00b");
 }
 
-static char *text_of(const Event *e, bool colour) {
-        _cleanup_(alert_freep) Alert *a = make(e);
-
-        return alert_text(a, colour);
-}
-
-static void test_text(void **state) {
-        (void)state;
-        Event e = event_new();
-        _cleanup_free_ char *text = text_of(&e, false);
-
-        assert_string_equal(text, "2026-11-22 11:05:01.023456 HIGH  python3 (pid 19535, uid 1000) opened "
-                                  "/home/ana/.ssh/id_ed25519 and 1.2 s later connected to 192.0.2.7:443 "
-                                  "[ssh-private-keys, high]\n"
-                                  "    executable   /usr/bin/python3.11\n"
-                                  "    command      python3 -c 'import os'\n"
-                                  "    unit         session-3.scope\n"
-                                  "    user         uid 1000, logged in as uid 1001\n"
-                                  "    lineage      sshd (700) → bash (1230) → python3 (19535)\n"
-                                  "    file         /home/ana/.ssh/id_ed25519 [ssh-private-keys], opened "
-                                  "1.2 s before by "
-                                  "python3 (pid 19535, uid 1002, /usr/bin/python3.11), via open\n"
-                                  "    destination  tcp 192.0.2.7:443\n"
-                                  "    score        80, the sum of\n"
-                                  "                  +80  touched a secret: SSH private keys (class "
-                                  "ssh-private-keys)\n"
-                                  "    techniques   T1552.004, T1552.001, T1041\n"
-                                  "    id           " EVENT_ID "\n");
-}
-
-static void test_text_everything(void **state) {
-        (void)state;
-        Event e = event_new_inherited();
-        EventCorrelation *c = &e.correlation;
-
-        c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
-        c->process.loginuid = UINT32_MAX;
-        c->process.cmdline = c->process.exe = view("");
-        c->process.cgroup = view("/machine.slice/machine-box.scope/payload");
-        c->destination = (struct bw_destination){.address = {[15] = 1},
-                        .port = 53,
-                        .family = AF_INET6,
-                        .protocol = 17,
-                        .act = BW_ACT_SEND};
-        c->lineage[1].comm = view("");
-        c->n_files = 2;
-        c->files[1] = (EventFile){.classes = BIT(SSH) | BIT(AWS),
-                        .pid = 9,
-                        .uid = 0,
-                        .via = BW_VIA_FORK,
-                        .hops = 2,
-                        .comm = view("cat"),
-                        .exe = view(""),
-                        .path = view("")};
-
-        _cleanup_free_ char *text = text_of(&e, false);
-        assert_string_equal(text, "2026-11-22 11:05:01.023456 MEDIUM  curl (pid 12, uid 1000), started by "
-                                  "sh (pid 11) which "
-                                  "opened /home/ana/.ssh/id_ed25519 and at least 1 more file, sent a "
-                                  "datagram 1.2 s later to "
-                                  "[::1]:53 [ssh-private-keys, medium]\n"
-                                  "    unit         machine-box.scope\n"
-                                  "    container    box\n"
-                                  "    user         uid 1000\n"
-                                  "    lineage      … → a process (700) → bash (1230) → curl (12)\n"
-                                  "    file         /home/ana/.ssh/id_ed25519 [ssh-private-keys], opened "
-                                  "1.2 s before by "
-                                  "sh (pid 11, uid 1002, /usr/bin/python3.11), via fork, 1 hop\n"
-                                  "    file         (name lost) [ssh-private-keys, cloud-aws], opened 16 "
-                                  "min 40 s before by "
-                                  "cat (pid 9, uid 0), via fork, 2 hops\n"
-                                  "                 and older ones, not remembered\n"
-                                  "    destination  udp [::1]:53\n"
-                                  "    score        55, the sum of\n"
-                                  "                  +80  touched a secret: SSH private keys (class "
-                                  "ssh-private-keys)\n"
-                                  "                   +0  inherited from its parent, pid 11\n"
-                                  "                  -20  the destination is this host itself\n"
-                                  "                   -5  looks like a name lookup (port 53)\n"
-                                  "    techniques   T1552.004, T1552.001, T1071.004\n"
-                                  "    id           " EVENT_ID "\n");
-}
-
-static void test_text_colour(void **state) {
-        (void)state;
-        Event e = event_new();
-
-        _cleanup_free_ char *high = text_of(&e, true);
-        assert_non_null(strstr(high, ".023456 \x1b[31mHIGH\x1b[0m  python3 "));
-        assert_null(strchr(strrchr(high, '\x1b') + 1, '\x1b'));
-
-        e.correlation.classes = BIT(AWS);
-        _cleanup_free_ char *medium = text_of(&e, true);
-        assert_non_null(strstr(medium, ".023456 \x1b[33mMEDIUM\x1b[0m  python3 "));
-
-        e.correlation.classes = BIT(APP);
-        _cleanup_free_ char *low = text_of(&e, true);
-        assert_non_null(strstr(low, ".023456 LOW  python3 "));
-        assert_null(strchr(low, '\x1b'));
-}
-
 static size_t count(const char *s, const char *part) {
         size_t n = 0;
 
@@ -360,48 +259,51 @@ static size_t count(const char *s, const char *part) {
         return n;
 }
 
-/* A name that would clear the screen, add a line and turn the rest around, in every field there is. */
+/* A name that would clear the screen, add a line and turn the rest around, in every field that the sentence tells. */
 static void test_hostile_names(void **state) {
         (void)state;
 #define EVIL "\x1b[2J\n\xe2\x80\xae\xc2\x9b\xff\\"
 #define TAME "\\x1b[2J\\x0a\\xe2\\x80\\xae\\xc2\\x9b\\xff\\\\"
         Event e = event_new_inherited();
         EventCorrelation *c = &e.correlation;
-        Bytes *const fields[] = {
-                        &c->process.comm,
-                        &c->process.exe,
-                        &c->process.cmdline,
-                        &c->lineage[0].comm,
-                        &c->files[0].path,
-                        &c->files[0].comm,
-                        &c->files[0].exe,
-        };
-        /* Times each is told: the sentence and its own line, the lineage. */
-        static const size_t told[] = {2, 1, 1, 1, 2, 2, 1};
+        Bytes *const fields[] = { &c->process.comm, &c->files[0].path, &c->files[0].comm };
 
         for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
                 Bytes tame = *fields[i];
                 *fields[i] = view(EVIL);
-                _cleanup_free_ char *text = text_of(&e, false);
+                _cleanup_(alert_freep) Alert *a = make(&e);
+                _cleanup_free_ char *sentence = alert_sentence(a);
                 *fields[i] = tame;
 
-                if (count(text, TAME) != told[i])
-                        fail_msg("field %zu: %s", i, text);
-                assert_int_equal(count(text, "\n"), 13);
-                assert_null(strpbrk(text, "\x1b\xff"));
-                assert_null(strstr(text, "\xe2\x80\xae"));
-                assert_null(strstr(text, "\xc2\x9b"));
+                if (count(sentence, TAME) != 1)
+                        fail_msg("field %zu: %s", i, sentence);
+                assert_null(strpbrk(sentence, "\x1b\xff\n"));
+                assert_null(strstr(sentence, "\xe2\x80\xae"));
+                assert_null(strstr(sentence, "\xc2\x9b"));
         }
 
         /* What the administrator wrote may be as odd. */
-        PolicyClass class = {.name = (char *)EVIL, .description = (char *)EVIL, .score = 1};
-        const Policy p = {.classes = &class, .n_classes = 1};
-        const PolicyNames n = {.class_names = {[SSH] = (char *)EVIL}};
+        const PolicyNames n = { .class_names = { [SSH] = (char *)EVIL } };
+        PolicyClass class = { .name = (char *)EVIL, .score = 1 };
+        const Policy p = { .classes = &class, .n_classes = 1 };
         _cleanup_(alert_freep) Alert *a = NULL;
-        assert_int_equal(alert_new(&e, &p, &n, &epoch, &a), 0);
-        _cleanup_free_ char *text = alert_text(a, false);
-        assert_int_equal(count(text, TAME), 4);
-        assert_null(strpbrk(text, "\x1b\xff"));
+        assert_int_equal(alert_new(&e, &p, &n, &epoch, 0, &a), 0);
+        _cleanup_free_ char *sentence = alert_sentence(a);
+        assert_int_equal(count(sentence, TAME), 1);
+        assert_null(strpbrk(sentence, "\x1b\xff\n"));
+}
+
+/* A string that was escaped once already keeps its backslashes; what is harmful in it is escaped all the same. */
+static void test_put_string(void **state) {
+        (void)state;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        text_put_string(f, "a\\\\b\\xff \xc3\xbc\n\x1b\x7f\xc2\x9b\xe2\x80\xae\xff");
+        assert_int_equal(text_close(&f), 0);
+        assert_null(f);
+        assert_string_equal(text, "a\\\\b\\xff \xc3\xbc\\x0a\\x1b\\x7f\\xc2\\x9b\\xe2\\x80\\xae\\xff");
 }
 
 int main(void) {
@@ -412,15 +314,9 @@ int main(void) {
                         cmocka_unit_test(test_sentence_repeats),
                         cmocka_unit_test(test_ages),
                         cmocka_unit_test(test_escape),
-                        cmocka_unit_test(test_text),
-                        cmocka_unit_test(test_text_everything),
-                        cmocka_unit_test(test_text_colour),
                         cmocka_unit_test(test_hostile_names),
+                        cmocka_unit_test(test_put_string),
         };
-
-        /* Local time is an hour ahead of UTC here: the difference shows. */
-        setenv("TZ", "XXX-1", true);
-        tzset();
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

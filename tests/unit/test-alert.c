@@ -18,7 +18,7 @@
 static Alert *make(const Event *e) {
         Alert *a = NULL;
 
-        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
         return a;
 }
 
@@ -163,7 +163,7 @@ static void test_dates_out_of_range(void **state) {
                 AlertEpoch odd = {.realtime_minus_boottime_usec = epochs[i]};
                 Alert *a = NULL;
 
-                assert_int_equal(alert_new(&e, &policy, &names, &odd, &a), 0);
+                assert_int_equal(alert_new(&e, &policy, &names, &odd, 0, &a), 0);
                 assert_true(a->realtime_usec == 0);
                 a = alert_free(a);
         }

@@ -48,6 +48,7 @@ static Record record_new(void) {
         c->header.cpu = 3;
 
         c->classes = 0x8000000000000001;
+        c->fresh = 0x8000000000000002; /* bit 1 is none of the classes */
         c->window_ns = 4444;
         c->slot = 5;
         c->generation = 6;
@@ -63,6 +64,7 @@ static Record record_new(void) {
         c->process.loginuid = 14;
         c->process.mount_namespace = 15;
         c->process.pid_namespace = 16;
+        c->process.flags = BW_PROCESS_NOT_HOST | BW_PROCESS_TRACED;
         strcpy(c->process.comm, "python3");
 
         c->destination.address[0] = 192;
@@ -132,6 +134,7 @@ static void test_correlation(void **state) {
 
         const EventCorrelation *c = &e.correlation;
         assert_true(c->classes == 0x8000000000000001);
+        assert_true(c->fresh == 0x8000000000000000);
         assert_int_equal(c->window_ns, 4444);
         assert_int_equal(c->slot, 5);
         assert_int_equal(c->generation, 6);
@@ -147,6 +150,7 @@ static void test_correlation(void **state) {
         assert_int_equal(c->process.loginuid, 14);
         assert_int_equal(c->process.mount_namespace, 15);
         assert_int_equal(c->process.pid_namespace, 16);
+        assert_int_equal(c->process.flags, BW_PROCESS_NOT_HOST | BW_PROCESS_TRACED);
         ASSERT_BYTES(c->process.comm, "python3");
         ASSERT_BYTES(c->process.exe, "/usr/bin/python3.11");
         ASSERT_BYTES(c->process.cmdline, "python3\0\0-c\0x");
@@ -266,7 +270,7 @@ static void test_flips(void **state) {
                         {AT(header.zero), 1, -EBADMSG, "the header's padding is not zero"},
                         {AT(zero), 1, -EBADMSG, "the correlation's padding is not zero"},
                         {AT(zero2), 0x1000000, -EBADMSG, "the correlation's padding is not zero"},
-                        {AT(process.zero), 1, -EBADMSG, "the process's padding is not zero"},
+                        {AT(process.flags), BW_PROCESS_FLAGS + 1, -EBADMSG, "the process has an unknown flag"},
                         {AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero"},
                         {AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds"},
                         {AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds"},

@@ -42,12 +42,12 @@ static void test_growth(void **state) {
         (void)state;
         n20 = n_states_of("/**/home/*/.d#/**", 20, 1);
         n60 = n_states_of("/**/home/*/.d#/**", 60, 1);
-        print_message("one bit: %zu states for 20 patterns, %zu for 60\n", n20, n60);
+        print_message("# one bit: %zu states for 20 patterns, %zu for 60\n", n20, n60);
         assert_true(n60 <= 3 * n20);
 
         n20 = n_states_of("/**/.d#/**", 20, 60);
         n60 = n_states_of("/**/.d#/**", 60, 60);
-        print_message("own bits, no '*' between: %zu states for 20 patterns, %zu for 60\n", n20, n60);
+        print_message("# own bits, no '*' between: %zu states for 20 patterns, %zu for 60\n", n20, n60);
         assert_true(n60 <= 3 * n20 + 60);
 
         n20 = n_states_of("/**.d#/**", 20, 60);
@@ -58,7 +58,7 @@ static void test_growth(void **state) {
          * something else comes: n² combinations that any automaton has to tell apart. Never more. */
         n20 = n_states_of("/**/home/*/.d#/**", 20, 60);
         n60 = n_states_of("/**/home/*/.d#/**", 60, 60);
-        print_message("own bits, '*' between: %zu states for 20 patterns, %zu for 60\n", n20, n60);
+        print_message("# own bits, '*' between: %zu states for 20 patterns, %zu for 60\n", n20, n60);
         assert_true(n20 >= 20 * 20 && n60 <= 9 * n20);
 }
 
@@ -369,15 +369,15 @@ static void samples_compare(
         }
 }
 
+/* A million pairs of a pattern and a path. */
 static void test_property(void **state) {
-        const char *rounds = getenv("BW_PROPERTY_ROUNDS");
-        size_t n_rounds = rounds ? strtoul(rounds, NULL, 10) : 100000, n_done = 0, n_matched = 0,
-               n_compared = 0;
+        const size_t n_wanted_pairs = 1000000;
+        size_t n_paths = 0, n_matched = 0, n_compared = 0;
         uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
         _cleanup_(packed_done) Packed p = {};
 
         (void)state;
-        while (n_done < n_rounds) {
+        while (n_compared < n_wanted_pairs) {
                 Sample samples[6];
                 GlobPattern patterns[6];
                 size_t n_wanted = 1 + random_below(&seed, 6), n = 0;
@@ -395,7 +395,7 @@ static void test_property(void **state) {
                 p.used = 1;
                 p.n_outputs = 0;
                 packed_build(&p, patterns, n);
-                for (size_t i = 0; i < 20 && n_done < n_rounds && n > 0; i++, n_done++) {
+                for (size_t i = 0; i < 20 && n > 0; i++, n_paths++) {
                         char path[300];
 
                         snprintf(path, 256, "%s", samples[random_below(&seed, n)].path);
@@ -404,7 +404,7 @@ static void test_property(void **state) {
                         n_compared += n;
                 }
         }
-        print_message("%zu paths, %zu verdicts, %zu of them matches\n", n_done, n_compared, n_matched);
+        print_message("# %zu paths, %zu pairs with a pattern, %zu of them matches\n", n_paths, n_compared, n_matched);
         /* A test of rejections alone would prove little. */
         assert_in_range(n_matched, n_compared / 5, n_compared);
 }
@@ -469,7 +469,7 @@ static void many_patterns(size_t n, unsigned n_bits, size_t max_cells) {
         a = automaton(patterns, n);
         packed_add(&p, a);
         assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &end), 0);
-        print_message("%zu patterns: %zu states, %zu classes, %zu outputs, %zu cells, %.3f s\n", n,
+        print_message("# %zu patterns: %zu states, %zu classes, %zu outputs, %zu cells, %.3f s\n", n,
                         glob_automaton_n_states(a), glob_automaton_n_byte_classes(a), p.n_outputs, p.used,
                         (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
         assert_true(p.used <= max_cells);

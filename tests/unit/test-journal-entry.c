@@ -37,7 +37,7 @@ DEFINE_CLEANUP(Sent, sent_free);
 static Alert *alert_of(const Event *e) {
         Alert *a = NULL;
 
-        assert_int_equal(alert_new(e, &policy, &names, &epoch, &a), 0);
+        assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
         return a;
 }
 
@@ -352,6 +352,34 @@ static void test_state(void **state) {
         assert_memory_equal(data, expected, size);
 }
 
+static const StateAlert policy_change = {
+        .kind = STATE_POLICY,
+        .hash = "aa",
+        .previous = "bb",
+        .realtime_usec = 1795341901023456,
+};
+
+static void test_policy(void **state) {
+        (void)state;
+        const char expected[] =
+                "MESSAGE=A changed policy with SHA-256 aa is in force: 0 files, 0 classes, 0 allow rules\n"
+                "MESSAGE_ID=" MESSAGE_ID_POLICY "\n"
+                "PRIORITY=5\n"
+                "SYSLOG_FACILITY=10\n"
+                "SYSLOG_IDENTIFIER=barbwired\n"
+                "BARBWIRE_TIME=1795341901023456\n"
+                "BARBWIRE_POLICY=aa\n"
+                "BARBWIRE_POLICY_BEFORE=bb\n"
+                "BARBWIRE_POLICY_REFUSED=0\n"
+                "BARBWIRE_POLICY_ERRORS=0\n";
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        assert_int_equal(journal_entry_from_state(&policy_change, &data, &size), 0);
+        assert_int_equal(size, strlen(expected));
+        assert_memory_equal(data, expected, size);
+}
+
 static char *source_read(const char *name) {
         const char *root = getenv("BW_SOURCE_ROOT") ?: ".";
         _cleanup_free_ char *path = NULL;
@@ -380,12 +408,15 @@ static void test_manual_page(void **state) {
         _cleanup_free_ char *page = source_read("daemon/man/barbwire.journal-fields.7.scd");
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
-        _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss);
+        _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss),
+                                   *changed = sent_of_state(&policy_change);
         size_t n = 0;
 
         assert_documented(page, alert);
         assert_documented(page, lost);
+        assert_documented(page, changed);
         assert_non_null(strstr(page, MESSAGE_ID_THEFT));
+        assert_non_null(strstr(page, MESSAGE_ID_POLICY));
         assert_non_null(strstr(page, MESSAGE_ID_LOSS));
 
         /* And nothing that is no more. */
@@ -394,7 +425,8 @@ static void test_manual_page(void **state) {
 
                 p++;
                 (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
-                if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0))
+                if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0) &&
+                        !datagram_nth(&changed->d, name, 0))
                         fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
         }
         assert_true(n >= 30);
@@ -468,6 +500,7 @@ int main(void) {
                 cmocka_unit_test(test_encoding),
                 cmocka_unit_test(test_many),
                 cmocka_unit_test(test_state),
+                        cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_manual_page),
                 cmocka_unit_test(test_catalog),
         };

@@ -52,6 +52,9 @@ static void expect(const Policy *p, size_t i, const char *at, const char *contai
 
 #define C "[Class c]\n"
 #define A "[Allow a]\n"
+#define L "[Lineage l]\n"
+#define D "[Destination d]\n"
+#define GOOD C "Path=/a\n" A "Class=c\nExe=/usr/bin/a\n"
 
 static const struct {
         const char *text;
@@ -64,8 +67,8 @@ static const struct {
                 {C "junk\n", "f:2:1: ", "neither [Section] nor Key=value"},
                 {C " =5\n", "f:2:2: ", "key is missing"},
                 {"[Foo]\n", "f:1:2: ",
-                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME], "
-                                "[Correlator] or [Query]"},
+                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME], [Lineage NAME], "
+                                "[Destination NAME], [Scoring], [Correlator] or [Query]"},
                 {"[Class]\n", "f:1:7: ", "a name is 1 to 63"},
                 {"[Class -x]\n", "f:1:8: ", "a name is"},
                 {"[Class a/b]\n", "f:1:9: ", "a name is"},
@@ -142,6 +145,35 @@ static const struct {
                 {A "Destination=[10.0.0.1]:443\n", "f:2:14: ", "for IPv6 addresses only"},
                 {A "Destination=any\n", "f:2:13: ", "\"any\" needs a port"},
                 {A "Destination=loopback:x\n", "f:2:22: ", "not a port"},
+                {A "Script=deploy.py\n", "f:2:8: ", "a path begins with /"},
+                {A "Script=/a ~/deploy.py\n", "f:2:11: ", "in a home can be replaced"},
+                {A "Ancestor=/a[\n", "f:2:12: ", "]"},
+                {A "Unit=/system.slice/nginx.service\n", "f:2:6: ", "a name and no path"},
+                {A "Unit=a.service b/c.service\n", "f:2:17: ", "a name and no path"},
+                {A "Unit=nginx\n", "f:2:11: ", "nginx.service"},
+                {A "Unit=a.service ab[.service\n", "f:2:18: ", "]"},
+                {A "Container=perhaps\n", "f:2:11: ", "must be yes or no"},
+                {A "Scripts=/a\n", "f:2:1: ", "did you mean Script=?"},
+
+                /* What scores. */
+                {L "Exe=bash\n", "f:2:5: ", "a path begins with /"},
+                {L "Exe=~/bash\n", "f:2:5: ", "a path begins with /"},
+                {L "Score=101\n", "f:2:7: ", "must be from -100 to 100"},
+                {L "Score=-101\n", "f:2:7: ", "must be from -100 to 100"},
+                {L "Score=--1\n", "f:2:8: ", "not a number from -100 to 100"},
+                {L "Score=+\n", "f:2:8: ", "not a number"},
+                {L "Path=/a\n", "f:2:1: ", "Path= belongs into a section [Class NAME]"},
+                {D "Address=10.0.0.0/8 10.1.1.1:443\n", "f:2:28: ", "write it into Port="},
+                {D "Address=any:53\n", "f:2:12: ", "write it into Port="},
+                {D "Address=example.org\n", "f:2:9: ", "names are not resolved"},
+                {D "Port=443 0\n", "f:2:10: ", "a port is from 1"},
+                {D "Port=9-8\n", "f:2:6: ", "write 8-9"},
+                {D "Ignore=y\n", "f:2:8: ", "must be yes or no"},
+                {D "Destination=10.0.0.0/8\n", "f:2:1: ", "Destination= belongs into a section [Allow NAME]"},
+                {"[Scoring]\nAlert=101\n", "f:2:7: ", "must be from 0 to 100"},
+                {"[Scoring]\nAlert=-1\n", "f:2:7: ", "not a number"},
+                {"[Scoring x]\n", "f:1:10: ", "[Scoring] has no name"},
+                {C "LateWindow=25h\n", "f:2:12: ", "must be from 0s to 86400s"},
 };
 
 static void test_malformed(void **state) {
@@ -155,6 +187,10 @@ static void test_malformed(void **state) {
                 assert_int_equal(p->messages[0].level, POLICY_ERROR);
                 if (strncmp(malformed[i].text, A, strlen(A)) == 0)
                         expect(p, 0, malformed[i].at, "(the whole [Allow a] is not used)");
+                if (strncmp(malformed[i].text, L, strlen(L)) == 0)
+                        expect(p, 0, malformed[i].at, "(the whole [Lineage l] is not used)");
+                if (strncmp(malformed[i].text, D, strlen(D)) == 0)
+                        expect(p, 0, malformed[i].at, "(the whole [Destination d] is not used)");
         }
 }
 
@@ -229,8 +265,8 @@ static void test_many_messages(void **state) {
 }
 
 static void test_many_items(void **state) {
-        static const char *const keys[] = {"Path=", "Technique=", "Class=", "Exe=", "Destination="};
-        static const char *const items[] = {"/a ", "T1000 ", "c ", "/a ", "1.2.3.4 "};
+        static const char *const keys[] = {"Path=", "Technique=", "Class=", "Exe=", "Destination=", "User="};
+        static const char *const items[] = {"/a ", "T1000 ", "c ", "/a ", "1.2.3.4 ", "0 "};
         (void)state;
 
         for (size_t k = 0; k < ELEMENTSOF(keys); k++) {
@@ -251,19 +287,22 @@ static void test_many_items(void **state) {
 
 static void test_many_sections(void **state) {
         (void)state;
-        for (unsigned k = 0; k < 2; k++) {
+        static const char *const types[] = {"Class", "Allow", "Lineage", "Destination"};
+
+        for (unsigned k = 0; k < ELEMENTSOF(types); k++) {
                 _cleanup_free_ char *data = malloc(65536);
                 assert_non_null(data);
-                char *end = data;
+                char *end = data, at[64];
                 for (unsigned i = 0; i < 1025; i++)
-                        end += sprintf(end, "[%s n%u]\n", k ? "Allow" : "Class", i);
+                        end += sprintf(end, "[%s n%u]\n", types[k], i);
                 end = stpcpy(end, "Path=/a\n[Class n0]\nScore=3\n[Allow n0]\nExe=/a\n");
 
                 _cleanup_(policy_freep) Policy *p = parsed(data, (size_t)(end - data));
-                expect(p, 0, "f:1025:1: ",
-                                k ? "more than 1024 [Allow] sections" : "more than 1024 [Class] sections");
+                (void)snprintf(at, sizeof(at), "f:1025:1: more than 1024 [%s] sections", types[k]);
+                expect(p, 0, at, "");
                 assert_int_equal(p->n_messages, 1);
-                assert_int_equal(k ? p->n_allows : p->n_classes, 1024);
+                const size_t counts[] = {p->n_classes, p->n_allows, p->n_lineages, p->n_peers};
+                assert_int_equal(counts[k], 1024);
                 assert_int_equal(p->classes[0].score, 3);
                 assert_int_equal(p->allows[0].n_exes, 1);
         }
@@ -331,14 +370,11 @@ static void test_merge_and_reset(void **state) {
         const PolicyAllow *a = p->allows;
         assert_int_equal(a->n_exes, 2);
         assert_int_equal(a->n_classes, 1);
-        assert_string_equal(a->classes[0], "d");
-        assert_null(a->classes[1]);
-        assert_int_equal(a->class_origins[0].line, 6);
+        assert_string_equal(a->classes[0].name, "d");
+        assert_int_equal(a->classes[0].origin.line, 6);
         assert_int_equal(a->n_destinations, 1);
         assert_int_equal(a->destinations[0].address[0], 2);
 }
-
-#define GOOD C "Path=/a\n" A "Class=c\nExe=/usr/bin/a\n"
 
 /* An [Allow] that lost a line may have lost a restriction: nothing brings it back. */
 static void test_void(void **state) {
@@ -416,6 +452,25 @@ static void test_finish(void **state) {
                                         "f:5:5: ", "where users can put", POLICY_WARNING, 1, 1},
                         {C "Path=/a\n" A "Class=c\nExe=/**/x\n", "f:5:5: ", "in any directory",
                                         POLICY_WARNING, 1, 1},
+                        {GOOD "Script=/var/tmp/x.py\n", "f:6:8: ", "where users can put", POLICY_WARNING, 1, 1},
+                        {GOOD "Ancestor=/dev/shm/x\n", "f:6:10: ", "where users can put", POLICY_WARNING, 1, 1},
+                        {C "Path=/a\n" A "Class=c\nUser=0\nExe=/usr/bin/perl\n", "f:6:5: ", "interpreter \"perl\"",
+                                        POLICY_WARNING, 1, 1},
+                        {C "Path=/a\n" A "Class=c\nDestination=1.2.3.4 any:443\nExe=/usr/bin/node\n", "f:6:5: ",
+                                        "interpreter \"node\"", POLICY_WARNING, 1, 1},
+                        {GOOD "Container=yes\n", "f:3:1: ", "Container=yes, but no Unit=, not used", POLICY_ERROR, 1, 0},
+                        {GOOD "User=0 nemo\n", "f:6:8: ", "there is no user nemo", POLICY_ERROR, 1, 0},
+                        {GOOD "User=4294967295\n", "f:6:6: ", "there is no user", POLICY_ERROR, 1, 0},
+                        {C "Path=/a\nWindow=2h\nLateWindow=1h\n", "f:1:1: ", "LateWindow= shorter than its Window=",
+                                        POLICY_WARNING, 1, 0},
+                        {L "Score=3\n", "f:1:1: ", "[Lineage l] matches nothing", POLICY_WARNING, 0, 0},
+                        {L "Exe=/a\n", "f:1:1: ", "[Lineage l] changes nothing", POLICY_WARNING, 0, 0},
+                        {D "Score=3\n", "f:1:1: ", "[Destination d] matches nothing", POLICY_WARNING, 0, 0},
+                        {D "Address=any\n", "f:1:1: ", "[Destination d] changes nothing", POLICY_WARNING, 0, 0},
+                        {D "Address=any\nIgnore=yes\n", "f:1:1: ", "ignores every destination", POLICY_WARNING, 0, 0},
+                        {"[Scoring]\nAlert=50\n\n[Scoring]\nHigh=60\n", "f:4:1: ",
+                                        "Alert=50, Medium=40 and High=60 are not in this order", POLICY_ERROR, 0, 0},
+                        {"[Scoring]\nHigh=39\n", "f:1:1: ", "are not in this order", POLICY_ERROR, 0, 0},
         };
         (void)state;
 
@@ -439,18 +494,51 @@ static void test_finish(void **state) {
         assert_int_equal(p->n_allows, 1);
         assert_string_equal(p->allows[0].name, "b");
         assert_int_equal(p->allows[0].n_classes, 1);
-        assert_string_equal(p->allows[0].classes[0], "d");
-        assert_null(p->allows[0].classes[1]);
-        assert_int_equal(p->allows[0].class_origins[0].column, 9);
+        assert_string_equal(p->allows[0].classes[0].name, "d");
+        assert_int_equal(p->allows[0].classes[0].origin.column, 9);
 
         /* An interpreter that may talk to named places only, and names that merely look like one. */
         _cleanup_(policy_freep) Policy *q =
                         finished(GOOD "[Allow b]\nClass=c\nExe=/usr/bin/node\nDestination=1.2.3.4\n"
+                                      "[Allow e]\nClass=c\nExe=/usr/bin/python3\nScript=/usr/bin/x\n"
+                                      "[Allow f]\nClass=c\nExe=/usr/bin/python3\nUnit=x.service\nContainer=yes\n"
+                                      "[Allow g]\nClass=c\nExe=/usr/bin/python3\nAncestor=/usr/sbin/cron\n"
                                       "[Allow d]\nClass=c\nExe=/usr/bin/ssh /usr/bin/nodeadm /opt/env/x "
                                       "/usr/libexec/sssd/*\n");
         dump(q);
         assert_int_equal(q->n_messages, 0);
-        assert_int_equal(q->n_allows, 3);
+        assert_int_equal(q->n_allows, 6);
+}
+
+static void test_users(void **state) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        static const char text[] = GOOD "User=backup 7\n[Allow b]\nClass=c\nExe=/x\nUser=backup ana\n";
+        (void)state;
+
+        assert_int_equal(policy_new(&p), 0);
+        assert_int_equal(policy_parse(p, "f", text, strlen(text)), 0);
+        policy_resolve_user(p, "backup", 34);
+        policy_resolve_user(p, "backup", 35); /* the first counts */
+        policy_resolve_user(p, "7", 36);      /* a name is looked for before a number */
+        assert_int_equal(policy_finish(p), 0);
+        expect(p, 0, "f:10:13: ", "there is no user ana");
+        assert_int_equal(p->n_allows, 1);
+        assert_int_equal(p->allows[0].users[0].uid, 34);
+        assert_int_equal(p->allows[0].users[1].uid, 36);
+}
+
+/* As with [Allow]: a line that is lost may have been what narrowed it. */
+static void test_broken_scores(void **state) {
+        _cleanup_(policy_freep) Policy *p = finished(
+                        D "Address=10.0.0.0/8\nIgnore=yes\nPort=44x\n" D "Port=\n" L "Exe=/a\nScore=-50\nUnit=a/b\n"
+                          "[Destination e]\nAddress=10.0.0.0/8\nIgnore=yes\n[Destnation e]\nPort=443\n"
+                          "[Destination g]\nAddress=10.0.0.0/8\nIgnore=yes\n");
+        (void)state;
+
+        assert_int_equal(p->n_errors, 4);
+        assert_int_equal(p->n_peers, 1);
+        assert_string_equal(p->peers[0].name, "g");
+        assert_int_equal(p->n_lineages, 0);
 }
 
 static void test_hostile_text(void **state) {
@@ -478,6 +566,8 @@ int main(void) {
                         cmocka_unit_test(test_merge_and_reset),
                         cmocka_unit_test(test_void),
                         cmocka_unit_test(test_finish),
+                        cmocka_unit_test(test_users),
+                        cmocka_unit_test(test_broken_scores),
                         cmocka_unit_test(test_hostile_text),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

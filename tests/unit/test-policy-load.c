@@ -341,6 +341,33 @@ static void test_too_many_homes(void **state) {
         assert_int_equal(q->messages[0].level, POLICY_WARNING);
 }
 
+/* User= by the passwd file that is read anyway; what is not there is an error at its place. */
+static void test_users(void **state) {
+        static char *const only_a[] = {(char *)"a", NULL};
+        (void)state;
+
+        put("passwd", "root:x:0:0:root:/root:/bin/bash\nbackup:x:34:34::/var/backups:/bin/sh\n"
+                      "backup:x:35:35::/:/bin/sh\nodd:x:x:1::/:/bin/sh\nbig:x:4294967330:1::/:/bin/sh\n"
+                      "short:x:9\nempty:x::1::/:/bin/sh\n");
+        put("a/1.conf", "[Class x]\nPath=/x\n[Allow a]\nClass=x\nExe=/y\nUser=backup root 1000\n"
+                        "[Allow b]\nClass=x\nExe=/y\nUser=root \\\n  ana\n[Allow c]\nClass=x\nExe=/y\nUser=odd\n"
+                        "[Allow d]\nClass=x\nExe=/y\nUser=big\n[Allow e]\nClass=x\nExe=/y\nUser=short\n"
+                        "[Allow f]\nClass=x\nExe=/y\nUser=empty\n");
+        _cleanup_(policy_freep) Policy *p = loaded("/dev/null", only_a, "passwd", 0);
+        static const char *const places[] = {"a/1.conf:11:3: there is no user ana", "a/1.conf:15:6: there is no user odd",
+                        "a/1.conf:19:6: there is no user big", "a/1.conf:23:6: there is no user short",
+                        "a/1.conf:27:6: there is no user empty"};
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                expect(p, i, places[i], "is not used");
+        assert_int_equal(p->n_messages, ELEMENTSOF(places));
+        assert_int_equal(p->n_allows, 1);
+        const PolicyUser *u = p->allows[0].users;
+        assert_int_equal(p->allows[0].n_users, 3);
+        assert_int_equal(u[0].uid, 34);
+        assert_int_equal(u[1].uid, 0);
+        assert_int_equal(u[2].uid, 1000);
+}
+
 /* The standard directories, below a root of our own. */
 static void standard_child(void) {
         put("usr/lib/barbwire/barbwire.conf", "[Correlator]\nMaxMarks=1024\n");
@@ -410,6 +437,7 @@ int main(void) {
                         TEST(test_limits),
                         TEST(test_homes),
                         TEST(test_too_many_homes),
+                        TEST(test_users),
                         TEST(test_standard),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

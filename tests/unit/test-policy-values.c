@@ -39,6 +39,9 @@ static void dump(const Policy *p) {
 
 #define C "[Class c]\n"
 #define A "[Allow a]\n"
+#define L "[Lineage l]\n"
+#define D "[Destination d]\n"
+#define GOOD C "Path=/a\n" A "Class=c\nExe=/usr/bin/a\n"
 
 static void test_values(void **state) {
         static const struct {
@@ -175,10 +178,91 @@ static void test_destinations(void **state) {
         }
 }
 
+static void test_conditions(void **state) {
+        _cleanup_(policy_freep) Policy *p = finished(
+                        GOOD "Script=/opt/a.py /opt/b/**\nUnit=a.service b@*.service\nAncestor=/usr/sbin/cron\n"
+                             "User=0 4294967294\nContainer=yes\nContainer=\n"
+                             "[Allow b]\nClass=c\nExe=/x\nUnit=u.service\nContainer=on\nScript=/s\nScript=\n");
+        (void)state;
+
+        dump(p);
+        assert_int_equal(p->n_messages, 0);
+        const PolicyAllow *a = p->allows, *b = a + 1;
+        assert_int_equal(a->n_scripts, 2);
+        assert_string_equal(a->scripts[1].glob, "/opt/b/**");
+        assert_int_equal(a->n_units, 2);
+        assert_string_equal(a->units[1].glob, "b@*.service");
+        assert_int_equal(a->units[1].origin.column, 16);
+        assert_int_equal(a->n_ancestors, 1);
+        assert_int_equal(a->n_users, 2);
+        assert_int_equal(a->users[0].uid, 0);
+        assert_int_equal(a->users[1].uid, 4294967294);
+        assert_false(a->container);
+        assert_true(b->container);
+        assert_int_equal(b->n_scripts, 0);
+}
+
+static void test_late_window(void **state) {
+        static const struct {
+                const char *lines;
+                uint64_t sec;
+        } cases[] = {
+                        {"", 3600},
+                        {"Window=2h\n", 7200},
+                        {"LateWindow=30min\n", 1800},
+                        {"LateWindow=30min\nLateWindow=\n", 3600},
+                        {"LateWindow=0\n", 60},
+                        {"LateWindow=0\nWindow=5s\n", 5},
+                        {"LateWindow=24h\n", 86400},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[128];
+
+                (void)snprintf(text, sizeof(text), C "Path=/a\n%s", cases[i].lines);
+                _cleanup_(policy_freep) Policy *p = finished(text);
+                assert_int_equal(p->n_messages, 0);
+                assert_int_equal(p->classes[0].late_window_usec, cases[i].sec * USEC_PER_SEC);
+        }
+}
+
+static void test_scoring(void **state) {
+        _cleanup_(policy_freep) Policy *p = finished(
+                        L "Exe=/a /b\nUnit=u.service\nScore=-100\nDescription=x\n" D
+                          "Address=any loopback 10.0.0.0/8\nPort=53 1-2 *\nScore=+100\nIgnore=true\n"
+                          "[Scoring]\nAlert=0\nMedium=100\nHigh=100\n");
+        _cleanup_(policy_freep) Policy *q = finished("[Scoring]\nAlert=90\n");
+        (void)state;
+
+        dump(p);
+        assert_int_equal(p->n_messages, 0);
+        assert_int_equal(p->lineages[0].score, -100);
+        assert_int_equal(p->lineages[0].n_exes, 2);
+        assert_int_equal(p->lineages[0].n_units, 1);
+        assert_string_equal(p->lineages[0].description, "x");
+        assert_int_equal(p->peers[0].score, 100);
+        assert_true(p->peers[0].ignore);
+        assert_int_equal(p->peers[0].n_addresses, 7);
+        assert_int_equal(p->peers[0].n_ports, 3);
+        assert_int_equal(p->peers[0].ports[1].last, 2);
+        assert_int_equal(p->peers[0].ports[2].last, 65535);
+        assert_int_equal(p->scoring.alert, 0);
+        assert_int_equal(p->scoring.medium, 100);
+        /* Wrong together: the defaults. */
+        assert_int_equal(q->n_errors, 1);
+        assert_int_equal(q->scoring.alert, 20);
+        assert_int_equal(q->scoring.medium, 40);
+        assert_int_equal(q->scoring.high, 70);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_values),
                         cmocka_unit_test(test_destinations),
+                        cmocka_unit_test(test_conditions),
+                        cmocka_unit_test(test_late_window),
+                        cmocka_unit_test(test_scoring),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

