@@ -6,6 +6,8 @@
 
 #include "lifecycle.bpf.h"
 
+#define PROC_SUPER_MAGIC 0x9fa0 /* include/uapi/linux/magic.h */
+
 /* The current process gets an entry that is judged by the policy in force, if it has none. Returns 0, or 1 when the
  * policy changed meanwhile. */
 static __always_inline int process_ready(struct task_struct *task, const struct policy_view *v) {
@@ -103,6 +105,21 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
+/* Is it a file about the current process itself, in procfs? What is in its own memory and environment is no secret to
+ * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
+static __always_inline bool file_is_own(struct inode *inode, struct task_struct *task) {
+        struct upid upid = {};
+
+        if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+                return false;
+        struct proc_inode *own = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
+        struct pid *pid = BPF_CORE_READ(own, pid); /* NULL: about no process */
+        /* Of the outermost namespace, as task_struct's numbers are. */
+        bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                bpf_core_field_offset(struct upid, nr));
+        return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
+}
+
 /* The body of every hook that sees a file opened by the current process. */
 static __always_inline void on_file_open(struct file *file) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
@@ -122,7 +139,7 @@ static __always_inline void on_file_open(struct file *file) {
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                if (!classes)
+                if (!classes || file_is_own(inode, current_task()))
                         return;
                 if (process_ready(current_task(), &v) == 0 && file_touched((__u64)file, classes) == 0)
                         return;
@@ -176,7 +193,10 @@ static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
 
         struct file *file = descriptor_file(task, fd);
         if (!file) {
-                count_and_tell(BW_LOSS_FILE_GONE);
+                /* A sandbox's filter refused the call with SECCOMP_RET_TRAP: the kernel then puts the call's number back
+                 * where its result would be (syscall_rollback()), and nothing was opened. */
+                if (fd != SYSCALL_NUMBER(regs))
+                        count_and_tell(BW_LOSS_FILE_GONE);
                 return;
         }
         on_file_open(file);

@@ -48,6 +48,7 @@ typedef struct {
 
 struct super_block {
         unsigned int s_dev;
+        unsigned long s_magic;
 };
 
 struct inode {
@@ -56,6 +57,12 @@ struct inode {
         struct super_block *i_sb;
         unsigned long i_ino;
         unsigned int i_nlink;
+};
+
+/* fs/proc/internal.h: what every inode of procfs lies in; pid is of the process, or thread, that it tells about. */
+struct proc_inode {
+        struct pid *pid;
+        struct inode vfs_inode;
 };
 
 struct path {
@@ -141,6 +148,7 @@ struct nsproxy {
 };
 
 struct upid {
+        int nr;
         struct pid_namespace *ns;
 };
 

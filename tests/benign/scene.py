@@ -109,6 +109,25 @@ class World:
         require(path.startswith("/usr/local/"), path)
         self.do("install", "-D", "-m", "755", harness.program("technique-out-tcp"), path)
 
+    def add_npm(self):
+        """The machine's own npm if it has one, else its makers', where "npm install -g npm" would put it."""
+        if shutil.which("npm", path=PATH):
+            return
+        if not shutil.which("node", path=PATH):
+            raise Skip("nodejs is not installed", environment=True)
+        fetched = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/lib/npm-tarball")], capture_output=True,
+                                 text=True)
+        if fetched.returncode == 77:
+            raise Skip(fetched.stderr.strip(), environment=True)
+        require_equal(fetched.returncode, 0, f"npm-tarball: {fetched.stderr}")
+        script = """
+            mkdir -p /usr/local/lib/node_modules/npm /usr/local/bin
+            tar -xzf "$1" -C /usr/local/lib/node_modules/npm --strip-components=1 --no-same-owner
+            chmod 755 /usr/local/lib/node_modules/npm/bin/npm-cli.js
+            ln -sf ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+        """
+        self.do("sh", "-ec", script, "sh", fetched.stdout.strip())
+
     def add_users(self):
         self.do("useradd", "--no-create-home", "--home-dir", self.home_of("ana"), "--shell", "/bin/bash", "ana")
         self.do("chpasswd", stdin=f"ana:{PASSWORD}\nroot:{PASSWORD}\n")
@@ -152,9 +171,17 @@ class Scene:
         yield
         self.require_silence(before)
 
+    def alerts_since(self, before):
+        """But the marker thefts, and what another test does with its own decoys on this machine meanwhile."""
+        def is_foreign(path):
+            return path.startswith("/tmp/barbwire-") and not path.startswith(f"{self.world.root}/")
+
+        return [a for a in self.bw.alerts[before:] if a["process"]["comm"] != "technique-out-t" and
+                not all(is_foreign(f["path"]) for f in a["files"])]
+
     def require_silence(self, before):
         self.bw.prove_delivered(self.net, self.home)
-        noise = [a for a in self.bw.alerts[before:] if a["process"]["comm"] != "technique-out-t"]
+        noise = self.alerts_since(before)
         told = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files']} {a['destination']} "
                          f"{a['lineage']}" for a in noise)
         require(not noise, f"{len(noise)} alerts:\n{told}")

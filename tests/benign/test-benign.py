@@ -53,11 +53,12 @@ def apt_update(s):
 
 def npm_install(s, registry, user):
     """The token is used, and the package's honest script fetches something, as many do."""
+    s.world.add_npm()
     rc = s.world.write(user, ".npmrc", registry.npmrc())
     s.world.write(user, "application/package.json", '{"name":"application","version":"1.0.0"}', 0o644)
     registry.asked.clear()
     s.silent(["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--foreground-scripts",
-              "--prefix", f"{s.world.home_of(user)}/application", "honest"], user, timeout=NPM_TIMEOUT)
+              "--prefix", f"{s.world.home_of(user)}/application", "honest"], user, timeout=NPM_TIMEOUT, needs="node")
     require("/honest" in registry.asked, f"npm showed no token: {registry.asked}")
     built = f"{s.world.home_of(user)}/application/node_modules/honest/built"
     require_equal(s.world.do("cat", built, user=user), "hello\n", "what the package's script made")
@@ -86,8 +87,20 @@ def stand_in(s, user, program, secret, name):
     s.bw.wait_alert(lambda a: a["process"]["exe"] == copy, "a user's copy of an allowed program")
 
 
+def theft_of_others(s):
+    """One file of each class that no program here reads by right."""
+    for secret, name in ((".config/gcloud/credentials.db", "cloud-gcp"),
+                         (".azure/msal_token_cache.json", "cloud-azure"),
+                         (".mozilla/firefox/a.default/logins.json", "browsers"),
+                         ("Documents/all.kdbx", "password-stores"),
+                         ("src/shop/.env", "app-secrets")):
+        s.theft(s.world.write("ana", secret, "decoy\n"), name)
+    s.world.do("sh", "-c", "mkdir -p /etc/wireguard; umask 077; echo decoy >/etc/wireguard/wg0.conf")
+    s.theft("/etc/wireguard/wg0.conf", "vpn-wifi")
+
+
 def compile_project(s, user):
-    """Much forking, many opens, no network; then the result is fetched by make, which forgets nothing."""
+    """Much forking, many opens, no network; then make fetches something."""
     make = "all: p0.o p1.o p2.o p3.o p4.o p5.o p6.o p7.o\n\tar rc all.a *.o\n\tcurl -sS " + URL + " >fetched\n"
     s.world.write(user, "project/Makefile", make, 0o644)
     for n in range(8):
@@ -125,6 +138,7 @@ def main():
                     ("/usr/local/bin/sops", ".config/sops/age/keys.txt", "password-stores")):
                 t.case(f"{user}: {program}-like, and a theft of ~/{secret}", stand_in, s, user, program, secret, name)
             t.case(f"{user}: a compile", compile_project, s, user)
+        t.case("(theft) of what nothing here may read", theft_of_others, s)
         t.case("apt-get update", apt_update, s)
         t.case("no loss", stage.whole, s.bw)
     t.done()

@@ -380,7 +380,7 @@ def slow_reader(scene):
         for reader in bw.readers:
             reader.join()
     require(not bw.malformed, f"not JSON of a known kind: {bw.malformed[:1]}")
-    require_equal((summary["alerts"], len(bw.output), summary["unwritten"]), (SLOW_ALERTS, SLOW_ALERTS, 0),
+    require_equal((summary["alerts"], len(bw.alerts), summary["unwritten"]), (SLOW_ALERTS, SLOW_ALERTS, 0),
                   "alerts in the summary, lines read, unwritten")
 
 

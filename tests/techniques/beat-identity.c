@@ -5,9 +5,9 @@
  *   comm:NAME         calls itself NAME
  *   scrub             overwrites the environment that it was started with
  *   dlopen:FILE       takes code from FILE; dlopen-fork:FILE, and lets a child steal
- *   pause             says "ready" and waits for a line on stdin
  *   anything else     nothing: a script's path, an option
- * $BEAT_REWRITE: what to write over the first argument, as if it had been started with that. */
+ * $BEAT_REWRITE: what to write over the first argument, as if it had been started with that.
+ * $BEAT_PAUSE: says "ready" and waits for a line on stdin before it steals. */
 
 #include <dlfcn.h>
 #include <sys/prctl.h>
@@ -28,7 +28,7 @@ static void library_load(const char *file) {
 }
 
 int main(int argc, char **argv) {
-        const char *rewrite = getenv("BEAT_REWRITE");
+        const char *rewrite = getenv("BEAT_REWRITE"), *pause = getenv("BEAT_PAUSE");
         char line[16];
 
         play_init(&p, argc, argv);
@@ -48,13 +48,14 @@ int main(int argc, char **argv) {
                         exit(0);
                 }
                 return play_wait(child);
-        } else if (play_variant(&p, "pause")) {
+        }
+        if (rewrite)
+                strncpy(argv[1], rewrite, strlen(argv[1]));
+        if (pause) {
                 printf("ready\n");
                 if (!fgets(line, sizeof(line), stdin))
                         play_die("stdin");
         }
-        if (rewrite)
-                strncpy(argv[1], rewrite, strlen(argv[1]));
         steal();
         return 0;
 }

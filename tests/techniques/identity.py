@@ -34,7 +34,7 @@ class Actors:
         self.foreign_owner = self.install("beat-identity", "foreign-owner")
         os.chown(self.foreign_owner, pwd.getpwnam("nobody").pw_uid, -1)
         self.script = self.file("scripts/good.x")
-        self.other = self.file("scripts/evil.x")
+        self.other = self.file("otherscripts/evil.x")
         libm = next(path for path in os.popen("ldconfig -p").read().split() if path.endswith("/libm.so.6"))
         self.library, self.loose = (os.path.join(self.directory, name) for name in ("lib.so", "loose.so"))
         shutil.copyfile(libm, self.library)
@@ -58,7 +58,7 @@ class Actors:
         rules = {
             "plain": (self.plain, {}), "gone": (self.gone, {}), "writable": (self.writable, {}),
             "foreign-owner": (self.foreign_owner, {}),
-            "interpreter": (self.interpreter, {"Script": self.script}),
+            "interpreter": (self.interpreter, {"Script": os.path.dirname(self.script) + "/**"}),
             "unit": (self.unit, {"Unit": UNIT}),
             # By its name in any directory: a chroot is one.
             "container": ("/**/identity/container", {"Unit": UNIT, "Container": "yes"}),
@@ -108,17 +108,26 @@ def judge(stage, told, key, secret, alerts, uid=0):
             stage.expect_silence(truth.sender, "an honest program")
 
 
-def traced_on_the_way(stage, exe):
-    """It has started, a tracer comes, then it steals."""
+def play_paused(stage, exe, variant, between, alerts, env=None):
+    """It has started, between(pid) happens, then it steals."""
     key, secret = stage.home.key()
-    process = stage.net.popen([exe, "pause", key, HOST_V4, "443"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True)
+    process = stage.net.popen([exe, variant, key, HOST_V4, "443"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, env={**os.environ, "BEAT_PAUSE": "1", **(env or {})})
     require(process.stdout.readline() == "ready\n", "the program is not ready")
+    between(process.pid)
+    out, _ = process.communicate("go\n", timeout=30)
+    judge(stage, truths(out), key, secret, alerts)
+
+
+def seize(pid):
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-    require(libc.ptrace(PTRACE_SEIZE, process.pid, None, None) == 0, "PTRACE_SEIZE")
-    out, _ = process.communicate("go\n", timeout=30)
-    judge(stage, truths(out), key, secret, True)
+    require(libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0, "PTRACE_SEIZE")
+
+
+def reload(stage):
+    answer = stage.bw.reload()
+    require("policy reloaded" in answer, f"reload said: {answer}")
 
 
 def cgroup2_root():
@@ -227,7 +236,7 @@ def part(t, stage, a):
     case("S03 honest: code from root's file", play, stage, a.plain, f"dlopen:{a.library}", alerts=False)
     case("S03 under ptrace", play, stage, a.plain, launch=["trace"])
     case("S03 under ptrace until it runs", play, stage, a.plain, launch=["trace-past"])
-    case("S03 ptrace comes later", traced_on_the_way, stage, a.plain)
+    case("S03 ptrace comes later", play_paused, stage, a.plain, "plain", seize, True)
 
     # Script=
     case("S03 honest: Script=", play, stage, a.interpreter, a.script, alerts=False)
@@ -235,10 +244,18 @@ def part(t, stage, a):
     case("S03 Script=: an option before it", play, stage, a.interpreter, "-x")
     case("S03 Script=: a relative path", play, stage, a.interpreter, "scripts/good.x", cwd=a.directory)
     for what, infix in (("dot-dot", "/../scripts/"), ("dot", "/./"), ("two slashes", "//")):
-        case(f"S03 Script=: {what}", play, stage, a.interpreter, a.script.replace("/good", infix + "good"))
+        case(f"S03 Script=: {what}", play, stage, a.interpreter,
+             a.script.replace("/good", infix + "good"))
     case("S03 Script=: the argument overwritten", play, stage, a.interpreter, a.other, env={"BEAT_REWRITE": a.script})
     case("S03 honest: Script=, overwritten by another", play, stage, a.interpreter, a.script,
          env={"BEAT_REWRITE": a.other}, alerts=False)
+    case("S03 honest: Script=, a reload on the way", play_paused, stage, a.interpreter, a.script,
+         lambda _: reload(stage), False)
+    case("S03 Script=: the argument overwritten, a reload on the way", play_paused, stage, a.interpreter, a.other,
+         lambda _: reload(stage), True, {"BEAT_REWRITE": a.script})
+    case("S03 honest: a reload on the way", play_paused, stage, a.plain, "plain", lambda _: reload(stage), False)
+    case("S03 LD_PRELOAD, scrubbed, a reload on the way", play_paused, stage, a.plain, "scrub",
+         lambda _: reload(stage), True, {"LD_PRELOAD": a.library})
 
     # Unit=, User=, Ancestor=, Container=
     system = "system.slice/" + UNIT

@@ -301,6 +301,21 @@ def outside_window(stage):
     require_equal(alert["files"][0]["class"], "brief", "files[].class")
 
 
+def waits_for_the_window(stage):
+    """Class patient has Window=1s and the long tier: waiting lowers the score, and buys no silence."""
+    scores = {}
+    for name, seconds in (("late", 1.5), ("soon", 0)):
+        path, _ = stage.home.decoy(os.path.join(stage.home.root, b"patient/%d-%s" % (stage.home.count, name.encode())))
+        paused = Paused(stage, "self", path)
+        time.sleep(seconds)
+        truth, = paused.go()
+        alert = stage.check(truth, path, HOST_V4, 443, "tcp", class_name="patient")
+        scores[name] = alert["score"]
+        waited = [r for r in alert["reasons"] if "waited" in r["text"]]
+        require_equal([r["points"] for r in waited], [-25] if name == "late" else [], f"{name}: {alert['reasons']}")
+    require(scores["late"] < scores["soon"], f"scores: {scores}")
+
+
 def repeats_at_window_end(stage):
     """A process that goes on living: its repeats are told when the window (1 s) has passed."""
     path = os.path.join(stage.home.root, b"brief/%d-again" % stage.home.count)
@@ -433,6 +448,7 @@ def test_policy(home, directory):
                                  ("bound", "state-pause"), ("send", "send"))}
     write(os.path.join(directory, "90-test.conf"),
           harness.policy_class("brief", ["/**/brief/*"], Window="1s", LateWindow="1s", Technique="T1552.001")
+          + harness.policy_class("patient", ["/**/patient/*"], Window="1s", LateWindow="1min", Score=60)
           + harness.policy_allow("test-allowed", exes["allowed"], [SSH])
           + harness.policy_allow("test-allowed-line", exes["allowed-line"], [SSH])
           + harness.policy_allow("test-bound", exes["bound"], [SSH], [HOST_V4 + ":443"]))
@@ -442,6 +458,7 @@ def test_policy(home, directory):
 def part_state(t, stage, exes, policy_dir):
     t.case("S05 PID reuse", pid_reuse, stage)
     t.case("S04 outside the window", outside_window, stage)
+    t.case("S04 waits for the window to end", waits_for_the_window, stage)
     t.case("repeats: told at the window's end", repeats_at_window_end, stage)
     t.case("S08 a mark survives a reload", reload_between, stage)
     t.case("a class comes and goes by reload", new_class_on_reload, stage, policy_dir)

@@ -69,10 +69,11 @@ class Play:
         return texts
 
     def install(self, user, package):
+        self.s.world.add_npm()
         self.registry.asked.clear()
         result = self.s.run(["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier",
                              "--foreground-scripts", "--prefix", f"{self.home(user)}/application", package],
-                            user, timeout=NPM_TIMEOUT)
+                            user, timeout=NPM_TIMEOUT, needs="node")
         require_equal(result.returncode, 0, f"npm install {package}\n{result.stdout}{result.stderr}")
         # It is answered to who shows the token only.
         require(f"/{package}" in self.registry.asked, f"npm did not use the token: {self.registry.asked}")
@@ -90,8 +91,7 @@ class Play:
         self.install(user, package)
         self.s.bw.prove_delivered(self.s.net, self.s.home)
         # An alert that is told again with the number of its repetitions is the same one.
-        alerts = list({a["id"]: a for a in self.s.bw.alerts[before:]
-                       if a["process"]["comm"] != "technique-out-t"}.values())
+        alerts = list({a["id"]: a for a in self.s.alerts_since(before)}.values())
         told = "\n".join(f"{a['summary']} {a['process']} {a['destination']}" for a in alerts)
         require_equal(len(alerts), 1, f"alerts\n{told}\n")
         self.check(alerts[0], user)

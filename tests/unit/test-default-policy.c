@@ -173,7 +173,9 @@ static const Reader readers[] = {
         { TLS, { .exe = "/usr/lib/postgresql/15/bin/postgres" }, 'a' },
         { TLS, AS(PYTHON, "/usr/bin/certbot", "", ""), 'a' },
         { TLS, AS(JAVA, "", "kafka.service", ""), 'd' },
-        { TLS, AS(JAVA, "", "user@1000.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "unbound.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "usersd.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "user@1000.service", ""), 'n' },
         { TLS, AS(JAVA, "", "session-3.scope", ""), 'n' },
 
         { VPN, { .exe = "/usr/bin/wg" }, 'a' },
@@ -197,6 +199,7 @@ static const Reader readers[] = {
         { PROCESS, { .exe = "/usr/lib/systemd/systemd" }, 'a' },
         { PROCESS, AS("/usr/sbin/nginx", "", "nginx.service", ""), 'd' },
         { PROCESS, AS("/usr/bin/cat", "", "nginx.service", ""), 'n' },
+        { PROCESS, AS("/usr/sbin/tcpdump", "", "user@1000.service", ""), 'n' },
         { PROCESS, { .exe = "/usr/sbin/nginx" }, 'n' },
 };
 
