@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* explain: looks up what is asked about on this machine, and shows what the policy on disk makes of it. The daemon is
+ * asked for no more than whether that policy is the one in force. */
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "ctl-client.h"
+#include "ctl-output.h"
+#include "ctl.h"
+#include "policy-values.h"
+#include "text.h"
+
+/* What the kernel will see; of what is not there, the text. Newly allocated. */
+static int path_resolve(const char *path, char **ret) {
+        *ret = realpath(path, NULL);
+        if (*ret)
+                return 0;
+        if (errno != ENOENT && errno != ENOTDIR) {
+                ctl_error("%s cannot be looked at: %s", path, strerror(errno));
+                return -EIO;
+        }
+        if (path[0] != '/') {
+                ctl_error("%s is not there: to ask about what is to come, give its absolute path.", path);
+                return -EINVAL;
+        }
+        *ret = strdup(path);
+        return *ret ? 0 : ctl_error_memory();
+}
+
+void ctl_program_look(const char *path, ExplainProgram *ret) {
+        _cleanup_free_ char *directory = strdup(path);
+        struct stat st;
+
+        *ret = (ExplainProgram){.path = path};
+        if (!directory || stat(path, &st) < 0)
+                return;
+        ret->seen = true;
+        ret->regular = S_ISREG(st.st_mode);
+        ret->flags = (st.st_uid != 0 ? BW_PROCESS_EXE_NOT_ROOTS : 0) |
+                     (st.st_mode & 0022 ? BW_PROCESS_EXE_WRITABLE : 0);
+        *strrchr(directory, '/') = 0;
+        if (stat(directory[0] ? directory : "/", &st) == 0 && st.st_mode & 0002)
+                ret->flags |= BW_PROCESS_EXE_DIR_WRITABLE;
+}
+
+static int program_find(const char *path, char **ret_owned, ExplainProgram *ret) {
+        int r = path_resolve(path, ret_owned);
+        if (r == 0)
+                ctl_program_look(*ret_owned, ret);
+        return r;
+}
+
+static int usage_error(const char *option, const char *value, const char *why) {
+        ctl_error("--%s=%s: %s", option, value, why);
+        return -EINVAL;
+}
+
+/* Without a port the one that most of the network's traffic goes to. */
+#define PORT_DEFAULT 443
+
+static int destination_parse(const char *text, struct bw_destination *ret) {
+        PolicyDestination d[VALUE_DESTINATIONS_MAX];
+        ValueError e;
+        size_t n;
+
+        if (value_parse_destination(text, true, d, &n, &e) < 0)
+                return usage_error("to", text, e.text);
+        if (n != 1 || d[0].prefix != (d[0].family == AF_INET ? 32 : 128))
+                return usage_error("to", text, "one address is needed, with a port or without.");
+        *ret = (struct bw_destination){.port = PORT_DEFAULT, .family = (uint16_t)d[0].family, .protocol = 6,
+                        .act = BW_ACT_CONNECT};
+        if (d[0].port_first == d[0].port_last)
+                ret->port = d[0].port_first;
+        else if (d[0].port_first > 0)
+                return usage_error("to", text, "one port is needed, or none.");
+        memcpy(ret->address, d[0].address, sizeof(ret->address));
+        return 0;
+}
+
+static int user_find(const char *name, uint32_t *ret) {
+        const struct passwd *pw = getpwnam(name);
+        ValueError e;
+        int64_t uid;
+
+        if (pw)
+                *ret = pw->pw_uid;
+        else if (value_parse_number(name, 0, UINT32_MAX - 1, &uid, &e) == 0)
+                *ret = (uint32_t)uid;
+        else
+                return usage_error("user", name, "there is no such user.");
+        return 0;
+}
+
+/* What the query points to. */
+typedef struct Strings {
+        char *path, *exe, *ancestors[BW_LINEAGE_MAX];
+} Strings;
+
+static void strings_done(Strings *s) {
+        free(s->path);
+        free(s->exe);
+        for (size_t i = 0; i < BW_LINEAGE_MAX; i++)
+                free(s->ancestors[i]);
+}
+
+static int query_fill(const Ctl *c, const char *path, Strings *s, ExplainQuery *q) {
+        const CtlAct *a = &c->act;
+        struct stat st;
+
+        int r = path_resolve(path, &s->path);
+        if (r == 0 && a->exe)
+                r = program_find(a->exe, &s->exe, &q->exe);
+        for (size_t i = 0; r == 0 && i < a->n_ancestors; i++)
+                r = program_find(a->ancestors[i], &s->ancestors[i], &q->ancestors[i]);
+        if (r == 0 && a->to)
+                r = destination_parse(a->to, &q->to);
+        if (r == 0 && a->user)
+                r = user_find(a->user, &q->uid);
+        if (r < 0)
+                return r;
+        q->path = s->path;
+        q->directory = stat(s->path, &st) == 0 && S_ISDIR(st.st_mode);
+        q->user_known = a->user;
+        q->script = a->script;
+        q->unit = ctl_string(c->filter, "unit", NULL);
+        q->n_ancestors = a->n_ancestors;
+        return 0;
+}
+
+/* {hash,files,errors,in_force}; in_force null: the daemon is not running, or does not tell this user. */
+static json_t *policy_compare(const Ctl *c, const Policy *p) {
+        _cleanup_(ctl_client_freep) CtlClient *client = NULL;
+        json_auto_t *reply = NULL;
+        json_t *in_force = json_null();
+
+        if (ctl_client_try(c->socket_path, false, &client) == 0 &&
+                        ctl_client_call(client, "GetStatus", NULL, &reply) == 0)
+                in_force = json_boolean(strcmp(ctl_string(json_object_get(reply, "policy"), "hash", ""), p->hash) == 0);
+        return json_pack("{s:s, s:I, s:I, s:o}", "hash", p->hash, "files", (json_int_t)p->n_files, "errors",
+                        (json_int_t)p->n_errors, "in_force", in_force);
+}
+
+/* The policy's errors are told as by barbwired --check. */
+static int explain(const Ctl *c, const ExplainQuery *q, json_t **ret) {
+        _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        _cleanup_(policy_freep) Policy *p = NULL;
+        PolicyMessage message = {};
+
+        int r = policy_load(NULL, c->act.policy_dirs[0] ? c->act.policy_dirs : NULL, NULL, &p);
+        for (size_t i = 0; p && i < p->n_messages; i++) {
+                _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
+                ctl_error("%s%s", text ?: "?", p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
+        }
+        if (r == 0)
+                r = policy_compile(p, &names, 0, &tables, &message);
+        if (r < 0) {
+                _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
+                ctl_error("Cannot read the policy: %s", text ?: strerror(-r));
+                free(message.text);
+                return r;
+        }
+        r = policy_explain(p, &names, q, ret);
+        if (r == 0)
+                r = json_object_set_new(*ret, "policy", policy_compare(c, p));
+        return r < 0 ? ctl_error_memory() : 0;
+}
+
+/* ---- for people: in the manner of show ---- */
+
+static void put_label(const char *label) {
+        printf("    %-13s", label);
+}
+
+_printf_(2, 3) static void put(const char *label, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        int r = vasprintf(&text, format, ap);
+        va_end(ap);
+        put_label(label);
+        ctl_print("%s", r < 0 ? "?" : text);
+        if (r < 0)
+                text = NULL;
+}
+
+static void put_classes(const json_t *classes) {
+        const json_t *c;
+        size_t i;
+
+        json_array_foreach(classes, i, c) {
+                const char *exclude = ctl_string(c, "exclude", NULL);
+
+                put(i == 0 ? "class" : "", "%s%s%s", ctl_string(c, "name", "?"),
+                                ctl_string(c, "description", NULL) ? ": " : "", ctl_string(c, "description", ""));
+                put("", "  by Path=%s (%s)", ctl_string(c, "pattern", "?"), ctl_string(c, "origin", "?"));
+                if (exclude)
+                        put("", "  taken out by ExcludePath=%s (%s)", exclude, ctl_string(c, "exclude_origin", "?"));
+        }
+        if (i == 0)
+                put("class", "none");
+}
+
+static void put_executable(const json_t *exe) {
+        const json_t *problem;
+        size_t i;
+
+        if (!json_is_object(exe))
+                return;
+        put("executable", "%s%s", ctl_string(exe, "path", "?"),
+                        strcmp(ctl_string(exe, "trusted", ""), "yes") == 0 ? ": root's, and nobody else's to change" : "");
+        json_array_foreach(json_object_get(exe, "problems"), i, problem) put("", "  %s", json_string_value(problem));
+        if (ctl_string(exe, "interpreter", NULL))
+                put("", "  an interpreter: a rule without Script= allows every script that it is given");
+}
+
+static void put_rules(const json_t *explained, bool any_exe) {
+        const json_t *rule, *condition;
+        size_t i, k;
+
+        json_array_foreach(json_object_get(explained, "rules"), i, rule) {
+                put(i == 0 ? "rules" : "", "[Allow %s] (%s)%s%s", ctl_string(rule, "name", "?"),
+                                ctl_string(rule, "origin", "?"), any_exe ? "" : ", holds: ",
+                                any_exe ? "" : ctl_string(rule, "holds", "?"));
+                json_array_foreach(json_object_get(rule, "conditions"), k, condition) put("", "  %-7s  %s%s%s",
+                                ctl_string(condition, "holds", "?"), ctl_string(condition, "key", "?"),
+                                strcmp(ctl_string(condition, "key", ""), "executable") == 0 ? " " : "=",
+                                ctl_string(condition, "text", "?"));
+        }
+        if (i == 0 && json_array_size(json_object_get(explained, "classes")) > 0)
+                put("rules", any_exe ? "no [Allow] is about these classes" : "no [Allow] of these classes names it");
+        else if (i > 0 && !any_exe)
+                put("", "assumed: it sees the host's files, was started without LD_PRELOAD= and the like, runs no "
+                        "code that others can change, and is not traced");
+}
+
+static void put_score(const json_t *score, const json_t *late) {
+        const json_t *reason;
+        size_t i;
+
+        if (json_is_object(score)) {
+                put("score", "%lld, the sum of", ctl_number(score, "score"));
+                json_array_foreach(json_object_get(score, "reasons"), i, reason)
+                        put("", "%+4lld  %s", ctl_number(reason, "points"), ctl_string(reason, "text", "?"));
+        }
+        if (json_is_object(late)) {
+                put_label("late");
+                printf("%lld, %s%s: ", ctl_number(late, "score"), ctl_string(late, "severity", "?"),
+                                json_is_true(json_object_get(late, "below")) ? ", not told" : "");
+                text_put_age(stdout, (uint64_t)ctl_number(score, "window_usec"));
+                fputs(" after the open, until ", stdout);
+                text_put_age(stdout, (uint64_t)ctl_number(late, "window_usec"));
+                fputs(" after it\n", stdout);
+        }
+}
+
+static void put_explained(const char *path, const json_t *o) {
+        const json_t *to = json_object_get(o, "destination"), *policy = json_object_get(o, "policy");
+        const char *resolved = ctl_string(o, "path", "?"), *address = ctl_string(to, "address", NULL);
+        bool v6 = address && strchr(address, ':'), any_exe = !json_is_object(json_object_get(o, "executable"));
+        const json_t *in_force = json_object_get(policy, "in_force");
+
+        put("path", "%s%s", resolved, access(path, F_OK) < 0                     ? ": is not there, taken as text"
+                                      : json_is_true(json_object_get(o, "directory")) ? ": a directory"
+                                                                                      : "");
+        put_classes(json_object_get(o, "classes"));
+        put_executable(json_object_get(o, "executable"));
+        put_rules(o, any_exe);
+        put("mark", "%s", ctl_string(o, "mark", "?"));
+        if (address)
+                put("destination", "%s%s%s:%lld, allowed: %s", v6 ? "[" : "", address, v6 ? "]" : "",
+                                ctl_number(to, "port"), ctl_string(to, "allowed", "?"));
+        put_score(json_object_get(o, "score"), json_object_get(o, "late"));
+        put("policy", "%.12s…, %s", ctl_string(policy, "hash", "?"),
+                        json_is_true(in_force)    ? "in force"
+                        : json_is_false(in_force) ? "NOT the one in force: systemctl reload barbwire"
+                                                  : "on disk; whether it is in force cannot be asked");
+        put("verdict", "%s", ctl_string(json_object_get(o, "verdict"), "text", "?"));
+}
+
+int ctl_explain(const Ctl *c, const char *path) {
+        _cleanup_(strings_done) Strings strings = {};
+        json_auto_t *explained = NULL;
+        ExplainQuery q = {};
+
+        int r = query_fill(c, path, &strings, &q);
+        if (r < 0)
+                return r == -EINVAL ? CTL_USAGE : r;
+        r = explain(c, &q, &explained);
+        if (r < 0)
+                return r;
+        ctl_pager_open();
+        if (ctl_wants_json())
+                r = ctl_print_json(explained);
+        else
+                put_explained(path, explained);
+        if (r < 0)
+                return r;
+        return strcmp(ctl_string(json_object_get(explained, "verdict"), "result", ""), "unknown") == 0 ? CTL_FAILED
+                                                                                                       : CTL_OK;
+}
