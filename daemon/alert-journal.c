@@ -49,6 +49,7 @@ struct AlertJournal {
 
         Entry *first, **end; /* end: where the next one is linked */
         size_t n_entries, n_bytes;
+        uint64_t waiting_usec; /* since when there is a first entry */
 
         AlertJournalCongestionHandler handler;
         void *userdata;
@@ -176,8 +177,10 @@ static int journal_flush(AlertJournal *j) {
 
                 _cleanup_(entry_freep) Entry *e = j->first;
                 j->first = e->next;
-                if (!j->first)
+                if (!j->first) {
                         j->end = &j->first;
+                        j->waiting_usec = 0;
+                }
                 j->n_entries--;
                 j->n_bytes -= e->size;
                 j->retry_usec = RETRY_MIN_USEC;
@@ -215,6 +218,8 @@ static int journal_queue(AlertJournal *j, char *data, size_t size) {
                 return -ENOMEM;
         }
         *e = (Entry){ .data = data, .size = size };
+        if (!j->first)
+                j->waiting_usec = time_now_usec(CLOCK_MONOTONIC);
         *j->end = e;
         j->end = &e->next;
         j->n_entries++;
@@ -327,4 +332,8 @@ void alert_journal_drain(AlertJournal *j, uint64_t timeout_usec) {
 
 size_t alert_journal_n_waiting(const AlertJournal *j) {
         return j->n_entries;
+}
+
+uint64_t alert_journal_waiting_usec(const AlertJournal *j) {
+        return j->waiting_usec;
 }

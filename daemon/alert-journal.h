@@ -38,3 +38,5 @@ void alert_journal_drain(AlertJournal *j, uint64_t timeout_usec);
 
 /* Entries that wait for journald, for status. */
 size_t alert_journal_n_waiting(const AlertJournal *j);
+/* Since when (CLOCK_MONOTONIC) some entry waits; 0: none does. */
+uint64_t alert_journal_waiting_usec(const AlertJournal *j);

@@ -89,7 +89,11 @@ void alert_sink_drain(AlertSink *s, uint64_t timeout_usec) {
 }
 
 size_t alert_sink_n_waiting(const AlertSink *s) {
-        return s->journal ? alert_journal_n_waiting(s->journal) : 0;
+        return s->journal ? alert_journal_n_waiting(s->journal) : output_n_waiting(s->output);
+}
+
+uint64_t alert_sink_waiting_usec(const AlertSink *s) {
+        return s->journal ? alert_journal_waiting_usec(s->journal) : output_waiting_usec(s->output);
 }
 
 uint64_t alert_sink_n_unwritten(const AlertSink *s) {

@@ -41,6 +41,8 @@ int alert_sink_tell_state(AlertSink *s, const StateAlert *a, const char *line);
 /* Waits for the reader, up to a time: for the end. */
 void alert_sink_drain(AlertSink *s, uint64_t timeout_usec);
 
-/* Entries that wait for journald, and those that standard output did not take. */
+/* Entries that wait to be taken, and those that standard output did not take. */
 size_t alert_sink_n_waiting(const AlertSink *s);
+/* Since when (CLOCK_MONOTONIC) some entry waits without a pause; 0: none does. */
+uint64_t alert_sink_waiting_usec(const AlertSink *s);
 uint64_t alert_sink_n_unwritten(const AlertSink *s);

@@ -22,7 +22,7 @@
 #include "losses.h"
 #include "manager.h"
 #include "policy-json.h"
-#include "policy-read.h"
+#include "policy-store.h"
 #include "query-server.h"
 #include "query-socket.h"
 #include "repeat-watch.h"
@@ -49,10 +49,9 @@ struct Manager {
         const ManagerOptions *options;
         sd_event *event;
         Sensor *sensor;
-        Policy *policy;
-        PolicyNames names;
-        PolicyTables *tables; /* until they are in the kernel */
-        size_t n_patterns;
+        PolicyStore policies;
+        Policy *policy;       /* until it is in force */
+        PolicyTables *tables; /* the same */
         AlertSink *sink;
         AlertRing *ring;
         QuerySource query_source;
@@ -66,10 +65,10 @@ struct Manager {
         sd_event_source *repeat_timer;
         sd_event_source *loss_timer;
 
-        uint64_t armed_realtime_usec, policy_realtime_usec;
+        uint64_t armed_realtime_usec;
+        uint64_t congested_usec; /* since then alerts are not taken from the kernel; 0: they are */
         uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed;
         uint64_t n_repeats_untold;
-        bool policy_refused; /* by the last reload */
 };
 
 /* The wall clock may be set at any time: alerts are dated by what it says now. */
@@ -80,6 +79,7 @@ static void manager_update_epoch(Manager *m) {
 static void on_congestion(bool congested, void *userdata) {
         Manager *m = userdata;
 
+        m->congested_usec = congested ? time_now_usec(CLOCK_MONOTONIC) : 0;
         if (m->ring_source)
                 (void)sd_event_source_set_enabled(m->ring_source, congested ? SD_EVENT_OFF : SD_EVENT_ON);
         if (congested)
@@ -141,7 +141,8 @@ static void manager_on_correlation(Manager *m, const Event *e) {
         uint64_t lineage_classes = harvest_watch_touch(m->harvests, &e->correlation, e->mono_ns);
         Alert *alert;
 
-        if (alert_new(e, m->policy, &m->names, &m->epoch, lineage_classes, &alert) < 0) {
+        const Policy *judge = policy_store_judge(&m->policies, e->correlation.generation);
+        if (alert_new(e, judge, &m->policies.names, &m->epoch, lineage_classes, &alert) < 0) {
                 log_error("An alert could not be made: memory is short.");
                 m->n_malformed++;
                 return;
@@ -277,23 +278,12 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 static int manager_read_policy(Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
-        return policy_read(
-                m->options->config_file, m->options->policy_dirs, &m->names, max_cells, strict, ret, ret_tables);
+        return policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs, max_cells, strict, ret,
+                ret_tables);
 }
 
-/* previous: the hash that was in force before; NULL: this is the first policy. */
 static void manager_tell_policy(Manager *m, const char *previous) {
-        const StateAlert a = {
-                .kind = STATE_POLICY,
-                .realtime_usec = time_now_usec(CLOCK_REALTIME),
-                .hash = m->policy->hash,
-                .previous = previous,
-                .refused = m->policy_refused,
-                .n_files = m->policy->n_files,
-                .n_classes = m->policy->n_classes,
-                .n_allows = m->policy->n_allows,
-                .n_errors = m->policy->n_errors,
-        };
+        const StateAlert a = policy_store_state(&m->policies, previous);
 
         on_state(&a, m);
 }
@@ -301,27 +291,21 @@ static void manager_tell_policy(Manager *m, const char *previous) {
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
         Manager *m = userdata;
+        char previous[sizeof(m->policies.policy->hash)];
         Policy *p;
 
         (void)source;
         (void)si;
-        m->policy_refused = true;
+        memcpy(previous, m->policies.policy->hash, sizeof(previous));
         if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
                 log_error("policy kept: the new one is not used for the reasons above.");
-                manager_tell_policy(m, m->policy->hash);
+                manager_tell_policy(m, previous);
                 return 0;
         }
-        if (memcmp(&p->correlator, &m->policy->correlator, sizeof(p->correlator)) != 0 ||
-                p->alerts_max != m->policy->alerts_max)
-                log_warning("[Correlator] or [Query] has changed: the limits take effect when the daemon is restarted.");
-        sensor_policy_write(m->sensor, tables);
-        char previous[sizeof(p->hash)];
-        memcpy(previous, m->policy->hash, sizeof(previous));
-        policy_free(m->policy);
-        m->policy = p;
-        m->policy_refused = false;
-        m->policy_realtime_usec = time_now_usec(CLOCK_REALTIME);
-        m->n_patterns = tables->n_patterns[BW_AUTOMATON_FILE];
+        /* What came while it was read was judged by the one in force, and is told by it. */
+        while (!m->congested_usec && sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) == RECORDS_PER_TURN)
+                ;
+        policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
         manager_tell_policy(m, previous);
         return 0;
@@ -380,19 +364,13 @@ Manager *manager_free(Manager *m) {
         sensor_free(m->sensor);
         policy_tables_free(m->tables);
         policy_free(m->policy);
-        policy_names_done(&m->names);
+        policy_store_done(&m->policies);
         free(m);
         return NULL;
 }
 
 int manager_load_policy(Manager *m) {
-        int r = manager_read_policy(m, 0, false, &m->policy, &m->tables);
-
-        if (r < 0)
-                return r;
-        m->policy_realtime_usec = time_now_usec(CLOCK_REALTIME);
-        m->n_patterns = m->tables->n_patterns[BW_AUTOMATON_FILE];
-        return 0;
+        return manager_read_policy(m, 0, false, &m->policy, &m->tables);
 }
 
 int manager_load_sensor(Manager *m) {
@@ -408,7 +386,9 @@ int manager_load_sensor(Manager *m) {
         r = sensor_new(&limits, &m->sensor);
         if (r < 0)
                 return r;
-        sensor_policy_write(m->sensor, m->tables);
+        uint32_t generation = sensor_policy_write(m->sensor, m->tables);
+        policy_store_use(&m->policies, STEAL_PTR(m->policy), m->tables, generation);
+        m->tables = policy_tables_free(m->tables);
         return sensor_attach(m->sensor);
 }
 
@@ -452,6 +432,7 @@ static json_t *query_status(void *userdata) {
         Manager *m = userdata;
         uint64_t counters[BW_COUNT_MAX];
         StatusHook hooks[SENSOR_HOOKS_MAX];
+        SensorGaps gaps = sensor_gaps(m->sensor);
         unsigned n_hooks = MIN(sensor_n_hooks(m->sensor), (unsigned)SENSOR_HOOKS_MAX);
 
         manager_update_losses(m);
@@ -469,20 +450,23 @@ static json_t *query_status(void *userdata) {
                 .hooks = hooks,
                 .n_hooks = n_hooks,
                 .marks_live = counters[BW_COUNT_MARKS_LIVE],
-                .marks_max = m->policy->correlator.marks_max,
+                .marks_max = m->policies.limits.marks_max,
                 .losses = &m->losses,
                 .now_usec = time_now_usec(CLOCK_MONOTONIC),
-                .policy = m->policy,
-                .policy_realtime_usec = m->policy_realtime_usec,
-                .policy_refused = m->policy_refused,
-                .n_patterns = m->n_patterns,
+                .policy = m->policies.policy,
+                .policy_realtime_usec = m->policies.realtime_usec,
+                .policy_refused = m->policies.refused,
+                .n_patterns = m->policies.n_patterns,
+                .cgroup_partial = gaps.cgroup_partial,
+                .host_unknown = gaps.host_unknown,
                 .n_alerts = m->n_alerts,
                 .n_repeats = m->n_repeats,
                 .n_ignored = m->n_ignored,
                 .n_below = m->n_below,
                 .n_kept = alert_ring_end(m->ring) - alert_ring_begin(m->ring),
-                .n_kept_max = m->policy->alerts_max,
+                .n_kept_max = m->policies.alerts_max,
                 .n_waiting = alert_sink_n_waiting(m->sink),
+                .waiting_usec = alert_sink_waiting_usec(m->sink),
                 .n_clients = query_server_n_clients(m->query),
         };
         return status_to_json(&s);
@@ -491,7 +475,7 @@ static json_t *query_status(void *userdata) {
 static json_t *query_rules(void *userdata) {
         Manager *m = userdata;
 
-        return policy_to_json(m->policy);
+        return policy_to_json(m->policies.policy);
 }
 
 static int manager_open_query(Manager *m) {
@@ -516,7 +500,7 @@ static int manager_open_query(Manager *m) {
 }
 
 int manager_open(Manager *m) {
-        int r = alert_ring_new(m->policy->alerts_max, &m->ring);
+        int r = alert_ring_new(m->policies.alerts_max, &m->ring);
 
         if (r < 0) {
                 log_error("Cannot keep alerts for queries: %s", strerror(-r));
@@ -544,7 +528,7 @@ static int on_history(const json_t *alert, const char *line, void *userdata) {
 static void manager_read_history(Manager *m) {
         if (m->options->format != ALERT_FORMAT_JOURNAL || !m->query)
                 return;
-        int r = journal_history_read(m->policy->alerts_max, on_history, m);
+        int r = journal_history_read(m->policies.alerts_max, on_history, m);
         if (r == -ENXIO)
                 log_debug("Not a service of the system: no alerts are read back from the journal.");
         else if (r < 0)
@@ -573,10 +557,11 @@ static void manager_log_summary(Manager *m) {
 }
 
 int manager_run(Manager *m) {
+        const Policy *p = m->policies.policy;
+
         log_notice("armed: sensor %s, %u hooks, %zu classes (%zu patterns), %zu allow rules%s", sensor_name(m->sensor),
-                sensor_n_hooks(m->sensor), m->policy->n_classes, m->n_patterns, m->policy->n_allows,
-                m->policy->n_errors > 0 ? "; the policy has errors, see above" : "");
-        m->tables = policy_tables_free(m->tables);
+                sensor_n_hooks(m->sensor), p->n_classes, m->policies.n_patterns, p->n_allows,
+                p->n_errors > 0 ? "; the policy has errors, see above" : "");
         m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);
         (void)sd_notify(0, "READY=1");
         manager_tell_policy(m, NULL);

@@ -23,6 +23,7 @@ struct Output {
         size_t *ends; /* where each entry that waits ends in data */
         size_t n_ends, ends_allocated;
         uint64_t n_unwritten;
+        uint64_t waiting_usec; /* since when data is not empty */
         sd_event_source *source; /* NULL for a file: writing to one does not block */
         OutputCongestionHandler handler;
         void *userdata;
@@ -56,6 +57,8 @@ static int output_flush(Output *o) {
         o->n_ends -= whole;
         for (size_t i = 0; i < o->n_ends; i++)
                 o->ends[i] = o->ends[i + whole] - done;
+        if (o->size == 0)
+                o->waiting_usec = 0;
         return r;
 }
 
@@ -168,6 +171,8 @@ int output_write(Output *o, const char *data, size_t size) {
                 o->n_unwritten++;
                 return r;
         }
+        if (!waiting)
+                o->waiting_usec = time_now_usec(CLOCK_MONOTONIC);
         memcpy(o->data + o->size, data, size);
         o->size += size;
         o->ends[o->n_ends++] = o->size;
@@ -191,6 +196,14 @@ void output_drain(Output *o, uint64_t timeout_usec) {
         o->n_unwritten += o->n_ends;
         o->n_ends = 0;
         o->size = 0;
+}
+
+size_t output_n_waiting(const Output *o) {
+        return o->n_ends;
+}
+
+uint64_t output_waiting_usec(const Output *o) {
+        return o->waiting_usec;
 }
 
 uint64_t output_n_unwritten(const Output *o) {

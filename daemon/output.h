@@ -32,5 +32,9 @@ int output_write(Output *o, const char *data, size_t size);
 /* Waits for the reader, up to a time; what is not written then is lost, and counted. */
 void output_drain(Output *o, uint64_t timeout_usec);
 
+/* Entries that wait for the reader, and since when (CLOCK_MONOTONIC; 0: none does). */
+size_t output_n_waiting(const Output *o);
+uint64_t output_waiting_usec(const Output *o);
+
 /* Entries that were lost. */
 uint64_t output_n_unwritten(const Output *o);

@@ -33,8 +33,10 @@
 static const QueryLimits usual_limits = {
                 /* If all hold the most they can (64 KiB of a call, an alert of 250 KiB): 20 MiB. */
                 .clients_max = 64,
-                /* Nobody who may ask can keep the others from asking. */
+                /* One user cannot keep the others from asking, */
                 .clients_per_user_max = 16,
+                /* nor all of them root: status, alerts and one to follow, for a few administrators. */
+                .clients_for_root = 8,
                 /* Our largest call is below 1 KiB, but strings have no limit of their own. */
                 .request_bytes_max = 64 * 1024,
                 /* A call is one write of a program, even on a machine that swaps. */
@@ -277,8 +279,8 @@ static bool server_is_full(const QueryServer *s, uid_t uid, size_t *ret_max) {
                 *ret_max = s->limits.clients_per_user_max;
                 return true;
         }
-        *ret_max = s->limits.clients_max;
-        return s->n_clients >= s->limits.clients_max;
+        *ret_max = s->limits.clients_max - (uid == 0 ? 0 : s->limits.clients_for_root);
+        return s->n_clients >= *ret_max;
 }
 
 /* One message fits any new socket's buffer; who has gone meanwhile does not mind. */

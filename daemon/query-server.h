@@ -20,6 +20,7 @@ typedef struct QueryServer QueryServer;
 typedef struct QueryLimits {
         size_t clients_max;
         size_t clients_per_user_max; /* root is exempt */
+        size_t clients_for_root;     /* of clients_max, places that nobody else gets */
         size_t request_bytes_max;
         uint64_t request_usec;      /* from the first byte of a call to its last */
         uint64_t reply_usec;        /* to take a batch (query-methods.h) from the socket */

@@ -38,6 +38,7 @@ struct Sensor {
         struct ring_buffer *ring;
         Hook *hooks;
         size_t n_hooks;
+        bool cgroup_partial;
 
         /* shared with the kernel programs */
         struct bw_table *tables; /* BW_TABLES of them */
@@ -276,7 +277,7 @@ size_t sensor_max_cells(const Sensor *s) {
         return s->n_cells;
 }
 
-void sensor_policy_write(Sensor *s, const PolicyTables *t) {
+uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         uint32_t *active = &s->bpf->bss->policy_active, idle = (*active + 1) % BW_TABLES;
         size_t stride = (sizeof(struct bw_table) + 7) / 8 * 8;
         struct bw_table *to = (struct bw_table *)((char *)s->tables + idle * stride);
@@ -295,6 +296,11 @@ void sensor_policy_write(Sensor *s, const PolicyTables *t) {
 
         __atomic_store_n(&to->seq, seq + 1, __ATOMIC_SEQ_CST);
         __atomic_store_n(active, idle, __ATOMIC_SEQ_CST);
+        return s->generation;
+}
+
+SensorGaps sensor_gaps(const Sensor *s) {
+        return (SensorGaps){ .cgroup_partial = s->cgroup_partial, .host_unknown = !s->bpf->bss->host_known };
 }
 
 /* Processes that run already: the program fills the table itself, what it prints is nothing. Twice, as a child may
@@ -368,6 +374,7 @@ int sensor_attach(Sensor *s) {
                 return cgroup;
         }
 
+        s->cgroup_partial = !whole;
         if (!whole)
                 log_warning("This is a cgroup namespace: only the network of processes below its cgroup is watched, the rest of "
                             "the machine is not.");

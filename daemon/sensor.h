@@ -43,8 +43,17 @@ SensorHook sensor_hook(const Sensor *s, unsigned i);
 /* Cells a policy may need: what the table was made for. */
 size_t sensor_max_cells(const Sensor *s);
 
-/* Writes the idle copy of the tables and switches to it. Needs no privilege. */
-void sensor_policy_write(Sensor *s, const PolicyTables *t);
+/* Writes the idle copy of the tables and switches to it. Needs no privilege. Returns the generation that records carry
+ * from now on. */
+uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t);
+
+/* Where it can see less than it should, though every hook is attached. */
+typedef struct SensorGaps {
+        bool cgroup_partial; /* in a cgroup namespace: only the network below its cgroup */
+        bool host_unknown;   /* no rule holds that asks for the host's file system */
+} SensorGaps;
+
+SensorGaps sensor_gaps(const Sensor *s);
 
 /* Attaches every hook and takes in the processes that are running. Same errors as sensor_new(). The policy must have
  * been written. */

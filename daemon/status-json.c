@@ -33,6 +33,19 @@ static json_t *degraded_to_json(const Status *s) {
         for (size_t i = 0; i < s->n_hooks && r >= 0; i++)
                 if (!s->hooks[i].attached)
                         r = reasons_add(reasons, "The hook %s is not attached.", s->hooks[i].name);
+        if (r >= 0 && s->cgroup_partial)
+                r = reasons_add(reasons, "The daemon is in a cgroup namespace: it sees the network of processes below its "
+                                         "cgroup only.");
+        if (r >= 0 && s->host_unknown)
+                r = reasons_add(reasons, "What the host's file system is could not be found out: no [Allow] holds but those "
+                                         "with Container=yes.");
+        if (r >= 0 && s->waiting_usec != 0 && s->now_usec - s->waiting_usec > STATUS_WAITING_USEC)
+                r = reasons_add(reasons,
+                        "%zu alerts wait, since %" PRIu64 " s: the journal, or whoever reads standard output, does not take "
+                        "them. More are kept in the kernel until its ring buffer is full.",
+                        s->n_waiting, (uint64_t)((s->now_usec - s->waiting_usec) / USEC_PER_SEC));
+        if (r >= 0 && s->policy->n_classes == 0)
+                r = reasons_add(reasons, "Nothing is watched: the policy has no class.");
         if (r >= 0 && s->policy->n_errors > 0)
                 r = reasons_add(reasons,
                         "The policy has %zu error%s: barbwired --check names every one; what is wrong is not used.",

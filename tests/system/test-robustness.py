@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import harness
 import tap
+import varlink
 from harness import program, touches, truths
 from net import HOST_V4, Net
 from tap import Failure, Skip, require, require_equal
@@ -44,6 +45,8 @@ MARKS_MAX, HOLDERS = 1024, 1100
 OTHER_ALERTS, REPEATS = 1100, 10
 # Some 400 KiB: more than a pipe holds, less than the daemon's output buffers.
 SLOW_ALERTS = 200
+# status-json.h: a reader is stuck after 5 s.
+STUCK_TIMEOUT = 20
 POLL_SECONDS = 0.05
 
 
@@ -51,8 +54,8 @@ class Daemon(harness.Barbwired):
     """stdout: "read", "later" (a pipe that is read from read_output() on) or a file to write to. stderr:
     "read", or "until armed". prefix: a command that executes its arguments."""
 
-    def __init__(self, policy_dir, stdout="read", stderr="read", prefix=()):
-        super().__init__([policy_dir])
+    def __init__(self, policy_dir, stdout="read", stderr="read", prefix=(), args=()):
+        super().__init__([policy_dir], args=args)
         self.command = list(prefix) + self.command
         self.stdout, self.stderr_mode = stdout, stderr
 
@@ -368,6 +371,24 @@ def stalled_reader(t, scene):
         require(watch.peak < RSS_ANON_MAX_KIB, f"RssAnon was {watch.peak} KiB")
 
 
+def stuck_reader(scene):
+    """Alerts that nobody takes: status says so, and takes it back when they are taken."""
+    socket = os.path.join(scene.home.root.decode(), "stuck-socket")
+    with Daemon(scene.policy, stdout="later", args=[f"--listen={socket}"]) as bw, varlink.Connection(socket) as client:
+        def waits():
+            return [reason for reason in client.call("GetStatus")["degraded"] if "alerts wait" in reason]
+
+        require(not waits(), "something waits before there is an alert")
+        with Thief(scene.net, scene.secrets["one"]) as thief:
+            thief.send("127.0.0.1", 19000, SLOW_ALERTS)
+            thief.leave()
+        bw.wait(waits, STUCK_TIMEOUT, "degraded")
+        require_equal(len(client.call("ListAlerts", limit=SLOW_ALERTS)["alerts"]), SLOW_ALERTS, "alerts for queries")
+        bw.read_output()
+        bw.wait(lambda: not waits(), STUCK_TIMEOUT, "whole again")
+        stop_quickly(bw)
+
+
 def slow_reader(scene):
     with Daemon(scene.policy, stdout="later") as bw:
         with Thief(scene.net, scene.secrets["one"]) as thief:
@@ -551,6 +572,7 @@ def main():
             t.case("repeats are told or counted when too many are watched", repeats_beyond_watches, scene)
             t.case("a flood, and nobody reads the alerts", stalled_reader, t, scene)
             t.case("a reader that begins after SIGTERM gets every alert", slow_reader, scene)
+            t.case("a reader that does not read is a reason in status", stuck_reader, scene)
             t.case("nobody reads the diagnostics", full_stderr, scene)
             t.case("standard output is full", full_stdout, scene)
             t.case("standard output is closed", closed_stdout, scene)

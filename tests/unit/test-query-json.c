@@ -125,6 +125,22 @@ static void test_degraded(void **state) {
         json_auto_t *o5 = status_of((Status){ .policy = good, .losses = &losses, .marks_live = 74 }, 0);
         (void)o5;
 
+        _cleanup_(policy_freep) Policy *empty = policy_of("");
+        json_auto_t *o8 = status_of((Status){ .policy = empty, .losses = &losses }, 1);
+        assert_non_null(strstr(first_reason(o8), "Nothing is watched"));
+        json_auto_t *o9 = status_of((Status){ .policy = good, .losses = &losses, .cgroup_partial = true }, 1);
+        assert_non_null(strstr(first_reason(o9), "cgroup namespace"));
+        json_auto_t *o10 = status_of((Status){ .policy = good, .losses = &losses, .host_unknown = true }, 1);
+        assert_non_null(strstr(first_reason(o10), "no [Allow] holds"));
+        const Status waiting = { .policy = good, .losses = &losses, .n_waiting = 3 };
+        Status w = waiting;
+        w.waiting_usec = NOW - STATUS_WAITING_USEC;
+        json_auto_t *o11 = status_of(w, 0);
+        (void)o11;
+        w.waiting_usec -= USEC_PER_SEC;
+        json_auto_t *o12 = status_of(w, 1);
+        assert_non_null(strstr(first_reason(o12), "3 alerts wait, since 6 s"));
+
         /* A loss is a reason for an hour, and counted for good. */
         losses.counts[BW_LOSS_RING_FULL] = 7;
         losses.grown_usec[BW_LOSS_RING_FULL] = NOW - STATUS_LOSS_RECENT_USEC + 1;

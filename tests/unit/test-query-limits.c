@@ -168,6 +168,28 @@ static Peer peer_connect_as(Test *t, uid_t uid) {
         return p;
 }
 
+/* However many the others are, root can ask. */
+static void test_clients_for_root(void **state) {
+        Test *t = *state;
+        QueryLimits limits = patient;
+        Peer p[5];
+
+        if (getuid() != 0)
+                skip();
+        limits.clients_max = 4;
+        limits.clients_for_root = 1;
+        query_server_set_limits(t->server, &limits);
+        for (size_t i = 0; i < 4; i++)
+                p[i] = peer_connect_as(t, (uid_t)(1234 + i));
+        p[4] = peer_connect(t);
+        settle(t);
+        assert_refused(p + 3, 3);
+        peer_send(p + 4, status_call);
+        assert_status(p + 4, 1);
+        for (size_t i = 0; i < ELEMENTSOF(p); i++)
+                peer_done(p + i);
+}
+
 static void test_clients_per_user(void **state) {
         Test *t = *state;
         QueryLimits limits = patient;
@@ -232,6 +254,7 @@ int main(void) {
                         cmocka_unit_test_setup_teardown(test_steady_reader, setup, teardown),
                         cmocka_unit_test_setup_teardown(test_clients_max, setup, teardown),
                         cmocka_unit_test_setup_teardown(test_clients_per_user, setup, teardown),
+                        cmocka_unit_test_setup_teardown(test_clients_for_root, setup, teardown),
                         cmocka_unit_test_setup_teardown(test_descriptors_short, setup, teardown),
         };
 

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "policy-store.h"
+#include "time-now.h"
+
+void policy_store_done(PolicyStore *s) {
+        policy_free(s->policy);
+        policy_free(s->before);
+        policy_names_done(&s->names);
+}
+
+static void log_messages(const Policy *p) {
+        for (size_t i = 0; i < p->n_messages; i++) {
+                _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
+                log_message(p->messages[i].level == POLICY_ERROR ? LOG_ERR : LOG_WARNING, "%s", text ?: "?");
+        }
+}
+
+int policy_store_read(PolicyStore *s,
+        const char *config_file,
+        char *const *policy_dirs,
+        size_t max_cells,
+        bool strict,
+        Policy **ret,
+        PolicyTables **ret_tables) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        PolicyMessage message = {};
+        int r;
+
+        s->refused = strict; /* until it is used */
+        r = policy_load(config_file, policy_dirs, NULL, &p);
+        if (p)
+                log_messages(p);
+        if (r < 0) {
+                log_error("Cannot read the policy: %s", strerror(-r));
+                return r;
+        }
+        if (strict && p->n_errors > 0) {
+                log_error("The policy has %zu error%s.", p->n_errors, p->n_errors == 1 ? "" : "s");
+                return -EBADMSG;
+        }
+
+        r = policy_compile(p, &s->names, max_cells, ret_tables, &message);
+        if (r < 0) {
+                _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
+                log_error("%s", text ?: "Cannot compile the policy: memory is short.");
+                free(message.text);
+                return r;
+        }
+        *ret = STEAL_PTR(p);
+        return 0;
+}
+
+void policy_store_use(PolicyStore *s, Policy *p, const PolicyTables *tables, uint32_t generation) {
+        if (!s->policy) {
+                s->limits = p->correlator;
+                s->alerts_max = p->alerts_max;
+        } else if (memcmp(&p->correlator, &s->limits, sizeof(s->limits)) != 0 || p->alerts_max != s->alerts_max) {
+                log_warning("[Correlator] or [Query] has changed: the limits take effect when the daemon is restarted.");
+        }
+        policy_free(s->before);
+        s->before = s->policy;
+        s->policy = p;
+        s->generation = generation;
+        s->n_patterns = tables->n_patterns[BW_AUTOMATON_FILE];
+        s->realtime_usec = time_now_usec(CLOCK_REALTIME);
+        s->refused = false;
+}
+
+const Policy *policy_store_judge(const PolicyStore *s, uint32_t generation) {
+        return generation == s->generation || !s->before ? s->policy : s->before;
+}
+
+StateAlert policy_store_state(const PolicyStore *s, const char *previous) {
+        return (StateAlert){
+                .kind = STATE_POLICY,
+                .realtime_usec = time_now_usec(CLOCK_REALTIME),
+                .hash = s->policy->hash,
+                .previous = previous,
+                .refused = s->refused,
+                .n_files = s->policy->n_files,
+                .n_classes = s->policy->n_classes,
+                .n_allows = s->policy->n_allows,
+                .n_errors = s->policy->n_errors,
+        };
+}
