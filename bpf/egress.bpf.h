@@ -330,8 +330,11 @@ static __always_inline bool report_claim(struct correlation *c) {
         if (repeat_count(&c->key))
                 return false;
         /* An old claim whose window has passed: who removes it may take its place. */
-        return bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
-                bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0;
+        if (bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
+            bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+                return true;
+        (void)repeat_count(&c->key); /* of whoever was quicker */
+        return false;
 }
 
 /* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
