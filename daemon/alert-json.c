@@ -64,6 +64,16 @@ static json_t *json_from_reasons(const Score *s) {
         return STEAL_PTR(array);
 }
 
+static json_t *json_from_flags(uint32_t flags) {
+        json_auto_t *array = json_array();
+        const char *name;
+
+        for (unsigned bit = 0; (name = process_flag_name(bit)); bit++)
+                if (flags >> bit & 1 && json_array_append_new(array, json_string(name)) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
 static json_t *json_from_process(const Alert *a) {
         const __typeof__(a->process) *p = &a->process;
         json_auto_t *o = json_object();
@@ -81,7 +91,8 @@ static json_t *json_from_process(const Alert *a) {
                         json_object_set_new(o, "unit", json_from_name_or_null(&p->unit)) < 0 ||
                         json_object_set_new(o, "cgroup", json_from_name(&p->cgroup)) < 0 ||
                         json_object_set_new(o, "container", json_from_name_or_null(&p->container)) < 0 ||
-                        json_object_set_new(o, "mount_namespace", json_integer(p->mount_namespace)) < 0)
+                        json_object_set_new(o, "mount_namespace", json_integer(p->mount_namespace)) < 0 ||
+                        json_object_set_new(o, "flags", json_from_flags(p->flags)) < 0)
                 return NULL;
 
         return STEAL_PTR(o);

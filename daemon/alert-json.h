@@ -5,7 +5,9 @@
  *
  * kind ("alert"), id, time (RFC 3339, UTC, microseconds), severity, score, summary, reasons[{points,text}],
  * action ("alert"), classes[], techniques[], repeats,
- * process{pid,tid,start_time,exe,comm,cmdline,uid,loginuid|null,unit|null,cgroup,container|null,mount_namespace},
+ * process{pid,tid,start_time,exe,comm,cmdline,uid,loginuid|null,unit|null,cgroup,container|null,mount_namespace,
+ * flags[] (what speaks against trusting its executable: "not-roots","writable","directory-writable","deleted","memory",
+ * "not-host","injected","foreign-code","traced")},
  * lineage[{pid,exe,comm}], lineage_more, files[{path|null,class,classes[],age_ms,pid,uid,exe,comm,hops,via,truncated}],
  * files_more, destination{family ("inet","inet6"),protocol,address,port,act ("connect","send")}. */
 

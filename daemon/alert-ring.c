@@ -19,8 +19,9 @@ typedef struct Item {
 } Item;
 
 typedef struct LogItem {
-        uint64_t sequence; /* of the alert, when state is NULL */
-        char *state;
+        LineKind kind;
+        uint64_t sequence; /* of an alert */
+        char *state;       /* anything else's line */
 } LogItem;
 
 struct AlertRing {
@@ -194,9 +195,17 @@ int alert_ring_put(AlertRing *r, const json_t *alert, const char *line) {
         r->items[sequence % r->n_max] = item;
         r->hashes[sequence % r->n_max] = id_hash(item.id);
         r->n_bytes += item.size;
-        log_put(r, (LogItem){ .sequence = sequence });
+        log_put(r, (LogItem){ .kind = LINE_ALERT, .sequence = sequence });
         ring_shrink(r);
         return 0;
+}
+
+/* Read once here, as alerts are: states are rare, and followers many. */
+static LineKind state_kind(const char *line) {
+        json_auto_t *state = json_loads(line, 0, NULL);
+        const char *name = json_string_value(json_object_get(state, "state"));
+
+        return name && strcmp(name, "policy") == 0 ? LINE_POLICY : LINE_LOSS;
 }
 
 int alert_ring_put_state(AlertRing *r, const char *line) {
@@ -205,7 +214,7 @@ int alert_ring_put_state(AlertRing *r, const char *line) {
         if (!copy)
                 return -ENOMEM;
         r->n_bytes += strlen(copy);
-        log_put(r, (LogItem){ .state = copy });
+        log_put(r, (LogItem){ .kind = state_kind(line), .state = copy });
         ring_shrink(r);
         return 0;
 }
@@ -283,11 +292,11 @@ uint64_t alert_ring_log_end(const AlertRing *r) {
         return r->log_end;
 }
 
-const char *alert_ring_log_line(const AlertRing *r, uint64_t number, bool *ret_is_alert) {
+const char *alert_ring_log_line(const AlertRing *r, uint64_t number, LineKind *ret_kind) {
         if (number < r->log_begin || number >= r->log_end)
                 return NULL;
 
         const LogItem *i = r->log + number % r->n_max;
-        *ret_is_alert = !i->state;
-        return i->state ?: alert_ring_line(r, i->sequence);
+        *ret_kind = i->kind;
+        return i->kind == LINE_ALERT ? alert_ring_line(r, i->sequence) : i->state;
 }

@@ -19,6 +19,13 @@
 
 typedef struct AlertRing AlertRing;
 
+/* What a line of the log tells. */
+typedef enum LineKind {
+        LINE_ALERT,
+        LINE_LOSS,
+        LINE_POLICY,
+} LineKind;
+
 /* Keeps n_max (at least 1) alerts. -ENOMEM. */
 int alert_ring_new(size_t n_max, AlertRing **ret);
 AlertRing *alert_ring_free(AlertRing *r);
@@ -38,7 +45,8 @@ typedef struct AlertFilter {
  * makes room. -EBADMSG: not an alert's shape (one that was read back); -ENOMEM. */
 int alert_ring_put(AlertRing *r, const json_t *alert, const char *line);
 
-/* Adds a state alert's line (alert-state.h) to the log alone: it is followed, not listed. -ENOMEM. */
+/* Adds a state alert's line (alert-state.h) to the log alone: it is followed, not listed. What its "state" does not
+ * name is taken for a loss. -ENOMEM. */
 int alert_ring_put_state(AlertRing *r, const char *line);
 
 /* Alerts have sequence numbers: begin … end - 1 are there now. Numbers grow, and are never used again. */
@@ -61,4 +69,4 @@ uint64_t alert_ring_log_begin(const AlertRing *r);
 uint64_t alert_ring_log_end(const AlertRing *r);
 
 /* The line that was put, or, of an alert that was put again since, the newer one. NULL: it is gone. */
-const char *alert_ring_log_line(const AlertRing *r, uint64_t number, bool *ret_is_alert);
+const char *alert_ring_log_line(const AlertRing *r, uint64_t number, LineKind *ret_kind);

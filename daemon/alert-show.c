@@ -9,6 +9,7 @@
 #include "alert-show.h"
 #include "ctl-time.h"
 #include "json-line.h"
+#include "name-quote.h"
 #include "text.h"
 #include "util.h"
 
@@ -54,7 +55,12 @@ static void put_strings(FILE *f, const json_t *array) {
 }
 
 static void put_comm(FILE *f, const json_t *process) {
-        text_put_string(f, member_string(process, "comm") ?: "a process");
+        const char *comm = member_string(process, "comm");
+
+        if (comm)
+                name_put_string(f, comm);
+        else
+                fputs("a process", f);
 }
 
 static void put_severity(FILE *f, const char *severity, bool colour) {
@@ -142,7 +148,7 @@ static void put_branch(FILE *f, size_t depth, const json_t *process) {
         }
         if (exe) {
                 fputs("  ", f);
-                text_put_string(f, exe);
+                name_put_string(f, exe);
         }
         fputc('\n', f);
 }
@@ -171,7 +177,7 @@ static void put_opener(FILE *f, const json_t *file) {
                 fprintf(f, " (pid %" PRIu64 ", uid %" PRIu64 ")", pid, uid);
         if (exe) {
                 fputc(' ', f);
-                text_put_string(f, exe);
+                name_put_string(f, exe);
         }
         if (member_number(file, "age_ms", &age_ms)) {
                 fputs(", ", f);
@@ -188,7 +194,10 @@ static void put_file(FILE *f, const json_t *file) {
         /* A whole path begins with a slash: the ellipsis cannot be part of a name. */
         if (path && json_is_true(json_object_get(file, "truncated")))
                 fputs("…", f);
-        text_put_string(f, path ?: "(name lost)");
+        if (path)
+                name_put_string(f, path);
+        else
+                fputs("(name lost)", f);
         fputs(" [", f);
         put_strings(f, json_object_get(file, "classes"));
         fputs("]\n", f);

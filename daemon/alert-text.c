@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* An alert in one sentence. Names come from whoever is accused: nothing they contain may reach a terminal or
- * a log unescaped. Must not add facts; the Alert has them all. */
+ * a log unescaped, or pass for more of the sentence. Must not add facts; the Alert has them all. */
 
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "alert.h"
+#include "name-quote.h"
 #include "text.h"
 #include "util.h"
 
@@ -29,7 +30,7 @@ char *bytes_escape(const char *data, size_t size) {
 
 static void put_comm(FILE *f, const AlertBytes *comm) {
         if (comm->size > 0)
-                text_put_bytes(f, comm->data, comm->size);
+                name_put_bytes(f, comm->data, comm->size);
         else
                 fputs("a process", f);
 }
@@ -38,7 +39,7 @@ static void put_path(FILE *f, const AlertFile *file) {
         /* A whole path begins with a slash: the ellipsis cannot be part of a name. */
         if (file->path_truncated)
                 fputs("…", f);
-        text_put_bytes(f, file->path.data, file->path.size);
+        name_put_bytes(f, file->path.data, file->path.size);
 }
 
 static void put_destination(FILE *f, const Alert *a) {

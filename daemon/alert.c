@@ -246,6 +246,7 @@ static int process_copy(const EventCorrelation *e, const AlertEpoch *epoch, Aler
         a->process.uid = p->uid;
         a->process.loginuid = p->loginuid;
         a->process.mount_namespace = p->mount_namespace;
+        a->process.flags = p->flags;
         a->process.start_realtime_usec = realtime_usec(p->start_boot_ns, epoch);
 
         r = bytes_copy(p->exe, &a->process.exe);
@@ -282,6 +283,14 @@ static int lineage_copy(const EventCorrelation *e, Alert *a) {
         }
 
         return 0;
+}
+
+const char *process_flag_name(unsigned bit) {
+        static const char *const names[] = {"not-roots", "writable", "directory-writable", "deleted", "memory",
+                        "not-host", "injected", "foreign-code", "traced"}; /* as in bpf/event.h */
+
+        _Static_assert(BW_PROCESS_FLAGS == (1U << ELEMENTSOF(names)) - 1, "each flag has a name");
+        return bit < ELEMENTSOF(names) ? names[bit] : NULL;
 }
 
 static const char *via_to_string(uint8_t via) {

@@ -41,6 +41,7 @@ typedef struct Alert {
         uint64_t repeats;  /* times the same was seen again within the window; 0 in the first report */
         struct {
                 uint32_t pid, tid, uid, loginuid, mount_namespace;
+                uint32_t flags; /* BW_PROCESS_* */
                 uint64_t start_realtime_usec;
                 AlertBytes exe, comm, cmdline /* arguments joined by spaces, quoted where needed */, cgroup;
                 AlertBytes unit, container;
@@ -76,6 +77,9 @@ DEFINE_CLEANUP(Alert, alert_free);
 
 /* The id alone, as in Alert.id. */
 void alert_id_format(char ret[static 64], const AlertEpoch *epoch, uint64_t boot_ns, uint32_t cpu);
+
+/* The name of the BW_PROCESS_* flag of that bit: "not-roots"; NULL beyond the last one. */
+const char *process_flag_name(unsigned bit);
 
 /* One clear sentence, printable UTF-8 whatever the names contain: control bytes and invalid UTF-8 become \xNN, a
  * backslash \\. Newly allocated. */

@@ -21,13 +21,16 @@
 static const struct {
         const char *name;
         int (*run)(const Ctl *c, const char *operand);
-        bool takes_id, takes_filter;
+        const char *operand; /* what it must be given, or NULL */
+        bool takes_filter, takes_act;
 } commands[] = {
                 {.name = "status", .run = ctl_status},
                 {.name = "alerts", .run = ctl_alerts, .takes_filter = true},
-                {.name = "show", .run = ctl_show, .takes_id = true},
+                {.name = "show", .run = ctl_show, .operand = "one alert's id"},
                 {.name = "follow", .run = ctl_follow},
                 {.name = "rules", .run = ctl_rules},
+                {.name = "explain", .run = ctl_explain, .operand = "one file's path", .takes_act = true},
+                {.name = "suggest", .run = ctl_suggest, .operand = "one alert's id"},
                 {.name = "selftest", .run = ctl_selftest},
 };
 
@@ -35,7 +38,8 @@ static const struct {
 typedef struct Options {
         Ctl ctl;
         const char *since, *until;
-        bool no_pager, utc, filtered;
+        bool no_pager, utc;
+        bool filtered, acted, united; /* options of alerts, of explain, of both were given */
         JsonMode json;
 } Options;
 
@@ -48,6 +52,8 @@ static void help(void) {
                "  show ID              Show one alert with all that stands behind it\n"
                "  follow               Show alerts as they happen\n"
                "  rules                List classes and allow rules\n"
+               "  explain PATH         Say what the policy on disk makes of a file being read\n"
+               "  suggest ID           Write the smallest rule that would have allowed an alert\n"
                "  selftest             Play a decoy theft and wait for its alert\n\n"
                "Options:\n"
                "  -h --help            Show this help\n"
@@ -67,6 +73,14 @@ static void help(void) {
                "     --uid=USER        By this user, a number or a name\n"
                "     --unit=UNIT       By this unit\n"
                "  -r --reverse         The newest first\n\n"
+               "Options of explain:\n"
+               "     --exe=EXE         Read by this program\n"
+               "     --script=PATH     An interpreter that was started with this script\n"
+               "     --unit=UNIT       In this unit\n"
+               "     --user=USER       By this user, a number or a name\n"
+               "     --ancestor=EXE    Below this program; may be repeated, the parent first\n"
+               "     --to=ADDR[:PORT]  And then sent there; without a port: 443\n"
+               "     --policy-dir=DIR  By the policy in DIR, as for barbwired\n\n"
                "Exit status: 0 ok, 1 failed (status: degraded), 2 wrong usage, 3 not running.\n");
 }
 
@@ -77,7 +91,7 @@ static int usage_error(const char *option, const char *value, const char *wanted
 
 /* Sets a filter; takes the reference. Negative: go on; otherwise the exit status. */
 static int filter_set(Options *o, const char *option, const char *value, json_t *wanted) {
-        o->filtered = true;
+        o->filtered |= strcmp(option, "unit") != 0;
         if (json_object_set_new(o->ctl.filter, option, wanted) < 0)
                 return usage_error(option, value, "it is not UTF-8.");
         return -1;
@@ -141,19 +155,58 @@ static int json_mode(Options *o, const char *value) {
         return usage_error("json", value, "use off, short or pretty.");
 }
 
+enum {
+        ARG_VERSION = 256,
+        ARG_SOCKET,
+        ARG_JSON,
+        ARG_NO_PAGER,
+        ARG_UTC,
+        ARG_CLASS,
+        ARG_PID,
+        ARG_UID,
+        ARG_UNIT,
+        ARG_EXE,
+        ARG_SCRIPT,
+        ARG_USER,
+        ARG_ANCESTOR,
+        ARG_TO,
+        ARG_POLICY_DIR
+};
+
+/* Negative: go on; otherwise the exit status. */
+static int act_set(Options *o, int option, char *value) {
+        CtlAct *a = &o->ctl.act;
+
+        o->acted = true;
+        switch (option) {
+        case ARG_EXE:
+                a->exe = value;
+                break;
+        case ARG_SCRIPT:
+                a->script = value;
+                break;
+        case ARG_USER:
+                a->user = value;
+                break;
+        case ARG_TO:
+                a->to = value;
+                break;
+        case ARG_ANCESTOR:
+                if (a->n_ancestors == BW_LINEAGE_MAX)
+                        return usage_error("ancestor", value, "so many are not looked at.");
+                a->ancestors[a->n_ancestors++] = value;
+                break;
+        case ARG_POLICY_DIR:
+                if (a->n_policy_dirs == CTL_POLICY_DIRS_MAX)
+                        return usage_error("policy-dir", value, "it may not be given as often.");
+                a->policy_dirs[a->n_policy_dirs++] = value;
+                break;
+        }
+        return -1;
+}
+
 /* Negative: go on; otherwise the exit status. */
 static int options_parse(int argc, char **argv, Options *o) {
-        enum {
-                ARG_VERSION = 256,
-                ARG_SOCKET,
-                ARG_JSON,
-                ARG_NO_PAGER,
-                ARG_UTC,
-                ARG_CLASS,
-                ARG_PID,
-                ARG_UID,
-                ARG_UNIT
-        };
         static const struct option options[] = {
                         {"help", no_argument, NULL, 'h'},
                         {"version", no_argument, NULL, ARG_VERSION},
@@ -170,6 +223,12 @@ static int options_parse(int argc, char **argv, Options *o) {
                         {"uid", required_argument, NULL, ARG_UID},
                         {"unit", required_argument, NULL, ARG_UNIT},
                         {"reverse", no_argument, NULL, 'r'},
+                        {"exe", required_argument, NULL, ARG_EXE},
+                        {"script", required_argument, NULL, ARG_SCRIPT},
+                        {"user", required_argument, NULL, ARG_USER},
+                        {"ancestor", required_argument, NULL, ARG_ANCESTOR},
+                        {"to", required_argument, NULL, ARG_TO},
+                        {"policy-dir", required_argument, NULL, ARG_POLICY_DIR},
                         {},
         };
         int r = -1;
@@ -218,7 +277,16 @@ static int options_parse(int argc, char **argv, Options *o) {
                         r = filter_user(o, optarg);
                         break;
                 case ARG_UNIT:
+                        o->united = true;
                         r = filter_unit(o, optarg);
+                        break;
+                case ARG_EXE:
+                case ARG_SCRIPT:
+                case ARG_USER:
+                case ARG_ANCESTOR:
+                case ARG_TO:
+                case ARG_POLICY_DIR:
+                        r = act_set(o, c, optarg);
                         break;
                 case 'r':
                         o->ctl.reverse = o->filtered = true;
@@ -234,15 +302,14 @@ static int command_run(Options *o, int argc, char **argv) {
         for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
                 if (strcmp(argv[0], commands[i].name) != 0)
                         continue;
-                if (argc != (commands[i].takes_id ? 2 : 1)) {
+                if (argc != (commands[i].operand ? 2 : 1)) {
                         ctl_error("%s takes %s. Try barbwirectl --help.", argv[0],
-                                        commands[i].takes_id ? "one alert's id" : "no arguments");
+                                        commands[i].operand ?: "no arguments");
                         return CTL_USAGE;
                 }
-                if (o->filtered && !commands[i].takes_filter) {
-                        ctl_error("What alerts are chosen by are options of alerts, not of %s. Try "
-                                  "barbwirectl --help.",
-                                        argv[0]);
+                if ((o->filtered && !commands[i].takes_filter) || (o->acted && !commands[i].takes_act) ||
+                                (o->united && !commands[i].takes_filter && !commands[i].takes_act)) {
+                        ctl_error("Options of alerts and of explain are none of %s. Try barbwirectl --help.", argv[0]);
                         return CTL_USAGE;
                 }
                 return commands[i].run(&o->ctl, argv[1]);
@@ -272,8 +339,8 @@ int main(int argc, char **argv) {
         if (r >= 0)
                 return r;
         if (optind == argc) {
-                ctl_error("Say what to do: status, alerts, show, follow, rules or selftest. Try barbwirectl "
-                          "--help.");
+                ctl_error("Say what to do: status, alerts, show, follow, rules, explain, suggest or selftest. Try "
+                          "barbwirectl --help.");
                 return CTL_USAGE;
         }
 

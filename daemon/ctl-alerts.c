@@ -13,6 +13,10 @@
 #include "ctl.h"
 #include "json-line.h"
 #include "text.h"
+#include "time-now.h"
+
+/* "…/id_ed25519": what the file is called says more than its class and where it went. */
+#define FILE_WIDTH_LEAST 13
 
 /* "BOOTNS-CPU": without the boot id, which is the same for nearly all. */
 static const char *alert_short_id(const json_t *alert) {
@@ -76,10 +80,10 @@ static int alerts_print(const json_t *alerts) {
                         {.name = "TIME"},
                         {.name = "SEVERITY"},
                         {.name = "SCORE", .right = true},
-                        {.name = "PROCESS", .cut = CTL_CUT_END},
+                        {.name = "PROCESS", .cut = CTL_CUT_NAME},
                         {.name = "UID", .right = true},
                         {.name = "CLASS", .cut = CTL_CUT_END},
-                        {.name = "FILE", .cut = CTL_CUT_BEGINNING},
+                        {.name = "FILE", .cut = CTL_CUT_BEGINNING, .least = FILE_WIDTH_LEAST},
                         {.name = "DESTINATION", .cut = CTL_CUT_END},
                         {.name = "ID"},
         };
@@ -191,11 +195,29 @@ static void on_interrupt(int sig) {
         _exit(CTL_OK);
 }
 
-/* One line of what a reply tells: an alert, a state (alert-state.h), or that this program was too slow. */
+/* What a reply tells of: an alert or a state (alert-state.h). NULL: neither. */
+static const json_t *reply_told(const json_t *reply) {
+        static const char *const members[] = {"alert", "loss", "policy"};
+
+        for (size_t i = 0; i < ELEMENTSOF(members); i++)
+                if (json_is_object(json_object_get(reply, members[i])))
+                        return json_object_get(reply, members[i]);
+        return NULL;
+}
+
+static CtlColour told_colour(const json_t *told, bool is_alert) {
+        const json_t *refused = json_object_get(told, "refused");
+        bool good_policy = json_is_false(refused) && ctl_number(told, "errors") == 0;
+
+        return is_alert      ? ctl_severity_colour(ctl_string(told, "severity", "-"))
+               : good_policy ? CTL_PLAIN
+                             : CTL_YELLOW;
+}
+
+/* One line of what a reply tells, which may also be that this program was too slow. */
 static int told_print(const json_t *reply) {
-        const json_t *alert = json_object_get(reply, "alert"), *state = json_object_get(reply, "loss");
-        const json_t *missed = json_object_get(reply, "missed"),
-                     *told = json_is_object(alert) ? alert : state;
+        const json_t *missed = json_object_get(reply, "missed"), *told = reply_told(reply);
+        bool is_alert = told && told == json_object_get(reply, "alert");
         char date[TIME_TEXT_SIZE];
 
         if (json_is_integer(missed)) {
@@ -208,23 +230,32 @@ static int told_print(const json_t *reply) {
                                 ctl_number(reply, "missed"));
                 return 0;
         }
-        if (!json_is_object(told))
+        if (!told)
                 return 0;
         if (ctl_wants_json())
                 return ctl_print_json(told);
 
-        const char *severity = ctl_string(told, told == alert ? "severity" : "state", "-");
-        CtlColour colour = told == alert ? ctl_severity_colour(severity) : CTL_YELLOW;
+        const char *severity = ctl_string(told, is_alert ? "severity" : "state", "-");
+        CtlColour colour = told_colour(told, is_alert);
         printf("%s %s", time_of(told, date), colour != CTL_PLAIN ? ctl_colour(colour) : "");
         text_put_string(stdout, severity);
         printf("%s ", colour != CTL_PLAIN ? ctl_colour(CTL_PLAIN) : "");
-        ctl_print("%s%s%s%s", ctl_string(told, "summary", "(no summary)"), told == alert ? " (" : "",
-                        told == alert ? alert_short_id(alert) : "", told == alert ? ")" : "");
+        ctl_print("%s%s%s%s", ctl_string(told, "summary", "(no summary)"), is_alert ? " (" : "",
+                        is_alert ? alert_short_id(told) : "", is_alert ? ")" : "");
         return 0;
+}
+
+/* To a person at a terminal: from when on silence means that nothing happened. */
+static void follow_greet(void) {
+        char date[TIME_TEXT_SIZE];
+
+        if (isatty(STDERR_FILENO))
+                ctl_error("Following since %s; Ctrl-C ends it.", time_format(time_now_usec(CLOCK_REALTIME), date));
 }
 
 int ctl_follow(const Ctl *c, const char *operand) {
         _cleanup_(ctl_client_freep) CtlClient *client = NULL;
+        bool confirmed = false;
         int r;
 
         (void)operand;
@@ -242,6 +273,9 @@ int ctl_follow(const Ctl *c, const char *operand) {
                         ctl_error("Barbwire has ended the conversation.");
                         r = -ECONNRESET;
                 }
+                if (r > 0 && !confirmed)
+                        follow_greet();
+                confirmed |= r > 0; /* the first reply is empty */
                 if (r > 0)
                         r = told_print(reply);
                 if (r >= 0)

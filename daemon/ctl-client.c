@@ -67,26 +67,31 @@ static int connect_failed(const char *socket_path, int error) {
         }
 }
 
-int ctl_client_new(const char *socket_path, bool may_start, CtlClient **ret) {
+int ctl_client_try(const char *socket_path, bool may_start, CtlClient **ret) {
         struct timeval timeout = {.tv_sec = CTL_TIMEOUT_USEC / USEC_PER_SEC};
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
         if (strlen(socket_path) >= sizeof(address.sun_path))
-                return connect_failed(socket_path, ENAMETOOLONG);
+                return -ENAMETOOLONG;
         strcpy(address.sun_path, socket_path);
         if (!may_start && service_is_down(socket_path))
-                return connect_failed(socket_path, ENOENT);
+                return -ENOENT;
 
         _cleanup_(ctl_client_freep) CtlClient *c = calloc(1, sizeof(*c));
         if (!c)
-                return ctl_error_memory();
+                return -ENOMEM;
         c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         /* The time to send holds for connecting, too: a full backlog would block it (unix(7)). */
         if (c->fd < 0 || setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
                         connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return connect_failed(socket_path, errno);
+                return -errno;
         *ret = STEAL_PTR(c);
         return 0;
+}
+
+int ctl_client_new(const char *socket_path, bool may_start, CtlClient **ret) {
+        int r = ctl_client_try(socket_path, may_start, ret);
+        return r < 0 ? connect_failed(socket_path, -r) : 0;
 }
 
 CtlClient *ctl_client_free(CtlClient *c) {
@@ -156,17 +161,45 @@ static int client_fill(CtlClient *c, uint64_t deadline_usec) {
         return 0;
 }
 
+/* "BOOT-NS-CPU" has three. 0: these are not such parts. */
+static size_t id_parts(const char *id) {
+        size_t n_parts = 0, n;
+
+        for (;; id += n + 1) {
+                n = strspn(id, "0123456789abcdef");
+                if (n == 0 || (id[n] && id[n] != '-'))
+                        return 0;
+                n_parts++;
+                if (!id[n])
+                        return n_parts;
+        }
+}
+
+/* The journal keeps alerts for longer. It is searched by the whole id; of a short one (an alert's, without the boot id)
+ * what ends so is looked for in the alerts' JSON. Nothing else is put into a command that people copy. */
+static int no_such_alert(const char *id) {
+        size_t n_parts = id_parts(id);
+
+        if (n_parts == 3)
+                ctl_error("There is no alert %s among the last ones. The journal may still have it: "
+                          "journalctl -o verbose _SYSTEMD_UNIT=barbwire.service BARBWIRE_ALERT_ID=%s",
+                                id, id);
+        else if (n_parts == 2)
+                ctl_error("There is no alert %s among the last ones. The journal may still have it: "
+                          "journalctl -a -o cat --output-fields=BARBWIRE_JSON _SYSTEMD_UNIT=barbwire.service | grep -F -e '-%s\"'",
+                                id, id);
+        else
+                ctl_error("There is no alert %s: \"barbwirectl alerts\" lists the last ones.", id);
+        return -ENOENT;
+}
+
 /* The daemon's own errors, and those that come from a daemon of another version. */
 static int reply_refused(const VarlinkReply *reply) {
         const char *id = json_string_value(json_object_get(reply->parameters, "id")) ?: "with this id";
         const char *what = json_string_value(json_object_get(reply->parameters, "parameter"));
 
-        if (strcmp(reply->error, INTERFACE "NoSuchAlert") == 0) {
-                ctl_error("There is no alert %s among the last ones. The journal may still have it: "
-                          "journalctl -u barbwire BARBWIRE_ALERT_ID=ID",
-                                id);
-                return -ENOENT;
-        }
+        if (strcmp(reply->error, INTERFACE "NoSuchAlert") == 0)
+                return no_such_alert(id);
         if (strcmp(reply->error, INTERFACE "AmbiguousAlert") == 0) {
                 ctl_error("There is an alert %s of more than one boot: give its whole id, which "
                           "\"barbwirectl alerts --json=short\" tells.",

@@ -21,6 +21,8 @@ typedef struct CtlClient CtlClient;
 /* may_start: a connection to CTL_SOCKET_PATH makes systemd start the service. false: it is left as it is,
  * and not running is -ENOTCONN. */
 int ctl_client_new(const char *socket_path, bool may_start, CtlClient **ret);
+/* The same, but says nothing of why it cannot. */
+int ctl_client_try(const char *socket_path, bool may_start, CtlClient **ret);
 CtlClient *ctl_client_free(CtlClient *c);
 DEFINE_CLEANUP(CtlClient, ctl_client_free);
 

@@ -156,8 +156,10 @@ static int explain(const Ctl *c, const ExplainQuery *q, json_t **ret) {
 
         int r = policy_load(NULL, c->act.policy_dirs[0] ? c->act.policy_dirs : NULL, NULL, &p);
         for (size_t i = 0; p && i < p->n_messages; i++) {
+                if (p->messages[i].level != POLICY_ERROR)
+                        continue;
                 _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
-                ctl_error("%s%s", text ?: "?", p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
+                ctl_error("%s", text ?: "?");
         }
         if (r == 0)
                 r = policy_compile(p, &names, 0, &tables, &message);
@@ -235,7 +237,7 @@ static void put_rules(const json_t *explained, bool any_exe) {
                                 strcmp(ctl_string(condition, "key", ""), "executable") == 0 ? " " : "=",
                                 ctl_string(condition, "text", "?"));
         }
-        if (i == 0 && json_array_size(json_object_get(explained, "classes")) > 0)
+        if (i == 0 && strcmp(ctl_string(explained, "mark", ""), "no") != 0)
                 put("rules", any_exe ? "no [Allow] is about these classes" : "no [Allow] of these classes names it");
         else if (i > 0 && !any_exe)
                 put("", "assumed: it sees the host's files, was started without LD_PRELOAD= and the like, runs no "
@@ -274,7 +276,9 @@ static void put_explained(const char *path, const json_t *o) {
         put_classes(json_object_get(o, "classes"));
         put_executable(json_object_get(o, "executable"));
         put_rules(o, any_exe);
-        put("mark", "%s", ctl_string(o, "mark", "?"));
+        put("mark", "%s%s", ctl_string(o, "mark", "?"), strcmp(ctl_string(o, "mark", ""), "no") == 0
+                                                        ? ": the open leaves nothing behind"
+                                                        : ": the open marks the process, and what it starts");
         if (address)
                 put("destination", "%s%s%s:%lld, allowed: %s", v6 ? "[" : "", address, v6 ? "]" : "",
                                 ctl_number(to, "port"), ctl_string(to, "allowed", "?"));

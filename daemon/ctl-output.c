@@ -323,8 +323,14 @@ void ctl_table_add_list(CtlTable *t, const json_t *array, const char *separator)
                 ctl_table_add(t, CTL_PLAIN, "%s", size > 0 ? text : "-");
 }
 
+/* "[2066]" of "bash[2066]". NULL: there is none. */
+static const char *number_of(const char *text, CtlCut cut) {
+        return cut == CTL_CUT_NAME ? strrchr(text, '[') : NULL;
+}
+
 /* Prints what fits, with an ellipsis where something is missing. Returns its width. */
 static size_t put_cut(const char *s, size_t width, size_t limit, CtlCut cut) {
+        const char *number = number_of(s, cut);
         size_t used = 0, n, w;
 
         if (width <= limit) {
@@ -337,31 +343,61 @@ static size_t put_cut(const char *s, size_t width, size_t limit, CtlCut cut) {
                 printf("…%s", s);
                 return width + 1;
         }
-        for (; (w = character_width(s, &n)) + used <= limit - 1; s += n) {
+        limit -= 1 + (number ? text_width(number) : 0);
+        for (; (w = character_width(s, &n)) + used <= limit; s += n) {
                 fwrite(s, 1, n, stdout);
                 used += w;
         }
-        fputs("…", stdout);
-        return used + 1;
+        printf("…%s", number ?: "");
+        return used + 1 + (number ? text_width(number) : 0);
+}
+
+/* What a column can do with. */
+static size_t width_min(const CtlTable *t, size_t column) {
+        size_t min = CELL_WIDTH_MIN;
+
+        for (size_t i = column; i < t->n_cells; i += t->n_columns) {
+                const char *number = number_of(t->cells[i].text, t->columns[column].cut);
+
+                if (number)
+                        min = MAX(min, 1 + text_width(number));
+        }
+        return min;
+}
+
+/* The widest column that can give way. SIZE_MAX: none. */
+static size_t widths_widest(const CtlTable *t, const size_t *widths, const size_t *mins, bool spare) {
+        size_t widest = SIZE_MAX;
+
+        for (size_t i = 0; i < t->n_columns; i++)
+                if (t->columns[i].cut != CTL_CUT_NEVER &&
+                                widths[i] > (spare ? MAX(mins[i], t->columns[i].least) : mins[i]) &&
+                                (widest == SIZE_MAX || widths[i] > widths[widest]))
+                        widest = i;
+        return widest;
 }
 
 /* The widest cells give way first. */
-static void widths_fit(const CtlTable *t, size_t *widths) {
+static int widths_fit(const CtlTable *t, size_t *widths) {
+        _cleanup_free_ size_t *mins = calloc(t->n_columns, sizeof(*mins));
         size_t total = t->n_columns - 1;
 
-        for (size_t i = 0; i < t->n_columns; i++)
+        if (!mins)
+                return ctl_error_memory();
+        for (size_t i = 0; i < t->n_columns; i++) {
+                mins[i] = width_min(t, i);
                 total += widths[i];
+        }
         for (; total > output.width; total--) {
-                size_t widest = SIZE_MAX;
+                size_t widest = widths_widest(t, widths, mins, true);
 
-                for (size_t i = 0; i < t->n_columns; i++)
-                        if (t->columns[i].cut != CTL_CUT_NEVER && widths[i] > CELL_WIDTH_MIN &&
-                                        (widest == SIZE_MAX || widths[i] > widths[widest]))
-                                widest = i;
                 if (widest == SIZE_MAX)
-                        return;
+                        widest = widths_widest(t, widths, mins, false);
+                if (widest == SIZE_MAX)
+                        break;
                 widths[widest]--;
         }
+        return 0;
 }
 
 static void row_print(const CtlTable *t, const size_t *widths, const Cell *row) {
@@ -395,8 +431,9 @@ int ctl_table_print(const CtlTable *t) {
                 widths[i] = strlen(t->columns[i].name);
         for (size_t i = 0; i < t->n_cells; i++)
                 widths[i % t->n_columns] = MAX(widths[i % t->n_columns], t->cells[i].width);
-        if (output.width > 0)
-                widths_fit(t, widths);
+        int r = output.width > 0 ? widths_fit(t, widths) : 0;
+        if (r < 0)
+                return r;
 
         fputs(output.colour ? "\x1b[4m" : "", stdout); /* underlined */
         row_print(t, widths, NULL);

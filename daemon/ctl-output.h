@@ -59,12 +59,14 @@ typedef enum CtlCut {
         CTL_CUT_NEVER,
         CTL_CUT_END,
         CTL_CUT_BEGINNING, /* of a path the end says more */
+        CTL_CUT_NAME,      /* of NAME[NUMBER], which never loses the number */
 } CtlCut;
 
 typedef struct CtlColumn {
         const char *name;
-        CtlCut cut; /* where the terminal is too narrow */
-        bool right; /* numbers */
+        CtlCut cut;   /* where the terminal is too narrow */
+        size_t least; /* cut below this width only when nothing else can give way; 0: there is no such width */
+        bool right;   /* numbers */
 } CtlColumn;
 
 typedef struct CtlTable CtlTable;

@@ -129,6 +129,9 @@ static void status_print(const json_t *status, bool whole) {
                         ctl_number(alerts, "raised"), ctl_number(alerts, "repeats"),
                         ctl_number(alerts, "kept"), ctl_number(alerts, "max"),
                         ctl_number(alerts, "waiting"));
+        put_label("Not told");
+        printf("%lld below Alert=, %lld to ignored destinations\n", ctl_number(alerts, "below"),
+                        ctl_number(alerts, "ignored"));
         put_label("Clients");
         printf("%lld\n", ctl_number(status, "clients"));
 }
@@ -184,54 +187,211 @@ static void class_add(CtlTable *t, const json_t *class) {
         ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(class, "origin", "-"));
 }
 
-static void allow_add(CtlTable *t, const json_t *allow) {
-        const json_t *destinations = json_object_get(allow, "destinations");
+/* Do the members stand in the array from i on, one behind the other, all with the same port? Returns the port
+ * as it is written (":443", or ""); NULL: they do not. */
+static const char *networks_find(const json_t *array, size_t i, const char *const *members) {
+        const char *first = json_string_value(json_array_get(array, i)), *port = NULL;
+        size_t n = strlen(members[0]);
 
+        if (first && strncmp(first, members[0], n) == 0 && (!first[n] || first[n] == ':'))
+                port = first + n;
+        for (size_t k = 1; port && members[k]; k++) {
+                bool bracketed = port[0] && strchr(members[k], ':');
+                const char *item = json_string_value(json_array_get(array, i + k));
+                char wanted[96];
+
+                (void)snprintf(wanted, sizeof(wanted), "%s%s%s%s", bracketed ? "[" : "", members[k],
+                                bracketed ? "]" : "", port);
+                if (!item || strcmp(item, wanted) != 0)
+                        port = NULL;
+        }
+        return port;
+}
+
+/* As they are written in the policy, which knows names for some: "any:443". has_ports: each is one of a network and
+ * ports, so that every port needs to be written. */
+static void networks_add(CtlTable *t, const json_t *networks, bool has_ports) {
+        static const struct {
+                const char *name;
+                const char *members[5]; /* up to NULL; an IPv4 network first */
+        } known[] = {
+                        {"any", {"0.0.0.0/0", "::/0"}},
+                        {"loopback", {"127.0.0.0/8", "0.0.0.0/32", "::1/128", "::/128"}},
+        };
+        json_auto_t *names = json_array();
+        size_t n;
+
+        for (size_t i = 0; i < json_array_size(networks); i += n) {
+                json_t *name = json_incref(json_array_get(networks, i));
+
+                n = 1;
+                for (size_t k = 0; k < ELEMENTSOF(known); k++) {
+                        const char *port = networks_find(networks, i, known[k].members);
+
+                        if (!port)
+                                continue;
+                        json_decref(name);
+                        name = json_sprintf("%s%s", known[k].name, port[0] || !has_ports ? port : ":*");
+                        while (known[k].members[n])
+                                n++;
+                        break;
+                }
+                if (json_array_append_new(names, name) < 0) {
+                        ctl_table_add_list(t, networks, " "); /* memory is short */
+                        return;
+                }
+        }
+        if (json_array_size(names) > 0)
+                ctl_table_add_list(t, names, " ");
+        else
+                ctl_table_add(t, CTL_PLAIN, "any");
+}
+
+/* What else must be true, as it is written in the policy: "Script=/usr/bin/wg-quick User=root". Without it a rule looks
+ * as if it held for whatever the executable runs. */
+static void conditions_add(CtlTable *t, const json_t *allow) {
+        static const char *const keys[][2] = {
+                        {"scripts", "Script="},
+                        {"units", "Unit="},
+                        {"users", "User="},
+                        {"ancestors", "Ancestor="},
+        };
+        json_auto_t *conditions = json_array();
+        const json_t *item;
+        bool failed = false;
+        size_t k;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                json_array_foreach(json_object_get(allow, keys[i][0]), k, item)
+                                failed |= json_array_append_new(conditions,
+                                                  json_sprintf("%s%s", k == 0 ? keys[i][1] : "",
+                                                                  json_string_value(item) ?: "?")) < 0;
+        if (json_is_true(json_object_get(allow, "container")))
+                failed |= json_array_append_new(conditions, json_string("Container=yes")) < 0;
+        if (failed)
+                ctl_table_add(t, CTL_RED, "(memory is short)");
+        else
+                ctl_table_add_list(t, conditions, " ");
+}
+
+static void allow_add(CtlTable *t, const json_t *allow) {
         ctl_table_add(t, CTL_BOLD, "%s", ctl_string(allow, "name", "-"));
         ctl_table_add_list(t, json_object_get(allow, "classes"), " ");
         ctl_table_add_list(t, json_object_get(allow, "exes"), " ");
-        if (json_array_size(destinations) > 0)
-                ctl_table_add_list(t, destinations, " ");
-        else
-                ctl_table_add(t, CTL_PLAIN, "every");
+        conditions_add(t, allow);
+        networks_add(t, json_object_get(allow, "destinations"), true);
         ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(allow, "origin", "-"));
 }
 
-static int rules_print(const json_t *rules) {
-        static const CtlColumn class_columns[] = {
-                        {.name = "CLASS"},
-                        {.name = "SCORE", .right = true},
-                        {.name = "SEVERITY"},
-                        {.name = "WINDOW", .right = true},
-                        {.name = "TECHNIQUES", .cut = CTL_CUT_END},
-                        {.name = "FILES", .cut = CTL_CUT_END},
-                        {.name = "EXCLUDED", .cut = CTL_CUT_END},
-                        {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
-        };
-        static const CtlColumn allow_columns[] = {
-                        {.name = "ALLOW"},
-                        {.name = "CLASSES", .cut = CTL_CUT_END},
-                        {.name = "EXECUTABLES", .cut = CTL_CUT_END},
-                        {.name = "DESTINATIONS", .cut = CTL_CUT_END},
-                        {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
-        };
-        const json_t *classes = json_object_get(rules, "classes"),
-                     *allows = json_object_get(rules, "allows"), *item;
-        _cleanup_(ctl_table_freep) CtlTable *class_table = NULL, *allow_table = NULL;
-        size_t i, n_classes = json_array_size(classes), n_allows = json_array_size(allows);
+static void lineage_add(CtlTable *t, const json_t *lineage) {
+        ctl_table_add(t, CTL_BOLD, "%s", ctl_string(lineage, "name", "-"));
+        ctl_table_add(t, CTL_PLAIN, "%+lld", ctl_number(lineage, "score"));
+        ctl_table_add_list(t, json_object_get(lineage, "exes"), " ");
+        ctl_table_add_list(t, json_object_get(lineage, "units"), " ");
+        ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(lineage, "origin", "-"));
+}
 
-        int r = ctl_table_new(class_columns, ELEMENTSOF(class_columns), &class_table);
-        if (r >= 0)
-                r = ctl_table_new(allow_columns, ELEMENTSOF(allow_columns), &allow_table);
+static void peer_add(CtlTable *t, const json_t *peer) {
+        const json_t *ports = json_object_get(peer, "ports");
+
+        ctl_table_add(t, CTL_BOLD, "%s", ctl_string(peer, "name", "-"));
+        if (json_is_true(json_object_get(peer, "ignore")))
+                ctl_table_add(t, CTL_YELLOW, "ignored");
+        else
+                ctl_table_add(t, CTL_PLAIN, "%+lld", ctl_number(peer, "score"));
+        networks_add(t, json_object_get(peer, "addresses"), false);
+        if (json_array_size(ports) > 0)
+                ctl_table_add_list(t, ports, " ");
+        else
+                ctl_table_add(t, CTL_PLAIN, "*");
+        ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(peer, "origin", "-"));
+}
+
+static void scoring_add(CtlTable *t, const json_t *scoring) {
+        ctl_table_add(t, CTL_PLAIN, "%lld", ctl_number(scoring, "alert"));
+        ctl_table_add(t, ctl_severity_colour("medium"), "%lld", ctl_number(scoring, "medium"));
+        ctl_table_add(t, ctl_severity_colour("high"), "%lld", ctl_number(scoring, "high"));
+}
+
+/* Each kind of section is a table of its own. */
+static const struct RuleTable {
+        const char *member; /* of ListRules' reply: an array, or one object */
+        void (*add)(CtlTable *t, const json_t *section);
+        CtlColumn columns[8]; /* up to the one without a name */
+} rule_tables[] = {
+        {"classes",
+         class_add,
+         {
+                         {.name = "CLASS"},
+                         {.name = "SCORE", .right = true},
+                         {.name = "SEVERITY"},
+                         {.name = "WINDOW", .right = true},
+                         {.name = "TECHNIQUES", .cut = CTL_CUT_END},
+                         {.name = "FILES", .cut = CTL_CUT_END},
+                         {.name = "EXCLUDED", .cut = CTL_CUT_END},
+                         {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
+         }},
+        {"allows",
+         allow_add,
+         {
+                         {.name = "ALLOW"},
+                         {.name = "CLASSES", .cut = CTL_CUT_END},
+                         {.name = "EXECUTABLES", .cut = CTL_CUT_END},
+                         {.name = "ONLY IF", .cut = CTL_CUT_END},
+                         {.name = "DESTINATIONS", .cut = CTL_CUT_END},
+                         {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
+         }},
+        {"lineages",
+         lineage_add,
+         {
+                         {.name = "LINEAGE"},
+                         {.name = "SCORE", .right = true},
+                         {.name = "EXECUTABLES", .cut = CTL_CUT_END},
+                         {.name = "UNITS", .cut = CTL_CUT_END},
+                         {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
+         }},
+        {"destinations",
+         peer_add,
+         {
+                         {.name = "DESTINATION"},
+                         {.name = "SCORE", .right = true},
+                         {.name = "ADDRESSES", .cut = CTL_CUT_END},
+                         {.name = "PORTS", .cut = CTL_CUT_END},
+                         {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
+         }},
+        {"scoring",
+         scoring_add,
+         {
+                         {.name = "ALERT FROM", .right = true},
+                         {.name = "MEDIUM FROM", .right = true},
+                         {.name = "HIGH FROM", .right = true},
+         }},
+};
+
+static int rule_table_print(const struct RuleTable *kind, const json_t *sections) {
+        _cleanup_(ctl_table_freep) CtlTable *t = NULL;
+        const json_t *section;
+        size_t i, n_columns = 0;
+
+        while (n_columns < ELEMENTSOF(kind->columns) && kind->columns[n_columns].name)
+                n_columns++;
+        int r = ctl_table_new(kind->columns, n_columns, &t);
         if (r < 0)
                 return r;
-        json_array_foreach(classes, i, item) class_add(class_table, item);
-        json_array_foreach(allows, i, item) allow_add(allow_table, item);
+        json_array_foreach(sections, i, section) kind->add(t, section);
+        if (json_is_object(sections))
+                kind->add(t, sections);
+        return ctl_table_print(t);
+}
+
+static int rules_print(const json_t *rules) {
+        size_t n_classes = json_array_size(json_object_get(rules, "classes")),
+               n_allows = json_array_size(json_object_get(rules, "allows"));
+        int r = 0;
 
         ctl_pager_open();
-        r = ctl_table_print(class_table);
-        if (r >= 0)
-                r = ctl_table_print(allow_table);
+        for (size_t i = 0; i < ELEMENTSOF(rule_tables) && r >= 0; i++)
+                r = rule_table_print(&rule_tables[i], json_object_get(rules, rule_tables[i].member));
         if (r >= 0)
                 printf("%zu class%s, %zu allow rule%s.\n", n_classes, n_classes == 1 ? "" : "es", n_allows,
                                 n_allows == 1 ? "" : "s");

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "alert-suggest.h"
+#include "ctl-rule.h"
 #include "ctl-client.h"
 #include "ctl-output.h"
 #include "ctl.h"

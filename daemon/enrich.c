@@ -2,11 +2,11 @@
 
 /* What a cgroup's path says about a process. Must not look at the system: neither /sys nor a bus.
  *
- * The unit is the innermost one that is not a slice, as the host's systemd knows it: for a service of a
- * user's manager that is foo.service, not user@1000.service. Whatever lies below a container's cgroup was
- * named by the container, so that its sshd.service is not taken for the host's. The container is the
+ * The unit that people are told is the innermost one that is not a slice, as the host's systemd knows it: for
+ * a service of a user's manager that is foo.service, not user@1000.service. Whatever lies below a container's
+ * cgroup was named by the container, so that its sshd.service is not taken for the host's. The container is the
  * innermost one, the one the process really runs in. A delegated subtree is named by its owner: both are a
- * hint, never a proof.
+ * hint, never a proof. The system's unit is the outermost one, whose name is the system's.
  *
  * The views point into the middle of a path: unlike other Bytes, the byte behind them is '/', '.' or NUL.
  * Names keep systemd's \xNN escapes, as systemctl and machinectl print units. */
@@ -47,9 +47,8 @@ static bool bytes_strip_suffix(Bytes *b, const char *suffix) {
         return true;
 }
 
-/* Takes the next component off the front; size 0 at the end. systemd puts a "_" before a name that could be
- * taken for one of the kernel's own files. */
-static Bytes path_next(Bytes *path) {
+/* Takes the next component off the front; size 0 at the end. */
+static Bytes path_next_raw(Bytes *path) {
         while (path->size > 0 && path->data[0] == '/')
                 *path = (Bytes){.data = path->data + 1, .size = path->size - 1};
         if (path->size == 0)
@@ -58,6 +57,12 @@ static Bytes path_next(Bytes *path) {
         const char *slash = memchr(path->data, '/', path->size);
         Bytes component = {.data = path->data, .size = slash ? (size_t)(slash - path->data) : path->size};
         *path = (Bytes){.data = path->data + component.size, .size = path->size - component.size};
+        return component;
+}
+
+/* systemd puts a "_" before a name that could be taken for one of the kernel's own files. */
+static Bytes path_next(Bytes *path) {
+        Bytes component = path_next_raw(path);
 
         bytes_strip_prefix(&component, "_");
         return component;
@@ -151,4 +156,17 @@ Bytes cgroup_container(Bytes cgroup) {
         }
 
         return container;
+}
+
+Bytes cgroup_system_unit(Bytes cgroup) {
+        if (cgroup.size == 0 || cgroup.data[0] != '/')
+                return nothing;
+
+        for (;;) {
+                Bytes component = path_next_raw(&cgroup);
+                Bytes name = component;
+
+                if (!bytes_strip_suffix(&name, ".slice"))
+                        return component;
+        }
 }

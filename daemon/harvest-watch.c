@@ -3,9 +3,12 @@
 /* Who counts as one lineage: the process and its nearest ancestors, but nobody whom everything descends from, or
  * strangers would be joined. The first process and its children serve everybody (sshd, cron, a user's systemd, a
  * container runtime), so none of them counts, unless it is the process's own parent: then it is the service itself
- * that starts one program after the other. Where the known lineage ends, its last one may be such a child. */
+ * that starts one program after the other. A user's systemd is never that: every program of a desktop is a child of
+ * its, and so are a container's services of the container's. Where the known lineage ends, its last one may be such
+ * a child. */
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "harvest-watch.h"
 #include "util.h"
@@ -14,10 +17,20 @@
  * further. */
 #define ANCESTORS_MAX 4
 
+/* By the path that the system has it at: a harvester that calls itself so elsewhere joins its children all the same. */
+static bool is_manager(const EventAncestor *a) {
+        static const char *const paths[] = {"/usr/lib/systemd/systemd", "/lib/systemd/systemd"};
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                if (a->exe.size == strlen(paths[i]) && memcmp(a->exe.data, paths[i], a->exe.size) == 0)
+                        return true;
+        return false;
+}
+
 static bool ancestor_counts(const EventCorrelation *e, size_t i) {
         const EventAncestor *a = &e->lineage[i];
 
-        if (a->pid <= 1 || a->start_boot_ns == 0)
+        if (a->pid <= 1 || a->start_boot_ns == 0 || is_manager(a))
                 return false;
         return i == 0 || (i + 1 < e->n_lineage && e->lineage[i + 1].pid > 1);
 }
@@ -37,15 +50,17 @@ static HarvestEntry *entry_find(HarvestWatch *w, uint32_t pid, uint64_t start_bo
         for (HarvestEntry *entry = w->entries; entry < w->entries + HARVEST_ENTRIES; entry++) {
                 if (entry->pid == pid && entry->start_boot_ns == start_boot_ns)
                         return entry;
-                if (entry->seen_sec < oldest->seen_sec)
+                if (entry->turn < oldest->turn)
                         oldest = entry;
         }
         *oldest = (HarvestEntry){.pid = pid, .start_boot_ns = start_boot_ns};
         return oldest;
 }
 
-static uint64_t entry_touch(HarvestEntry *entry, uint64_t classes, uint64_t now_sec) {
-        entry->seen_sec = now_sec + 1;
+static uint64_t entry_touch(HarvestWatch *w, uint32_t pid, uint64_t start_boot_ns, uint64_t classes, uint64_t now_sec) {
+        HarvestEntry *entry = entry_find(w, pid, start_boot_ns);
+
+        entry->turn = ++w->turn;
         for (unsigned bit = 0; bit < ELEMENTSOF(entry->class_sec); bit++)
                 if (classes >> bit & 1)
                         entry->class_sec[bit] = (uint32_t)now_sec + 1;
@@ -55,10 +70,9 @@ static uint64_t entry_touch(HarvestEntry *entry, uint64_t classes, uint64_t now_
 uint64_t harvest_watch_touch(HarvestWatch *w, const EventCorrelation *e, uint64_t mono_ns) {
         uint64_t now_sec = mono_ns / NSEC_PER_SEC, classes = e->classes;
 
-        classes |= entry_touch(entry_find(w, e->process.pid, e->process.start_boot_ns), e->classes, now_sec);
+        classes |= entry_touch(w, e->process.pid, e->process.start_boot_ns, e->classes, now_sec);
         for (size_t i = 0; i < MIN(e->n_lineage, (size_t)ANCESTORS_MAX); i++)
                 if (ancestor_counts(e, i))
-                        classes |= entry_touch(entry_find(w, e->lineage[i].pid, e->lineage[i].start_boot_ns),
-                                        e->classes, now_sec);
+                        classes |= entry_touch(w, e->lineage[i].pid, e->lineage[i].start_boot_ns, e->classes, now_sec);
         return classes;
 }

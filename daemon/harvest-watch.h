@@ -13,13 +13,14 @@
 
 typedef struct HarvestEntry {
         uint64_t start_boot_ns;
-        uint64_t seen_sec;      /* the last time, seconds + 1; 0: unused */
+        uint64_t turn;          /* the last time, by the watch's count; 0: unused */
         uint32_t pid;
         uint32_t class_sec[64]; /* when it was touched last, seconds + 1; 0: never */
 } HarvestEntry;
 
 typedef struct HarvestWatch {
         HarvestEntry entries[HARVEST_ENTRIES];
+        uint64_t turn; /* counts up with each look: more than one falls into a second */
 } HarvestWatch;
 
 /* Notes the event's classes for its process and its near ancestors. Returns the classes that any of them has touched

@@ -116,6 +116,14 @@ static int put_lineage(FILE *f, const Alert *a) {
         return 0;
 }
 
+static void put_flags(FILE *f, uint32_t flags) {
+        const char *name;
+
+        for (unsigned bit = 0; (name = process_flag_name(bit)); bit++)
+                if (flags >> bit & 1)
+                        put_string(f, "BARBWIRE_EXE_FLAG", name);
+}
+
 static void put_process(FILE *f, const Alert *a) {
         put_number(f, "BARBWIRE_PID", a->process.pid);
         put_number(f, "BARBWIRE_TID", a->process.tid);
@@ -124,6 +132,7 @@ static void put_process(FILE *f, const Alert *a) {
         if (a->process.loginuid != UINT32_MAX)
                 put_number(f, "BARBWIRE_LOGINUID", a->process.loginuid);
         put_name(f, "BARBWIRE_EXE", &a->process.exe);
+        put_flags(f, a->process.flags);
         put_name(f, "BARBWIRE_COMM", &a->process.comm);
         put_name(f, "BARBWIRE_CMDLINE", &a->process.cmdline);
         put_name(f, "BARBWIRE_UNIT", &a->process.unit);

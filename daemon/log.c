@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "utf8.h"
 
 static int max_level = LOG_INFO;
 static int log_fd = STDERR_FILENO;
@@ -87,6 +87,19 @@ static void log_line(int level, const char *text) {
         log_write(line, n);
 }
 
+/* Names in it may be anybody's; a line break would begin a message of their own. */
+static void text_mend(char *text, size_t size) {
+        for (size_t i = 0, n; i < size; i += n) {
+                uint32_t point;
+
+                n = utf8_sequence(text + i, size - i, &point);
+                if (n > 0 && !utf8_is_deceptive(point))
+                        continue;
+                n = MAX(n, (size_t)1);
+                memset(text + i, '?', n);
+        }
+}
+
 void log_message(int level, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
@@ -103,9 +116,7 @@ void log_message(int level, const char *format, ...) {
                 return;
         }
 
-        for (char *p = text; *p; p++)
-                if (iscntrl((unsigned char)*p))
-                        *p = '?';
+        text_mend(text, (size_t)n);
 
         if (n_dropped > 0) {
                 char note[64];

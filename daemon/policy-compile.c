@@ -210,9 +210,9 @@ static char *path_concat(const char *a, const char *b, const char *c) {
         return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
 }
 
-/* A path as a glob that matches nothing else. */
+/* A home as a glob that matches nothing else; one that ends in '/' stands for every directory in it (policy-load.c). */
 static char *path_escape(const char *path) {
-        char *s = malloc(2 * strlen(path) + 1), *end = s;
+        char *s = malloc(2 * strlen(path) + 2), *end = s;
         if (!s)
                 return NULL;
 
@@ -221,24 +221,44 @@ static char *path_escape(const char *path) {
                         *end++ = '\\';
                 *end++ = *path;
         }
+        if (end > s && end[-1] == '/')
+                *end++ = '*';
         *end = 0;
         return s;
 }
 
 /* "~/REST" stands for every home under any prefix: a container's root file system is seen from the host too.
  */
-static int patterns_append(PatternList *l, const Policy *p, const PolicyGlob *g, unsigned bit) {
-        if (g->glob[0] != '~')
-                return pattern_append(l, strdup(g->glob), bit, g);
+int policy_glob_variant(const Policy *p, const char *glob, size_t n, char **ret) {
+        static const char *const everywhere[] = {"/**/home/*", "/**/root"};
+        char *variant = NULL;
 
-        int r = pattern_append(l, path_concat("/**/home/*", g->glob + 1, ""), bit, g);
-        if (r == 0)
-                r = pattern_append(l, path_concat("/**/root", g->glob + 1, ""), bit, g);
-        for (size_t i = 0; r == 0 && i < p->n_homes; i++) {
-                _cleanup_free_ char *home = path_escape(p->homes[i]);
-                if (!home)
-                        return -ENOMEM;
-                r = pattern_append(l, path_concat("/**", home, g->glob + 1), bit, g);
+        if (glob[0] != '~') {
+                if (n > 0)
+                        return 0;
+                variant = strdup(glob);
+        } else if (n < ELEMENTSOF(everywhere))
+                variant = path_concat(everywhere[n], glob + 1, "");
+        else if (n - ELEMENTSOF(everywhere) < p->n_homes) {
+                _cleanup_free_ char *home = path_escape(p->homes[n - ELEMENTSOF(everywhere)]);
+                if (home)
+                        variant = path_concat("/**", home, glob + 1);
+        } else
+                return 0;
+        if (!variant)
+                return -ENOMEM;
+        *ret = variant;
+        return 1;
+}
+
+static int patterns_append(PatternList *l, const Policy *p, const PolicyGlob *g, unsigned bit) {
+        char *variant;
+        int r;
+
+        for (size_t n = 0; (r = policy_glob_variant(p, g->glob, n, &variant)) > 0; n++) {
+                r = pattern_append(l, variant, bit, g);
+                if (r < 0)
+                        return r;
         }
         return r;
 }

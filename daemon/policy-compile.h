@@ -43,5 +43,9 @@ int policy_compile(
  * (KMALLOC_MAX_SIZE). */
 #define POLICY_CELLS_MAX (1U << 19)
 
+/* The patterns that one of Path= or ExcludePath= stands for: one, or one a home for "~/". 1 with number n, newly
+ * allocated; 0: there are fewer; -ENOMEM. */
+int policy_glob_variant(const Policy *p, const char *glob, size_t n, char **ret);
+
 /* The class that owns a bit now, or NULL (a class given up since). */
 const PolicyClass *policy_class_by_bit(const Policy *p, const PolicyNames *names, unsigned bit);

@@ -167,7 +167,7 @@ typedef struct Policy {
         size_t n_errors; /* messages at POLICY_ERROR */
         char **files;    /* every file read, in order */
         size_t n_files;
-        char **homes;    /* home directories "~/" stands for besides /root and /home/NAME */
+        char **homes;    /* what "~/" stands for besides /root and /home/NAME; one that ends in "/": every directory in it */
         size_t n_homes;
 } Policy;
 
@@ -196,6 +196,9 @@ int policy_load(
         const char *config_file, char *const *policy_dirs, const char *passwd_file, Policy **ret);
 
 const PolicyClass *policy_class_by_name(const Policy *p, const char *name);
+
+/* The interpreter that is among the executables of a pattern (an absolute one), a constant; or NULL. */
+const char *policy_interpreter(const char *glob);
 
 /* "FILE:LINE:COLUMN: text", newly allocated. */
 char *policy_message_format(const PolicyMessage *m);

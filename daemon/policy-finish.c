@@ -56,7 +56,7 @@ static const char *component_interpreter(const char *component) {
         return NULL;
 }
 
-static const char *glob_interpreter(const char *glob) {
+const char *policy_interpreter(const char *glob) {
         const char *named = component_interpreter(strrchr(glob, '/') + 1);
 
         for (size_t i = 0; !named && i < ELEMENTSOF(interpreters); i++)
@@ -86,7 +86,7 @@ static int warn_of_interpreters(Policy *p, const PolicyAllow *a) {
 
         for (size_t i = 0; i < a->n_exes; i++) {
                 const PolicyGlob *exe = a->exes + i;
-                const char *interpreter = glob_interpreter(exe->glob);
+                const char *interpreter = policy_interpreter(exe->glob);
                 char quoted[VALUE_QUOTE_SIZE];
 
                 if (!interpreter)

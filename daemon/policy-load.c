@@ -17,6 +17,7 @@
 
 #include "policy-build.h"
 #include "policy-parser.h"
+#include "policy-values.h"
 
 static const char *const standard_directories[] = {
                 "/etc/barbwire",
@@ -27,9 +28,16 @@ static const char *const standard_directories[] = {
 
 /* A class a file and as many sites' drop-ins stay far below; each may be of POLICY_FILE_MAX. */
 #define FILES_MAX 1024
-/* Each home adds a pattern per ~/ glob. Service users have some dozens of homes of their own; people's are
- * below /home and need none. */
-#define HOMES_MAX 256
+/* Each home adds a pattern per ~/ glob, of which the default policy has about 110: 32 homes whose paths have nothing
+ * in common make its table half as large again, 256 do not fit into it, and nothing at all would be watched. Where
+ * people live beside each other their parent directory stands for all, of which there may be as many; few systems
+ * have homes in as many other places. */
+#define HOMES_MAX 32
+/* Of the paths together, 32 of common length: each byte is states by the hundred if they have nothing in common. With
+ * twice as many the default policy no longer fits. */
+#define HOMES_SIZE_MAX 1024
+/* So many homes in one directory are no accident: it is one for homes. */
+#define NEIGHBOURS_MIN 4
 /* 65,536 users of 256 bytes: more are kept in a directory service, not in this file. */
 #define PASSWD_MAX (16U << 20)
 
@@ -254,6 +262,7 @@ static int dropins_load(Policy *p, SearchPath dirs, const char *sub, const char 
 /* Drop-ins of a file that is not there are read by nobody: most likely a misspelt name. */
 static int orphans_report(Policy *p, SearchPath dirs, const char *sub, const NameList *files) {
         _cleanup_(name_list_done) NameList l = {};
+        char quoted[VALUE_QUOTE_SIZE];
 
         int r = search_collect(p, dirs, sub, ".conf.d", false, &l);
         for (size_t i = 0; r >= 0 && i < l.n; i++) {
@@ -264,7 +273,7 @@ static int orphans_report(Policy *p, SearchPath dirs, const char *sub, const Nam
                                 !bsearch(&name, files->names, files->n, sizeof(char *), compare_strings))
                         r = policy_message_add_file(p, POLICY_WARNING, name,
                                         "there are drop-ins in %s.d, but no such file: they are not used",
-                                        name);
+                                        value_quote(name, strlen(name), quoted));
         }
         return r;
 }
@@ -353,15 +362,109 @@ static bool passwd_parse(char *line, char **ret_name, uint32_t *ret_uid, char **
         return true;
 }
 
-static bool home_is_known(const Policy *p, const char *home) {
-        for (size_t i = 0; i < p->n_homes; i++)
-                if (strcmp(p->homes[i], home) == 0)
-                        return true;
-        return false;
+typedef struct Home {
+        const char *path;
+        size_t n_parent; /* bytes of its parent directory */
+        size_t order;    /* in the file */
+        bool neighbours; /* stands for all in its parent directory */
+} Home;
+
+static int home_compare_order(const void *a, const void *b) {
+        const Home *x = a, *y = b;
+
+        return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int home_compare_path(const void *a, const void *b) {
+        const Home *x = a, *y = b;
+        int r = strcmp(x->path, y->path);
+
+        return r ? r : home_compare_order(a, b);
+}
+
+static bool home_same_parent(const Home *x, const Home *y) {
+        return x->n_parent == y->n_parent && memcmp(x->path, y->path, x->n_parent) == 0;
+}
+
+/* Neighbours side by side, the first in the file first. */
+static int home_compare_parent(const void *a, const void *b) {
+        const Home *x = a, *y = b;
+
+        if (x->n_parent != y->n_parent)
+                return x->n_parent < y->n_parent ? -1 : 1;
+        int r = memcmp(x->path, y->path, x->n_parent);
+        return r ? r : home_compare_order(a, b);
+}
+
+/* Each once. */
+static size_t homes_unique(Home *homes, size_t n) {
+        size_t n_kept = 0;
+
+        if (n > 1)
+                qsort(homes, n, sizeof(*homes), home_compare_path);
+        for (size_t i = 0; i < n; i++)
+                if (n_kept == 0 || strcmp(homes[n_kept - 1].path, homes[i].path) != 0)
+                        homes[n_kept++] = homes[i];
+        return n_kept;
+}
+
+/* One for all neighbours. Not below the root: under any prefix, as ~/ is, that would be every directory there is. */
+static size_t homes_join(Home *homes, size_t n) {
+        size_t n_kept = 0, n_run;
+
+        if (n > 1)
+                qsort(homes, n, sizeof(*homes), home_compare_parent);
+        for (size_t i = 0; i < n; i += n_run) {
+                for (n_run = 1; i + n_run < n && home_same_parent(&homes[i], &homes[i + n_run]);)
+                        n_run++;
+                bool neighbours = n_run >= NEIGHBOURS_MIN && homes[i].n_parent > 0;
+                for (size_t k = 0; k < (neighbours ? 1 : n_run); k++) {
+                        homes[n_kept] = homes[i + k];
+                        homes[n_kept++].neighbours = neighbours;
+                }
+        }
+        if (n_kept > 1)
+                qsort(homes, n_kept, sizeof(*homes), home_compare_order);
+        return n_kept;
+}
+
+static int homes_add(Policy *p, const char *passwd_file, Home *homes, size_t n) {
+        size_t n_single = 0, n_joined = 0, n_more = 0, size = 0;
+        const char *first = NULL;
+        char quoted[VALUE_QUOTE_SIZE];
+
+        n = homes_unique(homes, n);
+        n = homes_join(homes, n);
+        for (size_t i = 0; i < n; i++) {
+                const Home *home = homes + i;
+                size_t *n_kind = home->neighbours ? &n_joined : &n_single;
+
+                /* "PARENT/": see policy-compile.c */
+                size_t n_path = home->neighbours ? home->n_parent + 1 : strlen(home->path);
+
+                if (*n_kind >= HOMES_MAX || n_path > HOMES_SIZE_MAX - size) {
+                        first = first ?: home->path;
+                        n_more++;
+                        continue;
+                }
+                (*n_kind)++;
+                size += n_path;
+                int r = policy_add_home(p, home->path, n_path);
+                if (r < 0)
+                        return r;
+        }
+        if (n_more == 0)
+                return 0;
+        return policy_message_add_file(p, POLICY_WARNING, passwd_file,
+                        "~/ stands for %zu home directories besides /root and /home/*, and %zu others, from %s on, are "
+                        "not among them: for those add Path= to the classes, such as "
+                        "\"[Class ssh-private-keys]\" with Path=/srv/*/users/*/.ssh/id_*",
+                        n_single + n_joined, n_more, value_quote(first, strlen(first), quoted));
 }
 
 static int users_parse(Policy *p, const char *passwd_file, char *data) {
-        size_t n_more = 0;
+        _cleanup_free_ Home *homes = NULL;
+        size_t n_homes = 0, n_allocated = 0;
 
         for (char *line; (line = strsep(&data, "\n"));) {
                 char *name, *home;
@@ -371,22 +474,23 @@ static int users_parse(Policy *p, const char *passwd_file, char *data) {
                         continue;
                 if (uid != UINT32_MAX)
                         policy_resolve_user(p, name, uid);
-                if (!home_normalize(home) || home_is_known(p, home))
+                if (!home_normalize(home))
                         continue;
-                if (p->n_homes >= HOMES_MAX) {
-                        n_more++;
-                        continue;
+                if (n_homes == n_allocated) {
+                        n_allocated = MAX(2 * n_allocated, (size_t)64);
+                        Home *larger = reallocarray(homes, n_allocated, sizeof(*homes));
+                        if (!larger)
+                                return -ENOMEM;
+                        homes = larger;
                 }
-                int r = policy_add_home(p, home, strlen(home));
-                if (r < 0)
-                        return r;
+                homes[n_homes] = (Home){
+                                .path = home,
+                                .n_parent = (size_t)(strrchr(home, '/') - home),
+                                .order = n_homes,
+                };
+                n_homes++;
         }
-        if (n_more > 0)
-                return policy_message_add_file(p, POLICY_WARNING, passwd_file,
-                                "~/ stands for %u home directories besides /root and /home/*, and %zu "
-                                "users' are not among them: add Path= with /**/PARENT/*/ for those",
-                                HOMES_MAX, n_more);
-        return 0;
+        return homes_add(p, passwd_file, homes, n_homes);
 }
 
 /* The homes that ~/ stands for, and the users that User= names. */

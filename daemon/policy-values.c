@@ -45,8 +45,7 @@ const char *value_quote(const char *s, size_t n, char ret[static VALUE_QUOTE_SIZ
         for (size_t i = 0; i < n;) {
                 uint32_t point = 0;
                 size_t length = utf8_sequence(s + i, n - i, &point);
-                /* C1 controls move a terminal's cursor as well as C0 do. */
-                bool printable = length > 0 && point >= 0x20 && (point < 0x7f || point > 0x9f);
+                bool printable = length > 0 && !utf8_is_deceptive(point);
 
                 if (used + MAX(length, 4U) + 4 > VALUE_QUOTE_SIZE) {
                         memcpy(ret + used, "...", 3);
@@ -194,12 +193,14 @@ int value_check_path(const char *s, ValueError *ret_error) {
 
 int value_check_unit(const char *s, ValueError *ret_error) {
         const char *slash = strchr(s, '/');
+        char quoted[VALUE_QUOTE_SIZE];
 
         if (slash)
                 return value_error(ret_error, (size_t)(slash - s),
                                 "a unit has a name and no path: nginx.service, ssh@*.service");
         if (!strpbrk(s, ".*"))
-                return value_error(ret_error, strlen(s), "a unit's name ends in its type: %.64s.service", s);
+                return value_error(ret_error, strlen(s), "a unit's name ends in its type: %s.service",
+                                value_quote(s, strlen(s), quoted));
         return glob_checked(s, 0, "/", ret_error);
 }
 

@@ -54,6 +54,7 @@ _printf_(3, 4) int value_error(ValueError *e, size_t offset, const char *format,
  * keyword. */
 unsigned value_distance(const char *a, const char *b);
 
-/* The bytes made printable and cut to a readable length, for use in a message. Returns ret. */
+/* The bytes made printable (utf8_is_deceptive(), what is not UTF-8) and cut to a readable length, for use in a
+ * message; a backslash stays one, as in the pattern that it quotes. Returns ret. */
 #define VALUE_QUOTE_SIZE 104
 const char *value_quote(const char *s, size_t n, char ret[static VALUE_QUOTE_SIZE]);

@@ -174,14 +174,19 @@ static void write_missed(FILE *f, uint64_t *n_missed) {
 }
 
 static int follow_step(Query *q, FILE *f) {
+        static const char *const members[] = {
+                        [LINE_ALERT] = "alert",
+                        [LINE_LOSS] = "loss",
+                        [LINE_POLICY] = "policy",
+        };
         const AlertRing *ring = q->source->ring;
         uint64_t begin = alert_ring_log_begin(ring), end = alert_ring_log_end(ring);
         uint64_t n_missed = begin > q->next ? begin - q->next : 0;
         size_t n_bytes = 0;
 
         for (q->next += n_missed; q->next < end; q->next++) {
-                bool is_alert;
-                const char *line = alert_ring_log_line(ring, q->next, &is_alert);
+                LineKind kind;
+                const char *line = alert_ring_log_line(ring, q->next, &kind);
                 if (!line) {
                         n_missed++;
                         continue;
@@ -192,7 +197,7 @@ static int follow_step(Query *q, FILE *f) {
                         break;
                 write_missed(f, &n_missed);
                 varlink_reply_begin(f);
-                fprintf(f, "{\"%s\":%s}", is_alert ? "alert" : "loss", line);
+                fprintf(f, "{\"%s\":%s}", members[kind], line);
                 varlink_reply_end(f, true);
                 n_bytes += size;
         }

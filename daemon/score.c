@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "enrich.h"
 #include "lineage-match.h"
+#include "policy-match.h"
 #include "score.h"
 #include "util.h"
 
@@ -20,7 +22,8 @@
 /* A second kind of secret is the strongest sign of a harvester; after the fourth nothing new is learnt. */
 #define POINTS_FURTHER_CLASS 10
 #define POINTS_FURTHER_CLASSES_MAX 30
-/* Who waits must not score better than by hurrying: a class of 60 stays an alert, and one of 40, too. */
+/* Most of what is late is nobody's theft: a class of 50 becomes low. With a near destination it would fall below
+ * Alert=; that has an end in step_floor(). */
 #define POINTS_LATE (-25)
 /* A person reads the first few; the others would repeat what they say. */
 #define LINEAGES_TOLD_MAX 8
@@ -31,7 +34,7 @@ typedef struct ScoreContext {
         const Policy *policy;
         const PolicyNames *names;
         uint64_t lineage_classes;
-        unsigned worst_bit; /* of the class that scores; BW_CLASSES_MAX: none */
+        unsigned worst_bit; /* of the class that scores; BW_CLASSES_MAX: one that is no longer there */
         int further_points;
         Score score;
 } ScoreContext;
@@ -52,29 +55,37 @@ _printf_(3, 4) static int score_add(ScoreContext *c, int points, const char *for
         return 0;
 }
 
-static int late_points(const ScoreContext *c, unsigned bit) {
-        return c->event->fresh >> bit & 1 ? 0 : POINTS_LATE;
+static bool is_late(const ScoreContext *c, unsigned bit) {
+        return !(c->event->fresh >> bit & 1);
+}
+
+/* A class that is no longer there was worth telling when the mark was made, and may have been renamed: it is told. */
+static int class_points(const ScoreContext *c, const PolicyClass *class, unsigned bit) {
+        if (!class)
+                return (int)c->policy->scoring.alert;
+        return (int)class->score + (is_late(c, bit) ? POINTS_LATE : 0);
 }
 
 /* What was touched late counts for less, so that a lesser secret may be the one that scores. */
 static int step_class(ScoreContext *c) {
         const PolicyClass *worst = NULL;
-        int points = 0;
+        int points = INT_MIN;
 
         c->worst_bit = BW_CLASSES_MAX;
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 if (!(c->event->classes >> bit & 1))
                         continue;
                 const PolicyClass *class = policy_class_by_bit(c->policy, c->names, bit);
-                if (class && (!worst || (int)class->score + late_points(c, bit) > points)) {
+                if (class_points(c, class, bit) > points) {
                         worst = class;
-                        points = (int)class->score + late_points(c, bit);
-                        c->worst_bit = bit;
+                        points = class_points(c, class, bit);
+                        c->worst_bit = class ? bit : BW_CLASSES_MAX;
                 }
         }
 
         if (!worst)
-                return score_add(c, 0, "touched a secret of a class that the policy no longer has");
+                return score_add(c, (int)c->policy->scoring.alert,
+                                "touched a secret of a class that the policy no longer has");
         if (worst->description)
                 return score_add(c, (int)worst->score, "touched a secret: %s (class %s)", worst->description,
                                 worst->name);
@@ -84,7 +95,7 @@ static int step_class(ScoreContext *c) {
 static int step_late(ScoreContext *c) {
         uint64_t age = 0;
 
-        if (c->worst_bit == BW_CLASSES_MAX || late_points(c, c->worst_bit) == 0)
+        if (c->worst_bit == BW_CLASSES_MAX || !is_late(c, c->worst_bit))
                 return 0;
         for (size_t i = 0; i < c->event->n_files && age == 0; i++) { /* newest first */
                 const EventFile *f = &c->event->files[i];
@@ -208,7 +219,7 @@ static bool has_bit(const struct bw_bits *bits, size_t i) {
 static int add_lineage(ScoreContext *c, const PolicyLineage *l, const EventAncestor *ancestor) {
         const char *text = l->description ?: "belongs to a lineage";
 
-        if (ancestor)
+        if (ancestor && ancestor->pid > 0) /* 0: one that is only imagined (ctl-policy.h) */
                 return score_add(c, l->score, "%s (lineage %s, pid %u)", text, l->name, ancestor->pid);
         return score_add(c, l->score, "%s (lineage %s)", text, l->name);
 }
@@ -221,7 +232,7 @@ static int step_lineage(ScoreContext *c) {
 
         if (!t)
                 return 0;
-        struct bw_bits units = lineage_match_unit(t, cgroup_unit(e->process.cgroup));
+        struct bw_bits units = lineage_match_unit(t, cgroup_system_unit(e->process.cgroup));
         exes[0] = lineage_match_exe(t, e->process.exe);
         for (size_t i = 0; i < e->n_lineage; i++)
                 exes[1 + i] = lineage_match_exe(t, e->lineage[i].exe);
@@ -242,13 +253,6 @@ static int step_lineage(ScoreContext *c) {
         return 0;
 }
 
-static bool network_matches(const PolicyDestination *d, const struct bw_destination *to) {
-        unsigned whole = d->prefix / 8, rest = d->prefix % 8;
-
-        return d->family == to->family && memcmp(d->address, to->address, whole) == 0 &&
-                (rest == 0 || ((d->address[whole] ^ to->address[whole]) & (0xff00U >> rest)) == 0);
-}
-
 /* How many bits of the address the section names, or -1: it is about other destinations. */
 static int peer_match(const PolicyPeer *d, const struct bw_destination *to) {
         bool port = d->n_ports == 0;
@@ -257,7 +261,7 @@ static int peer_match(const PolicyPeer *d, const struct bw_destination *to) {
         for (size_t i = 0; i < d->n_ports; i++)
                 port = port || (d->ports[i].first <= to->port && to->port <= d->ports[i].last);
         for (size_t i = 0; port && i < d->n_addresses; i++)
-                if (network_matches(d->addresses + i, to))
+                if (policy_match_network(d->addresses + i, to))
                         longest = MAX(longest, (int)d->addresses[i].prefix);
         return port ? longest : -1;
 }
@@ -283,6 +287,24 @@ static int step_destination(ScoreContext *c) {
                 return 0;
         return score_add(c, nearest->score, "the destination is %s (destination %s)",
                         nearest->description ?: "one that scores", nearest->name);
+}
+
+/* A thief chooses when to send and through what. That may make less of an alert, but never none, if the secret is
+ * more than a hint. Who wants silence says Ignore=yes, which is counted as such. */
+static int step_floor(ScoreContext *c) {
+        const PolicyScoring *scoring = &c->policy->scoring;
+        int missing = (int)scoring->alert - c->score.score;
+        bool told = false;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX && !told; bit++) {
+                if (!(c->event->classes >> bit & 1))
+                        continue;
+                const PolicyClass *class = policy_class_by_bit(c->policy, c->names, bit);
+                told = !class || class->score >= scoring->medium;
+        }
+        if (!told || missing <= 0)
+                return 0;
+        return score_add(c, missing, "never below what is told: waiting and a near destination must not buy silence");
 }
 
 /* Keeps the score in its range by a reason of its own: the sum stays true. */
@@ -333,6 +355,7 @@ static const ScoreStep steps[] = {
                 step_inherited,
                 step_lineage,
                 step_destination,
+                step_floor,
                 step_limit,
                 step_severity,
 };

@@ -11,35 +11,11 @@
 #include "utf8.h"
 #include "util.h"
 
-/* Code points that a terminal or a viewer obeys or hides, besides ASCII's control bytes. */
-static bool is_deceptive(uint32_t point) {
-        static const struct {
-                uint32_t first, last;
-        } ranges[] = {
-                        {0x80, 0x9f},       /* C1 controls: CSI, OSC, … */
-                        {0xad, 0xad},       /* soft hyphen */
-                        {0x61c, 0x61c},     /* Arabic letter mark */
-                        {0x180e, 0x180e},   /* Mongolian vowel separator */
-                        {0x200b, 0x200f},   /* zero width, direction marks */
-                        {0x2028, 0x202e},   /* line and paragraph separator, direction embedding and override
-                                             */
-                        {0x2060, 0x206f},   /* word joiner, invisible operators, direction isolates */
-                        {0xfeff, 0xfeff},   /* byte order mark */
-                        {0xfff9, 0xfffb},   /* interlinear annotation */
-                        {0xe0000, 0xe007f}, /* tags */
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(ranges); i++)
-                if (point >= ranges[i].first && point <= ranges[i].last)
-                        return true;
-        return false;
-}
-
 static void put(FILE *f, const char *data, size_t size, bool double_backslash) {
         while (size > 0) {
                 uint32_t point;
                 size_t n = utf8_sequence(data, size, &point);
-                bool plain = n > 0 && point >= 0x20 && point != 0x7f && !is_deceptive(point);
+                bool plain = n > 0 && !utf8_is_deceptive(point);
 
                 n = MAX(n, (size_t)1);
                 if (double_backslash && data[0] == '\\')

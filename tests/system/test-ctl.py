@@ -30,7 +30,7 @@ NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 HOSTILE = b"id\n\x1b]0;x\x07\x1b[2J\xc2\x9b31m\xe2\x80\xaexx\xff\\x"
 HOSTILE_TEXT = r"id\x0a\x1b]0;x\x07\x1b[2J\xc2\x9b31m\xe2\x80\xaexx\xff\\x"
-VERBS = (["status"], ["alerts"], ["show", "x"], ["follow"], ["rules"], ["selftest"])
+VERBS = (["status"], ["alerts"], ["show", "x"], ["follow"], ["rules"], ["suggest", "x"], ["selftest"])
 
 
 @contextlib.contextmanager
@@ -88,46 +88,9 @@ def not_running(directory):
     require("too long" in Ctl("/" + "x" * 200).expect(1, "status")[1], "a path that is too long")
 
 
-# As the machine's own: /run is this script's. argv: barbwirectl, socket, user, then lines: a command, a path to make.
-STANDARD = r"""
-import os, socket, subprocess, sys
-ctl, path, nobody = sys.argv[1], sys.argv[2], int(sys.argv[3])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
-def run(verb, **kwargs):
-    result = subprocess.run([ctl, verb], capture_output=True, text=True, timeout=60, **kwargs)
-    return result.returncode, result.stderr
-assert run("status") == run("alerts"), run("alerts")
-status, said = run("alerts")
-assert status == 3 and "systemctl enable --now barbwire" in said, said
-# systemd listens, the service is down: status must not wake it.
-os.makedirs("/run/barbwire"); os.makedirs("/run/systemd/system"); os.makedirs("/run/systemd/units")
-listener = socket.socket(socket.AF_UNIX); listener.bind(path); os.chmod(path, 0o660); listener.listen()
-status, said = run("status")
-assert status == 3 and "systemctl enable --now barbwire" in said, said
-listener.setblocking(False)
-try:
-    listener.accept()
-    sys.exit("status connected to a socket whose service is down")
-except BlockingIOError:
-    pass
-# The service is up: it asks. Whatever answers here is cut off.
-os.symlink("0" * 32, "/run/systemd/units/invocation:barbwire.service")
-asker = subprocess.Popen([ctl, "status"], stderr=subprocess.PIPE, text=True)
-listener.setblocking(True)
-listener.accept()[0].close()
-said = asker.communicate()[1]
-assert asker.returncode == 1 and "journalctl -u barbwire" in said, said
-# Another user.
-def drop():
-    os.setgroups([]); os.setgid(nobody); os.setuid(nobody)
-status, said = run("alerts", preexec_fn=drop)
-assert status == 1 and "usermod -aG systemd-journal $USER" in said and "log in again" in said, said
-"""
-
-
 def standard_socket():
-    program = shutil.which("python3")
-    result = subprocess.run(["unshare", "--mount", "--propagation=private", program, "-c", STANDARD, CTL,
+    program, script = shutil.which("python3"), os.path.join(harness.SOURCE_ROOT, "tests/lib/standard-socket.py")
+    result = subprocess.run(["unshare", "--mount", "--propagation=private", program, script, CTL,
                              STANDARD_SOCKET, str(NOBODY)], capture_output=True, text=True, timeout=TIMEOUT,
                             env=environment())
     require_equal(result.returncode, 0, f"exit status\n{result.stderr}")
@@ -148,10 +111,30 @@ def strange_answers(directory):
             require_harmless(err)
     lacking = {"ListAlerts": reply(), "ListRules": reply({"classes": 1}), "GetAlert": reply({"alert": []})}
     with FalseDaemon(path, **lacking) as (ctl, _):
-        for verb in (["alerts"], ["rules"], ["show", "x"]):
+        for verb in (["alerts"], ["rules"], ["show", "x"], ["suggest", "x"]):
             require("malformed" in ctl.expect(1, *verb)[1], verb)
     with FalseDaemon(path, GetAlert=error("io.barbwire.Barbwire.AmbiguousAlert", id="1-0")) as (ctl, _):
         require("more than one boot" in ctl.expect(1, "show", "1-0")[1], "an ambiguous id")
+
+
+def no_such_alert(directory):
+    """The advice works when it is copied: it names what was asked for, and finds it."""
+    boot, short = "0123456789abcdef" * 2, "8712345678901-3"
+    whole, unit = f"{boot}-{short}", "_SYSTEMD_UNIT=barbwire.service"
+    for asked in (whole, short, "x", "x; rm -rf /", "1-2-3-4", "\x1b[2J", "-"):
+        with FalseDaemon(f"{directory}/false", GetAlert=error("io.barbwire.Barbwire.NoSuchAlert", id=asked)) as (ctl, _):
+            out, err = ctl.expect(1, "show", "--", asked)
+        require_harmless(err)
+        require(not out and "=ID" not in err and ("journalctl" in err) == (asked in (whole, short)), err)
+        if asked == whole:
+            require(err.endswith(f": journalctl -o verbose {unit} BARBWIRE_ALERT_ID={whole}\n"), err)
+        if asked == short:
+            command = re.search(rf": journalctl -a -o cat --output-fields=BARBWIRE_JSON {unit} \| (grep .*)\n", err)
+            require(command, err)
+            lines = [json.dumps({"id": f"{boot}-{found}"}) for found in (short, "1" + short, short + "1")]
+            found = subprocess.run(["sh", "-c", command[1]], input="\n".join(lines), capture_output=True, text=True,
+                                   timeout=TIMEOUT, check=False).stdout.splitlines()
+            require_equal(found, lines[:1], command[1])
 
 
 def filters_sent(directory):
@@ -170,27 +153,73 @@ def filters_sent(directory):
 
 
 def told_by_follow(directory):
-    """Losses, and what was missed; a daemon that ends."""
+    """Losses, policies, and what was missed; a daemon that ends."""
     loss = {"kind": "state", "state": "loss", "time": "2026-11-22T10:00:00.000000Z", "summary": "lost \x1b[2J"}
     alert = {"id": "0-1-2", "time": "2026-11-22T10:00:00.000000Z", "severity": "high", "summary": "opened a\nb"}
-    told = ({}, {"loss": loss}, {"missed": 3}, {"new": 1}, {"alert": alert})
+    policy = {"kind": "state", "state": "policy", "time": "2026-11-22T10:00:00.000000Z", "summary": "in \x1b force"}
+    told = ({}, {"loss": loss}, {"policy": policy}, {"missed": 3}, {"new": 1}, {"alert": alert})
     answer = b"".join(reply(parameters, continues=True) for parameters in told)
     with FalseDaemon(f"{directory}/false", Follow=answer + reply()) as (ctl, _):
         out, err = ctl.expect(1, "follow")
-        require_equal(out.splitlines(), ["Nov 22 10:00:00 loss lost \\x1b[2J",
+        require_equal(out.splitlines(), ["Nov 22 10:00:00 loss lost \\x1b[2J", "Nov 22 10:00:00 policy in \\x1b force",
                                          '3 missed, as they came faster than they are read; "barbwirectl alerts" has '
                                          "them.", "Nov 22 10:00:00 high opened a\\x0ab (1-2)"], "follow")
         require("ended the conversation" in err, err)
         out, _ = ctl.expect(1, "follow", "--json=short")
         require_equal([json.loads(line) for line in out.splitlines()],
-                      [loss, {"kind": "missed", "missed": 3}, alert], "follow --json=short")
+                      [loss, policy, {"kind": "missed", "missed": 3}, alert], "follow --json=short")
+
+
+def follow_greets(directory):
+    """A person is told when silence begins to mean something; a pipe is not."""
+    with FalseDaemon(f"{directory}/false", Follow=reply(continues=True)) as (ctl, false):
+        near, far = pty.openpty()
+        process = subprocess.Popen(ctl.command("follow"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=far,
+                                   env=environment())
+        os.close(far)
+        patience = threading.Timer(TIMEOUT, process.kill)
+        patience.start()
+        said = os.read(near, 4096).decode()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+        patience.cancel()
+        os.close(near)
+        require_equal((out, process.returncode), (b"", 0), "the end of follow")
+        require(re.fullmatch(r"Following since [A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; Ctrl-C ends it\.\r\n", said),
+                said)
+        false.answers["Follow"] = reply(continues=True) * 2 + reply()
+        require("Following" not in ctl.expect(1, "follow")[1], "a pipe is greeted")
+
+
+def narrow(directory):
+    """Whose process, which file, which alert: what is looked for is there however narrow the terminal."""
+    def alert(comm, pid, path):
+        return {"id": f"{'0' * 32}-8712345678901-3", "time": "2026-11-22T10:00:00.000000Z", "severity": "medium",
+                "score": 55, "classes": ["ssh-private-keys"], "process": {"comm": comm, "pid": pid, "uid": 1000},
+                "files": [{"path": path, "classes": ["ssh-private-keys"]}],
+                "destination": {"address": "203.0.113.77", "port": 443}}
+
+    alerts = [alert("bash", 2066, "/home/ana/.ssh/id_ed25519"), alert("a[0]", 1234567, "/x"),
+              alert("python3.11-long", 7, "/root/.aws/credentials")]
+    with FalseDaemon(f"{directory}/false", ListAlerts=reply({"alerts": alerts})) as (ctl, _):
+        for columns, shown in ((80, ("bash[2066]", "…[1234567]", "…[7]", "…d25519 ")),
+                               (88, ("bash[2066]", "…[1234567]", "…[7]", "/id_ed25519 ", "credentials ")),
+                               (40, ("bash[2066]", "…[1234567]", "…[7]", "…519 ")),
+                               (300, ("bash[2066]", "a[0][1234567]", "python3.11-long[7]", "/home/ana/.ssh/id_ed25519"))):
+            out = re.sub(r"\x1b\[[0-9;]*m", "", ctl.terminal("alerts", columns=columns, SYSTEMD_PAGER=""))
+            for wanted in shown:
+                require(wanted in out, f"{columns}: no {wanted!r} in\n{out}")
+            require_equal(out.count(" 8712345678901-3\n"), 3, f"{columns}: ids in\n{out}")
+            width = max(len(line) for line in out.splitlines())
+            require(columns < 80 or width <= columns, f"{width} columns of {columns}:\n{out}")
 
 
 def degraded(directory):
     status = {"version": "9", "pid": 1, "armed": "2026-11-22T10:00:00.000000Z", "sensor": "x", "whole": False,
               "degraded": ["One reason.", "Another\x1b[2J."],
               "hooks": [{"name": "gone", "attached": False, "misses": 2}],
-              "marks": {"live": 1, "max": 2}, "policy": {"errors": 1, "files": ["/a\n"], "hash": "h", "loaded": "?"},
+              "marks": {"live": 1, "max": 2}, "alerts": {"below": 17, "ignored": 4},
+              "policy": {"errors": 1, "files": ["/a\n"], "hash": "h", "loaded": "?"},
               "losses": [{"cause": "c", "count": 4, "meaning": "m", "remedy": "r",
                           "last": "2026-11-22T10:00:00.000000Z"},
                          {"cause": "none", "count": 0, "meaning": "m"}]}
@@ -200,10 +229,41 @@ def degraded(directory):
         for wanted in ("Watch: degraded\n   Degraded: One reason.\n             Another\\x1b[2J.\n",
                        "● gone, not attached, skipped 2 times\n",
                        "● c, 4: m; r (last Sun 2026-11-22 10:00:00 UTC; ",
-                       "Armed: since Sun 2026-11-22 10:00:00 UTC; ", "/a\\x0a\n", " 1 errors\n"):
+                       "Armed: since Sun 2026-11-22 10:00:00 UTC; ", "/a\\x0a\n", " 1 errors\n",
+                       "Not told: 17 below Alert=, 4 to ignored destinations\n"):
             require(wanted in out, f"no {wanted!r} in\n{out}")
         require("no losses" not in out and "none" not in out, out)
         require_equal(json.loads(ctl.expect(1, "status", "--json=short")[0]), status, "JSON of a degraded status")
+
+
+def rules_shown(directory):
+    """Every condition of a rule: without one of them it looks as if more were allowed."""
+    origin = {"origin": "/p:1"}
+    allows = [{"name": "wg", "classes": ["vpn"], "exes": ["/usr/bin/bash"], "scripts": ["/usr/bin/wg-quick", "/s/*"],
+               "units": ["wg@*.service"], "users": ["root"], "ancestors": ["/usr/bin/\x1b"], "container": True,
+               "destinations": ["0.0.0.0/0:443", "[::/0]:443", "127.0.0.0/8", "0.0.0.0/32", "::1/128", "::/128",
+                                "0.0.0.0/0:1-2", "[::/0]:3", "0.0.0.0/0", "::/0"], **origin},
+              {"name": "all", "classes": ["vpn"], "exes": ["/x"], "scripts": [], "units": [], "users": [],
+               "ancestors": [], "container": False, "destinations": [], **origin}]
+    lineages = [{"name": "web", "exes": ["/usr/sbin/nginx"], "units": ["a.service", "b.service"], "score": 15, **origin}]
+    destinations = [{"name": "lo", "addresses": ["127.0.0.0/8", "0.0.0.0/32", "::1/128", "::/128"], "ports": ["53"],
+                     "score": -30, "ignore": False, **origin},
+                    {"name": "gone", "addresses": ["0.0.0.0/0", "::/0", "10.0.0.0/8"], "ports": [], "score": 0,
+                     "ignore": True, **origin}]
+    answer = reply({"classes": [], "allows": allows, "lineages": lineages, "destinations": destinations,
+                    "scoring": {"alert": 21, "medium": 42, "high": 73}})
+    with FalseDaemon(f"{directory}/false", ListRules=answer) as (ctl, _):
+        out, _ = ctl.expect(0, "rules")
+    require_harmless(out)
+    only_if = (r"Script=/usr/bin/wg-quick /s/* Unit=wg@*.service User=root Ancestor=/usr/bin/\x1b Container=yes "
+               "any:443 loopback:* 0.0.0.0/0:1-2 [::/0]:3 any:*")
+    require(f"/usr/bin/bash {only_if} /p:1\n" in out, f"no {only_if!r} in\n{out}")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    for wanted in ("ALLOW CLASSES EXECUTABLES ONLY IF DESTINATIONS ORIGIN", "all vpn /x - any /p:1",
+                   "LINEAGE SCORE EXECUTABLES UNITS ORIGIN", "web +15 /usr/sbin/nginx a.service b.service /p:1",
+                   "DESTINATION SCORE ADDRESSES PORTS ORIGIN", "lo -30 loopback 53 /p:1",
+                   "gone ignored any 10.0.0.0/8 * /p:1", "ALERT FROM MEDIUM FROM HIGH FROM", "21 42 73"):
+        require(wanted in lines, f"no {wanted!r} in\n{out}")
 
 
 def selftest_fails(directory):
@@ -362,7 +422,7 @@ def rules(s):
     names = [c["name"] for c in shown["classes"]]
     require("ssh-private-keys" in names and "barbwire-selftest" in names, names)
     out, _ = s.ctl.expect(0, "rules")
-    for name in names + [a["name"] for a in shown["allows"]]:
+    for name in names + [rule["name"] for kind in ("allows", "lineages", "destinations") for rule in shown[kind]]:
         require(re.search(rf"^{re.escape(name)} ", out, re.MULTILINE), f"no {name} in\n{out}")
     require(out.endswith(f"\n{len(names)} classes, {len(shown['allows'])} allow rules.\n"), out[-80:])
 
@@ -464,7 +524,10 @@ def completion(s):
               ("barbwirectl --json=p\t", "--json=pretty "), ("barbwirectl status --no\t", "status --no-pager "),
               ("barbwirectl status --rev\t", "status --rev"),
               (f"barbwirectl --socket={s.ctl.path} alerts --class=ssh-p\t", "--class=ssh-private-keys "),
-              (f"barbwirectl --socket={s.ctl.path} show {last[:-1]}\t", last))
+              ("barbwirectl explain --anc\t", "explain --ancestor="), ("barbwirectl alerts --anc\t", "alerts --anc"),
+              ("barbwirectl explain /etc/pass\t", "explain /etc/passwd"),
+              (f"barbwirectl --socket={s.ctl.path} show {last[:-1]}\t", last),
+              (f"barbwirectl --socket={s.ctl.path} suggest {last[:-1]}\t", last))
     os.write(near, f". {script}\n".encode())
     for line, _ in wanted:
         os.write(near, line.encode() + b"\x1b#")
@@ -479,8 +542,8 @@ def completions_agree():
     """Both shells are offered what --help names."""
     said = subprocess.run([CTL, "--help"], capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
     options = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
-    commands = re.findall(r"^  ([a-z]+)(?: ID)?  ", said, re.MULTILINE)
-    require(len(options) > 10 and len(commands) == 6, f"{options} {commands}")
+    commands = re.findall(r"^  ([a-z]+)(?: ID| PATH)?  ", said, re.MULTILINE)
+    require(len(options) > 16 and len(commands) == 8, f"{options} {commands}")
     for name in ("barbwirectl.bash", "_barbwirectl"):
         with open(os.path.join(harness.SOURCE_ROOT, "units/completions", name), encoding="utf-8") as file:
             text = file.read()
@@ -499,9 +562,13 @@ def main():
         t.case("not running", not_running, directory)
         t.case("the standard socket: not running, not started, not permitted", standard_socket)
         t.case("answers that are none of ours", strange_answers, directory)
+        t.case("show: no such alert", no_such_alert, directory)
         t.case("filters as they are sent", filters_sent, directory)
         t.case("follow: losses, what was missed, the end", told_by_follow, directory)
+        t.case("follow: since when", follow_greets, directory)
         t.case("status: degraded", degraded, directory)
+        t.case("alerts: a narrow terminal", narrow, directory)
+        t.case("rules: every condition", rules_shown, directory)
         t.case("selftest: no class, no alert", selftest_fails, directory)
         t.case("completions and --help name the same", completions_agree)
         path = f"{directory}/socket"

@@ -303,7 +303,7 @@ def overfull(scene):
 
 
 def followed(scene):
-    """The alert and the loss, and nothing of before."""
+    """The alert, the policy and the loss, and nothing of before."""
     scene.theft()
     with scene.client() as client, scene.client() as other:
         client.fails((f"{SERVICE}.ExpectedMore", {}), "Follow")
@@ -312,6 +312,15 @@ def followed(scene):
         for _ in range(2):
             theft = scene.theft()
             require_equal(client.receive(), ({"alert": theft}, True), "the alert")
+        policy = other.call("GetStatus")["policy"]
+        scene.bw.reload()
+        reply, continues = client.receive()
+        change = reply.get("policy")
+        require(continues and list(reply) == ["policy"] and change, f"after SIGHUP: {reply}")
+        require_equal([change[name] for name in ("kind", "state", "hash", "previous", "refused", "files", "classes",
+                                                 "allows", "errors")],
+                      ["state", "policy", policy["hash"], policy["hash"], False, len(policy["files"]),
+                       policy["classes"], policy["allows"], 0], "the change of policy")
         overfull(scene)
         told = {}
         while told.get("cause") != "mark_refused":
@@ -464,7 +473,7 @@ def main():
             t.case("a thousand calls at once", pipelined, scene)
             t.case(f"{CLIENTS_MAX} clients, and one more", full_house, scene)
             t.case("every bad kind at once", robust, t, scene)
-            t.case("Follow: the alert and the loss", followed, scene)
+            t.case("Follow: the alert, the policy and the loss", followed, scene)
             t.case("SIGTERM while clients wait", stopped, scene)
     t.done()
 

@@ -57,7 +57,7 @@ static void test_golden(void **state) {
                         "os'\","
                         "\"uid\":1000,\"loginuid\":1001,\"unit\":\"machine-box.scope\","
                         "\"cgroup\":\"/machine.slice/machine-box.scope/payload\",\"container\":\"box\","
-                        "\"mount_namespace\":4026531841},"
+                        "\"mount_namespace\":4026531841,\"flags\":[]},"
                         "\"lineage\":[{\"pid\":1230,\"exe\":\"/usr/bin/bash\",\"comm\":\"bash\"},"
                         "{\"pid\":700,\"exe\":\"\",\"comm\":\"sshd\"}],"
                         "\"lineage_more\":false,"
@@ -94,20 +94,19 @@ static void test_golden_sparse(void **state) {
                         "\"id\":\"0123456789abcdef0123456789abcdef-0000000000000000-0\","
                         "\"time\":\"2026-11-22T08:41:41.023455Z\","
                         "\"severity\":\"low\","
-                        "\"score\":1,"
+                        "\"score\":20,"
                         "\"summary\":\"a process (pid 0, uid 0) opened a sensitive file and then sent a "
                         "datagram to "
                         "[::]:0 [low] (and again 18446744073709551615 times within its window)\","
-                        "\"reasons\":[{\"points\":0,"
-                        "\"text\":\"touched a secret of a class that the policy no longer has\"},"
-                        "{\"points\":1,\"text\":\"no score is below 1\"}],"
+                        "\"reasons\":[{\"points\":20,"
+                        "\"text\":\"touched a secret of a class that the policy no longer has\"}],"
                         "\"action\":\"alert\","
                         "\"classes\":[],"
                         "\"techniques\":[\"T1048\"],"
                         "\"repeats\":9223372036854775807,"
                         "\"process\":{\"pid\":0,\"tid\":0,\"start_time\":\"2026-11-22T08:41:41.023455Z\","
                         "\"exe\":\"\",\"comm\":\"\",\"cmdline\":\"\",\"uid\":0,\"loginuid\":null,"
-                        "\"unit\":null,\"cgroup\":\"\",\"container\":null,\"mount_namespace\":0},"
+                        "\"unit\":null,\"cgroup\":\"\",\"container\":null,\"mount_namespace\":0,\"flags\":[]},"
                         "\"lineage\":[],"
                         "\"lineage_more\":true,"
                         "\"files\":[{\"path\":null,\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
@@ -116,6 +115,31 @@ static void test_golden_sparse(void **state) {
                         "\"files_more\":true,"
                         "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"::\","
                         "\"port\":0,\"act\":\"send\"}}");
+}
+
+/* Each alone, by its name, and all of them. */
+static void test_flags(void **state) {
+        (void)state;
+        static const char *const wanted_names[] = {"not-roots", "writable", "directory-writable", "deleted", "memory",
+                        "not-host", "injected", "foreign-code", "traced"};
+        char all[256] = "";
+
+        for (unsigned bit = 0; bit < ELEMENTSOF(wanted_names); bit++) {
+                _cleanup_free_ char *wanted = NULL;
+                Event e = event_new();
+
+                e.correlation.process.flags = 1U << bit;
+                _cleanup_free_ char *line = json_of(&e, 0);
+                assert_true(asprintf(&wanted, "\"flags\":[\"%s\"]}", wanted_names[bit]) > 0);
+                assert_non_null(strstr(line, wanted));
+                size_t n = strlen(all);
+                (void)snprintf(all + n, sizeof(all) - n, "%s\"%s\"", bit > 0 ? "," : "", wanted_names[bit]);
+        }
+        Event e = event_new();
+        e.correlation.process.flags = BW_PROCESS_FLAGS;
+        _cleanup_free_ char *line = json_of(&e, 0);
+        assert_non_null(strstr(line, all));
+        assert_null(process_flag_name(ELEMENTSOF(wanted_names)));
 }
 
 /* Undoes \xNN and \\ as a reader would. */
@@ -256,6 +280,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_golden),
                         cmocka_unit_test(test_golden_sparse),
+                        cmocka_unit_test(test_flags),
                         cmocka_unit_test(test_round_trip),
                         cmocka_unit_test(test_text_is_kept),
                         cmocka_unit_test(test_hostile_cmdline_and_policy),

@@ -63,14 +63,14 @@ static void test_empty(void **state) {
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(4, 0);
         const AlertFilter all = {};
         uint64_t sequence = 99;
-        bool is_alert;
+        LineKind kind;
 
         assert_int_equal(alert_ring_begin(r), alert_ring_end(r));
         assert_null(alert_ring_line(r, 0));
         assert_int_equal(alert_ring_seek(r, &all, 0), alert_ring_end(r));
         assert_int_equal(alert_ring_find(r, "x", &sequence), -ENOENT);
         assert_int_equal(sequence, 99);
-        assert_null(alert_ring_log_line(r, 0, &is_alert));
+        assert_null(alert_ring_log_line(r, 0, &kind));
 }
 
 static void test_oldest_makes_room(void **state) {
@@ -85,17 +85,17 @@ static void test_oldest_makes_room(void **state) {
 static void test_put_again(void **state) {
         (void)state;
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(4, 4);
-        bool is_alert = false;
+        LineKind kind = LINE_LOSS;
 
         put_text(r, 2, "line 2, again");
         assert_int_equal(alert_ring_end(r) - alert_ring_begin(r), 4);
         assert_string_equal(alert_ring_line(r, alert_ring_begin(r) + 1), "line 2, again");
         assert_lines(r, "line 1", "line 4");
         assert_int_equal(alert_ring_log_end(r), 5);
-        assert_string_equal(alert_ring_log_line(r, 4, &is_alert), "line 2, again");
-        assert_true(is_alert);
+        assert_string_equal(alert_ring_log_line(r, 4, &kind), "line 2, again");
+        assert_int_equal(kind, LINE_ALERT);
         /* The first time is told with what is known now. */
-        assert_string_equal(alert_ring_log_line(r, 1, &is_alert), "line 2, again");
+        assert_string_equal(alert_ring_log_line(r, 1, &kind), "line 2, again");
 
         /* What fell out and comes back is new. */
         put(r, 5);
@@ -106,16 +106,22 @@ static void test_put_again(void **state) {
 static void test_log(void **state) {
         (void)state;
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(4, 2);
-        bool is_alert = true;
+        LineKind kind = LINE_ALERT;
 
         assert_int_equal(alert_ring_put_state(r, "lost"), 0);
         assert_int_equal(alert_ring_end(r) - alert_ring_begin(r), 2);
-        assert_string_equal(alert_ring_log_line(r, 2, &is_alert), "lost");
-        assert_false(is_alert);
-        for (unsigned i = 3; i < 20; i++)
+        assert_string_equal(alert_ring_log_line(r, 2, &kind), "lost");
+        assert_int_equal(kind, LINE_LOSS);
+        assert_int_equal(alert_ring_put_state(r, "{\"state\": \"policy\"}"), 0);
+        assert_string_equal(alert_ring_log_line(r, 3, &kind), "{\"state\": \"policy\"}");
+        assert_int_equal(kind, LINE_POLICY);
+        assert_int_equal(alert_ring_put_state(r, "{\"state\": \"loss\", \"cause\": \"policy\"}"), 0);
+        (void)alert_ring_log_line(r, 4, &kind);
+        assert_int_equal(kind, LINE_LOSS);
+        for (unsigned i = 5; i < 20; i++)
                 assert_int_equal(alert_ring_put_state(r, "lost more"), 0);
         assert_int_equal(alert_ring_log_end(r) - alert_ring_log_begin(r), 4);
-        assert_null(alert_ring_log_line(r, alert_ring_log_begin(r) - 1, &is_alert));
+        assert_null(alert_ring_log_line(r, alert_ring_log_begin(r) - 1, &kind));
         assert_lines(r, "line 1", "line 2");
 }
 
@@ -125,7 +131,7 @@ static void test_bytes_are_bounded(void **state) {
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(100, 1);
         size_t size = ALERT_RING_BYTES_MAX / 4;
         _cleanup_free_ char *large = malloc(size + 1);
-        bool is_alert;
+        LineKind kind;
 
         assert_non_null(large);
         memset(large, 'x', size);
@@ -133,7 +139,7 @@ static void test_bytes_are_bounded(void **state) {
         for (unsigned i = 2; i < 12; i++)
                 put_text(r, i, large);
         assert_int_equal(alert_ring_end(r) - alert_ring_begin(r), 4);
-        assert_null(alert_ring_log_line(r, 0, &is_alert));
+        assert_null(alert_ring_log_line(r, 0, &kind));
         put(r, 12);
         assert_int_equal(alert_ring_end(r) - alert_ring_begin(r), 4);
 

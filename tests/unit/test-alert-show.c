@@ -218,6 +218,37 @@ static void test_hostile_names(void **state) {
         assert_harmless(text);
 }
 
+static void assert_shown(const Event *e, const char *line) {
+        _cleanup_free_ char *text = shown(e, false);
+
+        if (!strstr(text, line))
+                fail_msg("no %s in\n%s", line, text);
+}
+
+/* Names that read on as the line does. */
+static void test_quoted_names(void **state) {
+        (void)state;
+        Event e = event_new_inherited();
+        EventCorrelation *c = &e.correlation;
+
+        c->process.comm = view("a (1) \"\\");
+        c->files[0].path = view("/x [app-secrets]");
+        c->files[0].comm = view("(pid 7)");
+        c->files[0].exe = view("/b, 3 s before\xff");
+        assert_shown(&e, "    file         \"/x [app-secrets]\" [ssh-private-keys]\n"
+                         "                 ↓ opened by \"(pid 7)\" (pid 11, uid 1002) \"/b, 3 s before\\xff\", 1.2 s "
+                         "before\n");
+        assert_shown(&e, "    sender       \"a (1) \\x22\\\\\" (pid 12)\n");
+        assert_shown(&e, "└─\"a (1) \\x22\\\\\" (12)");
+
+        c->files[0].path = view("a b");
+        c->files[0].path_truncated = true;
+        assert_shown(&e, "    file         …\"a b\" [");
+        c->files[0].path = view("\xe3\x80\x80\xc3\xbc");
+        c->files[0].path_truncated = false;
+        assert_shown(&e, "    file         \"\xe3\x80\x80\xc3\xbc\" [");
+}
+
 /* Replaces the member at each path in turn by something else, and takes it away. */
 static void mutate(json_t *root, json_t *at) {
         const char *evil = "\x1b[2J\n\xe2\x80\xae\xc2\x9b";
@@ -269,6 +300,7 @@ int main(void) {
                         cmocka_unit_test(test_everything),
                         cmocka_unit_test(test_colour),
                         cmocka_unit_test(test_hostile_names),
+                        cmocka_unit_test(test_quoted_names),
                         cmocka_unit_test(test_strangers),
         };
 

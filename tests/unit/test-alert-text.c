@@ -293,6 +293,65 @@ static void test_hostile_names(void **state) {
         assert_null(strpbrk(sentence, "\x1b\xff\n"));
 }
 
+static const struct {
+        const char *name, *text;
+} quoted[] = {
+        { "/a and 3 s later connected to 127.0.0.1:53 [app-secrets, low]",
+          "\"/a and 3 s later connected to 127.0.0.1:53 [app-secrets, low]\"" },
+        { "/a\" [x", "\"/a\\x22 [x\"" },
+        { "\"", "\"\\x22\"" },
+        { "\"\"a\"", "\"\\x22\\x22a\\x22\"" },
+        { "a[", "\"a[\"" },
+        { "a]", "\"a]\"" },
+        { "(sd-pam)", "\"(sd-pam)\"" },
+        { "a)", "\"a)\"" },
+        /* What looks like a blank: U+00A0, U+2003, U+3000. */
+        { "a\xc2\xa0" "b", "\"a\xc2\xa0" "b\"" },
+        { "a\xe2\x80\x83" "b", "\"a\xe2\x80\x83" "b\"" },
+        { "a\xe3\x80\x80" "b", "\"a\xe3\x80\x80" "b\"" },
+        { "a\n b\xff\xe2", "\"a\\x0a b\\xff\\xe2\"" },
+        /* Without any of these: as it is. */
+        { "/home/\xc3\xbc/.a-b_c:d,e;f'g{h}<i>\xff\n", "/home/\xc3\xbc/.a-b_c:d,e;f'g{h}<i>\\xff\\x0a" },
+};
+
+/* A name that reads on as the sentence does. */
+static void test_quoted_names(void **state) {
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(quoted); i++) {
+                Event e = event_new_inherited();
+                EventCorrelation *c = &e.correlation;
+                _cleanup_free_ char *path = NULL, *opener = NULL, *sender = NULL;
+
+                assert_true(asprintf(&path, "curl (pid 12, uid 1000), started by sh (pid 11) which opened %s, connected "
+                                            "1.2 s later to 192.0.2.7:443 [ssh-private-keys, high]", quoted[i].text) > 0);
+                assert_true(asprintf(&opener, "curl (pid 12, uid 1000), started by %s (pid 11) which opened "
+                                              "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 "
+                                              "[ssh-private-keys, high]", quoted[i].text) > 0);
+                assert_true(asprintf(&sender, "%s (pid 12, uid 1000), started by sh (pid 11) which opened …ssh/id, "
+                                              "connected 1.2 s later to 192.0.2.7:443 [ssh-private-keys, high]",
+                                quoted[i].text) > 0);
+                c->files[0].path = view(quoted[i].name);
+                assert_sentence(&e, path);
+
+                e = event_new_inherited();
+                c->files[0].comm = view(quoted[i].name);
+                assert_sentence(&e, opener);
+
+                e = event_new_inherited();
+                c->process.comm = view(quoted[i].name);
+                c->files[0].path = view("ssh/id");
+                c->files[0].path_truncated = true;
+                assert_sentence(&e, sender);
+        }
+
+        /* The ellipsis is ours. */
+        Event e = event_new();
+        e.correlation.files[0].path = view("a b/id");
+        e.correlation.files[0].path_truncated = true;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened …\"a b/id\" and 1.2 s later connected to "
+                            "192.0.2.7:443 [ssh-private-keys, high]");
+}
+
 /* A string that was escaped once already keeps its backslashes; what is harmful in it is escaped all the same. */
 static void test_put_string(void **state) {
         (void)state;
@@ -315,6 +374,7 @@ int main(void) {
                         cmocka_unit_test(test_ages),
                         cmocka_unit_test(test_escape),
                         cmocka_unit_test(test_hostile_names),
+                        cmocka_unit_test(test_quoted_names),
                         cmocka_unit_test(test_put_string),
         };
 

@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../daemon/glob-automaton.h"
 #include "../../daemon/policy-compile.h"
+#include "../../daemon/score.h"
 #include "default-policy-files.h"
 
 static const char *source_root;
@@ -433,6 +435,48 @@ static void test_scoring(void **state) {
         }
 }
 
+/* Waiting, the way and the session make less of a secret, but what is worth Medium= is told all the same. */
+static void test_no_silence(void **state) {
+        static const struct bw_destination destinations[] = {
+                { .family = AF_INET, .address = { 192, 0, 2, 7 }, .port = 443, .protocol = 6 },
+                { .family = AF_INET, .address = { 127, 0, 0, 1 }, .port = 8080, .protocol = 6 },
+                { .family = AF_INET, .address = { 127, 0, 0, 53 }, .port = 53, .protocol = 17 },
+                { .family = AF_INET, .address = { 10, 1, 2, 3 }, .port = 443, .protocol = 6 },
+                { .family = AF_INET, .address = { 224, 0, 0, 251 }, .port = 5353, .protocol = 17 },
+        };
+        static const char *const cgroups[] = {
+                "/system.slice/shop.service",
+                "/user.slice/user-1000.slice/session-3.scope",
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-foo.scope",
+        };
+        enum { EXTERNAL, N_CASES = ELEMENTSOF(destinations) * ELEMENTSOF(cgroups) * 2 };
+        (void)state;
+
+        for (size_t i = 0; i < policy->n_classes; i++)
+                for (size_t k = 0; k < N_CASES; k++) {
+                        const PolicyClass *class = policy->classes + i;
+                        const char *cgroup = cgroups[k / 2 % ELEMENTSOF(cgroups)];
+                        size_t to = k / 2 / ELEMENTSOF(cgroups);
+                        bool late = k % 2, session = k / 2 % ELEMENTSOF(cgroups) > 0;
+                        EventCorrelation e = { .classes = class_bit(class->name), .destination = destinations[to] };
+                        Score s;
+
+                        e.fresh = late ? 0 : e.classes;
+                        e.process.exe = (Bytes){ .data = "/usr/bin/curl", .size = strlen("/usr/bin/curl") };
+                        e.process.cgroup = (Bytes){ .data = cgroup, .size = strlen(cgroup) };
+                        assert_int_equal(score_event(&e, NSEC_PER_SEC, policy, &names, 0, &s), 0);
+                        bool told = class->score >= policy->scoring.medium || class->severity != _SEVERITY_INVALID ||
+                                    (to == EXTERNAL && !late && (!session || strcmp(class->name, APP) != 0));
+                        if (told && s.below)
+                                fail_msg("%s, %s, destination %zu, %s: %d", class->name, late ? "late" : "fresh", to,
+                                                cgroup, s.score);
+                        /* The session is seen through a user's manager, too. */
+                        if (strcmp(class->name, APP) == 0 && session && !s.below)
+                                fail_msg("%s, destination %zu, %s: %d is told", class->name, to, cgroup, s.score);
+                        score_done(&s);
+                }
+}
+
 static int setup(void **state) {
         static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\nx:x:1000:1000::/home/x:/bin/sh\n"
                                      "postgres:x:1:1::/var/lib/postgresql:/bin/sh\n"
@@ -473,6 +517,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_containers),
                 cmocka_unit_test(test_classes),
                 cmocka_unit_test(test_scoring),
+                cmocka_unit_test(test_no_silence),
         };
 
         source_root = argc > 1 ? argv[1] : getenv("BW_SOURCE_ROOT");

@@ -133,10 +133,58 @@ static void test_longest_unit(void **state) {
         assert_int_equal(cgroup_unit((Bytes){.data = path, .size = 1 + 256}).size, 0);
 }
 
+static void test_system_unit(void **state) {
+        static const struct {
+                const char *cgroup, *unit;
+        } cases_outermost[] = {
+                        {"", ""},
+                        {"/", ""},
+                        {"/init.scope", "init.scope"},
+                        {"/system.slice", ""},
+                        {"/system.slice/a.service", "a.service"},
+                        {"/system.slice/a.service/b.scope", "a.service"},
+                        {"/system.slice/system-ssh.slice/ssh@1.service", "ssh@1.service"},
+                        {"/user.slice/user-1000.slice/session-3.scope", "session-3.scope"},
+                        {"/user.slice/user-1000.slice/session-3.scope/nginx.service", "session-3.scope"},
+                        {USER "/app.slice/x.scope", "user@1000.service"},
+                        {USER "/app.slice/app-org.gnome.Terminal.slice/vte-spawn-1.scope", "user@1000.service"},
+                        {USER "/init.scope", "user@1000.service"},
+                        {USER, "user@1000.service"},
+                        {"/user.slice/user-1000.slice", ""},
+                        {"/machine.slice/machine-foo.scope/payload/system.slice/ssh.service", "machine-foo.scope"},
+                        {"/machine.slice/systemd-nspawn@foo.service/payload/init.scope",
+                                        "systemd-nspawn@foo.service"},
+                        {"/machine.slice/libpod-" ID ".scope/container", "libpod-" ID ".scope"},
+                        {"/docker/" ID, "docker"},
+                        {"/kubepods/burstable/pod12-34/" ID, "kubepods"},
+                        {POD "/cri-containerd-" ID ".scope", "cri-containerd-" ID ".scope"},
+                        /* As it stands there, and not only what systemd names so. */
+                        {"/system.slice/_cpu.service", "_cpu.service"},
+                        {"/.slice/a.service", ".slice"},
+                        {"/a.slice/b.slicer/c.service", "b.slicer"},
+                        {"//system.slice//a.service//", "a.service"},
+                        /* The path's beginning was cut. */
+                        {"ice/user@1000.service/app.slice/nginx.service", ""},
+                        {"nginx.service", ""},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases_outermost); i++) {
+                size_t n = strlen(cases_outermost[i].cgroup);
+                _cleanup_free_ char *copy = malloc(n + 1);
+
+                assert_non_null(copy);
+                memcpy(copy, cases_outermost[i].cgroup, n + 1);
+                assert_view("system unit", copy, cgroup_system_unit((Bytes){.data = copy, .size = n}),
+                                cases_outermost[i].unit);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_cases),
                         cmocka_unit_test(test_longest_unit),
+                        cmocka_unit_test(test_system_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

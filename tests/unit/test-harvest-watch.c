@@ -121,6 +121,57 @@ static void test_strangers(void **state) {
         assert_int_equal(harvest_watch_touch(w, &b, NSEC_PER_SEC), BIT(1));
 }
 
+/* A user's systemd starts every program of a desktop; a service that is named alike elsewhere is one. */
+static void test_managers(void **state) {
+        static const struct {
+                const char *exe;
+                uint32_t ancestors[4];
+                size_t n, i; /* which of them has that executable */
+                bool joined;
+        } cases[] = {
+                        {"/usr/lib/systemd/systemd", {50, 1}, 2, 0, false},
+                        {"/lib/systemd/systemd", {50, 1}, 2, 0, false},
+                        {"/usr/lib/systemd/systemd", {50, 45, 1}, 3, 0, false}, /* a container's */
+                        {"/usr/lib/systemd/systemd", {60, 50, 1}, 3, 1, true}, /* below one of its programs */
+                        {"/tmp/usr/lib/systemd/systemd", {50, 1}, 2, 0, true},
+                        {"/usr/lib/systemd/systemd-logind", {50, 1}, 2, 0, true},
+                        {"/usr/lib/systemd/system", {50, 1}, 2, 0, true},
+                        {"", {50, 1}, 2, 0, true},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ HarvestWatch *w = watch_new();
+                EventCorrelation a = event_of(BIT(0), 10, cases[i].ancestors, cases[i].n);
+
+                a.lineage[cases[i].i].exe = (Bytes){.data = cases[i].exe, .size = strlen(cases[i].exe)};
+                EventCorrelation b = a;
+                b.process.pid = 11;
+                b.classes = BIT(1);
+                (void)harvest_watch_touch(w, &a, NSEC_PER_SEC);
+                if (harvest_watch_touch(w, &b, NSEC_PER_SEC) != (cases[i].joined ? BIT(0) | BIT(1) : BIT(1)))
+                        fail_msg("case %zu", i);
+        }
+}
+
+/* Whose turn is longest ago gives way, however many come within a second. */
+static void test_one_second(void **state) {
+        _cleanup_free_ HarvestWatch *w = watch_new();
+        (void)state;
+
+        /* One entry each: they descend from the first process. The table is full, and then some. */
+        for (unsigned i = 0; i < HARVEST_ENTRIES; i++)
+                assert_int_equal(TOUCH(w, 1000, BIT(0), 100 + i, 1), BIT(0));
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(TOUCH(w, 1000, BIT(1), 5000 + i, 1), BIT(1));
+        /* The newcomers are all there, and of the others all but the first ten. */
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(TOUCH(w, 1000, BIT(2), 5000 + i, 1), BIT(1) | BIT(2));
+        for (unsigned i = HARVEST_ENTRIES - 1; i >= 10; i--)
+                assert_int_equal(TOUCH(w, 1000, BIT(2), 100 + i, 1), BIT(0) | BIT(2));
+        assert_int_equal(TOUCH(w, 1000, BIT(2), 100, 1), BIT(2));
+}
+
 /* Others come and go by the thousand; who goes on is not forgotten. */
 static void test_storm(void **state) {
         _cleanup_free_ HarvestWatch *w = watch_new();
@@ -151,6 +202,8 @@ int main(void) {
                         cmocka_unit_test(test_window),
                         cmocka_unit_test(test_ancestors),
                         cmocka_unit_test(test_strangers),
+                        cmocka_unit_test(test_managers),
+                        cmocka_unit_test(test_one_second),
                         cmocka_unit_test(test_storm),
         };
 

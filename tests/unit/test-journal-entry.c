@@ -168,6 +168,7 @@ static void test_sparse(void **state) {
                 "BARBWIRE_LOGINUID", "BARBWIRE_EXE", "BARBWIRE_COMM", "BARBWIRE_CMDLINE", "BARBWIRE_UNIT",
                 "BARBWIRE_CGROUP", "BARBWIRE_CONTAINER", "BARBWIRE_LINEAGE", "BARBWIRE_FILE",
                 "BARBWIRE_FILE_EXE", "BARBWIRE_FILE_COMM", "BARBWIRE_FILE_CLASS", "BARBWIRE_CLASS",
+                "BARBWIRE_EXE_FLAG",
         };
         const Event e = event_sparse();
         _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
@@ -180,6 +181,17 @@ static void test_sparse(void **state) {
         assert_only(s, "BARBWIRE_DESTINATION_ADDRESS", "::");
         assert_only(s, "BARBWIRE_DESTINATION_ACT", "send");
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_JSON"), 1);
+}
+
+static void test_flags(void **state) {
+        (void)state;
+        Event e = event_new();
+
+        e.correlation.process.flags = BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_TRACED;
+        _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+        assert_nth(s, "BARBWIRE_EXE_FLAG", 0, "not-roots", strlen("not-roots"));
+        assert_nth(s, "BARBWIRE_EXE_FLAG", 1, "traced", strlen("traced"));
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_EXE_FLAG"), 2);
 }
 
 static void test_priorities(void **state) {
@@ -408,6 +420,7 @@ static void test_manual_page(void **state) {
         _cleanup_free_ char *page = source_read("daemon/man/barbwire.journal-fields.7.scd");
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        e.correlation.process.flags = BW_PROCESS_TRACED;
         _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss),
                                    *changed = sent_of_state(&policy_change);
         size_t n = 0;
@@ -495,6 +508,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_golden),
                 cmocka_unit_test(test_sparse),
+                cmocka_unit_test(test_flags),
                 cmocka_unit_test(test_priorities),
                 cmocka_unit_test(test_hostile),
                 cmocka_unit_test(test_encoding),

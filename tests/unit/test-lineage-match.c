@@ -169,11 +169,45 @@ static void test_cost(void **state) {
         assert_true(worst < 500000);
 }
 
+/* Unit= is the system's unit: below it, a user names what he likes. */
+static void test_system_unit(void **state) {
+        static const struct {
+                const char *cgroup;
+                int score;
+        } cases[] = {
+                        {"/system.slice/web.service", 70},
+                        {"/system.slice/web.service/session-3.scope", 70},
+                        {"/user.slice/user-1000.slice/session-3.scope", 45},
+                        {"/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope", 45},
+                        {"/user.slice/user-1000.slice/user@1000.service/app.slice/web.service", 45},
+                        {"/system.slice/shop.service/web.service", 50},
+                        {"ice/user-1000.slice/user@1000.service", 50},
+        };
+        _cleanup_(policy_freep) Policy *p = policy_of("[Lineage web]\nUnit=web.service\nScore=20\n"
+                                                      "[Lineage session]\nUnit=session-*.scope user@*.service\n"
+                                                      "Score=-5\n[Class c]\nPath=/c\n");
+        const PolicyNames names = {.class_names = {(char *)"c"}};
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                EventCorrelation e = {.classes = 1, .fresh = 1};
+                Score s;
+
+                e.process.exe = bytes_of("");
+                e.process.cgroup = bytes_of(cases[i].cgroup);
+                assert_int_equal(score_event(&e, NSEC_PER_SEC, p, &names, 0, &s), 0);
+                if (s.score != cases[i].score)
+                        fail_msg("%s: %d", cases[i].cgroup, s.score);
+                score_done(&s);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_match),
                         cmocka_unit_test(test_limits),
                         cmocka_unit_test(test_cost),
+                        cmocka_unit_test(test_system_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

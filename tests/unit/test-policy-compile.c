@@ -218,6 +218,24 @@ static void test_homes(void **state) {
         assert_int_equal(classes_of(t, "/root/.k/z"), 0);
 }
 
+/* "PARENT/": every directory in it, and nothing else of its name is taken for a pattern. */
+static void test_neighbours(void **state) {
+        _cleanup_(policy_freep) Policy *p = parsed("[Class a]\nPath=~/.k/x\n");
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        (void)state;
+
+        p->homes = calloc(2, sizeof(char *));
+        assert_non_null(p->homes);
+        p->homes[p->n_homes++] = strdup("/srv/[p]/");
+
+        _cleanup_(policy_tables_freep) PolicyTables *t = compiled(p, &names);
+        assert_int_equal(classes_of(t, "/srv/[p]/ana/.k/x"), 1);
+        assert_int_equal(classes_of(t, "/var/machine/srv/[p]/*/.k/x"), 1);
+        assert_int_equal(classes_of(t, "/srv/[p]/.k/x"), 0);
+        assert_int_equal(classes_of(t, "/srv/[p]/ana/b/.k/x"), 0);
+        assert_int_equal(classes_of(t, "/srv/p/ana/.k/x"), 0);
+}
+
 static Policy *many_classes(unsigned first, unsigned n) {
         _cleanup_free_ char *text = malloc(100 * n + 1);
         char *end = text;
@@ -422,6 +440,7 @@ int main(int argc, char **argv) {
                         cmocka_unit_test(test_tables),
                         cmocka_unit_test(test_conditions),
                         cmocka_unit_test(test_homes),
+                        cmocka_unit_test(test_neighbours),
                         cmocka_unit_test(test_names),
                         cmocka_unit_test(test_remembered_rules),
                         cmocka_unit_test(test_limits),

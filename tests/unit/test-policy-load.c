@@ -316,29 +316,82 @@ static void test_homes(void **state) {
         expect_homes("", "");
 }
 
+/* Homes beside each other are one pattern; one that ends in '/' stands for them. */
+static void test_neighbours(void **state) {
+        (void)state;
+
+        /* Three are not enough, a fourth is; one home of two users is one. */
+        expect_homes("a:x:1:1::/srv/p/a:/bin/sh\nb:x:1:1::/srv/p/b:/bin/sh\nc:x:1:1::/srv/p/c:/bin/sh\n"
+                     "c:x:1:1::/srv/p/c/:/bin/sh\n",
+                        "/srv/p/a /srv/p/b /srv/p/c");
+        expect_homes("x:x:1:1::/opt/x:/bin/sh\n"
+                     "a:x:1:1::/srv/p/a:/bin/sh\nb:x:1:1::/srv/p/b:/bin/sh\nq:x:1:1::/srv/p:/bin/sh\n"
+                     "y:x:1:1::/srv/p/b/y:/bin/sh\nz:x:1:1::/srv/pp/z:/bin/sh\n"
+                     "c:x:1:1::/srv/p/c:/bin/sh\nd:x:1:1::/srv/p/d:/bin/sh\n",
+                        "/opt/x /srv/p/ /srv/p /srv/p/b/y /srv/pp/z");
+        /* "/" and any of its directories would be every directory. */
+        expect_homes("a:x:1:1::/a:/bin/sh\nb:x:1:1::/b:/bin/sh\nc:x:1:1::/c:/bin/sh\nd:x:1:1::/d:/bin/sh\n"
+                     "e:x:1:1::/e:/bin/sh\n",
+                        "/a /b /c /d /e");
+}
+
+/* No more than the compiler can take, the first ones; who is left out is told what to do. */
 static void test_too_many_homes(void **state) {
         static char *const only_a[] = {(char *)"a", NULL};
-        _cleanup_free_ char *text = malloc(65536);
+        _cleanup_free_ char *text = malloc(1U << 20);
         char *end = text;
         (void)state;
 
         assert_non_null(text);
         put("a/1.conf", "[Class x]\nPath=/x\n");
-        for (unsigned i = 0; i < 256; i++)
-                end += sprintf(end, "u:x:1:1::/srv/%u:/bin/sh\n", i);
+        /* 5,000 in one directory, 32 elsewhere. */
+        for (unsigned i = 0; i < 5000; i++)
+                end += sprintf(end, "u:x:1:1::/home/x/%u:/bin/sh\n", i);
+        for (unsigned i = 0; i < 32; i++)
+                end += sprintf(end, "u:x:1:1::/srv/%u/users/%u:/bin/sh\n", i, i);
         put("passwd", text);
         _cleanup_(policy_freep) Policy *p = loaded("/dev/null", only_a, "passwd", 0);
         assert_int_equal(p->n_messages, 0);
-        assert_int_equal(p->n_homes, 256);
+        assert_int_equal(p->n_homes, 33);
+        assert_string_equal(p->homes[0], "/home/x/");
+        assert_string_equal(p->homes[32], "/srv/31/users/31");
 
-        end = stpcpy(end, "u:x:1:1::/srv/x:/bin/sh\nu:x:1:1::/srv/0:/bin/sh\nu:x:1:1::/srv/y:/bin/sh\n");
+        end = stpcpy(end, "u:x:1:1::/opt/\xc2\x9b/x:/bin/sh\nu:x:1:1::/srv/0/users/0:/bin/sh\nu:x:1:1::/srv/y/x:/bin/sh\n");
         put("passwd", text);
         _cleanup_(policy_freep) Policy *q = loaded("/dev/null", only_a, "passwd", 0);
-        assert_int_equal(q->n_homes, 256);
+        assert_int_equal(q->n_homes, 33);
         assert_int_equal(q->n_messages, 1);
         expect(q, 0, "passwd: ",
-                        "256 home directories besides /root and /home/*, and 2 users' are not among them");
+                        "33 home directories besides /root and /home/*, and 2 others, from /opt/\\xc2\\x9b/x on, are "
+                        "not among them");
+        expect(q, 0, "passwd: ", "Path=/srv/*/users/*/.ssh/id_*");
         assert_int_equal(q->messages[0].level, POLICY_WARNING);
+
+        /* A path as long as a thousand homes is not worth what it costs. */
+        end = stpcpy(text, "u:x:1:1::/srv/first:/bin/sh\nu:x:1:1::/");
+        memset(end, 'a', 1024);
+        (void)strcpy(end + 1024 - strlen("/srv/first") - 1, ":/bin/sh\n");
+        put("passwd", text);
+        _cleanup_(policy_freep) Policy *l = loaded("/dev/null", only_a, "passwd", 0);
+        assert_int_equal(l->n_homes, 2);
+        assert_int_equal(l->n_messages, 0);
+        /* What is short enough has its place behind it. */
+        (void)strcpy(end + 1024 - strlen("/srv/first") - 1, "a:/bin/sh\nu:x:1:1::/srv/last:/bin/sh\n");
+        put("passwd", text);
+        _cleanup_(policy_freep) Policy *m = loaded("/dev/null", only_a, "passwd", 0);
+        assert_int_equal(m->n_homes, 2);
+        assert_string_equal(m->homes[1], "/srv/last");
+        expect(m, 0, "passwd: ", "and 1 others, from /aaa");
+
+        /* Directories of homes, too. */
+        end = text;
+        for (unsigned i = 0; i < 200; i++)
+                end += sprintf(end, "u:x:1:1::/srv/%u/users/%u:/bin/sh\n", i / 5, i);
+        put("passwd", text);
+        _cleanup_(policy_freep) Policy *d = loaded("/dev/null", only_a, "passwd", 0);
+        assert_int_equal(d->n_homes, 32);
+        assert_string_equal(d->homes[31], "/srv/31/users/");
+        expect(d, 0, "passwd: ", "and 8 others, from /srv/32/users/160 on");
 }
 
 /* User= by the passwd file that is read anyway; what is not there is an error at its place. */
@@ -371,7 +424,7 @@ static void test_users(void **state) {
 /* The standard directories, below a root of our own. */
 static void standard_child(void) {
         put("usr/lib/barbwire/barbwire.conf", "[Correlator]\nMaxMarks=1024\n");
-        put("etc/barbwire/barbwire.conf", "[Correlator]\nMaxMarks=2048\n");
+        put("etc/barbwire/barbwire.conf", "[Correlator]\nMaxMarks=1024\n");
         put("usr/local/lib/barbwire/barbwire.conf.d/2.conf", "[Correlator]\nMaxProcesses=512\n");
         put("run/barbwire/barbwire.conf.d/1.conf", "[Correlator]\nMaxProcesses=256\n");
         put("usr/lib/barbwire/policy.d/10.conf", "[Class x]\nPath=/lib10\n");
@@ -390,7 +443,7 @@ static void standard_child(void) {
                         "/usr/lib/barbwire/policy.d/10.conf /usr/local/lib/barbwire/policy.d/20.conf "
                         "/etc/barbwire/policy.d/20.conf.d/site.conf");
         expect_paths(p, "x", "/run05 /lib10 /local20 /etc20");
-        assert_int_equal(p->correlator.marks_max, 2048);
+        assert_int_equal(p->correlator.marks_max, 1024);
         assert_int_equal(p->correlator.processes_max, 512);
         assert_string_equal(p->homes[0], "/var/lib/p");
         p = policy_free(p);
@@ -436,6 +489,7 @@ int main(void) {
                         TEST(test_named),
                         TEST(test_limits),
                         TEST(test_homes),
+                        TEST(test_neighbours),
                         TEST(test_too_many_homes),
                         TEST(test_users),
                         TEST(test_standard),

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../../daemon/policy-file.h"
+#include "../../daemon/policy-values.h"
 
 static Policy *parsed(const char *text, size_t n) {
         Policy *p = NULL;
@@ -256,9 +256,49 @@ static void test_scoring(void **state) {
         assert_int_equal(q->scoring.high, 70);
 }
 
+/* A message goes to a terminal, whatever the file holds. */
+static void test_quoted(void **state) {
+        static const struct {
+                const char *bytes, *quoted;
+        } cases[] = {
+                        {"/etc/\\*\xc3\xa4", "/etc/\\*\xc3\xa4"},
+                        {"\x1b\t\x7f", "\\x1b\\x09\\x7f"},
+                        {"\xc2\x9b" "31m", "\\xc2\\x9b31m"},
+                        {"\xff\xc3", "\\xff\\xc3"},
+                        {"\xc2\xad", "\\xc2\\xad"},
+                        {"a\xe2\x80\xae" "b", "a\\xe2\\x80\\xae" "b"},
+                        {"\xcd\x8f", "\\xcd\\x8f"},
+                        {"\xe1\x85\x9f", "\\xe1\\x85\\x9f"},
+                        {"\xe1\x85\xa0", "\\xe1\\x85\\xa0"},
+                        {"\xe1\x85\xa1", "\xe1\x85\xa1"},
+                        {"\xe2\xa0\x80", "\\xe2\\xa0\\x80"},
+                        {"\xe2\xa0\x81", "\xe2\xa0\x81"},
+                        {"\xe3\x85\xa4", "\\xe3\\x85\\xa4"},
+                        {"\xef\xb8\x80", "\\xef\\xb8\\x80"},
+                        {"\xef\xb8\x8f", "\\xef\\xb8\\x8f"},
+                        {"\xef\xb8\x90", "\xef\xb8\x90"},
+                        {"\xf3\xa0\x84\x80", "\\xf3\\xa0\\x84\\x80"},
+                        {"\xf3\xa0\x87\xaf", "\\xf3\\xa0\\x87\\xaf"},
+        };
+        char quoted[VALUE_QUOTE_SIZE];
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_string_equal(value_quote(cases[i].bytes, strlen(cases[i].bytes), quoted), cases[i].quoted);
+
+        _cleanup_(policy_freep) Policy *p = finished(C "Path=/a\n" A "Class=c\nExe=/x\n"
+                                                       "Unit=\xc2\x9b" "31mEVIL\x7f\xe2\x80\xae\n");
+        assert_true(p->n_messages > 0);
+        for (size_t i = 0; i < p->n_messages; i++)
+                for (const char *c = p->messages[i].text; *c; c++)
+                        assert_true(*c >= 0x20 && *c != 0x7f);
+        assert_non_null(strstr(p->messages[0].text, "\\xc2\\x9b31mEVIL\\x7f\\xe2\\x80\\xae.service"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_values),
+                        cmocka_unit_test(test_quoted),
                         cmocka_unit_test(test_destinations),
                         cmocka_unit_test(test_conditions),
                         cmocka_unit_test(test_late_window),

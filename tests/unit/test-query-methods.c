@@ -419,16 +419,18 @@ static void assert_followed(Query *q, const char *wanted) {
                 json_auto_t *reply = reply_take(&data, &size);
                 const json_t *parameters = json_object_get(reply, "parameters");
                 const json_t *alert = json_object_get(parameters, "alert"),
-                             *loss = json_object_get(parameters, "loss");
+                             *loss = json_object_get(parameters, "loss"),
+                             *policy = json_object_get(parameters, "policy");
                 const json_t *missed = json_object_get(parameters, "missed");
                 size_t n = strlen(seen);
 
                 assert_true(json_is_true(json_object_get(reply, "continues")));
                 assert_true(json_object_size(parameters) <= 1);
                 (void)snprintf(seen + n, sizeof(seen) - n, "%s%s",
-                                alert  ? json_string_value(json_object_get(alert, "id"))
-                                : loss ? json_string_value(json_object_get(loss, "cause"))
-                                       : "",
+                                alert    ? json_string_value(json_object_get(alert, "id"))
+                                : loss   ? json_string_value(json_object_get(loss, "cause"))
+                                : policy ? json_string_value(json_object_get(policy, "hash"))
+                                         : "",
                                 size > 0 ? " " : "");
                 if (missed)
                         (void)snprintf(seen + n, sizeof(seen) - n, "missed:%d%s",
@@ -450,8 +452,9 @@ static void test_follow(void **state) {
 
         assert_int_equal(test_alerts_put(ring_of(state), 5, 2, 0), 0);
         assert_int_equal(alert_ring_put_state(ring_of(state), "{\"cause\":\"ring_full\"}"), 0);
+        assert_int_equal(alert_ring_put_state(ring_of(state), "{\"state\":\"policy\",\"hash\":\"aa\"}"), 0);
         assert_int_equal(test_alerts_put(ring_of(state), 7, 1, 0), 0);
-        assert_followed(q, "boot-5 boot-6 ring_full boot-7");
+        assert_followed(q, "boot-5 boot-6 ring_full aa boot-7");
         assert_int_equal(query_state(q), QUERY_WAITS);
 
         /* The ring, and so its log, has 1,000: the rest was missed. */

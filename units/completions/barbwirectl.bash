@@ -36,9 +36,10 @@ __barbwirectl_ids() {
 
 _barbwirectl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= word
-        local commands='status alerts show follow rules selftest'
+        local commands='status alerts show follow rules explain suggest selftest'
         local common='--help --version --socket= --json= --no-pager --utc'
         local filters='--lines= --since= --until= --severity= --class= --pid= --uid= --unit= --reverse'
+        local act='--exe= --script= --unit= --user= --ancestor= --to= --policy-dir='
 
         COMPREPLY=()
         # "--json=short" is three words: --json, =, short.
@@ -61,22 +62,25 @@ _barbwirectl() {
         --class)
                 COMPREPLY=($(compgen -W "$(__barbwirectl_classes)" -- "$current"))
                 ;;
-        --uid)
+        --uid | --user)
                 COMPREPLY=($(compgen -u -- "$current"))
                 ;;
         --since | --until | -S | -U)
                 COMPREPLY=($(compgen -W 'now today yesterday' -- "$current"))
                 ;;
-        --socket)
+        --socket | --exe | --script | --ancestor | --policy-dir)
                 COMPREPLY=($(compgen -f -- "$current"))
                 ;;
-        --lines | -n | --pid | --unit) ;;
+        --lines | -n | --pid | --unit | --to) ;;
         *)
                 if [[ $current == -* ]]; then
                         [[ -n $command && $command != alerts ]] && filters=
-                        COMPREPLY=($(compgen -W "$common $filters" -- "$current"))
+                        [[ -n $command && $command != explain ]] && act=
+                        COMPREPLY=($(compgen -W "$common $filters $act" -- "$current"))
                         [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
-                elif [[ $command == show ]]; then
+                elif [[ $command == explain ]]; then
+                        COMPREPLY=($(compgen -f -- "$current"))
+                elif [[ $command == show || $command == suggest ]]; then
                         COMPREPLY=($(compgen -W "$(__barbwirectl_ids)" -- "$current"))
                 elif [[ -z $command ]]; then
                         COMPREPLY=($(compgen -W "$commands" -- "$current"))

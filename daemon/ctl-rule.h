@@ -3,7 +3,7 @@
 
 /* An alert's JSON (alert-json.h) → the smallest drop-in (barbwire.policy(5)) by which it would not have been. Pure. */
 
-#include "policy-explain.h"
+#include "ctl-policy.h"
 
 /* Looks at a program's file on this machine. */
 typedef void (*SuggestLook)(const char *path, ExplainProgram *ret);

@@ -9,10 +9,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "alert-suggest.h"
+#include "ctl-rule.h"
 #include "enrich.h"
 #include "policy-values.h"
 #include "text.h"
+#include "utf8.h"
 #include "util.h"
 
 typedef struct Text {
@@ -86,16 +87,22 @@ static char *name_unescape(const char *s) {
         return name;
 }
 
-/* A name as an item of a list that matches nothing else, but for bytes that a policy cannot hold: "?" is any. */
+/* A name as an item of a list that matches nothing else, but for bytes that a policy cannot hold, or that nobody would
+ * see there: "?" is any. */
 static char *name_to_glob(const char *name) {
         size_t left = strlen(name), n;
-        char *glob = malloc(2 * left + 1), *out = glob;
+        uint32_t point;
+        char *glob = malloc(2 * left + sizeof("\" \"")), *out = glob;
 
         for (; glob && left > 0; name += n, left -= n) {
-                n = text_plain(name, left);
-                if (n == 0) {
+                n = utf8_sequence(name, left, &point);
+                if (n == 0 || utf8_is_deceptive(point)) {
                         *out++ = '?';
                         n = 1;
+                        continue;
+                }
+                if (*name == ' ' && left == 1) { /* a line's last blank is no part of it */
+                        out = mempcpy(out, "\" \"", 3);
                         continue;
                 }
                 if (strchr("\\?*[]{},\" ", *name))
@@ -162,7 +169,7 @@ static int openers_find(Suggestion *s, const json_t *known) {
         json_array_foreach(json_object_get(s->alert, "files"), i, file) {
                 Opener o = {.exe = member(file, "exe"), .uid = json_integer_value(json_object_get(file, "uid"))};
 
-                o.sent = strcmp(o.exe, exe) == 0 && strcmp(member(file, "via"), "open") == 0 &&
+                o.sent = strcmp(o.exe, exe) == 0 &&
                          json_integer_value(json_object_get(file, "pid")) ==
                                          json_integer_value(json_object_get(s->process, "pid"));
                 for (k = 0; k < s->n_openers; k++)
@@ -205,7 +212,7 @@ static int unit_find(Suggestion *s, Opener *o) {
 
         if (!path)
                 return -ENOMEM;
-        Bytes unit = cgroup_unit_outermost((Bytes){.data = path, .size = strlen(path)});
+        Bytes unit = cgroup_system_unit((Bytes){.data = path, .size = strlen(path)});
         _cleanup_free_ char *name = strndup(unit.data, unit.size);
         if (!name)
                 return -ENOMEM;
@@ -229,8 +236,8 @@ static int unit_find(Suggestion *s, Opener *o) {
         return 0;
 }
 
-/* The kernel's own conditions for the executable, as they were then and as they are now. */
-static void trust_check(Suggestion *s, const Opener *o, const char *path) {
+/* The kernel's own conditions for the executable, as they were; false: one was not met. */
+static bool trust_check_then(Suggestion *s, const Opener *o) {
         static const struct {
                 const char *flag, *why;
         } then[] = {
@@ -241,11 +248,20 @@ static void trust_check(Suggestion *s, const Opener *o, const char *path) {
                         {"foreign-code", "it ran code from a file that others than root can change"},
                         {"traced", "it was traced"},
         };
-        ExplainProgram now;
+        bool good = true;
 
         for (size_t i = 0; o->sent && i < ELEMENTSOF(then); i++)
-                if (has_flag(s, then[i].flag))
+                if (has_flag(s, then[i].flag)) {
                         say(&s->why, "No rule holds for %s: %s.", o->exe, then[i].why);
+                        good = false;
+                }
+        return good;
+}
+
+/* And as they are now, where it can be looked at. */
+static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
+        ExplainProgram now;
+
         if (s->container)
                 return;
         s->look(path, &now);
@@ -292,6 +308,8 @@ static int opener_judge(Suggestion *s, Opener *o) {
         o->exe_glob = path ? name_to_glob(path) : NULL;
         if (!o->exe_glob || !o->classes)
                 return -ENOMEM;
+        if (!trust_check_then(s, o))
+                return 0;
         if (value_check_program(o->exe_glob, &e) < 0) {
                 say(&s->why, "The executable's path is not known.");
                 return 0;
@@ -304,7 +322,7 @@ static int opener_judge(Suggestion *s, Opener *o) {
                              "whatever else brings such a program.");
         else if (s->container)
                 say(&s->risks, "In the container anybody may have put anything at %s.", o->exe);
-        trust_check(s, o, path);
+        trust_check_now(s, o, path);
 
         const char *interpreter = policy_interpreter(o->exe_glob);
         if (!o->sent && interpreter) {
@@ -339,6 +357,7 @@ static void put_rule(FILE *f, const Suggestion *s, const Opener *o, size_t numbe
         const char *id = strchr(member(s->alert, "id"), '-') ?: "-", *base = strrchr(o->exe, '/') ?: "/", *class;
         json_int_t port = json_integer_value(json_object_get(to, "port"));
         bool v6 = strcmp(member(to, "family"), "inet6") == 0;
+        size_t n = 0;
 
         /* The id makes it a name of its own: a section that there is already would be added to. */
         fputs("\n[Allow site-", f);
@@ -348,7 +367,7 @@ static void put_rule(FILE *f, const Suggestion *s, const Opener *o, size_t numbe
         if (number > 0)
                 fprintf(f, "-%zu", number + 1);
         fputs("]\nClass=", f);
-        json_object_foreach((json_t *)o->classes, class, value) fprintf(f, "%s ", class);
+        json_object_foreach((json_t *)o->classes, class, value) fprintf(f, "%s%s", n++ > 0 ? " " : "", class);
         fprintf(f, "\nExe=%s\n", o->exe_glob);
         if (o->script)
                 fprintf(f, "Script=%s\n", o->script);

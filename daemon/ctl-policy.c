@@ -12,7 +12,7 @@
 
 #include "alert.h"
 #include "json-line.h"
-#include "policy-explain.h"
+#include "ctl-policy.h"
 #include "policy-match.h"
 
 typedef struct Explainer {
