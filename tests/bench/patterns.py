@@ -14,7 +14,9 @@ CLASS_PATTERNS = 500
 def pattern(chance, n):
     program, name, ending = chance.choice(PROGRAMS), chance.choice(NAMES), chance.choice(ENDINGS)
     number = chance.randrange(10000)
-    shape = n % 20
+    # A small policy has one that ends in ** too, as every real one: without, most paths are done with after their last
+    # name, and a size would be compared with another kind of policy.
+    shape = 19 - n % 20
     if shape < 6:
         return f"/srv/tenant-{number:04}/{program}/{name}.{ending}"
     if shape < 10:
