@@ -201,7 +201,7 @@ class Scene:
 
 @contextlib.contextmanager
 def scene(policy_dirs=(harness.DEFAULT_POLICY,)):
-    harness.require_machine()
+    harness.require_host()
     with Net() as net, harness.Home() as home, World(home) as world:
         world.add_users()
         with harness.Barbwired(policy_dirs=policy_dirs) as bw:

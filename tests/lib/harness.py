@@ -68,6 +68,23 @@ def require_machine():
         tap.skip_all("runs in a nested PID namespace", environment=True)
 
 
+def sees_host():
+    """Is this where [Allow] rules hold: does it see what the init of its PID namespace sees?"""
+    def root(process):
+        # Device, and the directory of it that is mounted there; the last mount on / is the one that is seen.
+        with open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            return [line.split()[2:4] for line in mounts if line.split()[4] == "/"][-1:]
+
+    return root("self") == root("1")
+
+
+def require_host():
+    """Ends the program as skipped in a container or a chroot that shares its host's PID namespace."""
+    require_machine()
+    if not sees_host():
+        tap.skip_all("no allow rule holds here: this is not what the machine's init sees", environment=True)
+
+
 def program(name):
     return os.path.join(TEST_BIN, name)
 

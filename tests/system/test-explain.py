@@ -359,7 +359,7 @@ def explain_alone(directory):
 
 
 def main():
-    harness.require_machine()
+    harness.require_host()
     t = tap.Tap()
     with tempfile.TemporaryDirectory(prefix="barbwire-explain-") as directory:
         os.chmod(directory, 0o755)
