@@ -130,12 +130,14 @@ def documented_fields():
 
 
 class Contained:
-    """What makes a process one of a container, in a login session, when it is given as preexec_fn."""
+    """What makes a process one of a container, in a login session, started so that it could run other code, when it
+    is given as preexec_fn."""
 
     def __init__(self):
         self.cgroup = f"/sys/fs/cgroup/system.slice/docker-{'5a' * 32}.scope"
 
     def __call__(self):
+        os.environ["PERL5LIB"] = "/nonexistent"
         os.makedirs(self.cgroup, exist_ok=True)
         for path, value in ((f"{self.cgroup}/cgroup.procs", os.getpid()), ("/proc/self/loginuid", 4711)):
             with open(path, "w", encoding="ascii") as out:
@@ -150,6 +152,7 @@ def documented_of_alert(thefts):
     require(len(wanted) > 20, f"the manual page tells of {wanted}")
     require_equal(got, wanted | {"BARBWIRE_TIME"}, "fields of an alert")
     require_equal((entry["BARBWIRE_LOGINUID"], entry["BARBWIRE_CONTAINER"]), ("4711", "5a" * 32), "the two rare ones")
+    require("injected" in entry["BARBWIRE_EXE_FLAG"], f"BARBWIRE_EXE_FLAG: {entry['BARBWIRE_EXE_FLAG']}")
     alert = json.loads(entry["BARBWIRE_JSON"])
     require_equal((alert["id"], alert["process"]["container"]), (entry["BARBWIRE_ALERT_ID"], "5a" * 32), "in JSON")
 
