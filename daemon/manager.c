@@ -66,7 +66,6 @@ struct Manager {
         sd_event_source *loss_timer;
 
         uint64_t armed_realtime_usec;
-        uint64_t congested_usec; /* since then alerts are not taken from the kernel; 0: they are */
         uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed;
         uint64_t n_repeats_untold;
 };
@@ -79,7 +78,6 @@ static void manager_update_epoch(Manager *m) {
 static void on_congestion(bool congested, void *userdata) {
         Manager *m = userdata;
 
-        m->congested_usec = congested ? time_now_usec(CLOCK_MONOTONIC) : 0;
         if (m->ring_source)
                 (void)sd_event_source_set_enabled(m->ring_source, congested ? SD_EVENT_OFF : SD_EVENT_ON);
         if (congested)
@@ -302,9 +300,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
                 manager_tell_policy(m, previous);
                 return 0;
         }
-        /* What came while it was read was judged by the one in force, and is told by it. */
-        while (!m->congested_usec && sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) == RECORDS_PER_TURN)
-                ;
+        /* What is still in the ring was judged by the one in force until now, and is told by it (policy_store_judge()). */
         policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
         manager_tell_policy(m, previous);
