@@ -9,7 +9,6 @@
 #include "alert-show.h"
 #include "ctl-time.h"
 #include "json-line.h"
-#include "name-quote.h"
 #include "text.h"
 #include "util.h"
 
@@ -58,7 +57,7 @@ static void put_comm(FILE *f, const json_t *process) {
         const char *comm = member_string(process, "comm");
 
         if (comm)
-                name_put_string(f, comm);
+                text_put_name(f, comm);
         else
                 fputs("a process", f);
 }
@@ -148,7 +147,7 @@ static void put_branch(FILE *f, size_t depth, const json_t *process) {
         }
         if (exe) {
                 fputs("  ", f);
-                name_put_string(f, exe);
+                text_put_name(f, exe);
         }
         fputc('\n', f);
 }
@@ -177,7 +176,7 @@ static void put_opener(FILE *f, const json_t *file) {
                 fprintf(f, " (pid %" PRIu64 ", uid %" PRIu64 ")", pid, uid);
         if (exe) {
                 fputc(' ', f);
-                name_put_string(f, exe);
+                text_put_name(f, exe);
         }
         if (member_number(file, "age_ms", &age_ms)) {
                 fputs(", ", f);
@@ -195,7 +194,7 @@ static void put_file(FILE *f, const json_t *file) {
         if (path && json_is_true(json_object_get(file, "truncated")))
                 fputs("…", f);
         if (path)
-                name_put_string(f, path);
+                text_put_name(f, path);
         else
                 fputs("(name lost)", f);
         fputs(" [", f);

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include "alert.h"
-#include "name-quote.h"
 #include "text.h"
 #include "util.h"
 
@@ -30,7 +29,7 @@ char *bytes_escape(const char *data, size_t size) {
 
 static void put_comm(FILE *f, const AlertBytes *comm) {
         if (comm->size > 0)
-                name_put_bytes(f, comm->data, comm->size);
+                text_put_name_bytes(f, comm->data, comm->size);
         else
                 fputs("a process", f);
 }
@@ -39,7 +38,7 @@ static void put_path(FILE *f, const AlertFile *file) {
         /* A whole path begins with a slash: the ellipsis cannot be part of a name. */
         if (file->path_truncated)
                 fputs("…", f);
-        name_put_bytes(f, file->path.data, file->path.size);
+        text_put_name_bytes(f, file->path.data, file->path.size);
 }
 
 static void put_destination(FILE *f, const Alert *a) {

@@ -427,16 +427,14 @@ static int manager_add_sources(Manager *m) {
 static json_t *query_status(void *userdata) {
         Manager *m = userdata;
         uint64_t counters[BW_COUNT_MAX];
-        StatusHook hooks[SENSOR_HOOKS_MAX];
+        SensorHook hooks[SENSOR_HOOKS_MAX];
         SensorGaps gaps = sensor_gaps(m->sensor);
         unsigned n_hooks = MIN(sensor_n_hooks(m->sensor), (unsigned)SENSOR_HOOKS_MAX);
 
         manager_update_losses(m);
         sensor_counters(m->sensor, counters);
-        for (unsigned i = 0; i < n_hooks; i++) {
-                SensorHook h = sensor_hook(m->sensor, i);
-                hooks[i] = (StatusHook){ .name = h.name, .attached = h.attached, .misses = h.misses };
-        }
+        for (unsigned i = 0; i < n_hooks; i++)
+                hooks[i] = sensor_hook(m->sensor, i);
 
         const Status s = {
                 .version = BARBWIRE_VERSION,

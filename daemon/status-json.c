@@ -74,7 +74,7 @@ static json_t *hooks_to_json(const Status *s) {
         json_auto_t *array = json_array();
 
         for (size_t i = 0; i < s->n_hooks; i++) {
-                const StatusHook *h = &s->hooks[i];
+                const SensorHook *h = &s->hooks[i];
 
                 if (json_array_append_new(array, json_pack("{s:s, s:b, s:I}", "name", h->name, "attached",
                                                          h->attached, "misses", (json_int_t)h->misses)) < 0)

@@ -12,19 +12,14 @@
 
 #include "losses.h"
 #include "policy-file.h"
-
-typedef struct StatusHook {
-        const char *name;
-        bool attached;
-        uint64_t misses;
-} StatusHook;
+#include "sensor.h"
 
 typedef struct Status {
         const char *version, *sensor;
         pid_t pid;
         uint64_t armed_realtime_usec, policy_realtime_usec;
         uint64_t now_usec; /* CLOCK_MONOTONIC, as Losses has it */
-        const StatusHook *hooks;
+        const SensorHook *hooks;
         size_t n_hooks;
         uint64_t marks_live, marks_max;
         const Losses *losses;

@@ -15,6 +15,11 @@ void text_put_bytes(FILE *f, const char *data, size_t size);
 /* A string that was escaped so far that it is UTF-8 (alert-json.h): the same, but a backslash stays one. */
 void text_put_string(FILE *f, const char *s);
 
+/* The same two for a name in a sentence: in quotation marks (one inside is \x22) where it has blanks, brackets or a
+ * quotation mark, so that it is not read as more of the sentence ("/tmp/a and 3 s later connected to 127.0.0.1:53"). */
+void text_put_name_bytes(FILE *f, const char *data, size_t size);
+void text_put_name(FILE *f, const char *s);
+
 /* "1.2 s", "2 min 5 s": two units at most, cut off rather than rounded. */
 void text_put_age(FILE *f, uint64_t usec);
 

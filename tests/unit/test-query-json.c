@@ -58,7 +58,7 @@ static Policy *policy_of(const char *text) {
 }
 
 static json_t *status_of(Status s, size_t n_degraded) {
-        static const StatusHook hooks[] = { { "tp_btf/sys_exit", true, 0 }, { "cgroup/connect4", true, 2 } };
+        static const SensorHook hooks[] = { { "tp_btf/sys_exit", true, 0 }, { "cgroup/connect4", true, 2 } };
 
         if (!s.hooks) {
                 s.hooks = hooks;
@@ -111,7 +111,7 @@ static void test_degraded(void **state) {
         (void)state;
         _cleanup_(policy_freep) Policy *good = policy_of("[Class keys]\nPath=/a\n");
         _cleanup_(policy_freep) Policy *bad = policy_of("[Class keys]\nPath=/a\nnonsense\n");
-        const StatusHook hooks[] = { { "tp_btf/sys_exit", false, 0 } };
+        const SensorHook hooks[] = { { "tp_btf/sys_exit", false, 0 } };
         Losses losses = {};
 
         json_auto_t *o1 = status_of((Status){ .policy = bad, .losses = &losses }, 1);
