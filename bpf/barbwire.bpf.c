@@ -9,13 +9,22 @@
 
 char LICENSE[] SEC("license") = "GPL"; /* the helpers that read kernel memory are GPL-only; we are GPL-2.0-or-later */
 
+/* Tells the daemon that the hook works. Read first: the line stays in every CPU's cache. */
+#define HOOK_FIRED(hook)                                                                                     \
+        do {                                                                                                 \
+                if (!shared.fired[hook])                                                                     \
+                        shared.fired[hook] = 1;                                                              \
+        } while (0)
+
 /* ---- sensor "tracepoint": opens ---- */
 
 /* The end of open, creat, openat, openat2, open_by_handle_at: the descriptor is in the table, the caller has not
- * seen it yet. And of mmap: code that was mapped has not run yet. Costs a call on every system call (a tracepoint per system call would need tracefs and perf events).
+ * seen it yet. And of mmap: code that was mapped has not run yet. Costs a call on every system call (a tracepoint per
+ * system call would need tracefs and perf events).
  * Misses: opens through io_uring, and a descriptor that another thread replaced between open and here. Since 5.5. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
+        HOOK_FIRED(BW_HOOK_SYS_EXIT);
         on_open_returned(regs, ret);
         on_map_returned(regs, ret);
         return 0;
@@ -26,6 +35,7 @@ int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
 /* The child exists and has not run: what it inherits is there before its first instruction. Since 5.5. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(bw_fork, struct task_struct *parent, struct task_struct *child) {
+        HOOK_FIRED(BW_HOOK_FORK);
         on_fork(parent, child);
         return 0;
 }
@@ -33,12 +43,14 @@ int BPF_PROG(bw_fork, struct task_struct *parent, struct task_struct *child) {
 /* After the point of no return: the new executable is in mm->exe_file, user space has not run. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(bw_exec, struct task_struct *task) {
+        HOOK_FIRED(BW_HOOK_EXEC);
         on_exec(task);
         return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(bw_exit, struct task_struct *task) {
+        HOOK_FIRED(BW_HOOK_EXIT);
         on_exit(task);
         return 0;
 }
@@ -66,24 +78,168 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
  * already, raw sockets, and families other than inet. connect since 4.17, sendmsg since 4.18. */
 SEC("cgroup/connect4")
 int bw_connect4(struct bpf_sock_addr *ctx) {
+        HOOK_FIRED(BW_HOOK_CONNECT4);
         on_sock_addr4(ctx, BW_ACT_CONNECT);
         return 1;
 }
 
 SEC("cgroup/connect6")
 int bw_connect6(struct bpf_sock_addr *ctx) {
+        HOOK_FIRED(BW_HOOK_CONNECT6);
         on_sock_addr6(ctx, BW_ACT_CONNECT);
         return 1;
 }
 
 SEC("cgroup/sendmsg4")
 int bw_sendmsg4(struct bpf_sock_addr *ctx) {
+        HOOK_FIRED(BW_HOOK_SENDMSG4);
         on_sock_addr4(ctx, BW_ACT_SEND);
         return 1;
 }
 
 SEC("cgroup/sendmsg6")
 int bw_sendmsg6(struct bpf_sock_addr *ctx) {
+        HOOK_FIRED(BW_HOOK_SENDMSG6);
         on_sock_addr6(ctx, BW_ACT_SEND);
         return 1;
+}
+
+/* ---- sensors "lsm" and "fentry": opens ----
+ *
+ * The same bodies hang on two families of hooks. LSM programs run where the kernel asks whether an act is allowed, before
+ * it is done; they need "bpf" in the kernel's list of LSMs (security.lsm=, CONFIG_LSM) and CONFIG_BPF_LSM, since 5.7. Where
+ * it is not in the list, fexit programs hang on the functions that ask all LSMs: they see acts that were allowed, and
+ * need nothing but BTF, since 5.5. Both see every way to an act, io_uring included, and neither is told of by name. */
+
+/* Every open but of O_PATH descriptors, before the caller has it. Overlays ask twice, see on_kernel_open(). */
+SEC("lsm/file_open")
+int BPF_PROG(bw_lsm_file_open, struct file *file) {
+        HOOK_FIRED(BW_HOOK_FILE_OPEN);
+        on_kernel_open(file);
+        return 0;
+}
+
+SEC("fexit/security_file_open")
+int BPF_PROG(bw_fexit_file_open, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_FILE_OPEN);
+        if (!ret)
+                on_kernel_open(file);
+        return 0;
+}
+
+/* A descriptor comes from another process: SCM_RIGHTS, pidfd_getfd(2), binder. */
+SEC("lsm/file_receive")
+int BPF_PROG(bw_lsm_file_receive, struct file *file) {
+        HOOK_FIRED(BW_HOOK_FILE_RECEIVE);
+        on_file_open(file, BW_VIA_RECEIVED);
+        return 0;
+}
+
+SEC("fexit/security_file_receive")
+int BPF_PROG(bw_fexit_file_receive, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_FILE_RECEIVE);
+        if (!ret)
+                on_file_open(file, BW_VIA_RECEIVED);
+        return 0;
+}
+
+/* ---- sensors "lsm" and "fentry": code ---- */
+
+/* mmap(2) of a file as code. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
+SEC("lsm/mmap_file")
+int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot) {
+        HOOK_FIRED(BW_HOOK_MMAP_FILE);
+        if (file && prot & PROT_EXEC)
+                on_code_mapped(file);
+        return 0;
+}
+
+/* security_mmap_file() has other arguments than the hook: the file and what was asked for. */
+SEC("fexit/security_mmap_file")
+int BPF_PROG(bw_fexit_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret) {
+        HOOK_FIRED(BW_HOOK_MMAP_FILE);
+        if (!ret && file && prot & PROT_EXEC)
+                on_code_mapped(file);
+        return 0;
+}
+
+/* What was mapped as data becomes code. */
+SEC("lsm/file_mprotect")
+int BPF_PROG(bw_lsm_file_mprotect, struct vm_area_struct *area, unsigned long reqprot, unsigned long prot) {
+        HOOK_FIRED(BW_HOOK_FILE_MPROTECT);
+        on_code_protected(area, prot);
+        return 0;
+}
+
+SEC("fexit/security_file_mprotect")
+int BPF_PROG(bw_fexit_file_mprotect, struct vm_area_struct *area, unsigned long reqprot, unsigned long prot, int ret) {
+        HOOK_FIRED(BW_HOOK_FILE_MPROTECT);
+        if (!ret)
+                on_code_protected(area, prot);
+        return 0;
+}
+
+/* ptrace(2), process_vm_readv(2), /proc/PID/mem, pidfd_getfd(2): access to another process's memory. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(bw_lsm_ptrace_access_check, struct task_struct *child, unsigned int mode) {
+        HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
+        on_memory_access(child, mode);
+        return 0;
+}
+
+SEC("fexit/security_ptrace_access_check")
+int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned int mode, int ret) {
+        HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
+        if (!ret)
+                on_memory_access(child, mode);
+        return 0;
+}
+
+/* ---- sensors "lsm" and "fentry": egress ---- */
+
+SEC("lsm/socket_connect")
+int BPF_PROG(bw_lsm_socket_connect, struct socket *socket, void *address, int length) {
+        HOOK_FIRED(BW_HOOK_SOCKET_CONNECT);
+        on_socket_connect(socket, address, length);
+        return 0;
+}
+
+SEC("fexit/security_socket_connect")
+int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int length, int ret) {
+        HOOK_FIRED(BW_HOOK_SOCKET_CONNECT);
+        if (!ret)
+                on_socket_connect(socket, address, length);
+        return 0;
+}
+
+/* Every message, on whatever socket it goes out. Misses what kernels before 6.5 send page by page, without a message:
+ * sendfile(2) and splice(2) to TCP, which the connection itself has been told of, unless it was there before. */
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
+        HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
+        on_socket_sendmsg(socket, message);
+        return 0;
+}
+
+SEC("fexit/security_socket_sendmsg")
+int BPF_PROG(bw_fexit_socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret) {
+        HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
+        if (!ret)
+                on_socket_sendmsg(socket, message);
+        return 0;
+}
+
+/* The end of accept(2): at security_socket_accept() the peer is not known yet, here it is. */
+SEC("lsm/sock_graft")
+int BPF_PROG(bw_lsm_sock_graft, struct sock *sk) {
+        HOOK_FIRED(BW_HOOK_SOCK_GRAFT);
+        on_accepted(sk);
+        return 0;
+}
+
+SEC("fexit/security_sock_graft")
+int BPF_PROG(bw_fexit_sock_graft, struct sock *sk) {
+        HOOK_FIRED(BW_HOOK_SOCK_GRAFT);
+        on_accepted(sk);
+        return 0;
 }

@@ -231,6 +231,8 @@ static __always_inline __u32 names_size(const struct process *p, const struct ma
 /* What a correlation is about, gathered before there is a record to hold it. */
 struct correlation {
         struct reported_key key;
+        __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
+        __u32 zero;
         __u64 fresh;
         __u64 window_ns; /* repeats are not reported for this long */
         struct moment when; /* its id */
@@ -251,6 +253,7 @@ static __noinline int record_fill(struct bw_correlation *r,
         r->slot = c->slot;
         r->generation = c->generation;
         r->destination = c->key.destination;
+        r->destination.act = c->act;
         process_put(r, capacity, current_task(), p);
         files_put(r, capacity, m, c->key.classes);
         lineage_put(r, capacity, p);
@@ -380,7 +383,7 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         d->port = packed;
         d->family = packed >> 16;
         d->protocol = packed >> 32;
-        d->act = packed >> 48;
+        c.act = packed >> 48;
         c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
 
@@ -443,6 +446,17 @@ static __always_inline void on_egress(const struct bw_destination *d) {
         correlate(low, high, DESTINATION_PACK(d));
 }
 
+/* RFC 4291 2.5.5.2: ::ffff:a.b.c.d is a.b.c.d. */
+static __always_inline void destination_set_inet6(struct bw_destination *d, const __u32 address[4]) {
+        if (!address[0] && !address[1] && address[2] == bpf_htonl(0xffff)) {
+                d->family = AF_INET;
+                __builtin_memcpy(d->address, &address[3], 4);
+        } else {
+                d->family = AF_INET6;
+                __builtin_memcpy(d->address, address, 16);
+        }
+}
+
 /* cgroup/connect4 and sendmsg4 (include/uapi/linux/bpf.h struct bpf_sock_addr: address and port in network order). */
 static __always_inline void on_sock_addr4(struct bpf_sock_addr *ctx, enum bw_act act) {
         struct bw_destination d = { .family = AF_INET, .act = act };
@@ -454,18 +468,132 @@ static __always_inline void on_sock_addr4(struct bpf_sock_addr *ctx, enum bw_act
         on_egress(&d);
 }
 
-/* The same for IPv6; ::ffff:a.b.c.d is a.b.c.d (RFC 4291 2.5.5.2). */
 static __always_inline void on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act act) {
-        struct bw_destination d = { .family = AF_INET6, .act = act };
+        struct bw_destination d = { .act = act };
         __u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-        if (!address[0] && !address[1] && address[2] == bpf_htonl(0xffff)) {
-                d.family = AF_INET;
-                __builtin_memcpy(d.address, &address[3], 4);
-        } else {
-                __builtin_memcpy(d.address, address, 16);
-        }
+        destination_set_inet6(&d, address);
         d.port = bpf_ntohs(ctx->user_port);
         d.protocol = ctx->protocol;
+        on_egress(&d);
+}
+
+/* ---- sockets, where the hook sees the kernel's own objects ---- */
+
+/* struct sockaddr_in and sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
+struct inet_address {
+        __u16 family;
+        __u16 port;
+        __u32 address;
+        __u32 address6[4];
+};
+
+/* From an address in kernel memory, as a socket of `family` takes it. AF_UNSPEC is 0.0.0.0's family, too, for sendto(2)
+ * on an AF_INET socket (net/ipv4/udp.c udp_sendmsg()). */
+static __always_inline bool destination_from_address(
+        struct bw_destination *d, const void *address, int length, __u16 family, bool sends) {
+        struct inet_address a = {};
+
+        if (length < 8 || bpf_probe_read_kernel(&a, sizeof(a), address))
+                return false;
+        if (a.family == AF_INET || (sends && a.family == AF_UNSPEC && family == AF_INET)) {
+                d->family = AF_INET;
+                __builtin_memcpy(d->address, &a.address, 4);
+        } else if (a.family == AF_INET6) {
+                destination_set_inet6(d, a.address6);
+        } else {
+                return false;
+        }
+        d->port = bpf_ntohs(a.port);
+        return true;
+}
+
+/* Whom a socket is connected to. */
+static __always_inline bool destination_from_socket(struct bw_destination *d, const struct sock *sk) {
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+        if (family == AF_INET) {
+                __u32 address = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+                if (!address)
+                        return false;
+                d->family = AF_INET;
+                __builtin_memcpy(d->address, &address, 4);
+        } else if (bpf_core_field_exists(struct sock_common, skc_v6_daddr)) {
+                __u32 address[4] = {};
+                BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_daddr);
+                if (!(address[0] | address[1] | address[2] | address[3]))
+                        return false;
+                destination_set_inet6(d, address);
+        }
+        d->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+        return true;
+}
+
+static __always_inline bool socket_is_inet(const struct sock *sk) {
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+        return family == AF_INET || family == AF_INET6;
+}
+
+static __always_inline bool current_is_marked(void) {
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+        return bpf_map_lookup_elem(&bw_marks, &pid);
+}
+
+/* connect(2), before anything is sent. */
+static __always_inline void on_socket_connect(const struct socket *socket, const void *address, int length) {
+        struct bw_destination d = { .act = BW_ACT_CONNECT };
+
+        if (!current_is_marked())
+                return;
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (!socket_is_inet(sk) || !destination_from_address(&d, address, length, 0, false))
+                return;
+        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        on_egress(&d);
+}
+
+/* A connection that was accepted is told by our port: a server that gives a secret away is one theft, however many
+ * connections a client makes. A socket that was made by accept(2) has the backlog of the one that listened
+ * (net/core/sock.c sk_clone_lock()), one that connected has none. */
+static __always_inline void destination_as_accepted(struct bw_destination *d, const struct sock *sk) {
+        d->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+        d->act = BW_ACT_ACCEPT;
+}
+
+/* Data on its way into a socket: send(2), write(2), sendfile(2), io_uring. The address it is sent to is the message's; a
+ * connected stream takes none, whatever the message says (tcp(7)). */
+static __always_inline void on_socket_sendmsg(const struct socket *socket, const struct msghdr *message) {
+        struct bw_destination d = { .act = BW_ACT_SEND };
+
+        if (!current_is_marked())
+                return;
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (!socket_is_inet(sk))
+                return;
+        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+
+        bool connected = BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+        const void *address = BPF_CORE_READ(message, msg_name);
+        if (connected || !address ||
+            !destination_from_address(&d, address, BPF_CORE_READ(message, msg_namelen),
+                    BPF_CORE_READ(sk, __sk_common.skc_family), true)) {
+                if (!destination_from_socket(&d, sk))
+                        return;
+                if (connected && BPF_CORE_READ(sk, sk_max_ack_backlog))
+                        destination_as_accepted(&d, sk);
+        }
+        on_egress(&d);
+}
+
+/* accept(2): the peer may pull from now on. */
+static __always_inline void on_accepted(const struct sock *sk) {
+        struct bw_destination d = {};
+
+        if (!current_is_marked() || !socket_is_inet(sk) || !destination_from_socket(&d, sk))
+                return;
+        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        destination_as_accepted(&d, sk);
         on_egress(&d);
 }

@@ -33,7 +33,7 @@ static __always_inline void stamp(struct bw_header *h, __u16 kind, __u32 size, s
 }
 
 static __always_inline void count(enum bw_counter c) {
-        __sync_fetch_and_add(&counters[c], 1);
+        __sync_fetch_and_add(&shared.counters[c], 1);
 }
 
 /* Counts, and tells the daemon once a second. Not for BW_LOSS_RING_FULL: the ring is full. */
@@ -41,9 +41,9 @@ static __always_inline void count_and_tell(enum bw_counter c) {
         __u64 now = bpf_ktime_get_ns();
 
         count(c);
-        if (state_told_ns[c] && now - state_told_ns[c] < STATE_INTERVAL_NS)
+        if (shared.state_told_ns[c] && now - shared.state_told_ns[c] < STATE_INTERVAL_NS)
                 return;
-        state_told_ns[c] = now;
+        shared.state_told_ns[c] = now;
 
         struct bw_state *r = bpf_ringbuf_reserve(&bw_ring, sizeof(*r), 0);
         if (!r) {
@@ -51,7 +51,7 @@ static __always_inline void count_and_tell(enum bw_counter c) {
                 return;
         }
         stamp(&r->header, BW_KIND_STATE, sizeof(*r), moment_now());
-        r->count = counters[c];
+        r->count = shared.counters[c];
         r->counter = c;
         r->zero = 0;
         bpf_ringbuf_submit(r, 0);

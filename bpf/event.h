@@ -34,12 +34,15 @@ enum bw_kind {
 enum bw_via {
         BW_VIA_OPEN = 1, /* it opened the file itself */
         BW_VIA_FORK = 2, /* its parent held the mark when it was forked */
+        BW_VIA_RECEIVED = 3, /* another process passed it the open file */
+        BW_VIA_TRACE = 4,    /* it had access to the memory of the process that held the mark, or the other way round */
 };
 
 /* What the process did to reach the network. */
 enum bw_act {
         BW_ACT_CONNECT = 1, /* connect(2) on a TCP, UDP or other inet socket */
-        BW_ACT_SEND    = 2, /* a datagram sent to an address without connect(2) */
+        BW_ACT_SEND    = 2, /* data sent: to an address, or on a socket that was connected before */
+        BW_ACT_ACCEPT  = 3, /* a connection accepted: the address is the peer's, the port our own */
 };
 
 /* Counters kept by the kernel programs, one per cause; what each means is told in daemon/counters.c. The first
@@ -108,6 +111,7 @@ struct bw_touched_file {
 };
 
 #define BW_FILE_PATH_TRUNCATED 1 /* path lacks its beginning: it was too long or too deep */
+#define BW_FILE_HANDED_OVER    2 /* on its way it came to a process that is no child of the one before */
 
 struct bw_process {
         __u64 start_boot_ns; /* CLOCK_BOOTTIME of its start: a PID alone is never trusted */

@@ -21,9 +21,9 @@ static __always_inline int process_ready(struct task_struct *task, const struct 
         return process_judge(pid, false);
 }
 
-/* A file of `classes` was opened by the current process: apply the rules, and mark it. Returns 0, or 1 when
- * the policy or the mark was changed meanwhile and the open must be judged again. */
-__noinline int file_touched(__u64 file_address, __u64 classes) {
+/* A file of `classes` was opened by the current process, or came to it (enum bw_via): apply the rules, and mark it.
+ * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
+__noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         struct file *file = (struct file *)file_address;
         struct task_struct *task = current_task();
         __u32 pid = BPF_CORE_READ(task, tgid);
@@ -92,7 +92,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes) {
         f->pid = pid;
         f->uid = BPF_CORE_READ(task, cred, uid.val);
         f->hops = 0;
-        f->via = BW_VIA_OPEN;
+        f->via = via;
         f->flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0;
         BPF_CORE_READ_INTO(&f->comm, task, comm);
         barrier();
@@ -120,8 +120,8 @@ static __always_inline bool file_is_own(struct inode *inode, struct task_struct 
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
 }
 
-/* The body of every hook that sees a file opened by the current process. */
-static __always_inline void on_file_open(struct file *file) {
+/* The body of every hook that sees an open file come to the current process. */
+static __always_inline void on_file_open(struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return;
@@ -141,7 +141,7 @@ static __always_inline void on_file_open(struct file *file) {
                         continue;
                 if (!classes || file_is_own(inode, current_task()))
                         return;
-                if (process_ready(current_task(), &v) == 0 && file_touched((__u64)file, classes) == 0)
+                if (process_ready(current_task(), &v) == 0 && file_touched(address_of(file), classes, via) == 0)
                         return;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
@@ -199,5 +199,30 @@ static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
                         count_and_tell(BW_LOSS_FILE_GONE);
                 return;
         }
-        on_file_open(file);
+        on_file_open(file, BW_VIA_OPEN);
+}
+
+/* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
+ * not what execve(2) runs, whose bytes go to no process, and not the file below an overlay's, which comes on top. */
+static __always_inline void on_kernel_open(struct file *file) {
+        if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(file, f_flags) & __FMODE_EXEC ||
+            BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
+                return;
+        on_file_open(file, BW_VIA_OPEN);
+}
+
+/* The current process gains access to the memory of another: what either holds may go to the other. And the other may be
+ * made to run other code. */
+static __always_inline void on_memory_access(struct task_struct *child, unsigned int mode) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid), child_pid = BPF_CORE_READ(child, tgid);
+
+        if (!(mode & PTRACE_MODE_ATTACH) || pid == child_pid)
+                return;
+        __u64 start = task_start(task), child_start = task_start(child);
+        struct process *p = process_find(child_pid, child_start);
+        if (p)
+                p->traced = 1;
+        mark_pass(pid, start, child_pid, child_start, BW_VIA_TRACE);
+        mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE);
 }

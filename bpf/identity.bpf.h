@@ -42,7 +42,7 @@ static __always_inline void host_learn(void) {
         h->user_namespace = (__u64)BPF_CORE_READ(init, nsproxy, mnt_ns, user_ns);
         h->root = (__u64)BPF_CORE_READ(init, fs, root.dentry);
         h->cgroup = (__u64)BPF_CORE_READ(init, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn);
-        host_known = h->mount_namespace && h->root;
+        shared.host_known = h->mount_namespace && h->root;
 }
 
 /* Does a task see the host's file system? Its mount namespace is the host's, or was made by the host's root: services
@@ -52,7 +52,7 @@ static __always_inline bool host_seen(struct task_struct *task) {
         const struct host *h = host_get();
         __u64 namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
 
-        if (!h || !host_known)
+        if (!h || !shared.host_known)
                 return false;
         if (namespace != h->mount_namespace &&
             (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns, user_ns) != h->user_namespace)
@@ -320,7 +320,7 @@ __noinline __u32 process_flags(__u32 pid) {
                 if (!BPF_CORE_READ(inode, i_nlink))
                         flags |= BW_PROCESS_EXE_DELETED;
         }
-        if ((host_known && !host_seen(task)) || (p && p->host == FINDING_BAD))
+        if ((shared.host_known && !host_seen(task)) || (p && p->host == FINDING_BAD))
                 flags |= BW_PROCESS_NOT_HOST;
         if (task_is_traced(task) || (p && p->traced))
                 flags |= BW_PROCESS_TRACED;
@@ -365,8 +365,27 @@ static __always_inline bool syscall_maps_code(struct pt_regs *regs, struct task_
         return false;
 }
 
-/* A system call returned. If it mapped a file's code that others than root may change, the process is no longer what its
+/* The current process runs code of this file. If others than root may change it, the process is no longer what its
  * executable says. */
+static __always_inline void on_code_mapped(const struct file *file) {
+        struct task_struct *task = current_task();
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || inode_is_roots(inode))
+                return;
+        struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        if (p)
+                p->foreign = 1;
+}
+
+/* A mapping of the current process changes its protection. */
+static __always_inline void on_code_protected(const struct vm_area_struct *area, unsigned long prot) {
+        const struct file *file = BPF_CORE_READ(area, vm_file);
+
+        if (file && prot & PROT_EXEC)
+                on_code_mapped(file);
+}
+
+/* A system call returned: has it mapped code? */
 static __always_inline void on_map_returned(struct pt_regs *regs, long ret) {
         struct task_struct *task = current_task();
         long fd = -1;
@@ -374,12 +393,6 @@ static __always_inline void on_map_returned(struct pt_regs *regs, long ret) {
         if (!syscall_maps_code(regs, task, &fd) || (__u64)ret >= (__u64)-MAX_ERRNO)
                 return;
         const struct file *file = descriptor_file(task, fd);
-        if (!file)
-                return;
-        const struct inode *inode = BPF_CORE_READ(file, f_inode);
-        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || inode_is_roots(inode))
-                return;
-        struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
-        if (p)
-                p->foreign = 1;
+        if (file)
+                on_code_mapped(file);
 }

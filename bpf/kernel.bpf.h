@@ -72,8 +72,45 @@ struct path {
 
 struct file {
         unsigned int f_mode;
+        unsigned int f_flags;
         struct inode *f_inode;
         struct path f_path;
+};
+
+struct vm_area_struct {
+        struct file *vm_file;
+};
+
+/* include/net/sock.h. Addresses and skc_dport are in network order, skc_num in the host's. */
+struct in6_addr {
+        union {
+                __u8 u6_addr8[16];
+        } in6_u;
+};
+
+struct sock_common {
+        __u32 skc_daddr;
+        __u16 skc_dport;
+        __u16 skc_num;
+        unsigned short skc_family;
+        volatile unsigned char skc_state;
+        struct in6_addr skc_v6_daddr;
+};
+
+struct sock {
+        struct sock_common __sk_common;
+        __u16 sk_type;
+        __u16 sk_protocol;
+        __u32 sk_max_ack_backlog;
+};
+
+struct socket {
+        struct sock *sk;
+};
+
+struct msghdr {
+        void *msg_name;
+        int msg_namelen;
 };
 
 /* fs/mount.h */
@@ -188,6 +225,7 @@ struct thread_info {
 
 struct task_struct {
         struct thread_info thread_info;
+        unsigned int flags;
         int pid, tgid;
         __u64 start_boottime;
         struct task_struct *real_parent, *group_leader;
@@ -236,6 +274,8 @@ struct pt_regs {
 
 /* include/linux/fs.h, include/uapi/linux/stat.h */
 #define FMODE_READ 0x1
+#define FMODE_NOACCOUNT 0x20000000 /* of another file system's own use: what lies below an overlay */
+#define __FMODE_EXEC 0x20          /* in f_flags: opened by execve(2), to be run */
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
@@ -243,8 +283,16 @@ struct pt_regs {
 /* include/linux/dcache.h: the dentry's place in the tree is not known (a file opened by its handle). */
 #define DCACHE_DISCONNECTED 0x20
 
+#define AF_UNSPEC 0
 #define AF_INET 2
 #define AF_INET6 10
+
+/* include/linux/net.h, include/net/tcp_states.h */
+#define SOCK_STREAM 1
+#define TCP_CLOSE 7
+
+/* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
+#define PTRACE_MODE_ATTACH 0x02
 
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4
@@ -254,8 +302,20 @@ struct pt_regs {
 #define EINVAL 22
 #define MNT_NS_INTERNAL ((__u64)-EINVAL)
 
+/* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+
 static __always_inline struct task_struct *current_task(void) {
         return (struct task_struct *)bpf_get_current_task();
+}
+
+/* A kernel object's address as a number. The verifier knows the arguments of LSM and fexit programs for pointers, and a
+ * global function takes none. */
+static __always_inline __u64 address_of(const void *object) {
+        __u64 address = 0;
+
+        bpf_probe_read_kernel(&address, sizeof(address), &object);
+        return address;
 }
 
 /* The PID namespace that a task is in: that of the last of its numbers. */

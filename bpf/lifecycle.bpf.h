@@ -34,7 +34,7 @@ static __always_inline struct process *process_add(
         __u64 parent_exe = parent ? p->exe : 0;
         if (parent)
                 ancestors_add(&p->ancestors, parent);
-        else if (processes_known)
+        else if (shared.processes_known)
                 p->environment = FINDING_UNSEEN; /* who floods the table must not gain by it */
         p->start_boot_ns = start;
         p->exe = exe;
@@ -65,7 +65,7 @@ static __always_inline struct process *process_learn(struct task_struct *task) {
                 return NULL;
         process_forget_findings(p);
         p->image = process_image(task);
-        if (processes_known)
+        if (shared.processes_known)
                 p->environment = FINDING_UNSEEN;
         return p;
 }
@@ -107,7 +107,7 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         }
         process_add(pid, start, p ? p->exe : 0, p, parent);
 
-        mark_inherit(parent_pid, parent_start, pid, start);
+        mark_pass(parent_pid, parent_start, pid, start, BW_VIA_FORK);
 }
 
 /* exec: the same process, another executable. What it holds it keeps; the rules it held it loses. */

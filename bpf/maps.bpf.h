@@ -7,6 +7,7 @@
 #include "event.h"
 #include "kernel.bpf.h"
 #include "policy.h"
+#include "shared.h"
 
 /* ---- knobs, set by sensor.c before loading, constant to the verifier ---- */
 
@@ -23,13 +24,9 @@ const volatile __u32 repeat_slots = 1024;
 /* Random: makes name ids unpredictable. */
 const volatile __u64 name_seed = 0;
 
-/* ---- state shared with the daemon through a mapping of .bss ---- */
+/* ---- state shared with the daemon through a mapping of .bss: its only variable ---- */
 
-__u32 policy_active;                   /* which of the two tables is in force */
-__u64 counters[BW_COUNT_MAX];          /* by enum bw_counter */
-__u64 state_told_ns[BW_COUNT_MAX];     /* when a state record last told of a counter */
-__u32 host_known;                      /* bw_host is filled in */
-__u32 processes_known;                 /* the running processes have been taken in: who is missing was pushed out */
+struct bw_shared shared;
 
 /* ---- policy ---- */
 
@@ -106,8 +103,6 @@ struct {
         __type(key, __u32);
         __type(value, __u32);
 } bw_marked_pids SEC(".maps");
-
-__u32 marked_head, marked_tail; /* free-running. Without order between CPUs: an entry that is lost is not swept */
 
 /* Which thread took which place of a mark's files[]: insertion decides, where 5.10 has no compare-and-swap. An entry
  * that is evicted has done its work: it matters while two threads open at the same time, and 4,096 such opens fit. */

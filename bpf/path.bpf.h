@@ -372,7 +372,7 @@ struct policy_view {
 };
 
 static __always_inline bool policy_view_get(struct policy_view *v) {
-        v->index = *(volatile __u32 *)&policy_active % BW_TABLES;
+        v->index = *(volatile __u32 *)&shared.policy_active % BW_TABLES;
         v->table = bpf_map_lookup_elem(&bw_table, &v->index);
         if (!v->table)
                 return false;

@@ -26,7 +26,7 @@ static __always_inline __u64 task_start(struct task_struct *task) {
 
 static __always_inline void mark_forget(__u32 pid) {
         if (bpf_map_delete_elem(&bw_marks, &pid) == 0)
-                __sync_fetch_and_add(&counters[BW_COUNT_MARKS_LIVE], -1);
+                __sync_fetch_and_add(&shared.counters[BW_COUNT_MARKS_LIVE], -1);
 }
 
 /* The mark of the process `pid` that started at `start`, or NULL. One left behind by an earlier owner of the PID is
@@ -50,7 +50,7 @@ static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
 #define SWEEP_FULL 64
 
 static __always_inline void marked_push(__u32 pid) {
-        __u32 place = (*(volatile __u32 *)&marked_tail)++ % MARKED_PIDS;
+        __u32 place = (*(volatile __u32 *)&shared.marked_tail)++ % MARKED_PIDS;
         __u32 *to = bpf_map_lookup_elem(&bw_marked_pids, &place);
 
         if (to)
@@ -64,10 +64,10 @@ __noinline int marks_sweep(__u32 n) {
         __u64 now = bpf_ktime_get_ns();
 
         for (__u32 i = 0; i < SWEEP_FULL; i++) {
-                __u32 head = *(volatile __u32 *)&marked_head;
-                if (i >= n || head == *(volatile __u32 *)&marked_tail)
+                __u32 head = *(volatile __u32 *)&shared.marked_head;
+                if (i >= n || head == *(volatile __u32 *)&shared.marked_tail)
                         break;
-                *(volatile __u32 *)&marked_head = head + 1;
+                *(volatile __u32 *)&shared.marked_head = head + 1;
 
                 __u32 place = head % MARKED_PIDS;
                 __u32 *from = bpf_map_lookup_elem(&bw_marked_pids, &place);
@@ -88,11 +88,11 @@ __noinline int marks_sweep(__u32 n) {
 
 /* Adds an entry for a process that has none, as a copy of *from. NULL, and counted, when the table is at its limit. */
 static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from) {
-        __u64 live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
+        __u64 live = *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE];
 
         marks_sweep(live >= marks_limit ? SWEEP_FULL : SWEEP_ALWAYS);
         if (live >= marks_limit) {
-                live = *(volatile __u64 *)&counters[BW_COUNT_MARKS_LIVE];
+                live = *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE];
         }
         if (live >= marks_limit) {
                 count_and_tell(BW_LOSS_MARK_REFUSED);
@@ -154,34 +154,20 @@ static __always_inline void mark_unbind(struct mark *m) {
         __builtin_memset(&m->rules, 0, sizeof(m->rules));
 }
 
-/* A forked child holds what its parent holds, if any of it is still within its window. */
-static __always_inline void mark_inherit(__u32 parent, __u64 parent_start, __u32 child, __u64 child_start) {
-        struct mark *from = mark_find(parent, parent_start);
-        struct policy_view v;
-
-        if (!from || !policy_view_get(&v))
-                return;
-
-        bool live = mark_live(v.index, parent, 0) || mark_live(v.index, parent, LIVE_BOUND);
-        if (!live && policy_view_held(&v))
-                return;
-
-        mark_forget(child); /* an earlier owner of the PID, whose exit was not seen */
-        struct mark *m = mark_add(child, from);
-        if (!m)
-                return;
-        m->start_boot_ns = child_start;
-        m->reported = 0;
-        mark_unbind(m);
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                m->files[i].via = BW_VIA_FORK;
-                if (m->files[i].hops < 255)
-                        m->files[i].hops++;
+/* Adds the times of one mark to those of another, all of them as plain. */
+static __always_inline void marks_join(struct mark *to, const struct mark *from) {
+        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
+                __u32 last = from->last[c], bound = from->bound_last[c], own = to->last[c];
+                if (!last || (bound && (__s32)(bound - last) > 0))
+                        last = bound;
+                if (last && (!own || (__s32)(last - own) > 0))
+                        to->last[c] = last;
         }
 }
 
-/* The longest window of these classes; fresh: of the windows in which an egress is not late. A function of its own also because kernels before 5.11 or so take a loop that
- * begins right behind a call for an endless one (kernel/bpf/verifier.c check_cfg()). */
+/* The longest window of these classes; fresh: of the windows in which an egress is not late. A function of its own also
+ * because kernels before 5.11 or so take a loop that begins right behind a call for an endless one
+ * (kernel/bpf/verifier.c check_cfg()). */
 __noinline __u64 longest_window(__u32 table, __u64 classes, __u32 fresh) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         __u64 longest = 0;
@@ -227,4 +213,63 @@ static __always_inline void mark_touch(
                 if (word_has(bound, c))
                         m->bound_last[c] = now;
         }
+}
+
+/* What process `from` holds that is within its window, the process `to` that started at `to_start` holds from now on, too,
+ * plainly and one hop further. Returns 1 when the policy changed meanwhile: nothing was done. */
+__noinline int mark_flow(__u32 from, __u32 to, __u64 to_start, __u32 via) {
+        struct mark *source = bpf_map_lookup_elem(&bw_marks, &from);
+        struct policy_view v;
+
+        if (!source || !policy_view_get(&v))
+                return 0;
+        bool live = mark_live(v.index, from, 0) || mark_live(v.index, from, LIVE_BOUND);
+        if (!policy_view_held(&v))
+                return 1;
+        if (!live)
+                return 0;
+
+        struct mark *m = mark_find(to, to_start);
+        if (!m) {
+                __u32 zero = 0;
+                const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+                if (!empty)
+                        return 0;
+                m = mark_add(to, empty);
+                if (!m)
+                        return 0;
+                m->start_boot_ns = to_start;
+        }
+        if (m->until_mono_ns < source->until_mono_ns)
+                m->until_mono_ns = source->until_mono_ns;
+
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *file = &source->files[i];
+                if (!file->classes)
+                        continue;
+                struct touched_file *f = mark_place(m, file->path, file->pid);
+                if (f->classes && f->path == file->path && f->pid == file->pid)
+                        continue; /* it knows of it by a way that is no longer, or has touched it itself */
+                *f = *file;
+                f->via = via;
+                if (via != BW_VIA_FORK)
+                        f->flags |= BW_FILE_HANDED_OVER;
+                if (f->hops < 255)
+                        f->hops++;
+        }
+        if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
+                m->n_files = source->n_files;
+        marks_join(m, source);
+        return 0;
+}
+
+/* Flows what process `from` holds to `to`. A policy that changes without end: what was read last may be of two policies,
+ * and no mark is made; the next reload is a second away. */
+static __always_inline void mark_pass(__u32 from, __u64 from_start, __u32 to, __u64 to_start, enum bw_via via) {
+        if (!mark_find(from, from_start))
+                return;
+        for (__u32 i = 0; i < POLICY_TRIES; i++)
+                if (mark_flow(from, to, to_start, via) == 0)
+                        return;
+        count_and_tell(BW_LOSS_POLICY_BUSY);
 }

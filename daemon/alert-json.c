@@ -154,7 +154,7 @@ static json_t *json_from_destination(const Alert *a) {
                         json_object_set_new(o, "address", json_string(a->destination.address)) < 0 ||
                         json_object_set_new(o, "port", json_integer(a->destination.port)) < 0 ||
                         json_object_set_new(
-                                        o, "act", json_string(a->destination.sent ? "send" : "connect")) < 0)
+                                        o, "act", json_string(a->destination.act)) < 0)
                 return NULL;
 
         return STEAL_PTR(o);

@@ -239,15 +239,19 @@ static void put_way(FILE *f, const json_t *alert) {
         if (!address)
                 return;
         put_label(f, "");
-        fprintf(f, "↓ %s\n", act && strcmp(act, "send") == 0 ? "sent a datagram" : "connected");
-        put_label(f, "destination");
-        text_put_string(f, member_string(destination, "protocol") ?: "unknown");
+        bool accepted = act && strcmp(act, "accept") == 0;
+        bool sent = act && strcmp(act, "send") == 0;
+        const char *protocol = member_string(destination, "protocol") ?: "unknown";
+        fprintf(f, "↓ %s\n", accepted ? "had a connection" :
+                                 !sent ? "connected" : strcmp(protocol, "udp") == 0 ? "sent a datagram" : "sent data");
+        put_label(f, accepted ? "peer" : "destination");
+        text_put_string(f, protocol);
         bool v6 = strchr(address, ':');
         fputs(v6 ? " [" : " ", f);
         text_put_string(f, address);
         fputs(v6 ? "]" : "", f);
         if (member_number(destination, "port", &port))
-                fprintf(f, ":%" PRIu64, port);
+                fprintf(f, accepted ? ", on port %" PRIu64 : ":%" PRIu64, port);
         fputc('\n', f);
 }
 

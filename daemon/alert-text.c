@@ -103,9 +103,22 @@ static bool put_files(FILE *f, const Alert *a, const AlertFile *main_file) {
         return n_others > 0;
 }
 
+/* "connected to 192.0.2.7:443" */
+static void put_act(FILE *f, const Alert *a, const char *when) {
+        if (strcmp(a->destination.act, "accept") == 0) {
+                fprintf(f, "had a connection from %s on port %u%s", a->destination.address, a->destination.port, when);
+                return;
+        }
+        if (strcmp(a->destination.act, "connect") == 0)
+                fprintf(f, "connected%s to ", when);
+        else
+                fprintf(f, "sent %s%s to ", strcmp(a->destination.protocol, "udp") == 0 ? "a datagram" : "data", when);
+        put_destination(f, a);
+}
+
 /* "opened FILE and 1.2 s later connected to" */
 static void put_own_act(FILE *f, const Alert *a, const AlertFile *file) {
-        fputs(" opened ", f);
+        fputs(file && strcmp(file->via, "received") == 0 ? " was passed " : " opened ", f);
         if (put_files(f, a, file))
                 fputc(',', f);
         fputs(" and ", f);
@@ -114,18 +127,28 @@ static void put_own_act(FILE *f, const Alert *a, const AlertFile *file) {
                 fputs(" later", f);
         } else
                 fputs("then", f);
-        fputs(a->destination.sent ? " sent a datagram to " : " connected to ", f);
+        fputc(' ', f);
+        put_act(f, a, "");
 }
 
 /* ", started by sh (pid 11) which opened FILE, connected 1.2 s later to" */
 static void put_inherited_act(FILE *f, const Alert *a, const AlertFile *file) {
-        fputs(file->hops > 1 ? ", a descendant of " : ", started by ", f);
+        _cleanup_free_ char *when = NULL;
+        size_t size;
+        FILE *age = open_memstream(&when, &size);
+
+        fputs(file->handed_over ? ", which holds what " : file->hops > 1 ? ", a descendant of " : ", started by ", f);
         put_comm(f, &file->comm);
-        fprintf(f, " (pid %" PRIu32 ") which opened ", file->pid);
+        fprintf(f, " (pid %" PRIu32 ") %s ", file->pid, file->handed_over ? "read from" : "which opened");
         (void)put_files(f, a, file);
-        fputs(a->destination.sent ? ", sent a datagram " : ", connected ", f);
-        text_put_age(f, file->age_usec);
-        fputs(" later to ", f);
+        if (age) {
+                fputc(' ', age);
+                text_put_age(age, file->age_usec);
+                fputs(" later", age);
+                fclose(age);
+        }
+        fputs(", ", f);
+        put_act(f, a, when ?: "");
 }
 
 static void put_sentence(FILE *f, const Alert *a) {
@@ -134,11 +157,10 @@ static void put_sentence(FILE *f, const Alert *a) {
         put_comm(f, &a->process.comm);
         fprintf(f, " (pid %" PRIu32 ", uid %" PRIu32 ")", a->process.pid, a->process.uid);
         /* By how it came, not by the pid: the opener's may have been given to this process since. */
-        if (file && strcmp(file->via, "fork") == 0)
+        if (file && file->hops > 0)
                 put_inherited_act(f, a, file);
         else
                 put_own_act(f, a, file);
-        put_destination(f, a);
 
         fputs(" [", f);
         put_classes(f, a->classes);

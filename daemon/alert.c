@@ -294,7 +294,22 @@ const char *process_flag_name(unsigned bit) {
 }
 
 static const char *via_to_string(uint8_t via) {
-        return via == BW_VIA_FORK ? "fork" : "open";
+        static const char *const names[] = {
+                [BW_VIA_OPEN] = "open",
+                [BW_VIA_FORK] = "fork",
+                [BW_VIA_RECEIVED] = "received",
+                [BW_VIA_TRACE] = "trace",
+        };
+        return names[via]; /* checked when the record was decoded */
+}
+
+static const char *act_to_string(uint16_t act) {
+        static const char *const names[] = {
+                [BW_ACT_CONNECT] = "connect",
+                [BW_ACT_SEND] = "send",
+                [BW_ACT_ACCEPT] = "accept",
+        };
+        return names[act]; /* the same */
 }
 
 static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *ranking, const PolicyNames *names,
@@ -306,6 +321,7 @@ static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *rankin
         ret->hops = f->hops;
         ret->via = via_to_string(f->via);
         ret->path_truncated = f->path_truncated;
+        ret->handed_over = f->handed_over;
         /* Another thread's open may have been stamped after this one's egress. */
         ret->age_usec = f->mono_ns < mono_ns ? (mono_ns - f->mono_ns) / NSEC_PER_USEC : 0;
 
@@ -351,7 +367,7 @@ static const char *protocol_to_string(unsigned protocol) {
 static void destination_copy(const struct bw_destination *d, Alert *a) {
         a->destination.family = d->family;
         a->destination.port = d->port;
-        a->destination.sent = d->act == BW_ACT_SEND;
+        a->destination.act = act_to_string(d->act);
 
         (void)snprintf(a->destination.protocol_number, sizeof(a->destination.protocol_number), "%u",
                         d->protocol);

@@ -28,8 +28,9 @@ typedef struct AlertFile {
         uint32_t pid, uid;
         AlertBytes exe, comm;
         unsigned hops;
-        const char *via; /* "open", "fork" */
+        const char *via; /* "open", "fork", "received", "trace" */
         bool path_truncated;
+        bool handed_over; /* from a process to another that is not its child, at least once */
 } AlertFile;
 
 typedef struct Alert {
@@ -57,8 +58,8 @@ typedef struct Alert {
                 const char *protocol; /* "tcp", "udp", "icmp", … or a number's text */
                 char protocol_number[8];
                 char address[46]; /* INET6_ADDRSTRLEN */
-                uint16_t port;
-                bool sent; /* an unconnected datagram rather than connect(2) */
+                uint16_t port;   /* of an accepted connection: our own */
+                const char *act; /* "connect", "send", "accept" */
         } destination;
 } Alert;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "barbwire-config.h"
+#include "hooks.h"
 #include "log.h"
 #include "manager.h"
 #include "policy-compile.h"
@@ -38,7 +39,8 @@ static void help(void) {
                "  -h --help               Show this help\n"
                "     --version            Show the version\n"
                "     --check              Check the policy and exit: 0 it is good, 2 it has errors\n"
-               "     --sensor=SENSOR      Kernel hooks to use: auto, tracepoint (default: auto)\n"
+               "     --sensor=SENSOR      Kernel hooks to use: auto, lsm, fentry, tracepoint\n"
+               "                          (default: auto, the first of them that works)\n"
                "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
                "                          may be repeated, the first one wins on equal names\n"
                "     --config=FILE        Read FILE instead of the standard barbwire.conf\n"
@@ -73,7 +75,7 @@ static int options_parse(int argc, char **argv, Options *o) {
                 {},
         };
         size_t n_dirs = 0;
-        int level;
+        int level, r;
 
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
                 switch (c) {
@@ -87,10 +89,13 @@ static int options_parse(int argc, char **argv, Options *o) {
                         o->check = true;
                         break;
                 case ARG_SENSOR:
-                        if (strcmp(optarg, "auto") != 0 && strcmp(optarg, "tracepoint") != 0) {
-                                log_error("--sensor=%s: there is no such sensor; use auto or tracepoint.", optarg);
+                        r = sensor_kind_from_string(optarg);
+                        if (r < 0) {
+                                log_error("--sensor=%s: there is no such sensor; use auto, lsm, fentry or tracepoint.",
+                                        optarg);
                                 return EXIT_USAGE;
                         }
+                        o->manager.sensor = r;
                         break;
                 case ARG_POLICY_DIR:
                         if (n_dirs == POLICY_DIRS_MAX) {
@@ -195,7 +200,7 @@ static int exit_status(int r) {
 
 int main(int argc, char **argv) {
         _cleanup_(manager_freep) Manager *manager = NULL;
-        Options options = {};
+        Options options = { .manager.sensor = SENSOR_AUTO };
         uid_t uid;
         gid_t gid;
         int r;

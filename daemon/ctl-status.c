@@ -52,12 +52,13 @@ static void put_hooks(const json_t *hooks) {
 
         json_array_foreach(hooks, i, hook) {
                 bool attached = json_is_true(json_object_get(hook, "attached"));
+                bool still = json_is_false(json_object_get(hook, "runs"));
                 long long misses = ctl_number(hook, "misses");
 
                 put_label(i == 0 ? "Hooks" : "");
-                put_dot(!attached ? CTL_RED : misses > 0 ? CTL_YELLOW : CTL_GREEN);
+                put_dot(!attached || still ? CTL_RED : misses > 0 ? CTL_YELLOW : CTL_GREEN);
                 ctl_print(misses > 0 ? "%s%s, skipped %lld times" : "%s%s", ctl_string(hook, "name", "?"),
-                                attached ? "" : ", not attached", misses);
+                                !attached ? ", not attached" : still ? ", does not run" : "", misses);
         }
 }
 
@@ -120,6 +121,7 @@ static void status_print(const json_t *status, bool whole) {
         put_label("Sensor");
         ctl_print("%s", ctl_string(status, "sensor", "?"));
         put_hooks(json_object_get(status, "hooks"));
+        put_list("Not seen", json_object_get(status, "blind"));
         put_label("Marks");
         printf("%lld of at most %lld\n", ctl_number(marks, "live"), ctl_number(marks, "max"));
         put_losses(json_object_get(status, "losses"));

@@ -104,7 +104,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 
         if (f->zero != 0)
                 return bad(r, "a file's padding is not zero");
-        if (f->via != BW_VIA_OPEN && f->via != BW_VIA_FORK)
+        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_TRACE)
                 return bad(r, "a file came in an unknown way");
 
         *ret = (EventFile){
@@ -117,6 +117,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
                         .hops = f->hops,
                         .via = f->via,
                         .path_truncated = f->flags & BW_FILE_PATH_TRUNCATED,
+                        .handed_over = f->flags & BW_FILE_HANDED_OVER,
         };
 
         e = read_comm(r, offset + offsetof(struct bw_touched_file, comm), &ret->comm);
@@ -131,7 +132,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 static int check_destination(Reader *r, const struct bw_destination *d) {
         if (d->family != AF_INET && d->family != AF_INET6)
                 return bad(r, "the destination's family is unknown");
-        if (d->act != BW_ACT_CONNECT && d->act != BW_ACT_SEND)
+        if (d->act < BW_ACT_CONNECT || d->act > BW_ACT_ACCEPT)
                 return bad(r, "the act is unknown");
         return 0;
 }

@@ -26,7 +26,7 @@ typedef struct EventFile {
         uint64_t mono_ns, classes, inode;
         uint32_t device, pid, uid;
         uint8_t hops, via;
-        bool path_truncated;
+        bool path_truncated, handed_over;
         Bytes path, exe, comm;
 } EventFile;
 

@@ -158,7 +158,7 @@ static void put_destination(FILE *f, const Alert *a) {
         put_string(f, "BARBWIRE_DESTINATION_PROTOCOL", a->destination.protocol);
         put_string(f, "BARBWIRE_DESTINATION_ADDRESS", a->destination.address);
         put_number(f, "BARBWIRE_DESTINATION_PORT", a->destination.port);
-        put_string(f, "BARBWIRE_DESTINATION_ACT", a->destination.sent ? "send" : "connect");
+        put_string(f, "BARBWIRE_DESTINATION_ACT", a->destination.act);
 }
 
 /* "+80 touched a secret: …" */

@@ -377,15 +377,13 @@ int manager_load_sensor(Manager *m) {
                 .ring_bytes = c->ring_bytes,
                 .cells = m->tables->n_cells,
         };
-        int r;
+        int r = sensor_start(m->options->sensor, &limits, m->tables, &m->sensor);
 
-        r = sensor_new(&limits, &m->sensor);
         if (r < 0)
                 return r;
-        uint32_t generation = sensor_policy_write(m->sensor, m->tables);
-        policy_store_use(&m->policies, STEAL_PTR(m->policy), m->tables, generation);
+        policy_store_use(&m->policies, STEAL_PTR(m->policy), m->tables, sensor_generation(m->sensor));
         m->tables = policy_tables_free(m->tables);
-        return sensor_attach(m->sensor);
+        return 0;
 }
 
 static int manager_add_sources(Manager *m) {
@@ -427,9 +425,9 @@ static int manager_add_sources(Manager *m) {
 static json_t *query_status(void *userdata) {
         Manager *m = userdata;
         uint64_t counters[BW_COUNT_MAX];
-        SensorHook hooks[SENSOR_HOOKS_MAX];
+        SensorHook hooks[BW_HOOK_MAX];
         SensorGaps gaps = sensor_gaps(m->sensor);
-        unsigned n_hooks = MIN(sensor_n_hooks(m->sensor), (unsigned)SENSOR_HOOKS_MAX);
+        unsigned n_hooks = sensor_n_hooks(m->sensor);
 
         manager_update_losses(m);
         sensor_counters(m->sensor, counters);
@@ -440,7 +438,7 @@ static json_t *query_status(void *userdata) {
                 .version = BARBWIRE_VERSION,
                 .pid = getpid(),
                 .armed_realtime_usec = m->armed_realtime_usec,
-                .sensor = sensor_name(m->sensor),
+                .sensor = sensor_kind(m->sensor),
                 .hooks = hooks,
                 .n_hooks = n_hooks,
                 .marks_live = counters[BW_COUNT_MARKS_LIVE],
@@ -553,7 +551,7 @@ static void manager_log_summary(Manager *m) {
 int manager_run(Manager *m) {
         const Policy *p = m->policies.policy;
 
-        log_notice("armed: sensor %s, %u hooks, %zu classes (%zu patterns), %zu allow rules%s", sensor_name(m->sensor),
+        log_notice("armed: sensor %s, %u hooks, %zu classes (%zu patterns), %zu allow rules%s", sensor_kind_to_string(sensor_kind(m->sensor)),
                 sensor_n_hooks(m->sensor), p->n_classes, m->policies.n_patterns, p->n_allows,
                 p->n_errors > 0 ? "; the policy has errors, see above" : "");
         m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);

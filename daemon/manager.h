@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "alert-sink.h"
+#include "hooks.h"
 #include "util.h"
 
 typedef struct ManagerOptions {
@@ -15,6 +16,7 @@ typedef struct ManagerOptions {
         char *const *policy_dirs;  /* --policy-dir=, NULL-terminated, or NULL for the standard directories */
         const char *listen_path;   /* --listen=, or NULL: only a socket that systemd passed */
         AlertFormat format;
+        SensorKind sensor;         /* --sensor= */
 } ManagerOptions;
 
 typedef struct Manager Manager;

@@ -203,6 +203,8 @@ static int step_inherited(ScoreContext *c) {
 
                 if (f->via != BW_VIA_FORK)
                         continue;
+                if (f->handed_over)
+                        continue;
                 if (f->hops > 1)
                         return score_add(c, 0, "inherited from pid %u, its ancestor %u generations ago",
                                         f->pid, f->hops);

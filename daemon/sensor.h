@@ -1,40 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The kernel side, as the daemon sees it: load, attach, policy tables, records, counters. The only module that knows
- * libbpf and the skeleton. It logs what is wrong, as it is the one who knows which feature is missing. */
+/* The kernel side, as the daemon sees it: attach, policy tables, records, counters. With sensor-load.[ch] the only module
+ * that knows libbpf. It logs what is wrong, as it is the one who knows which feature is missing. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../bpf/event.h"
+#include "hooks.h"
 #include "policy-compile.h"
+#include "sensor-load.h"
 #include "util.h"
 
 typedef struct Sensor Sensor;
 
-typedef struct SensorLimits {
-        unsigned marks_max;     /* marks are refused above 90 % of this */
-        unsigned processes_max;
-        uint64_t ring_bytes;    /* power of two */
-        size_t cells;           /* the policy's need; the table gets room to grow */
-} SensorLimits;
-
-/* Opens and loads every program. Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN (or root).
+/* Loads, writes the policy, attaches every hook, takes in the processes that are running and makes every hook run once
+ * that can be made to. SENSOR_AUTO: the best kind that works; the log says why a better one does not. Needs CAP_BPF,
+ * CAP_PERFMON, CAP_NET_ADMIN (or root).
  * -EOPNOTSUPP: this kernel cannot, the log names the missing feature; -EPERM: not privileged. */
-int sensor_new(const SensorLimits *limits, Sensor **ret);
+int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, Sensor **ret);
 Sensor *sensor_free(Sensor *s);
 DEFINE_CLEANUP(Sensor, sensor_free);
 
-/* "tracepoint". */
-const char *sensor_name(const Sensor *s);
+/* Two parts of it, for tests. kind: not SENSOR_AUTO. The policy must be written between them. */
+int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret);
+int sensor_attach(Sensor *s);
+
+SensorKind sensor_kind(const Sensor *s);
 unsigned sensor_n_hooks(const Sensor *s);
-#define SENSOR_HOOKS_MAX 16
+
+typedef enum SensorProof {
+        SENSOR_UNTRIED,   /* nothing the daemon may do makes it run */
+        SENSOR_PROVED,    /* it has run */
+        SENSOR_DISPROVED, /* it should have run and did not */
+} SensorProof;
 
 typedef struct SensorHook {
-        const char *name; /* "tp_btf/sys_exit" */
+        const char *name;   /* where it hangs: "lsm/file_open" */
+        const char *blinds; /* what is not seen without it */
         bool attached;
+        SensorProof proof;
         uint64_t misses; /* times its program was skipped because it was running on that CPU already */
 } SensorHook;
 
@@ -46,6 +53,7 @@ size_t sensor_max_cells(const Sensor *s);
 /* Writes the idle copy of the tables and switches to it. Needs no privilege. Returns the generation that records carry
  * from now on. */
 uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t);
+uint32_t sensor_generation(const Sensor *s);
 
 /* Where it can see less than it should, though every hook is attached. */
 typedef struct SensorGaps {
@@ -54,10 +62,6 @@ typedef struct SensorGaps {
 } SensorGaps;
 
 SensorGaps sensor_gaps(const Sensor *s);
-
-/* Attaches every hook and takes in the processes that are running. Same errors as sensor_new(). The policy must have
- * been written. */
-int sensor_attach(Sensor *s);
 
 /* Detaches every hook: nothing new comes, what is in the ring can still be consumed. */
 void sensor_detach(Sensor *s);

@@ -31,8 +31,9 @@ static json_t *degraded_to_json(const Status *s) {
         int r = 0;
 
         for (size_t i = 0; i < s->n_hooks && r >= 0; i++)
-                if (!s->hooks[i].attached)
-                        r = reasons_add(reasons, "The hook %s is not attached.", s->hooks[i].name);
+                if (!s->hooks[i].attached || s->hooks[i].proof == SENSOR_DISPROVED)
+                        r = reasons_add(reasons, "The hook %s %s. What is not seen: %s.", s->hooks[i].name,
+                                s->hooks[i].attached ? "is attached and does not run" : "is not attached", s->hooks[i].blinds);
         if (r >= 0 && s->cgroup_partial)
                 r = reasons_add(reasons, "The daemon is in a cgroup namespace: it sees the network of processes below its "
                                          "cgroup only.");
@@ -76,10 +77,26 @@ static json_t *hooks_to_json(const Status *s) {
         for (size_t i = 0; i < s->n_hooks; i++) {
                 const SensorHook *h = &s->hooks[i];
 
-                if (json_array_append_new(array, json_pack("{s:s, s:b, s:I}", "name", h->name, "attached",
-                                                         h->attached, "misses", (json_int_t)h->misses)) < 0)
+                json_t *hook = json_pack("{s:s, s:b, s:o, s:I, s:s}",
+                        "name", h->name,
+                        "attached", h->attached,
+                        "runs", h->proof == SENSOR_UNTRIED ? json_null() : json_boolean(h->proof == SENSOR_PROVED),
+                        "misses", (json_int_t)h->misses,
+                        "without", h->blinds);
+                if (json_array_append_new(array, hook) < 0)
                         return NULL;
         }
+        return STEAL_PTR(array);
+}
+
+/* What this sensor cannot see and a better one does. */
+static json_t *blind_to_json(const Status *s) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; s->sensor == SENSOR_TRACEPOINT && i < BW_HOOK_MAX; i++)
+                if (hook_infos[i].sections[SENSOR_LSM] && !hook_infos[i].sections[SENSOR_TRACEPOINT] &&
+                    !hook_infos[i].elsewhere && json_array_append_new(array, json_string(hook_infos[i].blinds)) < 0)
+                        return NULL;
         return STEAL_PTR(array);
 }
 
@@ -114,15 +131,16 @@ json_t *status_to_json(const Status *s) {
         bool whole = json_array_size(degraded) == 0;
 
         /* A NULL among the objects makes json_pack() fail, and free the others. */
-        return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:{s:I, s:I}, s:o,"
+        return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:o, s:{s:I, s:I}, s:o,"
                          " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:I}",
                 "version", s->version,
                 "pid", (json_int_t)s->pid,
                 "armed", json_from_time(s->armed_realtime_usec),
-                "sensor", s->sensor,
+                "sensor", sensor_kind_to_string(s->sensor),
                 "whole", whole,
                 "degraded", degraded,
                 "hooks", hooks_to_json(s),
+                "blind", blind_to_json(s),
                 "marks", "live", (json_int_t)s->marks_live, "max", (json_int_t)s->marks_max,
                 "losses", losses_to_json(s->losses),
                 "policy", "hash", s->policy->hash,

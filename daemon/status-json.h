@@ -15,7 +15,8 @@
 #include "sensor.h"
 
 typedef struct Status {
-        const char *version, *sensor;
+        const char *version;
+        SensorKind sensor;
         pid_t pid;
         uint64_t armed_realtime_usec, policy_realtime_usec;
         uint64_t now_usec; /* CLOCK_MONOTONIC, as Losses has it */

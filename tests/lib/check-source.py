@@ -21,7 +21,7 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 FILE_LINES_MAX = 600
 # What runs in user space in front of hostile bytes must stay small enough to be read. A third of the daemon's is the
 # policy's reader and its messages, a sixth the automaton's compiler. The client (barbwirectl, ctl-*) is counted apart.
-DAEMON_LINES_MAX = 11500
+DAEMON_LINES_MAX = 11900
 CLIENT_LINES_MAX = 3200
 
 # Take bytes and give values: they are fuzzed, so they may reach neither the kernel nor systemd.
@@ -107,7 +107,7 @@ def check_acyclic(graph):
 def check_skeleton(graph):
     users = [name for name, entries in graph.items()
              if any(SKELETON.search(written) for written, _ in entries)]
-    require(users == ["daemon/sensor.c"], f"files that include a skeleton: {users}")
+    require(users == ["daemon/sensor-load.c"], f"files that include a skeleton: {users}")
 
 
 def check_pure(graph):
@@ -166,7 +166,7 @@ def main():
     t = tap.Tap()
     t.case("every file has its SPDX line", check_headers, root, names)
     t.case("the include graph has no cycle", check_acyclic, graph)
-    t.case("only sensor.c includes the skeleton", check_skeleton, graph)
+    t.case("only sensor-load.c includes the skeleton", check_skeleton, graph)
     t.case("pure files include neither libbpf nor systemd", check_pure, graph)
     t.case(f"no file over {FILE_LINES_MAX} lines, nor the daemon over {DAEMON_LINES_MAX} lines of code", check_sizes, root,
            names)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -41,7 +42,18 @@ static void test_sentence(void **state) {
 
         c->destination.act = BW_ACT_SEND;
         assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                            "sent data to 192.0.2.7:443 [ssh-private-keys, high]");
+        c->destination.protocol = IPPROTO_UDP;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
                             "sent a datagram to 192.0.2.7:443 [ssh-private-keys, high]");
+        c->destination.act = BW_ACT_ACCEPT;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                            "had a connection from 192.0.2.7 on port 443 [ssh-private-keys, high]");
+        c->files[0].via = BW_VIA_RECEIVED;
+        c->destination.act = BW_ACT_CONNECT;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) was passed /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                            "connected to 192.0.2.7:443 [ssh-private-keys, high]");
+        c->files[0].via = BW_VIA_OPEN;
 
         c->destination = (struct bw_destination){.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 7},
                         .port = 53,
@@ -72,8 +84,16 @@ static void test_sentence_inherited(void **state) {
         c->files[0].hops = 2;
         c->destination.act = BW_ACT_SEND;
         assert_sentence(&e, "curl (pid 12, uid 1000), a descendant of sh (pid 11) which opened "
-                            "/home/ana/.ssh/id_ed25519, sent a datagram 1.2 s later to 192.0.2.7:443 "
+                            "/home/ana/.ssh/id_ed25519, sent data 1.2 s later to 192.0.2.7:443 "
                             "[ssh-private-keys, high]");
+
+        c->files[0].handed_over = true;
+        c->files[0].via = BW_VIA_TRACE;
+        assert_sentence(&e, "curl (pid 12, uid 1000), which holds what sh (pid 11) read from "
+                            "/home/ana/.ssh/id_ed25519, sent data 1.2 s later to 192.0.2.7:443 "
+                            "[ssh-private-keys, high]");
+        c->files[0].handed_over = false;
+        c->files[0].via = BW_VIA_FORK;
 
         /* The opener is gone, and its pid was given to its child. */
         c->files[0].hops = 1;

@@ -276,9 +276,9 @@ static void test_flips(void **state) {
                         {AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds"},
                         {AT(destination.family), AF_UNIX, -EBADMSG, "the destination's family is unknown"},
                         {AT(destination.act), 0, -EBADMSG, "the act is unknown"},
-                        {AT(destination.act), BW_ACT_SEND + 1, -EBADMSG, "the act is unknown"},
+                        {AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown"},
                         {AT(files[1].via), 0, -EBADMSG, "a file came in an unknown way"},
-                        {AT(files[0].via), BW_VIA_FORK + 1, -EBADMSG, "a file came in an unknown way"},
+                        {AT(files[0].via), BW_VIA_TRACE + 1, -EBADMSG, "a file came in an unknown way"},
 
                         {AT(process.exe.offset), 1, -EBADMSG, begins},
                         {AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins},

@@ -58,14 +58,17 @@ static Policy *policy_of(const char *text) {
 }
 
 static json_t *status_of(Status s, size_t n_degraded) {
-        static const SensorHook hooks[] = { { "tp_btf/sys_exit", true, 0 }, { "cgroup/connect4", true, 2 } };
+        static const SensorHook hooks[] = {
+                { .name = "tp_btf/sys_exit", .blinds = "opens", .attached = true, .proof = SENSOR_PROVED },
+                { .name = "cgroup/connect4", .blinds = "connections", .attached = true, .misses = 2 },
+        };
 
         if (!s.hooks) {
                 s.hooks = hooks;
                 s.n_hooks = ELEMENTSOF(hooks);
         }
         s.version = "1";
-        s.sensor = "tracepoint";
+        s.sensor = SENSOR_TRACEPOINT;
         s.pid = 4;
         s.now_usec = NOW;
         s.marks_max = s.marks_max ?: 100;
@@ -111,13 +114,17 @@ static void test_degraded(void **state) {
         (void)state;
         _cleanup_(policy_freep) Policy *good = policy_of("[Class keys]\nPath=/a\n");
         _cleanup_(policy_freep) Policy *bad = policy_of("[Class keys]\nPath=/a\nnonsense\n");
-        const SensorHook hooks[] = { { "tp_btf/sys_exit", false, 0 } };
+        const SensorHook hooks[] = { { .name = "tp_btf/sys_exit", .blinds = "opens" } };
         Losses losses = {};
 
         json_auto_t *o1 = status_of((Status){ .policy = bad, .losses = &losses }, 1);
         assert_non_null(strstr(first_reason(o1), "1 error:"));
         json_auto_t *o2 = status_of((Status){ .policy = good, .losses = &losses, .hooks = hooks, .n_hooks = 1 }, 1);
-        assert_string_equal(first_reason(o2), "The hook tp_btf/sys_exit is not attached.");
+        assert_string_equal(first_reason(o2), "The hook tp_btf/sys_exit is not attached. What is not seen: opens.");
+        const SensorHook still[] = { { .name = "lsm/file_open", .blinds = "opens", .attached = true,
+                .proof = SENSOR_DISPROVED } };
+        json_auto_t *o_still = status_of((Status){ .policy = good, .losses = &losses, .hooks = still, .n_hooks = 1 }, 1);
+        assert_string_equal(first_reason(o_still), "The hook lsm/file_open is attached and does not run. What is not seen: opens.");
         json_auto_t *o3 = status_of((Status){ .policy = good, .losses = &losses, .policy_refused = true }, 1);
         assert_non_null(strstr(first_reason(o3), "refused"));
         json_auto_t *o4 = status_of((Status){ .policy = good, .losses = &losses, .marks_live = 75 }, 1);

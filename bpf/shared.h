@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the kernel programs and barbwired share beside records and policy tables: one struct, all that is in the programs'
+ * .bss, which the daemon maps. Fixed-width types only, as a daemon that takes over programs which are running must find
+ * everything where the one before it had it. */
+
+#include "event.h"
+
+/* Every hook there is, whichever sensor it belongs to: the index of its sign of life, see bw_shared.fired. What each is
+ * for stands in barbwire.bpf.c, and what is not seen without it in daemon/hooks.c. */
+enum bw_hook {
+        BW_HOOK_FORK,
+        BW_HOOK_EXEC,
+        BW_HOOK_EXIT,
+        /* sensor "tracepoint" */
+        BW_HOOK_SYS_EXIT,
+        BW_HOOK_CONNECT4,
+        BW_HOOK_CONNECT6,
+        BW_HOOK_SENDMSG4,
+        BW_HOOK_SENDMSG6,
+        /* sensors "lsm" and "fentry" */
+        BW_HOOK_FILE_OPEN,
+        BW_HOOK_FILE_RECEIVE,
+        BW_HOOK_MMAP_FILE,
+        BW_HOOK_FILE_MPROTECT,
+        BW_HOOK_PTRACE_ACCESS_CHECK,
+        BW_HOOK_SOCKET_CONNECT,
+        BW_HOOK_SOCKET_SENDMSG,
+        BW_HOOK_SOCK_GRAFT,
+        BW_HOOK_MAX = 32,
+};
+
+struct bw_shared {
+        __u32 policy_active;   /* which of the two tables is in force */
+        __u32 host_known;      /* bw_host is filled in */
+        __u32 processes_known; /* the running processes have been taken in: who is missing was pushed out */
+        /* The queue of marked processes, free-running. Without order between CPUs: an entry that is lost is not swept. */
+        __u32 marked_head, marked_tail;
+        __u32 zero;
+        __u64 counters[BW_COUNT_MAX];      /* by enum bw_counter */
+        __u64 state_told_ns[BW_COUNT_MAX]; /* when a state record last told of a counter */
+        /* 1: the hook has run since it was attached. The daemon makes each run once and looks here: a hook may be attached
+         * and never run (LSM programs on a kernel without "bpf" in its list of LSMs). */
+        __u8 fired[BW_HOOK_MAX];
+};
+
+_Static_assert(sizeof(struct bw_shared) == 24 + 2 * 8 * BW_COUNT_MAX + BW_HOOK_MAX, "shared layout");

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "hook-proof.h"
+#include "hooks.h"
+#include "util.h"
+
+static const char *const kind_names[SENSOR_KINDS + 1] = { "lsm", "fentry", "tracepoint", "auto" };
+
+const char *sensor_kind_to_string(SensorKind kind) {
+        return kind_names[kind];
+}
+
+int sensor_kind_from_string(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(kind_names); i++)
+                if (strcmp(kind_names[i], name) == 0)
+                        return i;
+        return -EINVAL;
+}
+
+#define EVERY_SENSOR(section) { section, section, section }
+#define LSM_AND_FENTRY(hook) { "lsm/" hook, "fexit/security_" hook, NULL }
+#define TRACEPOINT(section) { NULL, NULL, section }
+
+/* In the order in which they are attached: processes first, so that every open and every egress finds its process
+ * known; opens last but for what completes them, so that whoever is marked is watched. */
+const HookInfo hook_infos[BW_HOOK_MAX] = {
+        [BW_HOOK_FORK] = {
+                .sections = EVERY_SENSOR("tp_btf/sched_process_fork"),
+                .essential = true,
+                .blinds = "children of a process that touched a secret",
+                .act = act_child,
+        },
+        [BW_HOOK_EXEC] = {
+                .sections = EVERY_SENSOR("tp_btf/sched_process_exec"),
+                .essential = true,
+                .blinds = "programs that a process turns into",
+        },
+        [BW_HOOK_EXIT] = {
+                .sections = EVERY_SENSOR("tp_btf/sched_process_exit"),
+                .essential = true,
+                .blinds = "the end of processes",
+                .act = act_child,
+        },
+        [BW_HOOK_SYS_EXIT] = {
+                .sections = TRACEPOINT("tp_btf/sys_exit"),
+                .essential = true,
+                .blinds = "opens of sensitive files",
+                .act = act_open,
+        },
+        /* The daemon may make no internet socket (RestrictAddressFamilies= of its unit): nothing proves these. */
+        [BW_HOOK_CONNECT4] = {
+                .sections = TRACEPOINT("cgroup/connect4"),
+                .cgroup = BPF_CGROUP_INET4_CONNECT,
+                .essential = true,
+                .blinds = "connections by IPv4",
+        },
+        [BW_HOOK_CONNECT6] = {
+                .sections = TRACEPOINT("cgroup/connect6"),
+                .cgroup = BPF_CGROUP_INET6_CONNECT,
+                .essential = true,
+                .blinds = "connections by IPv6",
+        },
+        [BW_HOOK_SENDMSG4] = {
+                .sections = TRACEPOINT("cgroup/sendmsg4"),
+                .cgroup = BPF_CGROUP_UDP4_SENDMSG,
+                .essential = true,
+                .blinds = "datagrams by IPv4",
+        },
+        [BW_HOOK_SENDMSG6] = {
+                .sections = TRACEPOINT("cgroup/sendmsg6"),
+                .cgroup = BPF_CGROUP_UDP6_SENDMSG,
+                .essential = true,
+                .blinds = "datagrams by IPv6",
+        },
+        [BW_HOOK_FILE_OPEN] = {
+                .sections = LSM_AND_FENTRY("file_open"),
+                .essential = true,
+                .elsewhere = true,
+                .blinds = "opens of sensitive files",
+                .act = act_open,
+        },
+        [BW_HOOK_FILE_RECEIVE] = {
+                .sections = LSM_AND_FENTRY("file_receive"),
+                .blinds = "sensitive files that another process opened and passed on as a descriptor",
+                .act = act_pass_descriptor,
+        },
+        [BW_HOOK_MMAP_FILE] = {
+                .sections = LSM_AND_FENTRY("mmap_file"),
+                .elsewhere = true,
+                .blinds = "foreign code that an allowed program loads",
+                .act = act_map,
+        },
+        [BW_HOOK_FILE_MPROTECT] = {
+                .sections = LSM_AND_FENTRY("file_mprotect"),
+                .blinds = "foreign code that an allowed program maps as data first",
+                .act = act_map,
+        },
+        [BW_HOOK_PTRACE_ACCESS_CHECK] = {
+                .sections = LSM_AND_FENTRY("ptrace_access_check"),
+                .blinds = "secrets that are read from, or written to, another process's memory",
+                .act = act_child,
+        },
+        [BW_HOOK_SOCKET_CONNECT] = {
+                .sections = LSM_AND_FENTRY("socket_connect"),
+                .essential = true,
+                .elsewhere = true,
+                .blinds = "connections",
+                .act = act_connect,
+        },
+        [BW_HOOK_SOCKET_SENDMSG] = {
+                .sections = LSM_AND_FENTRY("socket_sendmsg"),
+                .essential = true,
+                .blinds = "data sent on connections that were there before the file was opened",
+                .act = act_pass_descriptor,
+        },
+        [BW_HOOK_SOCK_GRAFT] = {
+                .sections = LSM_AND_FENTRY("sock_graft"),
+                .blinds = "connections that a process accepts",
+                .act = act_connect,
+        },
+};

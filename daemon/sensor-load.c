@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+/* Before the skeleton, which has struct bw_shared in it. */
+#include "../bpf/shared.h"
+#include "barbwire.skel.h"
+#include "hook-proof.h"
+#include "log.h"
+#include "policy-compile.h"
+#include "sensor-load.h"
+#include "util.h"
+
+/* BPF's LRU lists keep up to this many free entries to themselves on every CPU (kernel/bpf/bpf_lru_list.h
+ * LOCAL_FREE_TARGET): room that must be there beside the entries we want, lest one is evicted before its time. */
+#define LRU_FREE_PER_CPU 128
+/* Alerts whose repeats can be counted at one time, per CPU. */
+#define REPEAT_SLOTS_PER_CPU 1024
+/* A table smaller than this is not worth a failed reload after the policy grew: 2^16 cells, 512 KiB. */
+#define CELLS_MIN (1U << 16)
+
+#define MARKS_LIMIT_PERCENT 90
+#define MARKS_PRESSURE_PERCENT 75
+
+_Static_assert(sizeof(((struct barbwire_bpf *)NULL)->bss->shared) == sizeof(*((struct barbwire_bpf *)NULL)->bss),
+        "all that is in .bss is struct bw_shared");
+
+static _printf_(2, 0) int on_libbpf_print(enum libbpf_print_level level, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL;
+
+        if (level == LIBBPF_DEBUG || vasprintf(&text, format, ap) < 0)
+                return 0;
+        /* A verifier log has many lines. */
+        char *rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                if (*line)
+                        log_debug("%s", line);
+        return 0;
+}
+
+#define NOT_PRIVILEGED                                                                                       \
+        "Not allowed to load BPF programs: start barbwired as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN."
+
+/* Before 5.11 BPF memory counts against RLIMIT_MEMLOCK; systemd sets it from the unit, a terminal does not. */
+static void memlock_raise(void) {
+        struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+        (void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+int sensor_kernel_check(void) {
+        libbpf_set_print(on_libbpf_print);
+        memlock_raise();
+
+        if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
+                log_error("This kernel has no BTF (/sys/kernel/btf/vmlinux): "
+                          "it must be built with CONFIG_DEBUG_INFO_BTF=y, as distribution kernels are.");
+                return -EOPNOTSUPP;
+        }
+
+        /* Tells an unprivileged caller from a kernel that is too old. */
+        _cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "bw_probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
+        if (fd >= 0)
+                return 0;
+        if (errno == EPERM) {
+                log_error(NOT_PRIVILEGED);
+                return -EPERM;
+        }
+        log_error("This kernel has no BPF ring buffer (%m): it needs to be 5.10 or newer.");
+        return -EOPNOTSUPP;
+}
+
+/* ---- which kinds of programs does this kernel run? ---- */
+
+/* The name of the kernel function that a program of this kind is attached to, by the last part of its section. */
+static const char *kind_prefix(SensorKind kind) {
+        return kind == SENSOR_LSM ? "bpf_lsm_" : "";
+}
+
+static bool kernel_has_function(const struct btf *btf, SensorKind kind, const char *hook) {
+        char name[128];
+
+        snprintf(name, sizeof(name), "%s%s", kind_prefix(kind), hook);
+        return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+int sensor_kind_probe(SensorKind kind) {
+        struct btf *btf;
+        char name[64];
+
+        if (kind == SENSOR_TRACEPOINT)
+                return 0;
+
+        snprintf(name, sizeof(name), "%s%s", kind_prefix(kind), kind == SENSOR_LSM ? "file_open" : "security_file_open");
+        btf = btf__load_vmlinux_btf();
+        if (!btf)
+                return -EOPNOTSUPP;
+        int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+        btf__free(btf);
+        if (id < 0)
+                return -EOPNOTSUPP;
+
+        _cleanup_close_ int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bw_probe", 4, 8, 1, NULL);
+        if (map < 0)
+                return -errno;
+        /* *value = 1; return 0 */
+        const struct bpf_insn program[] = {
+                { .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+                {},
+                { .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .imm = 1 },
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+                { .code = BPF_JMP | BPF_EXIT },
+        };
+        LIBBPF_OPTS(bpf_prog_load_opts, options,
+                .attach_btf_id = id,
+                .expected_attach_type = kind == SENSOR_LSM ? BPF_LSM_MAC : BPF_TRACE_FEXIT);
+        _cleanup_close_ int fd = bpf_prog_load(kind == SENSOR_LSM ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING, "bw_probe", "GPL",
+                program, ELEMENTSOF(program), &options);
+        if (fd < 0)
+                return errno == EPERM ? -EPERM : -EOPNOTSUPP;
+        _cleanup_close_ int link = bpf_raw_tracepoint_open(NULL, fd);
+        if (link < 0)
+                return errno == EPERM ? -EPERM : -EOPNOTSUPP;
+
+        uint32_t key = 0;
+        uint64_t value = 0;
+        (void)act_open();
+        if (bpf_map_lookup_elem(map, &key, &value) < 0)
+                return -errno;
+        return value == 1 ? 0 : -ENODATA;
+}
+
+const char *sensor_kind_obstacle(SensorKind kind, int r) {
+        if (r == -EPERM)
+                return "this machine does not allow such programs";
+        if (r == -ENODATA)
+                return kind == SENSOR_LSM ?
+                        "\"bpf\" is not in this kernel's list of LSMs, so such programs are taken and never run: boot with "
+                        "lsm=…,bpf (/sys/kernel/security/lsm has the list of now)" :
+                        "such programs are taken and never run";
+        return kind == SENSOR_LSM ? "this kernel has no LSM programs (CONFIG_BPF_LSM)" :
+                                    "this kernel has no fexit programs (BPF trampolines)";
+}
+
+/* ---- loading ---- */
+
+void sensor_parts_init(SensorParts *p) {
+        *p = (SensorParts){ .iterator = -1 };
+        for (size_t i = 0; i < SENSOR_MAPS; i++)
+                p->maps[i] = -1;
+        for (size_t i = 0; i < BW_HOOK_MAX; i++)
+                p->programs[i] = -1;
+}
+
+void sensor_parts_done(SensorParts *p) {
+        for (size_t i = 0; i < SENSOR_MAPS; i++)
+                closep(&p->maps[i]);
+        for (size_t i = 0; i < BW_HOOK_MAX; i++)
+                closep(&p->programs[i]);
+        closep(&p->iterator);
+        sensor_parts_init(p);
+}
+
+static size_t power_of_two_above(size_t n) {
+        size_t p = 1;
+
+        while (p < n)
+                p *= 2;
+        return p;
+}
+
+static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limits) {
+        unsigned cpus = libbpf_num_possible_cpus(), spare = LRU_FREE_PER_CPU * cpus;
+        /* Twice what the policy needs, so that a reload of a grown policy fits. */
+        size_t n_cells = power_of_two_above(MAX(2 * limits->cells, (size_t)CELLS_MIN));
+
+        n_cells = MIN(n_cells, (size_t)POLICY_CELLS_MAX);
+        b->rodata->cells_mask = n_cells - 1;
+        b->rodata->marks_limit = (uint64_t)limits->marks_max * MARKS_LIMIT_PERCENT / 100;
+        b->rodata->marks_pressure = (uint64_t)limits->marks_max * MARKS_PRESSURE_PERCENT / 100;
+        b->rodata->repeat_slots_per_cpu = REPEAT_SLOTS_PER_CPU;
+        b->rodata->repeat_slots = REPEAT_SLOTS_PER_CPU * cpus;
+        /* Without randomness (very early boot) ids are predictable, nothing else. */
+        uint64_t seed = 0;
+        (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+        b->rodata->name_seed = seed;
+
+        bpf_map__set_value_size(b->maps.bw_cells, n_cells * sizeof(struct bw_cell));
+        bpf_map__set_max_entries(b->maps.bw_marks, limits->marks_max + spare);
+        bpf_map__set_max_entries(b->maps.bw_processes, limits->processes_max + spare);
+        bpf_map__set_max_entries(b->maps.bw_exe_names, bpf_map__max_entries(b->maps.bw_exe_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_file_places, bpf_map__max_entries(b->maps.bw_file_places) + spare);
+        bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
+        bpf_map__set_max_entries(b->maps.bw_repeats, REPEAT_SLOTS_PER_CPU * cpus);
+        bpf_map__set_max_entries(b->maps.bw_ring, limits->ring_bytes);
+}
+
+static struct bpf_program *skeleton_program(const struct barbwire_bpf *b, SensorKind kind, enum bw_hook hook) {
+        const char *section = hook_infos[hook].sections[kind];
+        struct bpf_program *p;
+
+        if (section)
+                bpf_object__for_each_program(p, b->obj)
+                        if (strcmp(bpf_program__section_name(p), section) == 0)
+                                return p;
+        return NULL;
+}
+
+/* Leaves out programs of other sensors, and those whose hook this kernel does not have. */
+static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struct btf *btf) {
+        struct bpf_program *p;
+
+        bpf_object__for_each_program(p, b->obj)
+                bpf_program__set_autoload(p, p == b->progs.bw_iter_task);
+        for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                p = skeleton_program(b, kind, i);
+                if (!p)
+                        continue;
+                enum bpf_attach_type type = bpf_program__expected_attach_type(p);
+                const char *hook = strchr(bpf_program__section_name(p), '/');
+                bpf_program__set_autoload(p,
+                        (type != BPF_LSM_MAC && type != BPF_TRACE_FEXIT) || kernel_has_function(btf, kind, hook + 1));
+        }
+}
+
+static int descriptor_keep(int fd, int *ret) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+        if (copy < 0)
+                return -errno;
+        *ret = copy;
+        return 0;
+}
+
+/* Takes what is loaded out of the skeleton, which is not needed any more. */
+static int skeleton_take(struct barbwire_bpf *b, SensorKind kind, SensorParts *ret) {
+        const struct bpf_map *const maps[SENSOR_MAPS] = {
+                [SENSOR_MAP_RING] = b->maps.bw_ring,
+                [SENSOR_MAP_TABLE] = b->maps.bw_table,
+                [SENSOR_MAP_CELLS] = b->maps.bw_cells,
+                [SENSOR_MAP_REPEATS] = b->maps.bw_repeats,
+                [SENSOR_MAP_SHARED] = b->maps.bss,
+        };
+        int r = 0;
+
+        ret->kind = kind;
+        for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++) {
+                ret->map_values[i] = bpf_map__value_size(maps[i]);
+                ret->map_entries[i] = bpf_map__max_entries(maps[i]);
+                r = descriptor_keep(bpf_map__fd(maps[i]), &ret->maps[i]);
+        }
+        for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
+                const struct bpf_program *p = skeleton_program(b, kind, i);
+                if (p && bpf_program__autoload(p))
+                        r = descriptor_keep(bpf_program__fd(p), &ret->programs[i]);
+        }
+        return r < 0 ? r : descriptor_keep(bpf_program__fd(b->progs.bw_iter_task), &ret->iterator);
+}
+
+static void skeleton_freep(struct barbwire_bpf **b) {
+        barbwire_bpf__destroy(*b);
+}
+
+static void btf_freep(struct btf **btf) {
+        btf__free(*btf);
+}
+
+int sensor_load(SensorKind kind, const SensorLimits *limits, SensorParts *ret) {
+        _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
+        _cleanup_(btf_freep) struct btf *btf = btf__load_vmlinux_btf();
+        SensorParts parts;
+
+        if (!b || !btf) {
+                int r = -errno;
+                log_error("Cannot read the %s: %s", b ? "kernel's types" : "built-in BPF programs", strerror(-r));
+                return r;
+        }
+        skeleton_configure(b, limits);
+        skeleton_choose(b, kind, btf);
+
+        int r = barbwire_bpf__load(b);
+        if (r == -EPERM) {
+                log_error(NOT_PRIVILEGED);
+                return -EPERM;
+        }
+        if (r == -ENOMEM) {
+                log_error("Not enough memory for the kernel's tables: lower MaxMarks=, MaxProcesses= or RingBuffer= in "
+                          "[Correlator].");
+                return r;
+        }
+        if (r < 0) {
+                log_error("This kernel does not accept the BPF programs of the sensor %s: %s. --log-level=debug tells which and "
+                          "why.",
+                        sensor_kind_to_string(kind), strerror(-r));
+                return -EOPNOTSUPP;
+        }
+
+        sensor_parts_init(&parts);
+        r = skeleton_take(b, kind, &parts);
+        if (r < 0) {
+                log_error("Cannot keep the BPF programs: %s", strerror(-r));
+                sensor_parts_done(&parts);
+                return r;
+        }
+        *ret = parts;
+        return 0;
+}
