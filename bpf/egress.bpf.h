@@ -4,292 +4,7 @@
 /* A process reaches for the network: is it marked, is the mark within its window, does a rule make this destination
  * quiet, was it reported already, and if not, report it whole. */
 
-#include "lifecycle.bpf.h"
-
-/* cgroup2 depth told at most. systemd's user services sit at 6, a pod's containers at 5. */
-#define CGROUP_DEPTH_MAX 16
-
-/* Room that must be left before a string is written: the verifier adds the largest offset and the largest length. */
-#define STRING_SHORT_ROOM 256
-#define STRING_LONG_ROOM 4096
-
-/* Offsets and lengths are 64 bits wide where they become addresses: kernels before 6.8 or so do not carry the bounds
- * of a 32-bit comparison over to the whole register.
- *
- * Strings are appended at header.size, which grows with them: what is read back from the record is a new value to
- * the verifier, so that it need not follow every combination of lengths. */
-
-/* Appends a NUL-terminated copy of `length` kernel bytes. */
-static __always_inline bool string_put(struct bw_correlation *r,
-                                       __u64 capacity,
-                                       const __u64 room,
-                                       const void *from,
-                                       __u64 length,
-                                       struct bw_string *ret) {
-        __u64 at = r->header.size;
-
-        if (room > capacity || at > capacity - room || length >= room)
-                return false;
-        if (bpf_probe_read_kernel((void *)r + at, length & (room - 1), from))
-                return false;
-        *(char *)((void *)r + at + (length & (room - 1))) = 0;
-        ret->offset = at;
-        ret->length = length;
-        r->header.size = at + length + 1;
-        return true;
-}
-
-/* A function of its own: what it leaves on its stack is gone when it returns, so all ways through it are one to the
- * verifier. */
-static __noinline int name_put(
-        struct bw_correlation *r, __u64 capacity, __u64 id, const bool of_file, struct bw_string *ret) {
-        bool done = true;
-
-        if (!NAME_LENGTH(id))
-                return 0;
-        if (NAME_LENGTH(id) <= NAME_SHORT_MAX) {
-                struct short_name *s =
-                        of_file ? bpf_map_lookup_elem(&bw_file_names, &id) : bpf_map_lookup_elem(&bw_exe_names, &id);
-                if (s && s->length)
-                        done = string_put(r, capacity, STRING_SHORT_ROOM, s->text + (s->start & NAME_SHORT_MAX),
-                                s->length, ret);
-                else
-                        r->flags |= BW_CORRELATION_NAME_LOST;
-        } else {
-                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
-                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
-                if (l && l->id == id)
-                        done = string_put(r, capacity, STRING_LONG_ROOM, l->text + (l->start & NAME_LONG_MAX),
-                                l->length, ret);
-                else
-                        r->flags |= BW_CORRELATION_NAME_LOST;
-        }
-        if (!done)
-                r->flags |= BW_CORRELATION_STRINGS_CUT;
-        return 0;
-}
-
-/* The path of the process's cgroup2, from the root down. */
-static __always_inline void cgroup_put(struct bw_correlation *r, __u64 capacity, struct task_struct *task) {
-        struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-        /* The far end of the record, which no string reaches yet, holds the names' addresses meanwhile. */
-        const char **names = (void *)r + capacity - CGROUP_DEPTH_MAX * sizeof(*names);
-        const __u64 begin = r->header.size;
-
-        r->process.cgroup_id = BPF_CORE_READ(node, id);
-        /* Above the root, and of NULL, everything reads as 0; the root's name is empty. */
-        for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++) {
-                names[i] = BPF_CORE_READ(node, name);
-                node = kernfs_up(node);
-        }
-
-        for (int i = CGROUP_DEPTH_MAX - 1; i >= 0; i--) {
-                __u64 at = r->header.size;
-                if (at > capacity - CGROUP_DEPTH_MAX * sizeof(*names) - STRING_SHORT_ROOM - 2)
-                        break;
-                *(char *)((void *)r + at) = '/';
-                long n = bpf_probe_read_kernel_str((void *)r + at + 1, STRING_SHORT_ROOM, names[i]);
-                if (n > 1 && n <= STRING_SHORT_ROOM)
-                        r->header.size = at + n;
-        }
-        for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++)
-                names[i] = NULL; /* kernel addresses are nobody's business */
-
-        __u64 at = r->header.size;
-        if (at > capacity - 2) {
-                r->flags |= BW_CORRELATION_STRINGS_CUT;
-                return;
-        }
-        if (at == begin) /* the root cgroup */
-                *(char *)((void *)r + at++) = '/';
-        *(char *)((void *)r + at) = 0;
-        r->process.cgroup.offset = begin;
-        r->process.cgroup.length = at - begin;
-        r->header.size = at + 1;
-}
-
-/* Bytes of argv, without the last NUL; 0 for a process that has none. */
-static __always_inline __u64 cmdline_size(struct task_struct *task) {
-        __u64 begin = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
-
-        return end > begin ? end - begin - 1 : 0;
-}
-
-/* argv as it is in the process's memory now. It may have been overwritten by the process: the executable is what
- * counts, this only helps a person. */
-static __always_inline void cmdline_put(struct bw_correlation *r, __u64 capacity, struct task_struct *task) {
-        __u64 length = cmdline_size(task);
-        __u64 at = r->header.size;
-
-        if (!length || at > capacity - BW_CMDLINE_SIZE)
-                return;
-        if (length > BW_CMDLINE_SIZE - 1) {
-                length = BW_CMDLINE_SIZE - 1;
-                r->flags |= BW_CORRELATION_CMDLINE_CUT;
-        }
-        __u64 n = length & (BW_CMDLINE_SIZE - 1);
-        if (bpf_probe_read_user((void *)r + at, n, (void *)BPF_CORE_READ(task, mm, arg_start)))
-                return;
-        *(char *)((void *)r + at + n) = 0;
-        r->process.cmdline.offset = at;
-        r->process.cmdline.length = n;
-        r->header.size = at + n + 1;
-}
-
-static __always_inline void process_put(
-        struct bw_correlation *r, __u64 capacity, struct task_struct *task, const struct process *p) {
-        struct bw_process *to = &r->process;
-        struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
-
-        to->start_boot_ns = task_start(task);
-        to->exe_inode = BPF_CORE_READ(exe, i_ino);
-        to->exe_device = BPF_CORE_READ(exe, i_sb, s_dev);
-        to->pid = BPF_CORE_READ(task, tgid);
-        to->tid = BPF_CORE_READ(task, pid);
-        to->uid = BPF_CORE_READ(task, cred, uid.val);
-        to->loginuid = bpf_core_field_exists(struct task_struct, loginuid) ? BPF_CORE_READ(task, loginuid.val) : -1;
-        to->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-        struct pid_namespace *pid_namespace = task_pid_namespace(task);
-        to->pid_namespace = BPF_CORE_READ(pid_namespace, ns.inum);
-        BPF_CORE_READ_INTO(&to->comm, task, comm);
-        to->flags = process_flags(to->pid);
-        name_put(r, capacity, p ? p->exe : 0, false, &to->exe);
-        cmdline_put(r, capacity, task);
-        cgroup_put(r, capacity, task);
-}
-
-static __always_inline void lineage_put(
-        struct bw_correlation *r, __u64 capacity, const struct process *p) {
-        if (!p) {
-                r->flags |= BW_CORRELATION_NAME_LOST;
-                return;
-        }
-        for (__u32 i = 0; i < BW_LINEAGE_MAX; i++) {
-                if (i >= p->depth)
-                        return;
-                const struct ancestor *from = &p->lineage[(p->depth - 1 - i) % BW_LINEAGE_MAX];
-                struct bw_ancestor *to = &r->lineage[i];
-                to->start_boot_ns = from->start_boot_ns;
-                to->pid = from->pid;
-                __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(r, capacity, from->exe, false, &to->exe);
-                r->n_lineage = i + 1;
-        }
-        if (p->depth > BW_LINEAGE_MAX)
-                r->flags |= BW_CORRELATION_LINEAGE_MORE;
-}
-
-/* Only files of the classes that are reported. */
-static __always_inline void files_put(
-        struct bw_correlation *r, __u64 capacity, const struct mark *m, __u64 classes) {
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                const struct touched_file *from = &m->files[i];
-                if (!(from->classes & classes))
-                        continue;
-                struct bw_touched_file *to = &r->files[r->n_files % BW_FILES_MAX];
-                to->mono_ns = from->mono_ns;
-                to->classes = from->classes;
-                to->inode = from->inode;
-                to->device = from->device;
-                to->pid = from->pid;
-                to->uid = from->uid;
-                to->hops = from->hops;
-                to->via = from->via;
-                to->flags = from->flags;
-                __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(r, capacity, from->path, true, &to->path);
-                name_put(r, capacity, from->exe, false, &to->exe);
-                r->n_files++;
-        }
-        if (m->n_files > BW_FILES_MAX)
-                r->flags |= BW_CORRELATION_FILES_MORE;
-}
-
-/* Bytes the names of a record need, terminators included, and whether one is longer than the short ones. */
-static __always_inline __u32 names_size(const struct process *p, const struct mark *m, bool *ret_long) {
-        __u32 size = 0, lengths = 0; /* all of them ORed: above NAME_SHORT_MAX if one is */
-
-#define NAME_ADD(id)                                                                                         \
-        do {                                                                                                 \
-                size += NAME_LENGTH(id) + 1;                                                                 \
-                lengths |= NAME_LENGTH(id);                                                                  \
-        } while (0)
-        if (p) {
-                NAME_ADD(p->exe);
-                for (__u32 i = 0; i < BW_LINEAGE_MAX; i++)
-                        NAME_ADD(p->lineage[i].exe);
-        }
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                NAME_ADD(m->files[i].path);
-                NAME_ADD(m->files[i].exe);
-        }
-#undef NAME_ADD
-        *ret_long = lengths > NAME_SHORT_MAX;
-        return size;
-}
-
-/* What a correlation is about, gathered before there is a record to hold it. */
-struct correlation {
-        struct reported_key key;
-        __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
-        __u32 zero;
-        __u64 fresh;
-        __u64 window_ns; /* repeats are not reported for this long */
-        struct moment when; /* its id */
-        __u32 generation;
-        __u32 slot;
-};
-
-static __noinline int record_fill(struct bw_correlation *r,
-                                  __u64 capacity,
-                                  const struct correlation *c,
-                                  const struct process *p,
-                                  const struct mark *m) {
-        __builtin_memset(r, 0, RECORD_FIXED);
-        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
-        r->classes = c->key.classes;
-        r->fresh = c->fresh;
-        r->window_ns = c->window_ns;
-        r->slot = c->slot;
-        r->generation = c->generation;
-        r->destination = c->key.destination;
-        r->destination.act = c->act;
-        process_put(r, capacity, current_task(), p);
-        files_put(r, capacity, m, c->key.classes);
-        lineage_put(r, capacity, p);
-        if (r->flags & (BW_CORRELATION_NAME_LOST | BW_CORRELATION_STRINGS_CUT))
-                count(BW_LOSS_NAME_LOST);
-        return 0;
-}
-
-/* Reserves a record of the smallest size that holds everything, fills and submits it. One place for each size: the
- * verifier wants the reservation's size constant. */
-static __always_inline bool record_emit(const struct correlation *c, const struct process *p, const struct mark *m) {
-        bool has_long;
-        __u64 cmdline = cmdline_size(current_task());
-        __u32 need = RECORD_FIXED + names_size(p, m, &has_long) + BW_CGROUP_SIZE +
-                (cmdline < BW_CMDLINE_SIZE ? (__u32)cmdline + 1 : BW_CMDLINE_SIZE);
-        struct bw_correlation *r;
-
-#define RECORD_OF(capacity)                                                                                  \
-        do {                                                                                                 \
-                r = bpf_ringbuf_reserve(&bw_ring, (capacity), 0);                                            \
-                if (!r)                                                                                      \
-                        return false;                                                                        \
-                record_fill(r, (capacity), c, p, m);                                                         \
-        } while (0)
-
-        if (need + STRING_SHORT_ROOM <= BW_RECORD_SMALL && !has_long)
-                RECORD_OF(BW_RECORD_SMALL);
-        else if (need + STRING_LONG_ROOM <= BW_RECORD_MEDIUM)
-                RECORD_OF(BW_RECORD_MEDIUM);
-        else
-                RECORD_OF(BW_RECORD_LARGE);
-#undef RECORD_OF
-
-        bpf_ringbuf_submit(r, 0);
-        return true;
-}
+#include "record.bpf.h"
 
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
 static __always_inline bool repeat_count(const struct reported_key *key) {
@@ -328,16 +43,65 @@ static __always_inline bool report_claim(struct correlation *c) {
                 .cpu = c->when.cpu,
                 .slot = c->slot,
         };
-        if (bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+        if (bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        if (repeat_count(&c->key))
+        if (repeat_count(&c->claim))
                 return false;
         /* An old claim whose window has passed: who removes it may take its place. */
-        if (bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
-            bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+        if (bpf_map_delete_elem(&bw_reported, &c->claim) == 0 &&
+            bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        (void)repeat_count(&c->key); /* of whoever was quicker */
+        (void)repeat_count(&c->claim); /* of whoever was quicker */
         return false;
+}
+
+/* ---- floods ---- */
+
+/* One user's program that finds a new destination for every packet makes more records than anybody can read, and would
+ * keep another's theft waiting, or push it out. As long as the daemon keeps up each is told. When half of the ring waits,
+ * a program, and a user with all their programs, have shares of an interval; what is beyond is counted as repeats of one
+ * record, which is told at once. The last eighth of the ring is for those who have hardly reported anything. */
+#define FLOOD_INTERVAL_NS 10000000000ULL
+#define FLOOD_SHARE_EXE 64
+#define FLOOD_SHARE_USER 256
+#define FLOOD_SHARE_LAST 4
+
+#define RECORD_FLOOD 2 /* reported_key.late of a flood's claim; pid: the user; start_boot_ns: the executable */
+
+/* What was reported under a key in the interval that is running. add: counts one more. */
+static __always_inline __u64 budget_count(__u64 exe, __u32 uid, bool add) {
+        struct budget_key key = { .exe = exe, .uid = uid };
+        __u64 now = bpf_ktime_get_ns();
+        struct budget *b = bpf_map_lookup_elem(&bw_budgets, &key);
+
+        if (b && now < b->until_mono_ns) {
+                if (add)
+                        __sync_fetch_and_add(&b->count, 1);
+                return b->count;
+        }
+        if (add) {
+                const struct budget first = { .until_mono_ns = now + FLOOD_INTERVAL_NS, .count = 1 };
+                bpf_map_update_elem(&bw_budgets, &key, &first, BPF_ANY);
+        }
+        return 0;
+}
+
+/* Has this user's executable used up its share? */
+__noinline int flood_spent(__u32 uid, __u64 exe) {
+        __u64 waiting = bpf_ringbuf_query(&bw_ring, BPF_RB_AVAIL_DATA);
+        __u64 size = bpf_ringbuf_query(&bw_ring, BPF_RB_RING_SIZE);
+
+        if (waiting < size / 2)
+                return 0;
+        __u64 own = budget_count(exe, uid, false);
+        return own >= (waiting < size - size / 8 ? FLOOD_SHARE_EXE : FLOOD_SHARE_LAST) ||
+                budget_count(0, uid, false) >= FLOOD_SHARE_USER;
+}
+
+__noinline int flood_count(__u32 uid, __u64 exe) {
+        budget_count(exe, uid, true);
+        budget_count(0, uid, true);
+        return 0;
 }
 
 /* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
@@ -419,16 +183,37 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 break;
         }
         /* A policy that changes without end: what was read last may be of two policies, and is reported. */
-        if (!c.key.classes || repeat_count(&c.key) || !report_claim(&c))
+        if (!c.key.classes || repeat_count(&c.key))
                 return 0;
 
         /* Known since its birth, or since it was marked; if it was pushed out since, the record says that names are
          * missing. Learning of it here would cost every egress program another 100,000 steps of the verifier. */
+        const struct process *p = process_find(c.key.pid, c.key.start_boot_ns);
+        __u64 exe = p ? p->exe : 0;
+        __u32 uid = BPF_CORE_READ(task, cred, uid.val);
+
+        c.claim = c.key;
+        c.flood = flood_spent(uid, exe);
+        if (c.flood) {
+                __builtin_memset(&c.claim, 0, sizeof(c.claim));
+                c.claim.pid = uid;
+                c.claim.start_boot_ns = exe;
+                c.claim.late = RECORD_FLOOD;
+                c.window_ns = FLOOD_INTERVAL_NS;
+                if (repeat_count(&c.claim)) {
+                        count(BW_COUNT_FLOODED);
+                        return 0;
+                }
+        }
+        if (!report_claim(&c))
+                return 0;
+
         m->reported = 1;
-        if (record_emit(&c, process_find(c.key.pid, c.key.start_boot_ns), m)) {
+        if (record_emit(&c)) {
                 count(BW_COUNT_CORRELATIONS);
+                flood_count(uid, exe);
         } else {
-                bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
+                bpf_map_delete_elem(&bw_reported, &c.claim); /* the next attempt may be reported */
                 count(BW_LOSS_RING_FULL);
         }
         return 0;

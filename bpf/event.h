@@ -65,6 +65,7 @@ enum bw_counter {
         BW_COUNT_OPENS_MATCHED = 12, /* opens of a file that belongs to a class */
         BW_COUNT_OPENS_ALLOWED = 13, /* of those, the ones an [Allow] rule made clean */
         BW_COUNT_EGRESS_ALLOWED = 14, /* egress by a marked process that a Destination= made quiet */
+        BW_COUNT_FLOODED = 15, /* correlations that were counted as repeats of a flood's */
         BW_COUNT_MAX           = 16,
 };
 
@@ -176,6 +177,7 @@ struct bw_correlation {
 #define BW_CORRELATION_NAME_LOST       4 /* a path was evicted before it could be told */
 #define BW_CORRELATION_CMDLINE_CUT     8
 #define BW_CORRELATION_STRINGS_CUT    16 /* strings did not fit into the record */
+#define BW_CORRELATION_FLOOD          32 /* of a user and executable that flood: its repeats are their other correlations */
 
 struct bw_exit {
         struct bw_header header;
@@ -200,12 +202,8 @@ struct bw_repeat {
         __u32 zero;
 };
 
-/* The sizes a record is reserved in: the string area is what is left after the fixed part. The smallest holds an
- * ordinary theft (a dozen paths of 40 bytes, a short command line), the next one long path, the largest all that is
- * seen in practice; what does not fit is cut and flagged. */
-#define BW_RECORD_SMALL  3072
-#define BW_RECORD_MEDIUM 8192
-#define BW_RECORD_LARGE  49152
+/* The largest record: all paths that are seen in practice fit; what does not is cut and flagged. */
+#define BW_RECORD_MAX 49152
 
 #define BW_ASSERT_SIZE(type, n) _Static_assert(sizeof(type) == (n), "wire size of " #type)
 BW_ASSERT_SIZE(struct bw_string, 4);

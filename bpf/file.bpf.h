@@ -60,8 +60,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         }
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
-        file_name_keep(name, mnt, dentry);
+        __u64 name = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), true);
 
         __u64 now = bpf_ktime_get_ns(), exe = p ? p->exe : 0;
 

@@ -12,9 +12,7 @@ static __always_inline __u64 exe_name(struct task_struct *task) {
                 return 0;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        __u64 name = path_name(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)));
-        exe_name_keep(name, mnt, dentry);
-        return name;
+        return name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), false);
 }
 
 /* Writes the entry of a process: the lineage of its parent, and the parent itself. parent NULL: none known. */

@@ -229,13 +229,11 @@ struct {
 
 /* ---- names ---- */
 
-/* Paths, each once. Nearly all are shorter than 256 bytes. The text area is twice that, as the verifier adds the largest
- * offset and the largest length. */
+/* Paths, each once. Nearly all are shorter than 256 bytes. */
 #define NAME_SHORT_MAX 255
 struct short_name {
-        __u16 start, length; /* text[start … start+length); length 0: being written */
-        __u16 expected;      /* the length it will have */
-        __u8 text[2 * (NAME_SHORT_MAX + 1)];
+        __u16 length;
+        __u8 text[NAME_SHORT_MAX + 1];
 };
 
 /* Of executables. Every fork looks up those of the parent and its ancestors: what a living lineage needs is never
@@ -261,10 +259,9 @@ struct {
 #define NAME_LONG_SLOTS 128
 #define NAME_LONG_MAX (BW_PATH_SIZE - 1)
 struct long_name {
-        __u64 id;
-        __u16 start, length, expected;
-        __u16 zero;
-        __u8 text[BW_PATH_SIZE + NAME_SHORT_MAX + 1];
+        __u64 id; /* 0: being written */
+        __u16 length;
+        __u8 text[BW_PATH_SIZE];
 };
 
 struct {
@@ -274,6 +271,40 @@ struct {
         __type(value, struct long_name);
 } bw_long_names SEC(".maps");
 
+/* ---- drafts ---- */
+
+/* Where a record is put together before it goes into the ring at its exact length, and where a path's text is written
+ * from its end to its beginning. Global functions find it by its number: each is verified once. */
+struct draft {
+        union {
+                struct bw_correlation record;
+                __u8 bytes[BW_RECORD_MAX];
+                struct {
+                        struct short_name name;
+                        __u8 text[BW_PATH_SIZE + NAME_SHORT_MAX + 1]; /* the verifier adds the largest offset and length */
+                };
+        };
+};
+
+/* A program that is preempted keeps its draft, so there must be some more than CPUs: four for each of at least eight. A
+ * power of two. */
+const volatile __u32 drafts_mask = 31;
+
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 32); /* drafts_mask + 1 */
+        __type(key, __u32);
+        __type(value, struct draft);
+} bw_drafts SEC(".maps");
+
+/* Which drafts are taken: whoever inserts the number has it (5.10 has no compare-and-swap). */
+struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(max_entries, 64); /* twice as many: a hash that is full takes no element, also where it would replace one */
+        __type(key, __u32);
+        __type(value, __u8);
+} bw_draft_claims SEC(".maps");
+
 /* ---- correlations ---- */
 
 struct reported_key {
@@ -281,7 +312,7 @@ struct reported_key {
         __u64 classes;
         struct bw_destination destination;
         __u32 pid;
-        __u32 late; /* 1: every class has waited. Such a report and a fresh one do not suppress each other */
+        __u32 late; /* 1: every class has waited. Such a report and a fresh one do not suppress each other. 2: a flood's */
 };
 
 struct reported_value {
@@ -317,6 +348,28 @@ struct {
         __type(key, __u32);
         __type(value, __u32);
 } bw_repeat_next SEC(".maps");
+
+/* ---- floods ---- */
+
+/* What one user's executable has reported lately; with exe 0, all of the user's. */
+struct budget_key {
+        __u64 exe; /* name id */
+        __u32 uid;
+        __u32 zero;
+};
+
+struct budget {
+        __u64 until_mono_ns; /* the end of this interval */
+        __u64 count;         /* reports in it */
+};
+
+/* LRU: who floods is never the oldest. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 1024);
+        __type(key, struct budget_key);
+        __type(value, struct budget);
+} bw_budgets SEC(".maps");
 
 /* 8 MiB hold some 2,700 ordinary alerts: 0.13 s of 20,000 a second. */
 struct {

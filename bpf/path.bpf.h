@@ -226,18 +226,82 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 pid, __u64 vfsmount,
         return bits.word[0] | bits.word[1] | bits.word[2] | bits.word[3];
 }
 
-/* More than BW_PATH_STEPS_MAX components of NAME_MAX bytes can add up to. Masking keeps the range of a running sum
- * the same in every turn of a loop: then the verifier sees each turn once, not once for each way to come to it. */
+/* ---- drafts ---- */
+
+#define DRAFT_NONE 0xffffffffU
+/* Drafts tried before giving up: all those of one CPU and the next. */
+#define DRAFT_TRIES 8
+
+/* Takes a draft that nobody has; its number, or DRAFT_NONE. */
+__noinline __u32 draft_claim(void) {
+        __u32 first = bpf_get_smp_processor_id() * 4;
+        __u8 taken = 1;
+
+        for (__u32 i = 0; i < DRAFT_TRIES; i++) {
+                __u32 draft = (first + i) & drafts_mask;
+                if (bpf_map_update_elem(&bw_draft_claims, &draft, &taken, BPF_NOEXIST) == 0)
+                        return draft;
+        }
+        return DRAFT_NONE;
+}
+
+static __always_inline struct draft *draft_get(__u32 draft) {
+        return bpf_map_lookup_elem(&bw_drafts, &draft);
+}
+
+static __always_inline void draft_release(__u32 draft) {
+        bpf_map_delete_elem(&bw_draft_claims, &draft);
+}
+
+/* ---- names ---- */
+
+/* The end of a path's text lies here, and it grows towards the beginning. */
+#define TEXT_END NAME_LONG_MAX
+
+/* Keeps the text of a name, text[at … TEXT_END), if it is not kept yet. */
+static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, bool of_file) {
+        __u64 length = TEXT_END - at;
+
+        if (NAME_LENGTH(id) > NAME_SHORT_MAX) {
+                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
+                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
+                if (!l || l->id == id)
+                        return;
+                l->id = 0;
+                bpf_probe_read_kernel(l->text, length & NAME_LONG_MAX, d->text + (at & NAME_LONG_MAX));
+                l->length = length;
+                l->id = id;
+                return;
+        }
+        if (of_file ? bpf_map_lookup_elem(&bw_file_names, &id) : bpf_map_lookup_elem(&bw_exe_names, &id))
+                return;
+        bpf_probe_read_kernel(d->name.text, length & NAME_SHORT_MAX, d->text + (at & NAME_LONG_MAX));
+        d->name.length = length;
+        if (of_file)
+                bpf_map_update_elem(&bw_file_names, &id, &d->name, BPF_ANY);
+        else
+                bpf_map_update_elem(&bw_exe_names, &id, &d->name, BPF_ANY);
+}
+
+/* Masking keeps the range of a running sum the same in every turn of a loop: then the verifier sees each turn once, not
+ * once for each way to come to it. */
 #define LENGTH_MASK 0xffff
 
-/* The name id of a path; `salt` is device and inode. */
-__noinline __u64 path_name(__u64 vfsmount, __u64 dentry, __u64 salt) {
+/* The name id of a path, whose text is kept; `salt` is device and inode. 0, and counted, when there is no draft. */
+__noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_file) {
         struct path_cursor cursor;
         struct dentry_head head;
         __u64 hash = hash_mix(name_seed, salt);
-        __u32 length = 0;
         bool whole = false;
 
+        __u32 draft = draft_claim();
+        struct draft *d = draft_get(draft);
+        if (!d) {
+                count(BW_LOSS_NAME_LOST);
+                return 0;
+        }
+        d->name.length = TEXT_END;
+        __u32 at = *(volatile __u16 *)&d->name.length; /* from memory: of the same range from the first turn on */
         path_cursor_init(&cursor, vfsmount, dentry);
         for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
                 enum path_move move = path_up(&cursor, &head);
@@ -247,95 +311,25 @@ __noinline __u64 path_name(__u64 vfsmount, __u64 dentry, __u64 salt) {
                         whole = true;
                 if (move != PATH_COMPONENT)
                         break;
-                hash = hash_mix(hash, head.hash_len);
-                length = (length + (head.hash_len >> 32) + 1) & LENGTH_MASK;
-                barrier_var(length);
-        }
-        if (!whole || length > NAME_LONG_MAX)
-                length = NAME_LONG_MAX;
-        return hash << 12 | length;
-}
-
-/* Writes the path's text into text[0 … limit + NAME_MAX], ending at `length`; returns where it starts. A path that
- * grew since its length was taken is cut at its beginning. limit + 1 is a power of two. */
-static __always_inline __u32 path_write(
-        __u8 *text, const __u32 limit, const volatile __u16 *length, __u64 vfsmount, __u64 dentry) {
-        struct path_cursor cursor;
-        struct dentry_head head;
-        __u32 at = *length; /* from memory: of the same range from the first turn on */
-
-        path_cursor_init(&cursor, vfsmount, dentry);
-        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
-                enum path_move move = path_up(&cursor, &head);
-                if (move == PATH_MOUNT)
-                        continue;
-                if (move != PATH_COMPONENT)
-                        break;
 
                 __u32 n = head.hash_len >> 32;
                 if (n > NAME_MAX || n + 1 > at)
                         break;
+                hash = hash_mix(hash, head.hash_len);
                 at = (at - n) & LENGTH_MASK;
                 barrier_var(at);
-                if (bpf_probe_read_kernel(text + (at & limit), n & NAME_MAX, (void *)head.name))
+                if (bpf_probe_read_kernel(d->text + (at & NAME_LONG_MAX), n & NAME_MAX, (void *)head.name))
                         break;
                 at = (at - 1) & LENGTH_MASK;
                 barrier_var(at);
-                text[at & limit] = '/';
+                d->text[at & NAME_LONG_MAX] = '/';
         }
-        return at & limit;
-}
 
-__noinline int long_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
-        __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
-        struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
-
-        if (!l || l->id == id)
-                return 0;
-        __u32 length = NAME_LENGTH(id);
-        l->id = 0;
-        l->expected = length;
-        l->start = path_write(l->text, NAME_LONG_MAX, &l->expected, vfsmount, dentry);
-        l->length = length - l->start;
-        l->id = id;
-        return 0;
-}
-
-/* Keeps the text of a name, if it is not kept yet. Two writers of one id write the same. */
-static __always_inline int name_keep(void *short_names, __u64 id, __u64 vfsmount, __u64 dentry) {
-        __u32 length = NAME_LENGTH(id);
-
-        if (!length)
-                return 0;
-
-        if (length > NAME_SHORT_MAX)
-                return long_name_keep(id, vfsmount, dentry);
-
-        struct short_name *s = bpf_map_lookup_elem(short_names, &id);
-        if (!s) {
-                __u32 zero = 0;
-                void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-                if (!empty)
-                        return 0;
-                bpf_map_update_elem(short_names, &id, empty, BPF_NOEXIST);
-                s = bpf_map_lookup_elem(short_names, &id);
-                if (!s)
-                        return 0;
-        }
-        if (!s->length) {
-                s->expected = length;
-                s->start = path_write(s->text, NAME_SHORT_MAX, &s->expected, vfsmount, dentry);
-                s->length = length - s->start;
-        }
-        return 0;
-}
-
-__noinline int exe_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
-        return name_keep(&bw_exe_names, id, vfsmount, dentry);
-}
-
-__noinline int file_name_keep(__u64 id, __u64 vfsmount, __u64 dentry) {
-        return name_keep(&bw_file_names, id, vfsmount, dentry);
+        __u64 id = hash << 12 | (whole ? (TEXT_END - at) & NAME_LONG_MAX : NAME_LONG_MAX);
+        if (NAME_LENGTH(id))
+                name_keep(d, id, at, of_file);
+        draft_release(draft);
+        return id;
 }
 
 /* Keeps an executable's name from becoming the oldest of its table. */

@@ -30,6 +30,12 @@
 /* A table smaller than this is not worth a failed reload after the policy grew: 2^16 cells, 512 KiB. */
 #define CELLS_MIN (1U << 16)
 
+/* Drafts of records, 48 KiB each: four for each CPU, since programs can be preempted; more than 128 correlations are not
+ * being written at one time. */
+#define DRAFTS_PER_CPU 4
+#define DRAFTS_MIN 32
+#define DRAFTS_MAX 128
+
 #define MARKS_LIMIT_PERCENT 90
 #define MARKS_PRESSURE_PERCENT 75
 
@@ -205,6 +211,12 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
         bpf_map__set_max_entries(b->maps.bw_repeats, REPEAT_SLOTS_PER_CPU * cpus);
         bpf_map__set_max_entries(b->maps.bw_ring, limits->ring_bytes);
+
+        size_t drafts = MAX(power_of_two_above(DRAFTS_PER_CPU * cpus), (size_t)DRAFTS_MIN);
+        drafts = MIN(drafts, (size_t)DRAFTS_MAX);
+        b->rodata->drafts_mask = drafts - 1;
+        bpf_map__set_max_entries(b->maps.bw_drafts, drafts);
+        bpf_map__set_max_entries(b->maps.bw_draft_claims, 2 * drafts);
 }
 
 static struct bpf_program *skeleton_program(const struct barbwire_bpf *b, SensorKind kind, enum bw_hook hook) {

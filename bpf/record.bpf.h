@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Puts a correlation's record together, in a draft, and hands it to the ring: who, from whom, which files, whereto.
+ *
+ * Strings are appended at header.size, which grows with them: what is read back from the record is a new value to the
+ * verifier, so that it need not follow every combination of lengths. Offsets and lengths are 64 bits wide where they
+ * become addresses: kernels before 6.8 or so do not carry the bounds of a 32-bit comparison over to the whole register. */
+
+#include "lifecycle.bpf.h"
+
+/* cgroup2 depth told at most. systemd's user services sit at 6, a pod's containers at 5. */
+#define CGROUP_DEPTH_MAX 16
+
+/* Room that must be left before a string is written: the verifier adds the largest offset and the largest length. */
+#define STRING_SHORT_ROOM 256
+#define STRING_LONG_ROOM 4096
+
+/* Appends a NUL-terminated copy of `length` kernel bytes. */
+static __always_inline bool string_put(
+        struct draft *d, const __u64 room, const void *from, __u64 length, struct bw_string *ret) {
+        __u64 at = d->record.header.size;
+
+        if (at > BW_RECORD_MAX - room || length >= room)
+                return false;
+        if (bpf_probe_read_kernel(d->bytes + at, length & (room - 1), from))
+                return false;
+        d->bytes[at + (length & (room - 1))] = 0;
+        ret->offset = at;
+        ret->length = length;
+        d->record.header.size = at + length + 1;
+        return true;
+}
+
+/* Where in the record a string is told of: any place in its fixed part. */
+#define STRING_AT_MASK 0x3fc
+_Static_assert(RECORD_FIXED <= STRING_AT_MASK, "every string of the fixed part can be reached");
+#define RECORD_AT(member) __builtin_offsetof(struct bw_correlation, member)
+
+/* Appends a name to the record in a draft, and tells of it at byte `where`. */
+__noinline int name_put(__u32 draft, __u64 id, __u32 of_file, __u64 where) {
+        struct draft *d = draft_get(draft);
+        bool done = true;
+
+        if (!NAME_LENGTH(id) || !d)
+                return 0;
+        struct bw_string *ret = (void *)(d->bytes + (where & STRING_AT_MASK));
+        if (NAME_LENGTH(id) <= NAME_SHORT_MAX) {
+                struct short_name *s =
+                        of_file ? bpf_map_lookup_elem(&bw_file_names, &id) : bpf_map_lookup_elem(&bw_exe_names, &id);
+                if (s)
+                        done = string_put(d, STRING_SHORT_ROOM, s->text, s->length, ret);
+                else
+                        d->record.flags |= BW_CORRELATION_NAME_LOST;
+        } else {
+                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
+                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
+                if (l && l->id == id)
+                        done = string_put(d, STRING_LONG_ROOM, l->text, l->length, ret);
+                else
+                        d->record.flags |= BW_CORRELATION_NAME_LOST;
+        }
+        if (!done)
+                d->record.flags |= BW_CORRELATION_STRINGS_CUT;
+        return 0;
+}
+
+/* The path of the process's cgroup2, from the root down. */
+static __always_inline void cgroup_put(struct draft *d, struct task_struct *task) {
+        struct bw_correlation *r = &d->record;
+        struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+        /* The far end of the record, which no string reaches yet, holds the names' addresses meanwhile. */
+        const char **names = (void *)d->bytes + BW_RECORD_MAX - CGROUP_DEPTH_MAX * sizeof(*names);
+        const __u64 begin = r->header.size;
+
+        r->process.cgroup_id = BPF_CORE_READ(node, id);
+        /* Above the root, and of NULL, everything reads as 0; the root's name is empty. */
+        for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++) {
+                names[i] = BPF_CORE_READ(node, name);
+                node = kernfs_up(node);
+        }
+
+        for (int i = CGROUP_DEPTH_MAX - 1; i >= 0; i--) {
+                __u64 at = r->header.size;
+                if (at > BW_RECORD_MAX - CGROUP_DEPTH_MAX * sizeof(*names) - STRING_SHORT_ROOM - 2)
+                        break;
+                d->bytes[at] = '/';
+                long n = bpf_probe_read_kernel_str(d->bytes + at + 1, STRING_SHORT_ROOM, names[i]);
+                if (n > 1 && n <= STRING_SHORT_ROOM)
+                        r->header.size = at + n;
+        }
+        for (__u32 i = 0; i < CGROUP_DEPTH_MAX; i++)
+                names[i] = NULL; /* kernel addresses are nobody's business */
+
+        __u64 at = r->header.size;
+        if (at > BW_RECORD_MAX - 2) {
+                r->flags |= BW_CORRELATION_STRINGS_CUT;
+                return;
+        }
+        if (at == begin) /* the root cgroup */
+                d->bytes[at++] = '/';
+        d->bytes[at] = 0;
+        r->process.cgroup.offset = begin;
+        r->process.cgroup.length = at - begin;
+        r->header.size = at + 1;
+}
+
+/* Bytes of argv, without the last NUL; 0 for a process that has none. */
+static __always_inline __u64 cmdline_size(struct task_struct *task) {
+        __u64 begin = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+
+        return end > begin ? end - begin - 1 : 0;
+}
+
+/* argv as it is in the process's memory now. It may have been overwritten by the process: the executable is what
+ * counts, this only helps a person. */
+static __always_inline void cmdline_put(struct draft *d, struct task_struct *task) {
+        struct bw_correlation *r = &d->record;
+        __u64 length = cmdline_size(task);
+        __u64 at = r->header.size;
+
+        if (!length || at > BW_RECORD_MAX - BW_CMDLINE_SIZE)
+                return;
+        if (length > BW_CMDLINE_SIZE - 1) {
+                length = BW_CMDLINE_SIZE - 1;
+                r->flags |= BW_CORRELATION_CMDLINE_CUT;
+        }
+        __u64 n = length & (BW_CMDLINE_SIZE - 1);
+        if (bpf_probe_read_user(d->bytes + at, n, (void *)BPF_CORE_READ(task, mm, arg_start)))
+                return;
+        d->bytes[at + n] = 0;
+        r->process.cmdline.offset = at;
+        r->process.cmdline.length = n;
+        r->header.size = at + n + 1;
+}
+
+/* Everything about the process that sends. */
+__noinline int record_put_process(__u32 draft) {
+        struct task_struct *task = current_task();
+        struct draft *d = draft_get(draft);
+
+        if (!d)
+                return 0;
+        struct bw_process *to = &d->record.process;
+        struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+        struct pid_namespace *pid_namespace = task_pid_namespace(task);
+
+        to->start_boot_ns = task_start(task);
+        to->exe_inode = BPF_CORE_READ(exe, i_ino);
+        to->exe_device = BPF_CORE_READ(exe, i_sb, s_dev);
+        to->pid = BPF_CORE_READ(task, tgid);
+        to->tid = BPF_CORE_READ(task, pid);
+        to->uid = BPF_CORE_READ(task, cred, uid.val);
+        to->loginuid = bpf_core_field_exists(struct task_struct, loginuid) ? BPF_CORE_READ(task, loginuid.val) : -1;
+        to->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+        to->pid_namespace = BPF_CORE_READ(pid_namespace, ns.inum);
+        BPF_CORE_READ_INTO(&to->comm, task, comm);
+        to->flags = process_flags(to->pid);
+        const struct process *p = process_find(to->pid, to->start_boot_ns);
+        name_put(draft, p ? p->exe : 0, false, RECORD_AT(process.exe));
+        cmdline_put(d, task);
+        cgroup_put(d, task);
+        return 0;
+}
+
+/* Its ancestors. */
+__noinline int record_put_lineage(__u32 draft, __u32 pid, __u64 start) {
+        const struct process *p = process_find(pid, start);
+        struct draft *d = draft_get(draft);
+
+        if (!d)
+                return 0;
+        struct bw_correlation *r = &d->record;
+        if (!p) {
+                r->flags |= BW_CORRELATION_NAME_LOST;
+                return 0;
+        }
+        for (__u32 i = 0; i < BW_LINEAGE_MAX; i++) {
+                if (i >= p->depth)
+                        return 0;
+                const struct ancestor *from = &p->lineage[(p->depth - 1 - i) % BW_LINEAGE_MAX];
+                struct bw_ancestor *to = &r->lineage[i];
+                to->start_boot_ns = from->start_boot_ns;
+                to->pid = from->pid;
+                __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
+                name_put(draft, from->exe, false, RECORD_AT(lineage[0].exe) + i * sizeof(*to));
+                r->n_lineage = i + 1;
+        }
+        if (p->depth > BW_LINEAGE_MAX)
+                r->flags |= BW_CORRELATION_LINEAGE_MORE;
+        return 0;
+}
+
+/* The files of the classes that are reported. */
+__noinline int record_put_files(__u32 draft, __u32 pid) {
+        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        struct draft *d = draft_get(draft);
+
+        if (!d || !m)
+                return 0;
+        struct bw_correlation *r = &d->record;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *from = &m->files[i];
+                if (!(from->classes & r->classes))
+                        continue;
+                __u64 n = r->n_files % BW_FILES_MAX;
+                struct bw_touched_file *to = &r->files[n];
+                to->mono_ns = from->mono_ns;
+                to->classes = from->classes;
+                to->inode = from->inode;
+                to->device = from->device;
+                to->pid = from->pid;
+                to->uid = from->uid;
+                to->hops = from->hops;
+                to->via = from->via;
+                to->flags = from->flags;
+                __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
+                name_put(draft, from->path, true, RECORD_AT(files[0].path) + n * sizeof(*to));
+                name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
+                r->n_files++;
+        }
+        if (m->n_files > BW_FILES_MAX)
+                r->flags |= BW_CORRELATION_FILES_MORE;
+        return 0;
+}
+
+/* What a correlation is about, gathered before there is a record to hold it. */
+struct correlation {
+        struct reported_key key;
+        struct reported_key claim; /* what is claimed: the same, or that of a flood */
+        __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
+        __u32 flood;
+        __u64 fresh;
+        __u64 window_ns; /* repeats are not reported for this long */
+        struct moment when; /* its id */
+        __u32 generation;
+        __u32 slot;
+};
+
+/* Makes the record of a correlation by the current process, and submits it. false: there was no room. */
+static __always_inline bool record_emit(const struct correlation *c) {
+        __u32 draft = draft_claim();
+        struct draft *d = draft_get(draft);
+
+        if (!d)
+                return false;
+        struct bw_correlation *r = &d->record;
+        __builtin_memset(r, 0, RECORD_FIXED);
+        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
+        r->classes = c->key.classes;
+        r->fresh = c->fresh;
+        r->window_ns = c->window_ns;
+        r->slot = c->slot;
+        r->generation = c->generation;
+        r->destination = c->key.destination;
+        r->destination.act = c->act;
+        r->flags = c->flood ? BW_CORRELATION_FLOOD : 0;
+        /* In this order what is worth most is there when the record is full. */
+        record_put_process(draft);
+        record_put_files(draft, c->key.pid);
+        record_put_lineage(draft, c->key.pid, c->key.start_boot_ns);
+        if (r->flags & (BW_CORRELATION_NAME_LOST | BW_CORRELATION_STRINGS_CUT))
+                count(BW_LOSS_NAME_LOST);
+
+        __u64 size = r->header.size;
+        bool done = size <= BW_RECORD_MAX && bpf_ringbuf_output(&bw_ring, r, size, 0) == 0;
+        draft_release(draft);
+        return done;
+}
