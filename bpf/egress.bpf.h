@@ -24,12 +24,13 @@ static __always_inline bool repeat_count(const struct reported_key *key) {
 /* Claims the right to report a correlation: of several threads that come here at once, one gets it, the others have
  * made repeats. The claim is complete when it becomes visible, so they can be counted at once. */
 static __always_inline bool report_claim(struct correlation *c) {
-        __u32 zero = 0, *next = bpf_map_lookup_elem(&bw_repeat_next, &zero);
+        __u32 which = c->flood, *next = bpf_map_lookup_elem(&bw_repeat_next, &which);
 
         if (!next)
                 return false;
         c->when = moment_now();
-        c->slot = (c->when.cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
+        c->slot = c->flood ? repeat_slots + c->when.cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU :
+                             (c->when.cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
 
         struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
         if (repeat) {
@@ -58,7 +59,7 @@ static __always_inline bool report_claim(struct correlation *c) {
 /* ---- floods ---- */
 
 /* One user's program that finds a new destination for every packet makes more records than anybody can read, and would
- * keep another's theft waiting, or push it out. As long as the daemon keeps up each is told. When half of the ring waits,
+ * keep another's theft waiting, or push it out. As long as the daemon keeps up each is told. When a quarter of the ring waits,
  * a program, and a user with all their programs, have shares of an interval; what is beyond is counted as repeats of one
  * record, which is told at once. The last eighth of the ring is for those who have hardly reported anything. */
 #define FLOOD_INTERVAL_NS 10000000000ULL
@@ -91,7 +92,7 @@ __noinline int flood_spent(__u32 uid, __u64 exe) {
         __u64 waiting = bpf_ringbuf_query(&bw_ring, BPF_RB_AVAIL_DATA);
         __u64 size = bpf_ringbuf_query(&bw_ring, BPF_RB_RING_SIZE);
 
-        if (waiting < size / 2)
+        if (waiting < size / 4)
                 return 0;
         __u64 own = budget_count(exe, uid, false);
         return own >= (waiting < size - size / 8 ? FLOOD_SHARE_EXE : FLOOD_SHARE_LAST) ||
@@ -192,19 +193,18 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         __u64 exe = p ? p->exe : 0;
         __u32 uid = BPF_CORE_READ(task, cred, uid.val);
 
-        c.claim = c.key;
-        c.flood = flood_spent(uid, exe);
-        if (c.flood) {
-                __builtin_memset(&c.claim, 0, sizeof(c.claim));
-                c.claim.pid = uid;
-                c.claim.start_boot_ns = exe;
-                c.claim.late = RECORD_FLOOD;
-                c.window_ns = FLOOD_INTERVAL_NS;
-                if (repeat_count(&c.claim)) {
-                        count(BW_COUNT_FLOODED);
-                        return 0;
-                }
+        c.claim.pid = uid;
+        c.claim.start_boot_ns = exe;
+        c.claim.late = RECORD_FLOOD;
+        if (repeat_count(&c.claim)) { /* for the whole of the interval, once it has begun */
+                count(BW_COUNT_FLOODED);
+                return 0;
         }
+        c.flood = flood_spent(uid, exe);
+        if (c.flood)
+                c.window_ns = FLOOD_INTERVAL_NS;
+        else
+                c.claim = c.key;
         if (!report_claim(&c))
                 return 0;
 

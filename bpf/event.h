@@ -202,6 +202,10 @@ struct bw_repeat {
         __u32 zero;
 };
 
+/* Behind the ordinary slots, floods have some of their own, which no number of other alerts takes away: so many on each
+ * CPU. */
+#define BW_FLOOD_SLOTS_PER_CPU 64
+
 /* The largest record: all paths that are seen in practice fit; what does not is cut and flagged. */
 #define BW_RECORD_MAX 49152
 

@@ -335,16 +335,16 @@ struct {
 struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);
         __uint(map_flags, BPF_F_MMAPABLE);
-        __uint(max_entries, 1024); /* repeat_slots */
+        __uint(max_entries, 1024); /* repeat_slots + BW_FLOOD_SLOTS_PER_CPU for each CPU */
         __type(key, __u32);
         __type(value, struct bw_repeat);
 } bw_repeats SEC(".maps");
 
-/* The next free slot of each CPU. Two programs that interleave here share a slot: the older alert's repeats are
+/* The next free slot of each CPU: [0] of the ordinary ones, [1] of floods'. Two programs that interleave here share a slot: the older alert's repeats are
  * counted as gone, nothing else. */
 struct {
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-        __uint(max_entries, 1);
+        __uint(max_entries, 2);
         __type(key, __u32);
         __type(value, __u32);
 } bw_repeat_next SEC(".maps");

@@ -180,6 +180,7 @@ static json_t *json_from_alert(const Alert *a) {
                         json_object_set_new(o, "lineage_more", json_boolean(a->lineage_more)) < 0 ||
                         json_object_set_new(o, "files", json_from_files(a)) < 0 ||
                         json_object_set_new(o, "files_more", json_boolean(a->files_more)) < 0 ||
+                        json_object_set_new(o, "flood", json_boolean(a->flood)) < 0 ||
                         json_object_set_new(o, "destination", json_from_destination(a)) < 0)
                 return NULL;
 

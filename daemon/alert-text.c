@@ -166,7 +166,10 @@ static void put_sentence(FILE *f, const Alert *a) {
         put_classes(f, a->classes);
         fprintf(f, "%s%s]", a->classes[0] ? ", " : "", severity_to_string(a->score.severity));
 
-        if (a->repeats == 1)
+        if (a->flood && a->repeats > 0)
+                fprintf(f, " (and %" PRIu64 " more by this program and user within 10 s, counted and not told one by one)",
+                                a->repeats);
+        else if (a->repeats == 1)
                 fputs(" (and again once within its window)", f);
         else if (a->repeats > 1)
                 fprintf(f, " (and again %" PRIu64 " times within its window)", a->repeats);

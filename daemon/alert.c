@@ -409,6 +409,7 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
                 return r;
 
         a->files_more = c->flags & BW_CORRELATION_FILES_MORE;
+        a->flood = c->flags & BW_CORRELATION_FLOOD;
         a->n_files = c->n_files;
         for (size_t i = 0; i < c->n_files; i++) {
                 r = file_copy(&c->files[i], e->mono_ns, &ranking, names, &a->files[i]);

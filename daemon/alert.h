@@ -53,6 +53,7 @@ typedef struct Alert {
         AlertFile files[BW_FILES_MAX];
         size_t n_files;
         bool files_more;
+        bool flood; /* repeats are all else that this user's executable does: too much to be told one by one */
         struct {
                 int family;
                 const char *protocol; /* "tcp", "udp", "icmp", … or a number's text */

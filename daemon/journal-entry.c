@@ -190,6 +190,7 @@ static int put_alert(FILE *f, const void *alert, const char *json) {
         put_strings(f, "BARBWIRE_CLASS", a->classes);
         put_strings(f, "BARBWIRE_TECHNIQUE", a->techniques);
         put_number(f, "BARBWIRE_REPEATS", a->repeats);
+        put_string(f, "BARBWIRE_FLOOD", a->flood ? "yes" : "no");
         put_process(f, a);
         r = put_lineage(f, a);
         if (r < 0)

@@ -159,7 +159,7 @@ static void manager_on_correlation(Manager *m, const Event *e) {
                 .boot_ns = e->boot_ns,
                 .cpu = e->cpu,
                 .slot = e->correlation.slot,
-                .pid = e->correlation.process.pid,
+                .pid = alert->flood ? 0 : e->correlation.process.pid, /* a flood goes on when this process has ended */
                 .start_boot_ns = e->correlation.process.start_boot_ns,
                 .until_mono_ns = e->mono_ns + e->correlation.window_ns,
         };

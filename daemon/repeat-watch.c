@@ -22,9 +22,13 @@ void repeat_watches_end(RepeatWatches *all,
 
 void repeat_watches_add(RepeatWatches *all, const RepeatWatch *w, RepeatWatchEnded ended, void *userdata) {
         if (all->n == REPEAT_WATCHES_MAX) {
-                ended(&all->items[0], userdata);
+                unsigned oldest = 0;
+
+                while (oldest < all->n - 1 && all->items[oldest].alert->flood)
+                        oldest++;
+                ended(&all->items[oldest], userdata);
                 all->n--;
-                memmove(all->items, all->items + 1, all->n * sizeof(all->items[0]));
+                memmove(all->items + oldest, all->items + oldest + 1, (all->n - oldest) * sizeof(all->items[0]));
         }
         all->items[all->n++] = *w;
 }

@@ -28,7 +28,8 @@ typedef bool (*RepeatWatchEnds)(const RepeatWatch *w, const void *userdata);
 /* Takes ownership of w->alert. */
 typedef void (*RepeatWatchEnded)(RepeatWatch *w, void *userdata);
 
-/* Takes ownership of the alert. When there is no room the oldest is ended first. */
+/* Takes ownership of the alert. When there is no room the oldest is ended first, but not a flood's: its count is all that
+ * is told of what it stands for. */
 void repeat_watches_add(RepeatWatches *all, const RepeatWatch *w, RepeatWatchEnded ended, void *userdata);
 
 /* Ends every watch that `ends` says is over (NULL: all), oldest first. */

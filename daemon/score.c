@@ -197,6 +197,13 @@ static int step_control(ScoreContext *c) {
         return r;
 }
 
+static int step_flood(ScoreContext *c) {
+        return c->event->flags & BW_CORRELATION_FLOOD ?
+                score_add(c, 0, "a flood: what else this program of uid %u does is counted for 10 s, not told one by one",
+                        c->event->process.uid) :
+                0;
+}
+
 static int step_inherited(ScoreContext *c) {
         for (size_t i = 0; i < c->event->n_files; i++) {
                 const EventFile *f = &c->event->files[i];
@@ -355,6 +362,7 @@ static const ScoreStep steps[] = {
                 step_executable,
                 step_control,
                 step_inherited,
+                step_flood,
                 step_lineage,
                 step_destination,
                 step_floor,

@@ -209,7 +209,7 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
         bpf_map__set_max_entries(b->maps.bw_file_places, bpf_map__max_entries(b->maps.bw_file_places) + spare);
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
-        bpf_map__set_max_entries(b->maps.bw_repeats, REPEAT_SLOTS_PER_CPU * cpus);
+        bpf_map__set_max_entries(b->maps.bw_repeats, (REPEAT_SLOTS_PER_CPU + BW_FLOOD_SLOTS_PER_CPU) * cpus);
         bpf_map__set_max_entries(b->maps.bw_ring, limits->ring_bytes);
 
         size_t drafts = MAX(power_of_two_above(DRAFTS_PER_CPU * cpus), (size_t)DRAFTS_MIN);

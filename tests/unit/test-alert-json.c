@@ -65,7 +65,7 @@ static void test_golden(void **state) {
                         "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
                         "\"exe\":\"/usr/bin/python3.11\",\"comm\":\"sh\",\"hops\":1,\"via\":\"fork\","
                         "\"truncated\":false}],"
-                        "\"files_more\":false,"
+                        "\"files_more\":false,\"flood\":false,"
                         "\"destination\":{\"family\":\"inet\",\"protocol\":\"tcp\",\"address\":\"192.0.2."
                         "7\","
                         "\"port\":443,\"act\":\"connect\"}}");
@@ -111,7 +111,7 @@ static void test_golden_sparse(void **state) {
                         "\"files\":[{\"path\":null,\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
                         "\"uid\":0,"
                         "\"exe\":\"\",\"comm\":\"\",\"hops\":0,\"via\":\"open\",\"truncated\":true}],"
-                        "\"files_more\":true,"
+                        "\"files_more\":true,\"flood\":false,"
                         "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"::\","
                         "\"port\":0,\"act\":\"send\"}}");
 }

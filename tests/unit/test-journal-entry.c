@@ -100,6 +100,7 @@ static void assert_only(const Sent *s, const char *name, const char *value) {
         "BARBWIRE_TECHNIQUE=T1552.001\n" \
         "BARBWIRE_TECHNIQUE=T1041\n" \
         "BARBWIRE_REPEATS=2\n" \
+        "BARBWIRE_FLOOD=no\n" \
         "BARBWIRE_PID=12\n" \
         "BARBWIRE_TID=19536\n" \
         "BARBWIRE_START_TIME=1795341900023456\n" \

@@ -28,8 +28,12 @@ static RepeatWatches *watches_new(void) {
         return all;
 }
 
+#define FLOOD UINT32_MAX
+
+static Alert ordinary, flood = { .flood = true };
+
 static void add(RepeatWatches *all, uint32_t pid, uint64_t until) {
-        const RepeatWatch w = { .pid = pid, .until_mono_ns = until };
+        const RepeatWatch w = { .alert = pid == FLOOD ? &flood : &ordinary, .pid = pid, .until_mono_ns = until };
 
         repeat_watches_add(all, &w, on_ended, &n_ended);
 }
@@ -80,10 +84,31 @@ static void test_the_oldest_makes_room(void **state) {
         assert_int_equal(all->items[REPEAT_WATCHES_MAX - 1].pid, REPEAT_WATCHES_MAX + 1);
 }
 
+/* What a flood stands for is told only when its interval is over, so it must still be there then. */
+static void test_a_flood_stays(void **state) {
+        _cleanup_free_ RepeatWatches *all = watches_new();
+
+        (void)state;
+        add(all, FLOOD, 100);
+        for (uint32_t i = 1; i < REPEAT_WATCHES_MAX; i++)
+                add(all, i, 100);
+        add(all, 5000, 100);
+        assert_int_equal(n_ended, 1);
+        assert_int_equal(ended[0], 1);
+        assert_true(all->items[0].pid == FLOOD);
+        assert_int_equal(all->items[all->n - 1].pid, 5000);
+
+        all->n = 0;
+        for (uint32_t i = 0; i <= REPEAT_WATCHES_MAX; i++) /* nothing but floods: the oldest */
+                add(all, FLOOD, 100);
+        assert_int_equal(all->n, REPEAT_WATCHES_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ends_what_is_over),
                 cmocka_unit_test(test_the_oldest_makes_room),
+                cmocka_unit_test(test_a_flood_stays),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A storm of correlations by one user must not hide another's theft: it is told within a second, and of the
+storm nothing is lost but the single alerts: every correlation is in a count.
+
+usage: test-flood.py [CORRELATIONS]     (default 100000, of one program of one user)"""
+
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+import tap
+from harness import program, touches, truths
+from net import HOST_V4, Net
+from tap import require, require_equal
+
+FLOODER_UID = 64001
+# Below the range of ports that one address offers.
+PER_ADDRESS = 50000
+FIRST_PORT = 1024
+# From the thief's connect() to the alert on standard output, as the test reads it.
+LATENCY_MAX = 1.0
+THEFTS = 5
+# bpf/egress.bpf.h: FLOOD_INTERVAL_NS.
+FLOOD_SECONDS = 10
+
+
+class Storm:
+    """tests/system/flooder.c as a user of its own: every datagram has a destination that is new."""
+
+    def __init__(self, net, secret, correlations):
+        self.correlations = correlations
+        self.process = net.popen([program("robust-flooder"), secret], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 text=True, user=FLOODER_UID, group=FLOODER_UID, extra_groups=[])
+        self.answer("opened")
+
+    def answer(self, wanted):
+        require_equal(self.process.stdout.readline(), wanted + "\n", "the flooder's answer")
+
+    def begin(self):
+        self.began = time.monotonic()
+        left, address, self.lines = self.correlations, 0, 0
+        while left:
+            count = min(left, PER_ADDRESS)
+            self.process.stdin.write(f"198.18.0.{address + 1} {FIRST_PORT} {count}\n")
+            left, address, self.lines = left - count, address + 1, self.lines + 1
+        self.process.stdin.flush()
+
+    def end(self):
+        for _ in range(self.lines):
+            self.answer("done")
+        self.seconds = time.monotonic() - self.began
+        self.process.stdin.close()
+        require_equal(self.process.wait(), 0, "the flooder's exit status")
+
+
+def steal(bw, net, home):
+    """One theft by another user, and how long its alert took."""
+    key, _ = home.key()
+    began = time.monotonic()
+    result = net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
+    require_equal(result.returncode, 0, f"the thief: {result.stderr}")
+    truth, = truths(result.stdout)
+    alert = bw.wait_alert(lambda a: touches(a, key) and a["process"]["pid"] == truth.sender, "the theft's alert")
+    require_equal(alert["flood"], False, "the thief's alert is a flood's")
+    return time.monotonic() - began
+
+
+def drowned(t, bw, net, home, correlations):
+    secret, _ = home.key()
+    os.chown(secret, FLOODER_UID, FLOODER_UID)
+    for directory in (home.root, home.root + b"/home", home.path, home.ssh):
+        os.chmod(directory, 0o755)
+    storm = Storm(net, secret, correlations)
+    storm.begin()
+    latencies = sorted(steal(bw, net, home) for _ in range(THEFTS))
+    storm.end()
+    t.note(f"{correlations} correlations in {storm.seconds:.1f} s; thefts were told after "
+           f"{', '.join(f'{latency:.2f}' for latency in latencies)} s, the thief's own time included")
+
+    def of_storm():
+        return [a for a in bw.alerts if a["process"]["pid"] == storm.process.pid]
+
+    def sums_up():
+        last = {}
+        for alert in of_storm():
+            last[alert["id"]] = alert["repeats"]
+        return len(last), sum(last.values())
+
+    def complete():
+        told, repeated = sums_up()
+        return told + repeated >= correlations and (told, repeated)
+
+    told, repeated = bw.wait(complete, FLOOD_SECONDS + harness.ALERT_TIMEOUT, "counts that add up")
+    require_equal(told + repeated, correlations, "alerts and what they stand for")
+    floods = [a for a in of_storm() if a["flood"] and a["repeats"]]
+    t.note(f"{told} alerts of the storm, {len(floods)} of which stand for {sum(a['repeats'] for a in floods)} more")
+    require(floods, "the flood was told one by one: it was too small for this machine")
+    require("counted and not told one by one" in floods[0]["summary"], floods[0]["summary"])
+    require(any("a flood" in reason["text"] for reason in floods[0]["reasons"]), floods[0]["reasons"])
+    require(latencies[-1] < LATENCY_MAX, f"a theft was told after {latencies[-1]:.2f} s")
+
+
+def main():
+    correlations = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    harness.require_machine()
+    t = tap.Tap()
+    with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
+        t.case(f"{correlations} correlations by one user hide no theft of another's, and all are counted", drowned, t,
+               bw, net, home, correlations)
+        t.case("nothing is lost", lambda: bw.stop() and bw.require_whole())
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
