@@ -372,6 +372,26 @@ static __always_inline void on_socket_sendmsg(const struct socket *socket, const
         on_egress(&d);
 }
 
+#define IPPROTO_UDP 17
+
+/* Something was sent on this socket. Whereto a raw socket sends is not known here; that it did must not be silence. */
+static __always_inline void on_sent(const struct sock *sk) {
+        struct bw_destination d = { .act = BW_ACT_SEND };
+
+        if (!current_is_marked() || !socket_is_inet(sk))
+                return;
+        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        if (destination_from_socket(&d, sk)) {
+                if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, sk_max_ack_backlog))
+                        destination_as_accepted(&d, sk);
+        } else if (d.protocol == IPPROTO_UDP) {
+                return; /* to an address of its own: the sendmsg hooks have it */
+        } else {
+                d.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+        }
+        on_egress(&d);
+}
+
 /* accept(2): the peer may pull from now on. */
 static __always_inline void on_accepted(const struct sock *sk) {
         struct bw_destination d = {};

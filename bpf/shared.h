@@ -19,6 +19,7 @@ enum bw_hook {
         BW_HOOK_CONNECT6,
         BW_HOOK_SENDMSG4,
         BW_HOOK_SENDMSG6,
+        BW_HOOK_SEND_LENGTH,
         /* sensors "lsm" and "fentry" */
         BW_HOOK_FILE_OPEN,
         BW_HOOK_FILE_RECEIVE,

@@ -75,6 +75,12 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .essential = true,
                 .blinds = "datagrams by IPv6",
         },
+        [BW_HOOK_SEND_LENGTH] = {
+                .sections = TRACEPOINT("tp_btf/sock_send_length"),
+                .blinds = "data sent on connections that were there before the file was opened, accepted connections, raw "
+                          "sockets",
+                .act = act_pass_descriptor,
+        },
         [BW_HOOK_FILE_OPEN] = {
                 .sections = LSM_AND_FENTRY("file_open"),
                 .essential = true,
@@ -113,7 +119,8 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
         [BW_HOOK_SOCKET_SENDMSG] = {
                 .sections = LSM_AND_FENTRY("socket_sendmsg"),
                 .essential = true,
-                .blinds = "data sent on connections that were there before the file was opened",
+                .elsewhere = true,
+                .blinds = "data sent",
                 .act = act_pass_descriptor,
         },
         [BW_HOOK_SOCK_GRAFT] = {

@@ -89,26 +89,37 @@ int sensor_kernel_check(void) {
 
 /* ---- which kinds of programs does this kernel run? ---- */
 
-/* The name of the kernel function that a program of this kind is attached to, by the last part of its section. */
-static const char *kind_prefix(SensorKind kind) {
-        return kind == SENSOR_LSM ? "bpf_lsm_" : "";
-}
-
-static bool kernel_has_function(const struct btf *btf, SensorKind kind, const char *hook) {
+/* Does this kernel have the place where a program of this section hangs? What it is called in the kernel's types:
+ * "lsm/file_open": function bpf_lsm_file_open; "fexit/security_file_open": that function; "tp_btf/sys_exit": typedef
+ * btf_trace_sys_exit. The root control group has all others. */
+static bool kernel_has_hook(const struct btf *btf, const char *section) {
+        static const struct {
+                const char *section, *prefix;
+                uint32_t kind;
+        } places[] = {
+                { "lsm/", "bpf_lsm_", BTF_KIND_FUNC },
+                { "fexit/", "", BTF_KIND_FUNC },
+                { "tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF },
+        };
         char name[128];
 
-        snprintf(name, sizeof(name), "%s%s", kind_prefix(kind), hook);
-        return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                size_t n = strlen(places[i].section);
+                if (strncmp(section, places[i].section, n) != 0)
+                        continue;
+                snprintf(name, sizeof(name), "%s%s", places[i].prefix, section + n);
+                return btf__find_by_name_kind(btf, name, places[i].kind) > 0;
+        }
+        return true;
 }
 
 int sensor_kind_probe(SensorKind kind) {
         struct btf *btf;
-        char name[64];
 
         if (kind == SENSOR_TRACEPOINT)
                 return 0;
 
-        snprintf(name, sizeof(name), "%s%s", kind_prefix(kind), kind == SENSOR_LSM ? "file_open" : "security_file_open");
+        const char *name = kind == SENSOR_LSM ? "bpf_lsm_file_open" : "security_file_open";
         btf = btf__load_vmlinux_btf();
         if (!btf)
                 return -EOPNOTSUPP;
@@ -238,12 +249,8 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
                 bpf_program__set_autoload(p, p == b->progs.bw_iter_task);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 p = skeleton_program(b, kind, i);
-                if (!p)
-                        continue;
-                enum bpf_attach_type type = bpf_program__expected_attach_type(p);
-                const char *hook = strchr(bpf_program__section_name(p), '/');
-                bpf_program__set_autoload(p,
-                        (type != BPF_LSM_MAC && type != BPF_TRACE_FEXIT) || kernel_has_function(btf, kind, hook + 1));
+                if (p)
+                        bpf_program__set_autoload(p, kernel_has_hook(btf, bpf_program__section_name(p)));
         }
 }
 

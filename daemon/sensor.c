@@ -245,7 +245,7 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
                 return 0;
         h->link = -1;
         if (!info->essential) {
-                log_warning("The hook of %s is not there (%s): what is not seen: %s.", h->name, strerror(-r), info->blinds);
+                log_warning("This kernel has no hook %s (%s). What is not seen: %s.", h->name, strerror(-r), info->blinds);
                 return 0;
         }
         log_error("Cannot attach %s: %s", h->name, strerror(-r));
@@ -275,7 +275,7 @@ static int sensor_prove(Sensor *s) {
                         log_error("%s is attached and does not run.", h->name);
                         return -EOPNOTSUPP;
                 }
-                log_warning("%s is attached and does not run: what is not seen: %s.", h->name, info->blinds);
+                log_warning("%s is attached and does not run. What is not seen: %s.", h->name, info->blinds);
         }
         return 0;
 }
