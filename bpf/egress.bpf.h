@@ -6,12 +6,17 @@
 
 #include "record.bpf.h"
 
+/* In bw_destination.act on its way to correlate(): more data on a connection, which is no repeat of what was told of it. */
+#define ACT_GOES_ON 0x8000
+
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
-static __always_inline bool repeat_count(const struct reported_key *key) {
+static __always_inline bool repeat_count(const struct reported_key *key, bool goes_on) {
         struct reported_value *v = bpf_map_lookup_elem(&bw_reported, key);
 
         if (!v || bpf_ktime_get_ns() >= v->until_mono_ns)
                 return false;
+        if (goes_on)
+                return true;
         count(BW_COUNT_REPEATS);
         struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &v->slot);
         if (r && r->boot_ns == v->boot_ns && r->cpu == v->cpu)
@@ -46,13 +51,13 @@ static __always_inline bool report_claim(struct correlation *c) {
         };
         if (bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        if (repeat_count(&c->claim))
+        if (repeat_count(&c->claim, c->goes_on))
                 return false;
         /* An old claim whose window has passed: who removes it may take its place. */
         if (bpf_map_delete_elem(&bw_reported, &c->claim) == 0 &&
             bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        (void)repeat_count(&c->claim); /* of whoever was quicker */
+        (void)repeat_count(&c->claim, c->goes_on); /* of whoever was quicker */
         return false;
 }
 
@@ -148,7 +153,8 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         d->port = packed;
         d->family = packed >> 16;
         d->protocol = packed >> 32;
-        c.act = packed >> 48;
+        c.act = packed >> 48 & ~ACT_GOES_ON;
+        c.goes_on = packed >> 48 & ACT_GOES_ON;
         c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
 
@@ -184,7 +190,7 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 break;
         }
         /* A policy that changes without end: what was read last may be of two policies, and is reported. */
-        if (!c.key.classes || repeat_count(&c.key))
+        if (!c.key.classes || repeat_count(&c.key, c.goes_on))
                 return 0;
 
         /* Known since its birth, or since it was marked; if it was pushed out since, the record says that names are
@@ -196,7 +202,7 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         c.claim.pid = uid;
         c.claim.start_boot_ns = exe;
         c.claim.late = RECORD_FLOOD;
-        if (repeat_count(&c.claim)) { /* for the whole of the interval, once it has begun */
+        if (repeat_count(&c.claim, false)) { /* for the whole of the interval, once it has begun */
                 count(BW_COUNT_FLOODED);
                 return 0;
         }
@@ -344,7 +350,7 @@ static __always_inline void on_socket_connect(const struct socket *socket, const
  * (net/core/sock.c sk_clone_lock()), one that connected has none. */
 static __always_inline void destination_as_accepted(struct bw_destination *d, const struct sock *sk) {
         d->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-        d->act = BW_ACT_ACCEPT;
+        d->act = BW_ACT_ACCEPT | (d->act & ACT_GOES_ON);
 }
 
 /* Data on its way into a socket: send(2), write(2), sendfile(2), io_uring. The address it is sent to is the message's; a
@@ -366,6 +372,7 @@ static __always_inline void on_socket_sendmsg(const struct socket *socket, const
                     BPF_CORE_READ(sk, __sk_common.skc_family), true)) {
                 if (!destination_from_socket(&d, sk))
                         return;
+                d.act |= ACT_GOES_ON;
                 if (connected && BPF_CORE_READ(sk, sk_max_ack_backlog))
                         destination_as_accepted(&d, sk);
         }
@@ -382,6 +389,7 @@ static __always_inline void on_sent(const struct sock *sk) {
                 return;
         d.protocol = BPF_CORE_READ(sk, sk_protocol);
         if (destination_from_socket(&d, sk)) {
+                d.act |= ACT_GOES_ON;
                 if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, sk_max_ack_backlog))
                         destination_as_accepted(&d, sk);
         } else if (d.protocol == IPPROTO_UDP) {

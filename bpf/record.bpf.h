@@ -230,6 +230,8 @@ struct correlation {
         struct reported_key claim; /* what is claimed: the same, or that of a flood */
         __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
         __u32 flood;
+        __u32 goes_on;
+        __u32 zero;
         __u64 fresh;
         __u64 window_ns; /* repeats are not reported for this long */
         struct moment when; /* its id */

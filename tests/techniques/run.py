@@ -7,6 +7,7 @@ usage: run.py get|hand|out|state|identity     (a part of the catalogue: one meso
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import harness
 import identity
 import tap
 from harness import as_text, program, truths
-from net import HOST_V4, HOST_V6, Net
+from net import HOST_V4, HOST_V6, THIEF_V4, Net
 from tap import Failure, Skip, require, require_equal
 
 CANNOT = 77  # play.h: PLAY_CANNOT
@@ -246,7 +247,67 @@ def repeats(stage):
     require_equal({a["id"] for a in ours}, {first["id"], second["id"]}, "ids")
 
 
+# Where a sensor does not see data on connections: it says so when it starts.
+NO_DATA = "no hook tp_btf/sock_send_length"
+# Pages that are sent without a message: no hook of any sensor's before.
+SEND_PAGE_UNTIL = (6, 5)
+PULL_PORT = 8081
+
+
+def require_data_seen(stage, variant):
+    if any(NO_DATA in line for line in stage.bw.stderr):
+        raise Skip("this kernel has no sock_send_length: the sensor says that it does not see this", environment=True)
+    release = tuple(int(n) for n in os.uname().release.split("-")[0].split(".")[:2])
+    if variant in ("sendfile", "splice") and release < SEND_PAGE_UNTIL:
+        raise Skip("before 6.5 pages go out without a message, which no hook sees", environment=True)
+
+
+def existing(stage, variant):
+    require_data_seen(stage, variant)
+    alert, = stage.theft("out-existing", variant, protocol="udp" if variant == "udp" else "tcp")
+    require(alert["destination"]["act"] in ("send", "connect"), f"act: {alert['destination']}")
+
+
+def raw(stage):
+    require_data_seen(stage, "raw")
+    key, _ = stage.home.key()
+    truth, = truths(stage.play("out-existing", "raw", key))
+    # The tracepoint sensor knows that it was sent, and not whereto.
+    alert = stage.bw.wait_alert(lambda a: a["process"]["pid"] == truth.sender and a["destination"]["protocol"] == "icmp",
+                                "alert of the echo request")
+    require(alert["destination"]["address"] in (HOST_V4, "0.0.0.0"), f"destination: {alert['destination']}")
+    check_alert(alert, truth, key)
+
+
+def pulled(stage, variant):
+    """The other side connects and takes it: the alert names it, and the port that it came to."""
+    require_data_seen(stage, variant)
+    key, secret = stage.home.key()
+    process = stage.net.popen([program("technique-out-existing"), variant, key, HOST_V4, str(PULL_PORT)],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    require_equal(process.stdout.readline(), "listening\n", "the thief")
+    with stage.net.inside(stage.net.host):
+        peer = socket.create_connection((THIEF_V4, PULL_PORT))
+    with peer:
+        got = b""
+        while piece := peer.recv(65536):
+            got += piece
+    require_equal(got, secret, "what the other side got")
+    out, err = process.communicate(timeout=30)
+    require_equal(process.returncode, 0, f"the thief: {err}")
+    truth, = truths(out)
+    alert = stage.check(truth, key, HOST_V4, PULL_PORT, "tcp")
+    require_equal(alert["destination"]["act"], "accept", "destination.act")
+
+
 def part_out(t, stage):
+    for variant in ("write", "send", "sendmsg", "shell", "udp"):
+        t.case(f"E02 on a connection that was there before: {variant}", existing, stage, variant)
+    for variant in ("sendfile", "splice"):
+        t.case(f"E06 {variant} to a connection that was there before", existing, stage, variant)
+    for variant in ("accept", "accepted"):
+        t.case(f"E03 the other side connects, {variant}", pulled, stage, variant)
+    t.case("E08 an echo request on a raw socket", raw, stage)
     for variant in ("blocking", "nonblocking"):
         for what, address in (("v4", HOST_V4), ("v6", HOST_V6), ("IPv4-mapped", "::ffff:" + HOST_V4)):
             t.case(f"E01 TCP {what} {variant}", stage.theft, "out-tcp", variant, address)
