@@ -65,6 +65,18 @@ static void memlock_raise(void) {
         (void)setrlimit(RLIMIT_MEMLOCK, &all);
 }
 
+/* kernel_lockdown(7): "none integrity [confidentiality]". Where securityfs is not mounted nothing is known. */
+static bool kernel_is_confidential(void) {
+        _cleanup_close_ int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
+        char text[64];
+
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+        if (n <= 0)
+                return false;
+        text[n] = 0;
+        return strstr(text, "[confidentiality]");
+}
+
 int sensor_kernel_check(void) {
         libbpf_set_print(on_libbpf_print);
         memlock_raise();
@@ -72,6 +84,12 @@ int sensor_kernel_check(void) {
         if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
                 log_error("This kernel has no BTF (/sys/kernel/btf/vmlinux): "
                           "it must be built with CONFIG_DEBUG_INFO_BTF=y, as distribution kernels are.");
+                return -EOPNOTSUPP;
+        }
+
+        if (kernel_is_confidential()) {
+                log_error("This kernel is locked down (lockdown=confidentiality): BPF programs may not read its memory. "
+                          "Barbwire works with lockdown=integrity.");
                 return -EOPNOTSUPP;
         }
 
