@@ -28,15 +28,6 @@ static json_t *json_from_name_or_null(const AlertBytes *b) {
         return b->size > 0 ? json_from_name(b) : json_null();
 }
 
-static json_t *json_from_strings(char *const *strings) {
-        json_auto_t *array = json_array();
-
-        for (char *const *s = strings; *s; s++)
-                if (json_array_append_new(array, json_from_bytes(*s, strlen(*s))) < 0)
-                        return NULL;
-        return STEAL_PTR(array);
-}
-
 static json_t *json_from_u64(uint64_t n) {
         return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
 }

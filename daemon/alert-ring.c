@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alert-ring.h"
+#include "alert.h"
 #include "json-line.h"
 
 typedef struct Item {
@@ -240,12 +241,16 @@ static bool item_has_class(const Item *i, const char *class) {
         return false;
 }
 
+static bool item_is_selftest(const Item *i) {
+        return i->classes[0] && !i->classes[1] && strcmp(i->classes[0], ALERT_SELFTEST_CLASS) == 0;
+}
+
 bool alert_ring_matches(const AlertRing *r, uint64_t sequence, const AlertFilter *f) {
         const Item *i = ring_item(r, sequence);
 
         return i && i->realtime_usec >= f->since_usec &&
                (f->until_usec == 0 || i->realtime_usec <= f->until_usec) && i->severity >= f->severity &&
-               (!f->class || item_has_class(i, f->class)) && (!f->unit || (i->unit && strcmp(i->unit, f->unit) == 0)) &&
+               (f->class ? item_has_class(i, f->class) : !item_is_selftest(i)) && (!f->unit || (i->unit && strcmp(i->unit, f->unit) == 0)) &&
                (!f->by_pid || i->pid == f->pid) && (!f->by_uid || i->uid == f->uid);
 }
 

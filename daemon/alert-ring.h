@@ -35,7 +35,7 @@ DEFINE_CLEANUP(AlertRing, alert_ring_free);
 typedef struct AlertFilter {
         uint64_t since_usec, until_usec; /* CLOCK_REALTIME, both inclusive; until_usec 0: no end */
         Severity severity;               /* this one and worse */
-        const char *class;               /* one of the alert's classes */
+        const char *class;               /* one of the alert's classes; NULL: any but the selftest's */
         const char *unit;
         bool by_pid, by_uid;
         uint32_t pid, uid;

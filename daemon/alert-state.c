@@ -31,9 +31,23 @@ static int policy_sentence(const StateAlert *a, char **ret) {
                 a->hash, a->n_files, a->n_classes, a->n_allows, errors ?: "");
 }
 
+static int foreign_sentence(const StateAlert *a, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -1;
+        fputs("Other programs sit on the network hooks, and can refuse or redirect what Barbwire sees: ", f);
+        for (char *const *p = a->programs; *p; p++)
+                fprintf(f, "%s%s", p == a->programs ? "" : ", ", *p);
+        return fclose(f);
+}
+
 char *state_alert_sentence(const StateAlert *a) {
         char *s = NULL;
-        int r = a->kind == STATE_LOSS ? loss_sentence(a, &s) : policy_sentence(a, &s);
+        int r = a->kind == STATE_LOSS ? loss_sentence(a, &s) :
+                a->kind == STATE_FOREIGN ? foreign_sentence(a, &s) :
+                                           policy_sentence(a, &s);
 
         return r < 0 ? NULL : s;
 }
@@ -44,9 +58,13 @@ char *state_alert_json(const StateAlert *a) {
 
         if (!sentence)
                 return NULL;
-        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s}", "kind", "state", "state",
-                a->kind == STATE_LOSS ? "loss" : "policy", "time", json_from_time(a->realtime_usec), "summary", sentence);
-        json_auto_t *more = a->kind == STATE_LOSS ?
+        static const char *const names[] = {
+                [STATE_LOSS] = "loss", [STATE_POLICY] = "policy", [STATE_FOREIGN] = "foreign"
+        };
+        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s}", "kind", "state", "state", names[a->kind], "time",
+                json_from_time(a->realtime_usec), "summary", sentence);
+        json_auto_t *more = a->kind == STATE_FOREIGN ? json_pack("{s:o}", "programs", json_from_strings(a->programs)) :
+                a->kind == STATE_LOSS ?
                 json_pack("{s:s, s:I, s:I}", "cause", a->cause, "count", (json_int_t)a->count, "total",
                         (json_int_t)a->total) :
                 json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:I}", "hash", a->hash, "previous", a->previous, "refused",

@@ -10,6 +10,10 @@
 #include "policy-compile.h"
 #include "score.h"
 
+/* The class of what barbwirectl selftest steals (policy.d/00-selftest.conf), several times an hour: its alerts are not
+ * listed unless somebody asks for them, and are no notice in the journal. */
+#define ALERT_SELFTEST_CLASS "barbwire-selftest"
+
 /* An owned byte string: any byte may occur. */
 typedef struct AlertBytes {
         char *data; /* NUL-terminated as a courtesy; NULL when size is 0 */

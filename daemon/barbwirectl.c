@@ -81,6 +81,8 @@ static void help(void) {
                "     --ancestor=EXE    Below this program; may be repeated, the parent first\n"
                "     --to=ADDR[:PORT]  And then sent there; without a port: 443\n"
                "     --policy-dir=DIR  By the policy in DIR, as for barbwired\n\n"
+               "Options of selftest:\n"
+               "     --alarm           Silent, but for an alarm in the journal when it fails\n\n"
                "Exit status: 0 ok, 1 failed (status: degraded), 2 wrong usage, 3 not running.\n");
 }
 
@@ -170,7 +172,8 @@ enum {
         ARG_USER,
         ARG_ANCESTOR,
         ARG_TO,
-        ARG_POLICY_DIR
+        ARG_POLICY_DIR,
+        ARG_ALARM
 };
 
 /* Negative: go on; otherwise the exit status. */
@@ -229,6 +232,7 @@ static int options_parse(int argc, char **argv, Options *o) {
                         {"ancestor", required_argument, NULL, ARG_ANCESTOR},
                         {"to", required_argument, NULL, ARG_TO},
                         {"policy-dir", required_argument, NULL, ARG_POLICY_DIR},
+                        {"alarm", no_argument, NULL, ARG_ALARM},
                         {},
         };
         int r = -1;
@@ -291,6 +295,9 @@ static int options_parse(int argc, char **argv, Options *o) {
                 case 'r':
                         o->ctl.reverse = o->filtered = true;
                         break;
+                case ARG_ALARM:
+                        o->ctl.alarm = true;
+                        break;
                 default:
                         ctl_error("Try barbwirectl --help.");
                         return CTL_USAGE;
@@ -310,6 +317,10 @@ static int command_run(Options *o, int argc, char **argv) {
                 if ((o->filtered && !commands[i].takes_filter) || (o->acted && !commands[i].takes_act) ||
                                 (o->united && !commands[i].takes_filter && !commands[i].takes_act)) {
                         ctl_error("Options of alerts and of explain are none of %s. Try barbwirectl --help.", argv[0]);
+                        return CTL_USAGE;
+                }
+                if (o->ctl.alarm && commands[i].run != ctl_selftest) {
+                        ctl_error("--alarm is selftest's. Try barbwirectl --help.");
                         return CTL_USAGE;
                 }
                 return commands[i].run(&o->ctl, argv[1]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alert-show.h"
+#include "alert.h"
 #include "ctl-client.h"
 #include "ctl-output.h"
 #include "ctl-time.h"
@@ -214,6 +215,14 @@ static CtlColour told_colour(const json_t *told, bool is_alert) {
                              : CTL_YELLOW;
 }
 
+/* Nobody who follows wants to hear of it several times an hour. */
+static bool told_is_selftest(const json_t *told) {
+        const json_t *classes = json_object_get(told, "classes");
+
+        return json_array_size(classes) == 1 &&
+               strcmp(json_string_value(json_array_get(classes, 0)) ?: "", ALERT_SELFTEST_CLASS) == 0;
+}
+
 /* One line of what a reply tells, which may also be that this program was too slow. */
 static int told_print(const json_t *reply) {
         const json_t *missed = json_object_get(reply, "missed"), *told = reply_told(reply);
@@ -230,7 +239,7 @@ static int told_print(const json_t *reply) {
                                 ctl_number(reply, "missed"));
                 return 0;
         }
-        if (!told)
+        if (!told || told_is_selftest(told))
                 return 0;
         if (ctl_wants_json())
                 return ctl_print_json(told);

@@ -122,6 +122,7 @@ static void status_print(const json_t *status, bool whole) {
         ctl_print("%s", ctl_string(status, "sensor", "?"));
         put_hooks(json_object_get(status, "hooks"));
         put_list("Not seen", json_object_get(status, "blind"));
+        put_list("Others", json_object_get(status, "foreign"));
         put_label("Marks");
         printf("%lld of at most %lld\n", ctl_number(marks, "live"), ctl_number(marks, "max"));
         put_losses(json_object_get(status, "losses"));

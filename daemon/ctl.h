@@ -33,6 +33,7 @@ typedef struct Ctl {
         json_t *filter; /* ListAlerts' parameters; "unit" is explain's, too */
         CtlAct act;
         bool reverse;   /* newest first */
+        bool alarm;     /* selftest: failing is said in the journal, success nowhere */
 } Ctl;
 
 /* Each does what its name says and returns an exit status, or, when it has said what went wrong, a negative

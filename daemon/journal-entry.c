@@ -29,6 +29,12 @@ static const int priorities[_SEVERITY_MAX] = {
 /* Whoever watches for "err" and worse must see that the watcher was blind for a moment. */
 #define PRIORITY_LOSS LOG_ERR
 
+static int alert_priority(const Alert *a) {
+        bool selftest = a->classes[0] && !a->classes[1] && strcmp(a->classes[0], ALERT_SELFTEST_CLASS) == 0;
+
+        return selftest ? LOG_INFO : priorities[a->score.severity];
+}
+
 static int policy_priority(const StateAlert *a) {
         if (a->refused || a->n_errors > 0)
                 return LOG_WARNING;
@@ -180,7 +186,7 @@ static int put_alert(FILE *f, const void *alert, const char *json) {
 
         if (!sentence)
                 return -ENOMEM;
-        put_header(f, sentence, MESSAGE_ID_THEFT, priorities[a->score.severity], a->realtime_usec);
+        put_header(f, sentence, MESSAGE_ID_THEFT, alert_priority(a), a->realtime_usec);
         put_string(f, "BARBWIRE_ALERT_ID", a->id);
         put_string(f, "BARBWIRE_SEVERITY", severity_to_string(a->score.severity));
         put_number(f, "BARBWIRE_SCORE", (uint64_t)a->score.score);
@@ -214,6 +220,11 @@ static int put_state(FILE *f, const void *alert, const char *json) {
                 put_string(f, "BARBWIRE_CAUSE", a->cause);
                 put_number(f, "BARBWIRE_COUNT", a->count);
                 put_number(f, "BARBWIRE_TOTAL", a->total);
+                return 0;
+        }
+        if (a->kind == STATE_FOREIGN) {
+                put_header(f, sentence, MESSAGE_ID_FOREIGN, LOG_NOTICE, a->realtime_usec);
+                put_strings(f, "BARBWIRE_PROGRAM", a->programs);
                 return 0;
         }
         put_header(f, sentence, MESSAGE_ID_POLICY, policy_priority(a), a->realtime_usec);

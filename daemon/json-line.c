@@ -35,6 +35,15 @@ json_t *json_from_bytes(const char *data, size_t size) {
         return json_stringn(text, (size_t)(out - text));
 }
 
+json_t *json_from_strings(char *const *strings) {
+        json_auto_t *array = json_array();
+
+        for (char *const *s = strings; *s; s++)
+                if (json_array_append_new(array, json_from_bytes(*s, strlen(*s))) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
 json_t *json_from_time(uint64_t usec) {
         time_t seconds = (time_t)(usec / USEC_PER_SEC);
         char date[64], text[96];

@@ -11,6 +11,9 @@
  * UTF-8, or is NUL, \xNN, before JSON's own escaping. NULL when memory is short. */
 json_t *json_from_bytes(const char *data, size_t size);
 
+/* An array of them, NULL-terminated, the same. */
+json_t *json_from_strings(char *const *strings);
+
 /* A time as RFC 3339, UTC, with microseconds. NULL when memory is short. */
 json_t *json_from_time(uint64_t usec);
 

@@ -16,6 +16,12 @@ const CounterInfo *loss_info(unsigned loss) {
                         "an alert could not be made of what the kernel saw: memory was short, or it is a bug in Barbwire",
                         NULL,
                 },
+                [LOSS_HOOK_GONE - BW_LOSS_MAX] = {
+                        "hook_gone",
+                        "a program of ours was taken off its hook, or another one was put there: whatever passes by there is "
+                        "not seen any more",
+                        "find out who did that, and restart the service",
+                },
                 [LOSS_UNWRITTEN - BW_LOSS_MAX] = {
                         "unwritten",
                         "an alert could not be written to standard output",

@@ -15,6 +15,7 @@
 enum {
         LOSS_RECURSION_MISSES = BW_LOSS_MAX,
         LOSS_MALFORMED, /* a record that could not be read, or an alert that could not be made of it */
+        LOSS_HOOK_GONE, /* one of our hooks was taken off, or has another program */
         LOSS_UNWRITTEN, /* an alert that standard output did not take */
         LOSSES_MAX,
 };

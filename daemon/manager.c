@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ static void manager_update_losses(Manager *m) {
                         counters[BW_COUNT_REPEATS] - m->n_repeats - counts[BW_LOSS_REPEAT_GONE]);
         counts[BW_LOSS_REPEAT_GONE] += m->n_repeats_untold;
         counts[LOSS_RECURSION_MISSES] = sensor_recursion_misses(m->sensor);
+        counts[LOSS_HOOK_GONE] = sensor_n_hooks_gone(m->sensor);
         counts[LOSS_MALFORMED] = m->n_malformed;
         counts[LOSS_UNWRITTEN] = alert_sink_n_unwritten(m->sink);
         losses_update(&m->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
@@ -286,6 +288,18 @@ static void manager_tell_policy(Manager *m, const char *previous) {
         on_state(&a, m);
 }
 
+static void manager_tell_foreign(Manager *m) {
+        const StateAlert a = {
+                .kind = STATE_FOREIGN,
+                .realtime_usec = time_now_usec(CLOCK_REALTIME),
+                .meaning = "Other programs sit on the network hooks.",
+                .programs = sensor_foreign(m->sensor),
+        };
+
+        if (a.programs[0])
+                on_state(&a, m);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
         Manager *m = userdata;
@@ -302,6 +316,10 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
         }
         /* What is still in the ring was judged by the one in force until now, and is told by it (policy_store_judge()). */
         policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
+        /* What compiling took, tens of times what stays, goes back to the system: the C library would keep some of it, each
+         * time another part. */
+        tables = policy_tables_free(tables);
+        (void)malloc_trim(0);
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
         manager_tell_policy(m, previous);
         return 0;
@@ -441,6 +459,7 @@ static json_t *query_status(void *userdata) {
                 .sensor = sensor_kind(m->sensor),
                 .hooks = hooks,
                 .n_hooks = n_hooks,
+                .foreign = sensor_foreign(m->sensor),
                 .marks_live = counters[BW_COUNT_MARKS_LIVE],
                 .marks_max = m->policies.limits.marks_max,
                 .losses = &m->losses,
@@ -557,6 +576,7 @@ int manager_run(Manager *m) {
         m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);
         (void)sd_notify(0, "READY=1");
         manager_tell_policy(m, NULL);
+        manager_tell_foreign(m);
         manager_read_history(m);
 
         int r = sd_event_loop(m->event);

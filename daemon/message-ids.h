@@ -10,3 +10,7 @@
 #define MESSAGE_ID_LOSS  "aba72210cf344422b66c018e0c18b713"
 /* Another policy is in force, or was refused. */
 #define MESSAGE_ID_POLICY "ef3dcd11c978419ab1f2dfe2fa6e2770"
+/* Programs of others sit where ours do. */
+#define MESSAGE_ID_FOREIGN "d15db2d894e947c5ba4f1228860e2daf"
+/* A decoy theft was not noticed: barbwirectl says so, not the daemon. */
+#define MESSAGE_ID_SELFTEST "651224ba41d643729f822de400a405e4"

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "cgroup-root.h"
+#include "hook-watch.h"
 #include "log.h"
 #include "sensor.h"
 
@@ -20,6 +21,7 @@ typedef struct Hook {
         int link;         /* -1: not attached */
         int fdinfo;       /* of the program, opened while we may; or -1 */
         SensorProof proof;
+        HookWatch watch; /* of the link */
 } Hook;
 
 struct Sensor {
@@ -28,6 +30,7 @@ struct Sensor {
         Hook hooks[BW_HOOK_MAX];
         size_t n_hooks;
         bool cgroup_partial;
+        char **foreign;
 
         /* shared with the kernel programs */
         struct bw_shared *shared;
@@ -111,8 +114,11 @@ Sensor *sensor_free(Sensor *s) {
         if (!s)
                 return NULL;
         sensor_detach(s);
-        for (size_t i = 0; i < s->n_hooks; i++)
+        for (size_t i = 0; i < s->n_hooks; i++) {
                 closep(&s->hooks[i].fdinfo);
+                hook_watch_close(&s->hooks[i].watch);
+        }
+        hook_watch_foreign_free(s->foreign);
         ring_buffer__free(s->ring);
         if (s->shared)
                 munmap(s->shared, s->map_bytes[SENSOR_MAP_SHARED]);
@@ -154,10 +160,24 @@ SensorHook sensor_hook(const Sensor *s, unsigned i) {
         return (SensorHook){
                 .name = h->name,
                 .blinds = hook_infos[h->id].blinds,
-                .attached = h->link >= 0,
+                .attached = h->link >= 0 && hook_watch_intact(&h->watch),
                 .proof = h->proof,
                 .misses = hook_misses(h),
         };
+}
+
+unsigned sensor_n_hooks_gone(const Sensor *s) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < s->n_hooks; i++)
+                n += s->hooks[i].link >= 0 && !hook_watch_intact(&s->hooks[i].watch);
+        return n;
+}
+
+char *const *sensor_foreign(const Sensor *s) {
+        static char *const none[] = { NULL };
+
+        return s->foreign ?: none;
 }
 
 size_t sensor_max_cells(const Sensor *s) {
@@ -230,7 +250,7 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
         Hook *h = &s->hooks[s->n_hooks++];
         char path[64];
 
-        *h = (Hook){ .id = id, .name = info->sections[s->parts.kind], .link = -1, .fdinfo = -1 };
+        *h = (Hook){ .id = id, .name = info->sections[s->parts.kind], .link = -1, .fdinfo = -1, .watch.fdinfo = -1 };
         if (program < 0) {
                 r = -EOPNOTSUPP;
         } else {
@@ -241,8 +261,10 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
                 snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", program);
                 h->fdinfo = open(path, O_RDONLY | O_CLOEXEC);
         }
-        if (r >= 0)
+        if (r >= 0) {
+                h->watch = hook_watch_open(h->link);
                 return 0;
+        }
         h->link = -1;
         if (!info->essential) {
                 log_warning("This kernel has no hook %s (%s). What is not seen: %s.", h->name, strerror(-r), info->blinds);
@@ -298,6 +320,12 @@ static int sensor_open_cgroup(Sensor *s, int *ret) {
         if (!whole)
                 log_warning("This is a cgroup namespace: only the network of processes below its cgroup is watched, the rest of "
                             "the machine is not.");
+        int r = hook_watch_foreign(cgroup, &s->foreign);
+        if (r < 0) {
+                log_error("Cannot find out who else is on the network hooks: %s", strerror(-r));
+                close(cgroup);
+                return r;
+        }
         *ret = cgroup;
         return 0;
 }

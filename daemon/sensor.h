@@ -40,12 +40,18 @@ typedef enum SensorProof {
 typedef struct SensorHook {
         const char *name;   /* where it hangs: "lsm/file_open" */
         const char *blinds; /* what is not seen without it */
-        bool attached;
+        bool attached; /* and still so */
         SensorProof proof;
         uint64_t misses; /* times its program was skipped because it was running on that CPU already */
 } SensorHook;
 
 SensorHook sensor_hook(const Sensor *s, unsigned i);
+
+/* Hooks that somebody else has taken from us (hook-watch.h). */
+unsigned sensor_n_hooks_gone(const Sensor *s);
+
+/* Programs of others on the same hooks, as they were before we came (hook-watch.h): texts, NULL-terminated. */
+char *const *sensor_foreign(const Sensor *s);
 
 /* Cells a policy may need: what the table was made for. */
 size_t sensor_max_cells(const Sensor *s);

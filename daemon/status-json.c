@@ -131,7 +131,7 @@ json_t *status_to_json(const Status *s) {
         bool whole = json_array_size(degraded) == 0;
 
         /* A NULL among the objects makes json_pack() fail, and free the others. */
-        return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:o, s:{s:I, s:I}, s:o,"
+        return json_pack("{s:s, s:I, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o,"
                          " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:I}",
                 "version", s->version,
                 "pid", (json_int_t)s->pid,
@@ -141,6 +141,7 @@ json_t *status_to_json(const Status *s) {
                 "degraded", degraded,
                 "hooks", hooks_to_json(s),
                 "blind", blind_to_json(s),
+                "foreign", json_from_strings(s->foreign),
                 "marks", "live", (json_int_t)s->marks_live, "max", (json_int_t)s->marks_max,
                 "losses", losses_to_json(s->losses),
                 "policy", "hash", s->policy->hash,

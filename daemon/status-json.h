@@ -22,6 +22,7 @@ typedef struct Status {
         uint64_t now_usec; /* CLOCK_MONOTONIC, as Losses has it */
         const SensorHook *hooks;
         size_t n_hooks;
+        char *const *foreign; /* programs of others on the same hooks; NULL-terminated */
         uint64_t marks_live, marks_max;
         const Losses *losses;
         const Policy *policy;

@@ -445,6 +445,27 @@ def robust(t, scene):
     t.note(f"{CLIENTS_MAX} clients of the worst kinds: resident memory grew by {grown >> 10} KiB")
 
 
+def foreign_programs(net, home):
+    """Programs of others that sit where ours do are told: by status, and once as a record."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        cgroup = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
+    scene = Scene(net, home)
+    with subprocess.Popen([program("bench-empty"), program("empty.bpf.o"), cgroup], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as other:
+        require_equal(other.stdout.readline(), b"armed\n", "the other programs")
+        with scene.bw, scene.client() as client:
+            reply = client.call("GetStatus")
+            require_equal((reply["whole"], reply["degraded"]), (True, []), "whole with programs of others")
+            # Others that run here at the same time are there, too.
+            ours = [text for text in reply["foreign"] if re.fullmatch(r"cgroup/\w+: program \d+ \(empty_\w+\)", text)]
+            require(ours, f"foreign programs: {reply['foreign']}")
+            told = scene.bw.wait(lambda: [s for s in scene.bw.states if s["state"] == "foreign"], harness.ALERT_TIMEOUT,
+                                 "the record")
+            require_equal([state["programs"] for state in told], [reply["foreign"]], "programs told")
+            require(all(text in told[0]["summary"] for text in ours), f"summary: {told[0]['summary']}")
+            scene.theft()
+
+
 def stopped(scene):
     """While somebody asks and follows."""
     with scene.client() as client, scene.raw() as raw:
@@ -475,6 +496,7 @@ def main():
             t.case("every bad kind at once", robust, t, scene)
             t.case("Follow: the alert, the policy and the loss", followed, scene)
             t.case("SIGTERM while clients wait", stopped, scene)
+        t.case("programs of others on our hooks", foreign_programs, net, home)
     t.done()
 
 

@@ -182,6 +182,26 @@ static void test_filter(void **state) {
         assert_int_equal(count(r, &(AlertFilter){ .since_usec = 10 * USEC_PER_SEC + 1 }), 20);
 }
 
+/* It is there, but only who asks for it is shown it; what also touched a real secret is no selftest. */
+static void test_selftest_is_not_listed(void **state) {
+        (void)state;
+        _cleanup_(alert_ring_freep) AlertRing *r = ring_new(100, 3);
+        const AlertFilter all = {}, selftest = { .class = "barbwire-selftest" };
+
+        for (unsigned n = 10; n < 12; n++) {
+                json_auto_t *o = alert_at(BOOT, n, "low", "barbwire-selftest");
+
+                if (n == 11)
+                        assert_int_equal(json_array_remove(json_object_get(o, "classes"), 1), 0);
+                assert_int_equal(alert_ring_put(r, o, n == 11 ? "selftest" : "both"), 0);
+        }
+        assert_int_equal(alert_ring_end(r) - alert_ring_begin(r), 5);
+        assert_int_equal(count(r, &all), 4);
+        assert_string_equal(alert_ring_line(r, alert_ring_seek(r, &all, 1)), "both");
+        assert_int_equal(count(r, &selftest), 2);
+        assert_string_equal(alert_ring_line(r, alert_ring_seek(r, &selftest, 1)), "selftest");
+}
+
 static void test_seek_newest(void **state) {
         (void)state;
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(100, 30);
@@ -278,6 +298,7 @@ int main(void) {
                 cmocka_unit_test(test_log),
                 cmocka_unit_test(test_bytes_are_bounded),
                 cmocka_unit_test(test_filter),
+                cmocka_unit_test(test_selftest_is_not_listed),
                 cmocka_unit_test(test_seek_newest),
                 cmocka_unit_test(test_find),
                 cmocka_unit_test(test_other_shapes),

@@ -59,6 +59,20 @@ static void test_policy(void **state) {
                 "A new policy was refused, the one with SHA-256 aa stays in force: barbwired --check says why");
 }
 
+static void test_foreign(void **state) {
+        char *const programs[] = { "cgroup/connect4: program 12 (x)", "cgroup/sendmsg6: program 7", NULL };
+        const StateAlert a = { .kind = STATE_FOREIGN, .programs = programs };
+
+        (void)state;
+        _cleanup_free_ char *sentence = state_alert_sentence(&a), *json = state_alert_json(&a);
+        assert_string_equal(sentence,
+                "Other programs sit on the network hooks, and can refuse or redirect what Barbwire sees: "
+                "cgroup/connect4: program 12 (x), cgroup/sendmsg6: program 7");
+        assert_non_null(strstr(json, "\"state\":\"foreign\""));
+        assert_non_null(strstr(json,
+                "\"programs\":[\"cgroup/connect4: program 12 (x)\",\"cgroup/sendmsg6: program 7\"]}"));
+}
+
 /* Every counter that the kernel keeps has a name of its own and a meaning. */
 static void test_counters_are_named(void **state) {
         (void)state;
@@ -80,6 +94,7 @@ int main(void) {
                 cmocka_unit_test(test_sentence),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_policy),
+                cmocka_unit_test(test_foreign),
                 cmocka_unit_test(test_counters_are_named),
         };
 

@@ -393,6 +393,29 @@ static void test_policy(void **state) {
         assert_memory_equal(data, expected, size);
 }
 
+static char *const programs[] = { "cgroup/connect4: program 12 (x)", "cgroup/sendmsg6: program 7", NULL };
+static const StateAlert foreign = { .kind = STATE_FOREIGN, .programs = programs, .realtime_usec = 1795341901023456 };
+
+static void test_foreign(void **state) {
+        (void)state;
+        const char expected[] =
+                "MESSAGE=Other programs sit on the network hooks, and can refuse or redirect what Barbwire sees: "
+                "cgroup/connect4: program 12 (x), cgroup/sendmsg6: program 7\n"
+                "MESSAGE_ID=" MESSAGE_ID_FOREIGN "\n"
+                "PRIORITY=5\n"
+                "SYSLOG_FACILITY=10\n"
+                "SYSLOG_IDENTIFIER=barbwired\n"
+                "BARBWIRE_TIME=1795341901023456\n"
+                "BARBWIRE_PROGRAM=cgroup/connect4: program 12 (x)\n"
+                "BARBWIRE_PROGRAM=cgroup/sendmsg6: program 7\n";
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        assert_int_equal(journal_entry_from_state(&foreign, &data, &size), 0);
+        assert_int_equal(size, strlen(expected));
+        assert_memory_equal(data, expected, size);
+}
+
 static char *source_read(const char *name) {
         const char *root = getenv("BW_SOURCE_ROOT") ?: ".";
         _cleanup_free_ char *path = NULL;
@@ -423,15 +446,18 @@ static void test_manual_page(void **state) {
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.process.flags = BW_PROCESS_TRACED;
         _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss),
-                                   *changed = sent_of_state(&policy_change);
+                                   *changed = sent_of_state(&policy_change), *others = sent_of_state(&foreign);
         size_t n = 0;
 
         assert_documented(page, alert);
         assert_documented(page, lost);
         assert_documented(page, changed);
+        assert_documented(page, others);
         assert_non_null(strstr(page, MESSAGE_ID_THEFT));
         assert_non_null(strstr(page, MESSAGE_ID_POLICY));
         assert_non_null(strstr(page, MESSAGE_ID_LOSS));
+        assert_non_null(strstr(page, MESSAGE_ID_FOREIGN));
+        assert_non_null(strstr(page, MESSAGE_ID_SELFTEST));
 
         /* And nothing that is no more. */
         for (const char *p = page; (p = strstr(p, "*BARBWIRE_")); n++) {
@@ -440,7 +466,7 @@ static void test_manual_page(void **state) {
                 p++;
                 (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
                 if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0) &&
-                        !datagram_nth(&changed->d, name, 0))
+                        !datagram_nth(&changed->d, name, 0) && !datagram_nth(&others->d, name, 0))
                         fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
         }
         assert_true(n >= 30);
@@ -515,7 +541,8 @@ int main(void) {
                 cmocka_unit_test(test_encoding),
                 cmocka_unit_test(test_many),
                 cmocka_unit_test(test_state),
-                        cmocka_unit_test(test_policy),
+                cmocka_unit_test(test_policy),
+                cmocka_unit_test(test_foreign),
                 cmocka_unit_test(test_manual_page),
                 cmocka_unit_test(test_catalog),
         };

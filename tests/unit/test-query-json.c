@@ -62,11 +62,13 @@ static json_t *status_of(Status s, size_t n_degraded) {
                 { .name = "tp_btf/sys_exit", .blinds = "opens", .attached = true, .proof = SENSOR_PROVED },
                 { .name = "cgroup/connect4", .blinds = "connections", .attached = true, .misses = 2 },
         };
+        static char *const programs[] = { "cgroup/connect4: program 12 (x)", NULL };
 
         if (!s.hooks) {
                 s.hooks = hooks;
                 s.n_hooks = ELEMENTSOF(hooks);
         }
+        s.foreign = programs;
         s.version = "1";
         s.sensor = SENSOR_TRACEPOINT;
         s.pid = 4;
@@ -104,6 +106,8 @@ static void test_whole(void **state) {
         assert_string_equal(json_string_value(json_object_get(policy, "hash")),
                         "9b0802f3f8fb0ce868a34633f4778d6068e95209641cca4e82b652f38a673182");
         assert_string_equal(json_string_value(json_array_get(json_object_get(policy, "files"), 0)), "/p/10.conf");
+        assert_string_equal(json_string_value(json_array_get(json_object_get(o, "foreign"), 0)),
+                        "cgroup/connect4: program 12 (x)");
         const json_t *alerts = json_object_get(o, "alerts");
         assert_int_equal(json_integer_value(json_object_get(alerts, "kept")), 2);
         assert_int_equal(json_integer_value(json_object_get(alerts, "ignored")), 4);

@@ -39,6 +39,7 @@ _barbwirectl() {
         local commands='status alerts show follow rules explain suggest selftest'
         local common='--help --version --socket= --json= --no-pager --utc'
         local filters='--lines= --since= --until= --severity= --class= --pid= --uid= --unit= --reverse'
+        local test='--alarm'
         local act='--exe= --script= --unit= --user= --ancestor= --to= --policy-dir='
 
         COMPREPLY=()
@@ -76,7 +77,8 @@ _barbwirectl() {
                 if [[ $current == -* ]]; then
                         [[ -n $command && $command != alerts ]] && filters=
                         [[ -n $command && $command != explain ]] && act=
-                        COMPREPLY=($(compgen -W "$common $filters $act" -- "$current"))
+                        [[ -n $command && $command != selftest ]] && test=
+                        COMPREPLY=($(compgen -W "$common $filters $act $test" -- "$current"))
                         [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
                 elif [[ $command == explain ]]; then
                         COMPREPLY=($(compgen -f -- "$current"))

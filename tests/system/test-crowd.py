@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A thousand idle clients, a thousand malformed calls a second, no descriptor left: one honest client is answered at once
+all the same, memory stays as it is, and thefts are told.
+
+usage: test-crowd.py"""
+
+import contextlib
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+import tap
+import varlink
+from harness import program, truths
+from net import HOST_V4, Net
+from tap import Failure, require, require_equal
+
+# daemon/query-server.c: usual_limits.
+CLIENTS_MAX, PER_USER_MAX, FOR_ROOT = 64, 16, 8
+IDLE = 1000
+# Users who are nobody's here; root is the honest one.
+USERS = range(61100, 61110)
+MALFORMED_PER_SECOND = 1000
+FLOOD_SECONDS = 5
+# The promise, and what a machine that runs other tests meanwhile adds to the worst of a thousand.
+SERVED_SECONDS, SERVED_P99_SECONDS = 0.1, 0.5
+# malloc keeps what it was given; a leak of one byte a call would be as much.
+RSS_GROWTH_MAX = 256 << 10
+# Fewer than clients, and more than loading needs for a moment.
+DESCRIPTORS_SPARE = 24
+# Of the 100 in a second: a loop that tries to accept again and again takes them all.
+BUSY_TICKS_MAX = 30
+
+# Connects argv[2] times to argv[1] as user argv[3], says how many of them were let in, stays until stdin ends.
+CROWD = """
+import os, select, socket, sys
+path, count, uid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+os.setgroups([]); os.setgid(uid); os.setuid(uid)
+peers = []
+for _ in range(count):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    peers.append(peer)
+# Who is sent away is told so, and the connection ends; who is in hears nothing.
+refused = 0
+waiting = select.poll()
+for peer in peers:
+    waiting.register(peer, select.POLLIN)
+open_peers = {peer.fileno(): peer for peer in peers}
+print("connected", flush=True)
+while len(open_peers) > int(sys.argv[4]):
+    for fd, _ in waiting.poll():
+        data = open_peers[fd].recv(4096)
+        if data:
+            assert b"TooManyClients" in data, data
+            refused += 1
+        else:
+            waiting.unregister(fd)
+            del open_peers[fd]
+print(len(open_peers), refused, flush=True)
+sys.stdin.read()
+"""
+
+# Sends argv[2] malformed calls a second to argv[1] for argv[3] s, each on a connection of its own; prints how many.
+FLOOD = """
+import itertools, os, socket, sys, time
+path, rate, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+calls = itertools.cycle((b"nonsense\\0", b"{}\\0", b"\\0", b"[1]\\0", b'{"method":1}\\0', b"\\xff\\xfe\\0", b"{" * 500 + b"\\0"))
+os.setgroups([]); os.setgid(61099); os.setuid(61099)
+begin, n = time.monotonic(), 0
+while (passed := time.monotonic() - begin) < seconds:
+    if n > rate * passed:
+        time.sleep(0.001)
+        continue
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(path)
+        try:
+            peer.sendall(next(calls))
+            while peer.recv(4096):
+                pass
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    n += 1
+print(n, flush=True)
+"""
+
+
+class Scene:
+    def __init__(self, net, home):
+        self.net, self.home = net, home
+        self.directory = tempfile.mkdtemp(prefix="barbwire-crowd-", dir=home.root.decode())
+        os.chmod(self.directory, 0o755)
+        self.socket = f"{self.directory}/socket"
+        self.bw = harness.Barbwired(args=[f"--listen={self.socket}"])
+
+    def open_to_all(self):
+        os.chmod(self.socket, 0o666)
+
+    def client(self):
+        return varlink.Connection(self.socket)
+
+    def theft(self):
+        key, _ = self.home.key()
+        result = self.net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
+        require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
+        sender = truths(result.stdout)[0].sender
+        self.bw.wait_alert(lambda a: a["process"]["pid"] == sender and harness.touches(a, key), "the theft")
+
+    def resident(self):
+        with open(f"/proc/{self.bw.pid}/status", encoding="ascii", errors="replace") as status:
+            return int(re.search(r"^RssAnon:\s+(\d+) kB", status.read(), re.M)[1]) << 10
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.bw.pid}/fd"))
+
+
+@contextlib.contextmanager
+def helper(source, *args):
+    """A process of its own, which goes when its stdin ends."""
+    process = subprocess.Popen([sys.executable, "-c", source, *map(str, args)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(60)
+        process.stdout.close()
+
+
+class Honest(threading.Thread):
+    """Asks again and again, on a new connection each time, as barbwirectl does."""
+
+    def __init__(self, scene):
+        super().__init__(daemon=True)
+        self.scene, self.seconds, self.failure, self.over = scene, [], None, threading.Event()
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                begin = time.monotonic()
+                with self.scene.client() as client:
+                    client.call("GetStatus")
+                self.seconds.append(time.monotonic() - begin)
+                self.over.wait(0.01)
+        except Exception as error:
+            self.failure = error
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.over.set()
+        self.join()
+
+    def require_served(self, t, what):
+        require(not self.failure, f"{what}: {self.failure!r}")
+        require(len(self.seconds) > 100, f"{what}: only {len(self.seconds)} answers")
+        ordered = sorted(self.seconds)
+        p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
+        t.note(f"{what}: {len(ordered)} answers, p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, "
+               f"max {ordered[-1] * 1e3:.1f} ms")
+        require(p50 < SERVED_SECONDS, f"{what}: the median is {p50:.3f} s")
+        require(p99 < SERVED_P99_SECONDS, f"{what}: one of a hundred takes {p99:.3f} s")
+
+
+def flood(t, scene, what):
+    with helper(FLOOD, scene.socket, MALFORMED_PER_SECOND, FLOOD_SECONDS) as sender, Honest(scene) as honest:
+        scene.theft()
+        sent = int(sender.stdout.readline())
+    t.note(f"{sent / FLOOD_SECONDS:.0f} malformed calls a second")
+    # What a machine does not manage is not the daemon's fault; most of it must come.
+    require(sent > MALFORMED_PER_SECOND * FLOOD_SECONDS / 2, f"{sent} malformed calls in {FLOOD_SECONDS} s")
+    honest.require_served(t, what)
+
+
+def let_in(stack, scene, uid, count, most):
+    """As many as are let in, after the others have been told that there is no room for them."""
+    process = stack.enter_context(helper(CROWD, scene.socket, count, uid, most))
+    require_equal(process.stdout.readline(), "connected\n", "the crowd")
+    stay, refused = map(int, process.stdout.readline().split())
+    require_equal((stay, refused), (most, count - most), f"uid {uid}: let in, and refused")
+
+
+def warm_up(scene):
+    """Every path once, so that what it takes for good is taken."""
+    scene.theft()
+    with contextlib.ExitStack() as stack:
+        for n, uid in enumerate(USERS[:4]):
+            let_in(stack, scene, uid, PER_USER_MAX, min(PER_USER_MAX, CLIENTS_MAX - FOR_ROOT - n * PER_USER_MAX))
+        with scene.client() as client:
+            client.call("ListRules")
+    wait_alone(scene)
+    with helper(FLOOD, scene.socket, MALFORMED_PER_SECOND, 1) as sender:
+        sender.stdout.readline()
+    wait_alone(scene)
+
+
+def wait_alone(scene, clients=1):
+    """Until the crowd's connections have been closed on the daemon's side, too."""
+    deadline = time.monotonic() + harness.ALERT_TIMEOUT
+    while True:
+        with scene.client() as client:
+            if client.call("GetStatus")["clients"] == clients:
+                return
+        require(time.monotonic() < deadline, "clients that have gone are still there")
+        time.sleep(0.05)
+
+
+def one_user(t, scene):
+    """A thousand of one user: sixteen are let in."""
+    with contextlib.ExitStack() as stack:
+        let_in(stack, scene, USERS[0], IDLE, PER_USER_MAX)
+        flood(t, scene, f"{IDLE} clients of one user")
+    wait_alone(scene)
+
+
+def ten_users(t, scene):
+    """A thousand of ten users: as many as there may be but for root's."""
+    left = CLIENTS_MAX - FOR_ROOT
+    with contextlib.ExitStack() as stack:
+        for uid in USERS:
+            most = min(PER_USER_MAX, left)
+            let_in(stack, scene, uid, IDLE // len(USERS), most)
+            left -= most
+        require_equal(left, 0, "places left")
+        flood(t, scene, f"{IDLE} clients of {len(USERS)} users")
+        with scene.client() as client:
+            require(client.call("GetStatus")["clients"] > CLIENTS_MAX - FOR_ROOT, "the idle ones are gone")
+    wait_alone(scene)
+
+
+def no_descriptors(scene, net, home):
+    """Accepting fails: who is connected is answered, thefts are told, nothing spins, and who waits is answered once it
+    can be. Of a daemon that may have fewer descriptors than clients."""
+    with contextlib.ExitStack() as stack:
+        few = Scene(net, home)
+        few.bw.command = ["prlimit", f"--nofile={scene.descriptors() + DESCRIPTORS_SPARE}", *few.bw.command]
+        stack.enter_context(few.bw)
+        crowd = [stack.enter_context(few.client()) for _ in range(CLIENTS_MAX)]
+        few.bw.wait(lambda: few.bw.stderr_since(0, "Queries cannot be accepted"), harness.ALERT_TIMEOUT, "the warning")
+        served = crowd[0].call("GetStatus")["clients"]
+        require(0 < served <= DESCRIPTORS_SPARE, f"{served} clients are served")
+        last = crowd[-1]
+        last.send("GetStatus")
+        last.socket.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            raise Failure(f"answered without a descriptor: {last.receive()}")
+        few.theft()
+        ticks = busy_ticks(few.bw.pid)
+        time.sleep(1)  # what is measured is that nothing happens
+        require(busy_ticks(few.bw.pid) - ticks < BUSY_TICKS_MAX, "it burns the processor")
+        require_equal(crowd[0].call("GetStatus")["clients"], served, "clients, with some that wait")
+        for client in crowd[:-1]:
+            client.socket.close()
+        last.socket.settimeout(varlink.TIMEOUT)
+        require_equal(last.receive()[0]["pid"], few.bw.pid, "who has waited")
+        wait_alone(few, 2)
+        few.theft()
+        few.bw.stop()
+        few.bw.require_whole()
+
+
+def busy_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def flat(t, scene, before):
+    deadline = time.monotonic() + harness.ALERT_TIMEOUT
+    # The last client's has to be closed there, too.
+    while scene.descriptors() != before[1]:
+        require(time.monotonic() < deadline, f"{scene.descriptors()} descriptors, there were {before[1]}")
+        time.sleep(0.05)
+    resident = scene.resident() - before[0]
+    t.note(f"anonymous memory grew by {resident >> 10} KiB")
+    sanitized = b"__asan_init" in open(harness.BARBWIRED, "rb").read()
+    require(sanitized or resident < RSS_GROWTH_MAX, f"grown by {resident >> 10} KiB")
+
+
+def whole(scene):
+    scene.bw.stop()
+    scene.bw.require_whole()
+
+
+def main():
+    harness.require_machine()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * IDLE:
+        tap.skip_all("too few descriptors", environment=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * IDLE), hard))
+    t = tap.Tap()
+    with Net() as net, harness.Home() as home:
+        scene = Scene(net, home)
+        with scene.bw:
+            scene.open_to_all()
+            descriptors = scene.descriptors()
+            warm_up(scene)
+            before = scene.resident(), descriptors
+            t.case(f"{IDLE} idle clients of one user, a flood, and an honest one", one_user, t, scene)
+            t.case(f"{IDLE} idle clients of {len(USERS)} users, a flood, and an honest one", ten_users, t, scene)
+            t.case("no descriptor left: goes on, and recovers", no_descriptors, scene, net, home)
+            t.case("memory and descriptors are as before", flat, t, scene, before)
+            t.case("nothing was lost", whole, scene)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
