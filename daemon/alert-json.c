@@ -174,6 +174,9 @@ static json_t *json_from_alert(const Alert *a) {
                         json_object_set_new(o, "flood", json_boolean(a->flood)) < 0 ||
                         json_object_set_new(o, "destination", json_from_destination(a)) < 0)
                 return NULL;
+        if (a->delayed_usec > 0 &&
+                        json_object_set_new(o, "delayed_ms", json_from_u64(a->delayed_usec / 1000)) < 0)
+                return NULL;
 
         return STEAL_PTR(o);
 }

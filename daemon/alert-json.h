@@ -9,7 +9,8 @@
  * flags[] (what speaks against trusting its executable: "not-roots","writable","directory-writable","deleted","memory",
  * "not-host","injected","foreign-code","traced")},
  * lineage[{pid,exe,comm}], lineage_more, files[{path|null,class,classes[],age_ms,pid,uid,exe,comm,hops,via,truncated}],
- * files_more, flood, destination{family ("inet","inet6"),protocol,address,port,act ("connect","send","accept")}. */
+ * files_more, flood, destination{family ("inet","inet6"),protocol,address,port,act ("connect","send","accept")},
+ * and delayed_ms when it was told more than ALERT_DELAYED_USEC after its time. */
 
 #include <jansson.h>
 

@@ -206,6 +206,8 @@ static LineKind state_kind(const char *line) {
         json_auto_t *state = json_loads(line, 0, NULL);
         const char *name = json_string_value(json_object_get(state, "state"));
 
+        if (name && strcmp(name, "delay") == 0)
+                return LINE_DELAY;
         return name && strcmp(name, "policy") == 0 ? LINE_POLICY : LINE_LOSS;
 }
 

@@ -24,6 +24,7 @@ typedef enum LineKind {
         LINE_ALERT,
         LINE_LOSS,
         LINE_POLICY,
+        LINE_DELAY,
 } LineKind;
 
 /* Keeps n_max (at least 1) alerts. -ENOMEM. */

@@ -31,6 +31,13 @@ static int policy_sentence(const StateAlert *a, char **ret) {
                 a->hash, a->n_files, a->n_classes, a->n_allows, errors ?: "");
 }
 
+static int delay_sentence(const StateAlert *a, char **ret) {
+        return asprintf(ret,
+                "%" PRIu64 " alert%s told late, the latest %" PRIu64 " s after what it tells of: whoever takes the alerts "
+                "had stopped, or was too slow; none of these is missing",
+                a->count, a->count == 1 ? " was" : "s were", a->longest_usec / (uint64_t)USEC_PER_SEC);
+}
+
 static int foreign_sentence(const StateAlert *a, char **ret) {
         size_t size;
         FILE *f = open_memstream(ret, &size);
@@ -43,13 +50,39 @@ static int foreign_sentence(const StateAlert *a, char **ret) {
         return fclose(f);
 }
 
+static json_t *loss_members(const StateAlert *a) {
+        return json_pack("{s:s, s:I, s:I}", "cause", a->cause, "count", (json_int_t)a->count, "total", (json_int_t)a->total);
+}
+
+static json_t *policy_members(const StateAlert *a) {
+        return json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:I}", "hash", a->hash, "previous", a->previous, "refused",
+                a->refused, "files", (json_int_t)a->n_files, "classes", (json_int_t)a->n_classes, "allows",
+                (json_int_t)a->n_allows, "errors", (json_int_t)a->n_errors);
+}
+
+static json_t *delay_members(const StateAlert *a) {
+        return json_pack("{s:I, s:I}", "count", (json_int_t)a->count, "longest_ms", (json_int_t)(a->longest_usec / 1000));
+}
+
+static json_t *foreign_members(const StateAlert *a) {
+        return json_pack("{s:o}", "programs", json_from_strings(a->programs));
+}
+
+static const struct {
+        const char *name;
+        int (*sentence)(const StateAlert *a, char **ret);
+        json_t *(*members)(const StateAlert *a);
+} kinds[] = {
+        [STATE_LOSS] = { "loss", loss_sentence, loss_members },
+        [STATE_POLICY] = { "policy", policy_sentence, policy_members },
+        [STATE_FOREIGN] = { "foreign", foreign_sentence, foreign_members },
+        [STATE_DELAY] = { "delay", delay_sentence, delay_members },
+};
+
 char *state_alert_sentence(const StateAlert *a) {
         char *s = NULL;
-        int r = a->kind == STATE_LOSS ? loss_sentence(a, &s) :
-                a->kind == STATE_FOREIGN ? foreign_sentence(a, &s) :
-                                           policy_sentence(a, &s);
 
-        return r < 0 ? NULL : s;
+        return kinds[a->kind].sentence(a, &s) < 0 ? NULL : s;
 }
 
 char *state_alert_json(const StateAlert *a) {
@@ -58,18 +91,9 @@ char *state_alert_json(const StateAlert *a) {
 
         if (!sentence)
                 return NULL;
-        static const char *const names[] = {
-                [STATE_LOSS] = "loss", [STATE_POLICY] = "policy", [STATE_FOREIGN] = "foreign"
-        };
-        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s}", "kind", "state", "state", names[a->kind], "time",
+        json_auto_t *o = json_pack("{s:s, s:s, s:o, s:s}", "kind", "state", "state", kinds[a->kind].name, "time",
                 json_from_time(a->realtime_usec), "summary", sentence);
-        json_auto_t *more = a->kind == STATE_FOREIGN ? json_pack("{s:o}", "programs", json_from_strings(a->programs)) :
-                a->kind == STATE_LOSS ?
-                json_pack("{s:s, s:I, s:I}", "cause", a->cause, "count", (json_int_t)a->count, "total",
-                        (json_int_t)a->total) :
-                json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:I}", "hash", a->hash, "previous", a->previous, "refused",
-                        a->refused, "files", (json_int_t)a->n_files, "classes", (json_int_t)a->n_classes, "allows",
-                        (json_int_t)a->n_allows, "errors", (json_int_t)a->n_errors);
+        json_auto_t *more = kinds[a->kind].members(a);
 
         if (json_object_update(o, more) < 0 || json_to_line(o, &line) < 0)
                 return NULL;

@@ -388,6 +388,8 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
 
         alert_id_format(a->id, epoch, e->boot_ns, e->cpu);
         a->realtime_usec = realtime_usec(e->boot_ns, epoch);
+        if (epoch->monotonic_usec > e->mono_ns / NSEC_PER_USEC + ALERT_DELAYED_USEC)
+                a->delayed_usec = epoch->monotonic_usec - e->mono_ns / NSEC_PER_USEC;
         destination_copy(&c->destination, a);
 
         r = score_event(c, e->mono_ns, p, names, lineage_classes, &a->score);

@@ -40,6 +40,7 @@ typedef struct AlertFile {
 typedef struct Alert {
         char id[64];       /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
         uint64_t realtime_usec; /* CLOCK_REALTIME of the egress */
+        uint64_t delayed_usec;  /* told so long after it; 0: not more than ALERT_DELAYED_USEC */
         Score score;
         char **classes;    /* names of all classes, NULL-terminated */
         char **techniques; /* ATT&CK ids, NULL-terminated, each once */
@@ -68,8 +69,13 @@ typedef struct Alert {
         } destination;
 } Alert;
 
-/* Clocks an alert is dated with, taken once by the caller: realtime − boottime, and the boot id (32 hex digits). */
+/* A daemon that is not held up tells within milliseconds: who reads a time of their own into an entry's should not be
+ * told less. */
+#define ALERT_DELAYED_USEC (UINT64_C(5) * 1000000)
+
+/* Clocks an alert is dated with, taken once by the caller: now, realtime − boottime, and the boot id (32 hex digits). */
 typedef struct AlertEpoch {
+        uint64_t monotonic_usec;
         int64_t realtime_minus_boottime_usec;
         char boot_id[33];
 } AlertEpoch;

@@ -198,7 +198,7 @@ static void on_interrupt(int sig) {
 
 /* What a reply tells of: an alert or a state (alert-state.h). NULL: neither. */
 static const json_t *reply_told(const json_t *reply) {
-        static const char *const members[] = {"alert", "loss", "policy"};
+        static const char *const members[] = {"alert", "loss", "policy", "delay"};
 
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
                 if (json_is_object(json_object_get(reply, members[i])))

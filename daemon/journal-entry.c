@@ -28,6 +28,8 @@ static const int priorities[_SEVERITY_MAX] = {
 };
 /* Whoever watches for "err" and worse must see that the watcher was blind for a moment. */
 #define PRIORITY_LOSS LOG_ERR
+/* Nothing is missing, but somebody acted on it later than they would have. */
+#define PRIORITY_DELAY LOG_WARNING
 
 static int alert_priority(const Alert *a) {
         bool selftest = a->classes[0] && !a->classes[1] && strcmp(a->classes[0], ALERT_SELFTEST_CLASS) == 0;
@@ -197,6 +199,8 @@ static int put_alert(FILE *f, const void *alert, const char *json) {
         put_strings(f, "BARBWIRE_TECHNIQUE", a->techniques);
         put_number(f, "BARBWIRE_REPEATS", a->repeats);
         put_string(f, "BARBWIRE_FLOOD", a->flood ? "yes" : "no");
+        if (a->delayed_usec > 0)
+                put_number(f, "BARBWIRE_DELAYED_MS", a->delayed_usec / 1000);
         put_process(f, a);
         r = put_lineage(f, a);
         if (r < 0)
@@ -225,6 +229,12 @@ static int put_state(FILE *f, const void *alert, const char *json) {
         if (a->kind == STATE_FOREIGN) {
                 put_header(f, sentence, MESSAGE_ID_FOREIGN, LOG_NOTICE, a->realtime_usec);
                 put_strings(f, "BARBWIRE_PROGRAM", a->programs);
+                return 0;
+        }
+        if (a->kind == STATE_DELAY) {
+                put_header(f, sentence, MESSAGE_ID_DELAY, PRIORITY_DELAY, a->realtime_usec);
+                put_number(f, "BARBWIRE_COUNT", a->count);
+                put_number(f, "BARBWIRE_DELAYED_MS", a->longest_usec / 1000);
                 return 0;
         }
         put_header(f, sentence, MESSAGE_ID_POLICY, policy_priority(a), a->realtime_usec);

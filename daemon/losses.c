@@ -24,8 +24,8 @@ const CounterInfo *loss_info(unsigned loss) {
                 },
                 [LOSS_UNWRITTEN - BW_LOSS_MAX] = {
                         "unwritten",
-                        "an alert could not be written to standard output",
-                        "see whether its reader has stopped, or the disk is full",
+                        "an alert could not be written to standard output, or too many waited for the journal",
+                        "see whether the journal, or the reader, has stopped, or the disk is full",
                 },
         };
 
@@ -76,4 +76,20 @@ uint64_t losses_sum(const Losses *l) {
         for (unsigned i = 0; i < LOSSES_MAX; i++)
                 sum += l->counts[i];
         return sum;
+}
+
+void delays_add(Delays *d, uint64_t delayed_usec) {
+        d->n += delayed_usec > 0;
+        d->longest_usec = MAX(d->longest_usec, delayed_usec);
+}
+
+bool delays_end(Delays *d, uint64_t realtime_usec, StateAlert *ret) {
+        const Delays ended = *d;
+
+        *d = (Delays){0};
+        if (ended.longest_usec < DELAYS_TELL_USEC)
+                return false;
+        *ret = (StateAlert){ .kind = STATE_DELAY, .realtime_usec = realtime_usec, .count = ended.n,
+                .longest_usec = ended.longest_usec };
+        return true;
 }

@@ -16,7 +16,7 @@ enum {
         LOSS_RECURSION_MISSES = BW_LOSS_MAX,
         LOSS_MALFORMED, /* a record that could not be read, or an alert that could not be made of it */
         LOSS_HOOK_GONE, /* one of our hooks was taken off, or has another program */
-        LOSS_UNWRITTEN, /* an alert that standard output did not take */
+        LOSS_UNWRITTEN, /* an entry that could not be written, and that could not wait */
         LOSSES_MAX,
 };
 
@@ -41,3 +41,17 @@ typedef void (*LossesHandler)(const StateAlert *a, void *userdata);
 uint64_t losses_tell(Losses *l, uint64_t now_usec, bool all, LossesHandler handler, void *userdata);
 
 uint64_t losses_sum(const Losses *l);
+
+/* Alerts that had to wait: nobody took them, or there were too many at a time. */
+typedef struct Delays {
+        uint64_t n, longest_usec; /* since it was told last */
+} Delays;
+
+/* Below this it is not worth an entry of its own: the journal was restarted, or the disk was slow. */
+#define DELAYS_TELL_USEC UINT64_C(10000000)
+
+/* delayed_usec: Alert.delayed_usec. */
+void delays_add(Delays *d, uint64_t delayed_usec);
+
+/* Begins anew. true: one was so late that it is to be told. */
+bool delays_end(Delays *d, uint64_t realtime_usec, StateAlert *ret);

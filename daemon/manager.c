@@ -39,8 +39,7 @@
 #define LOSS_POLL_USEC (60 * USEC_PER_SEC)
 #define LOSS_POLL_ACCURACY_USEC (30 * USEC_PER_SEC)
 
-/* How long the reader of standard output may take for the last alerts: well below the 5 s in which everything of ours
- * is gone from the kernel. */
+/* How long the last alerts may wait to be taken: well below the 5 s in which all of ours is gone from the kernel. */
 #define DRAIN_USEC (2 * USEC_PER_SEC)
 
 /* Windows end to the second: nobody waits for a count of repeats. */
@@ -67,22 +66,38 @@ struct Manager {
         sd_event_source *loss_timer;
 
         uint64_t armed_realtime_usec;
-        uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed;
-        uint64_t n_repeats_untold;
+        uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed, n_repeats_untold;
+        Delays delays;
 };
 
 /* The wall clock may be set at any time: alerts are dated by what it says now. */
 static void manager_update_epoch(Manager *m) {
+        m->epoch.monotonic_usec = time_now_usec(CLOCK_MONOTONIC);
         m->epoch.realtime_minus_boottime_usec = time_now_usec(CLOCK_REALTIME) - time_now_usec(CLOCK_BOOTTIME);
 }
 
-static void on_congestion(bool congested, void *userdata) {
+/* Is what was told taken? Otherwise nothing more is taken out of the ring, and what can be told later is not told now. */
+static bool manager_is_ready(const Manager *m) {
+        return alert_queue_ready(alert_sink_queue(m->sink));
+}
+
+static void manager_arm_repeat_timer(Manager *m) {
+        uint64_t next = repeat_watches_next(m->watches);
+        bool wanted = next != UINT64_MAX && manager_is_ready(m);
+
+        if (wanted)
+                (void)sd_event_source_set_time(m->repeat_timer, next / NSEC_PER_USEC + 1);
+        (void)sd_event_source_set_enabled(m->repeat_timer, wanted ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+/* Nothing but the kernel's ring may hold alerts that nobody takes: there they outlive us. */
+static void on_blocked(bool blocked, void *userdata) {
         Manager *m = userdata;
 
-        if (m->ring_source)
-                (void)sd_event_source_set_enabled(m->ring_source, congested ? SD_EVENT_OFF : SD_EVENT_ON);
-        if (congested)
-                log_warning("Whoever takes the alerts is too slow: they wait in the kernel's ring buffer.");
+        int r = sd_event_source_set_enabled(m->ring_source, blocked ? SD_EVENT_OFF : SD_EVENT_ON);
+        if (r < 0)
+                (void)sd_event_exit(m->event, r);
+        manager_arm_repeat_timer(m);
 }
 
 /* What an entry of the sink may fail with. What it does not take is counted there; only a reader that is gone for good
@@ -97,18 +112,22 @@ static void manager_check_told(Manager *m, int r) {
         }
 }
 
-static void manager_report(Manager *m, const Alert *alert) {
+/* keep: there is no record in the ring that it could be made of again. Otherwise: -EAGAIN, when nobody takes it now. */
+static int manager_report(Manager *m, const Alert *alert, bool keep) {
         _cleanup_free_ char *line = NULL;
         json_auto_t *object = NULL;
 
         int r = alert_to_json(alert, &object, &line);
         if (r >= 0)
-                r = alert_sink_tell(m->sink, alert, object, line);
+                r = alert_sink_tell(m->sink, alert, object, line, keep);
+        if (r == -EAGAIN)
+                return r;
         manager_check_told(m, r);
         if (object && alert_ring_put(m->ring, object, line) < 0)
                 log_warning("An alert is not kept for queries: memory is short.");
         if (m->query)
                 query_server_wake(m->query);
+        return 0;
 }
 
 static void on_watch_ended(RepeatWatch *w, void *userdata) {
@@ -122,37 +141,29 @@ static void on_watch_ended(RepeatWatch *w, void *userdata) {
         alert->repeats = repeats;
         m->n_repeats += repeats;
         if (!alert->score.ignored && !alert->score.below)
-                manager_report(m, alert);
+                (void)manager_report(m, alert, true);
 }
 
-static void manager_arm_repeat_timer(Manager *m) {
-        uint64_t next = repeat_watches_next(m->watches);
-
-        if (next == UINT64_MAX) {
-                (void)sd_event_source_set_enabled(m->repeat_timer, SD_EVENT_OFF);
-                return;
-        }
-        (void)sd_event_source_set_time(m->repeat_timer, next / NSEC_PER_USEC + 1);
-        (void)sd_event_source_set_enabled(m->repeat_timer, SD_EVENT_ONESHOT);
-}
-
-static void manager_on_correlation(Manager *m, const Event *e) {
+static int manager_on_correlation(Manager *m, const Event *e) {
         uint64_t lineage_classes = harvest_watch_touch(m->harvests, &e->correlation, e->mono_ns);
-        Alert *alert;
+        _cleanup_(alert_freep) Alert *alert = NULL;
 
         const Policy *judge = policy_store_judge(&m->policies, e->correlation.generation);
         if (alert_new(e, judge, &m->policies.names, &m->epoch, lineage_classes, &alert) < 0) {
                 log_error("An alert could not be made: memory is short.");
                 m->n_malformed++;
-                return;
+                return 0;
         }
         if (alert->score.ignored)
                 m->n_ignored++;
         else if (alert->score.below)
                 m->n_below++;
         else {
+                int r = manager_report(m, alert, false);
+                if (r < 0)
+                        return r;
                 m->n_alerts++;
-                manager_report(m, alert);
+                delays_add(&m->delays, alert->delayed_usec);
         }
 
         const RepeatWatch w = {
@@ -164,37 +175,30 @@ static void manager_on_correlation(Manager *m, const Event *e) {
                 .start_boot_ns = e->correlation.process.start_boot_ns,
                 .until_mono_ns = e->mono_ns + e->correlation.window_ns,
         };
+        alert = NULL; /* the watch owns it */
         repeat_watches_add(m->watches, &w, on_watch_ended, m);
+        return 0;
 }
 
-static bool watch_is_of_process(const RepeatWatch *w, const void *userdata) {
-        const Event *e = userdata;
-
-        return w->pid == e->exit.pid && w->start_boot_ns == e->exit.start_boot_ns;
-}
-
-static bool watch_is_over(const RepeatWatch *w, const void *userdata) {
-        return w->until_mono_ns <= *(const uint64_t *)userdata;
-}
-
-static void on_record(const void *record, size_t size, void *userdata) {
+static int on_record(const void *record, size_t size, void *userdata) {
         Manager *m = userdata;
         const char *why = NULL;
+        int r = 0;
         Event e;
 
         if (event_decode(record, size, &e, &why) < 0) {
                 /* Our own programs wrote it: a bug, and an alert that nobody will see. */
                 if (m->n_malformed++ == 0)
                         log_error("A record from the kernel could not be read (%s): this is a bug in Barbwire.", why ?: "?");
-                return;
+                return 0;
         }
 
         switch (e.kind) {
         case BW_KIND_CORRELATION:
-                manager_on_correlation(m, &e);
+                r = manager_on_correlation(m, &e);
                 break;
         case BW_KIND_EXIT:
-                repeat_watches_end(m->watches, watch_is_of_process, &e, on_watch_ended, m);
+                repeat_watches_end(m->watches, repeat_watch_is_of_process, &e, on_watch_ended, m);
                 break;
         case BW_KIND_STATE:
                 if (e.state.counter == BW_COUNT_MARKS_LIVE)
@@ -203,24 +207,26 @@ static void on_record(const void *record, size_t size, void *userdata) {
                                 e.state.count);
                 break; /* losses are told from the counters, below */
         }
+        return r == 0 && !manager_is_ready(m) ? -EINPROGRESS : r;
 }
 
 /* Looks at all losses so far, by cause. */
 static void manager_update_losses(Manager *m) {
-        uint64_t counters[BW_COUNT_MAX], counts[LOSSES_MAX];
+        uint64_t counters[BW_COUNT_MAX], counts[LOSSES_MAX], since_usec;
 
         sensor_counters(m->sensor, counters);
         memcpy(counts, counters, BW_LOSS_MAX * sizeof(*counts));
-        /* With no alert outstanding every repeat has been told, or never will be: its alert was given up early, or
-         * its place was taken. */
-        if (m->watches->n == 0 && counters[BW_COUNT_REPEATS] > m->n_repeats + counts[BW_LOSS_REPEAT_GONE])
+        /* With no alert outstanding, here or in the ring, every repeat has been told, or never will be: its alert was
+         * given up early, or its place was taken. */
+        if (m->watches->n == 0 && sensor_waiting(m->sensor, &since_usec) == 0 &&
+                counters[BW_COUNT_REPEATS] > m->n_repeats + counts[BW_LOSS_REPEAT_GONE])
                 m->n_repeats_untold = MAX(m->n_repeats_untold,
                         counters[BW_COUNT_REPEATS] - m->n_repeats - counts[BW_LOSS_REPEAT_GONE]);
         counts[BW_LOSS_REPEAT_GONE] += m->n_repeats_untold;
         counts[LOSS_RECURSION_MISSES] = sensor_recursion_misses(m->sensor);
         counts[LOSS_HOOK_GONE] = sensor_n_hooks_gone(m->sensor);
         counts[LOSS_MALFORMED] = m->n_malformed;
-        counts[LOSS_UNWRITTEN] = alert_sink_n_unwritten(m->sink);
+        counts[LOSS_UNWRITTEN] = alert_queue_n_unwritten(alert_sink_queue(m->sink));
         losses_update(&m->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
 }
 
@@ -235,12 +241,22 @@ static void on_state(const StateAlert *a, void *userdata) {
                 query_server_wake(m->query);
 }
 
-/* Tells of every loss that grew. */
+/* Tells of every loss that grew. While nobody takes anything they add up. */
 static void manager_tell_losses(Manager *m) {
+        if (!manager_is_ready(m))
+                return;
         manager_update_losses(m);
         uint64_t next = losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), false, on_state, m);
         if (next != UINT64_MAX)
                 (void)sd_event_source_set_time(m->loss_timer, next);
+}
+
+/* Once nothing waits any more: how late it was told. */
+static void manager_tell_delays(Manager *m) {
+        StateAlert a;
+
+        if (manager_is_ready(m) && delays_end(&m->delays, time_now_usec(CLOCK_REALTIME), &a))
+                on_state(&a, m);
 }
 
 static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -250,10 +266,12 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
         (void)fd;
         (void)revents;
         manager_update_epoch(m);
-        sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m);
+        int n = sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m);
+        if (n < RECORDS_PER_TURN)
+                manager_tell_delays(m);
         manager_arm_repeat_timer(m);
         manager_tell_losses(m);
-        return 0;
+        return MIN(n, 0);
 }
 
 static int on_repeat_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -262,7 +280,7 @@ static int on_repeat_timer(sd_event_source *source, uint64_t usec, void *userdat
 
         (void)source;
         (void)usec;
-        repeat_watches_end(m->watches, watch_is_over, &now_ns, on_watch_ended, m);
+        repeat_watches_end(m->watches, repeat_watch_is_over, &now_ns, on_watch_ended, m);
         manager_arm_repeat_timer(m);
         return 0;
 }
@@ -329,7 +347,6 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
         sd_id128_t boot_id;
         sigset_t mask;
-        int r;
 
         if (!m)
                 return -ENOMEM;
@@ -346,7 +363,7 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         if (!m->watches || !m->harvests)
                 return -ENOMEM;
 
-        r = sd_id128_get_boot(&boot_id);
+        int r = sd_id128_get_boot(&boot_id);
         if (r >= 0)
                 r = sd_event_new(&m->event);
         if (r >= 0) /* WatchdogSec= of the unit; nothing in a terminal */
@@ -406,38 +423,35 @@ int manager_load_sensor(Manager *m) {
 
 static int manager_add_sources(Manager *m) {
         static const int terminating[] = { SIGTERM, SIGINT };
-        uint64_t now = time_now_usec(CLOCK_MONOTONIC);
-        int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(terminating); i++) {
+        int r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+        for (size_t i = 0; i < ELEMENTSOF(terminating) && r >= 0; i++)
                 r = sd_event_add_signal(m->event, NULL, terminating[i], NULL, NULL);
-                if (r < 0)
-                        return r;
-        }
-        r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
-        if (r < 0)
-                return r;
-
-        /* A daemon that cannot read the ring is blind: better dead, and restarted. */
-        r = sd_event_add_io(m->event, &m->ring_source, sensor_fd(m->sensor), EPOLLIN, on_ring, m);
         if (r >= 0)
-                r = sd_event_source_set_exit_on_failure(m->ring_source, true);
-        if (r < 0)
-                return r;
-
-        r = sd_event_add_time(m->event, &m->repeat_timer, CLOCK_MONOTONIC, 0, REPEAT_ACCURACY_USEC, on_repeat_timer, m);
+                r = sd_event_add_io(m->event, &m->ring_source, sensor_fd(m->sensor), EPOLLIN, on_ring, m);
+        if (r >= 0)
+                r = sd_event_add_time(m->event, &m->repeat_timer, CLOCK_MONOTONIC, 0, REPEAT_ACCURACY_USEC,
+                        on_repeat_timer, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->repeat_timer, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_source_set_exit_on_failure(m->repeat_timer, true);
-        if (r < 0)
-                return r;
+                r = sd_event_add_time_relative(m->event, &m->loss_timer, CLOCK_MONOTONIC, LOSS_POLL_USEC,
+                        LOSS_POLL_ACCURACY_USEC, on_loss_timer, m);
 
-        r = sd_event_add_time(m->event, &m->loss_timer, CLOCK_MONOTONIC, now + LOSS_POLL_USEC, LOSS_POLL_ACCURACY_USEC,
-                on_loss_timer, m);
-        if (r >= 0)
-                r = sd_event_source_set_exit_on_failure(m->loss_timer, true);
+        /* A daemon that cannot read the ring is blind: better dead, and restarted. */
+        sd_event_source *const vital[] = { m->ring_source, m->repeat_timer, m->loss_timer };
+        for (size_t i = 0; i < ELEMENTSOF(vital) && r >= 0; i++)
+                r = sd_event_source_set_exit_on_failure(vital[i], true);
         return r;
+}
+
+/* What is not told yet: in the kernel and here. */
+static size_t manager_waiting(const Manager *m, uint64_t *ret_since_usec) {
+        uint64_t ring_usec, queue_usec;
+        size_t n = sensor_waiting(m->sensor, &ring_usec) + alert_queue_waiting(alert_sink_queue(m->sink), &queue_usec);
+
+        *ret_since_usec = ring_usec == 0 || queue_usec == 0 ? MAX(ring_usec, queue_usec) : MIN(ring_usec, queue_usec);
+        return n;
 }
 
 static json_t *query_status(void *userdata) {
@@ -445,6 +459,8 @@ static json_t *query_status(void *userdata) {
         uint64_t counters[BW_COUNT_MAX];
         SensorHook hooks[BW_HOOK_MAX];
         SensorGaps gaps = sensor_gaps(m->sensor);
+        uint64_t waiting_usec;
+        size_t n_waiting = manager_waiting(m, &waiting_usec);
         unsigned n_hooks = sensor_n_hooks(m->sensor);
 
         manager_update_losses(m);
@@ -476,8 +492,8 @@ static json_t *query_status(void *userdata) {
                 .n_below = m->n_below,
                 .n_kept = alert_ring_end(m->ring) - alert_ring_begin(m->ring),
                 .n_kept_max = m->policies.alerts_max,
-                .n_waiting = alert_sink_n_waiting(m->sink),
-                .waiting_usec = alert_sink_waiting_usec(m->sink),
+                .n_waiting = n_waiting,
+                .waiting_usec = waiting_usec,
                 .n_clients = query_server_n_clients(m->query),
         };
         return status_to_json(&s);
@@ -502,22 +518,20 @@ static int manager_open_query(Manager *m) {
                 .userdata = m,
         };
         r = query_server_new(m->event, fd, &m->query_source, &m->query);
-        if (r < 0) {
+        if (r < 0)
                 log_error("Cannot answer queries: %s", strerror(-r));
-                return r;
-        }
-        fd = -1;
-        return 0;
+        else
+                fd = -1;
+        return r;
 }
 
 int manager_open(Manager *m) {
         int r = alert_ring_new(m->policies.alerts_max, &m->ring);
-
         if (r < 0) {
                 log_error("Cannot keep alerts for queries: %s", strerror(-r));
                 return r;
         }
-        r = alert_sink_new(m->event, m->options->format, on_congestion, m, &m->sink);
+        r = alert_sink_new(m->event, m->options->format, on_blocked, m, &m->sink);
         if (r < 0)
                 return r;
         r = manager_open_query(m);
@@ -540,18 +554,16 @@ static void manager_read_history(Manager *m) {
         if (m->options->format != ALERT_FORMAT_JOURNAL || !m->query)
                 return;
         int r = journal_history_read(m->policies.alerts_max, on_history, m);
-        if (r == -ENXIO)
-                log_debug("Not a service of the system: no alerts are read back from the journal.");
-        else if (r < 0)
+        if (r < 0 && r != -ENXIO)
                 log_warning("Cannot read earlier alerts back from the journal (queries will not show them): %s",
                         strerror(-r));
         else
-                log_info("%d earlier alerts read back from the journal.", r);
+                log_info("%d earlier alerts read back from the journal.", MAX(r, 0));
 }
 
 /* The last words: everything that was counted, for people and for tests. */
 static void manager_log_summary(Manager *m) {
-        uint64_t waiting = alert_sink_n_waiting(m->sink);
+        uint64_t since_usec, waiting = manager_waiting(m, &since_usec);
         _cleanup_free_ char *text = NULL;
         size_t size;
         _cleanup_fclose_ FILE *f = open_memstream(&text, &size);
@@ -565,6 +577,16 @@ static void manager_log_summary(Manager *m) {
                         fprintf(f, " %s=%" PRIu64, loss_info(i)->name, m->losses.counts[i]);
         if (fflush(f) == 0)
                 log_notice("%s", text);
+}
+
+/* Everything out of the kernel, as long as it is taken. */
+static void manager_drain(Manager *m, uint64_t end_usec) {
+        while (alert_queue_drain(alert_sink_queue(m->sink), end_usec)) {
+                manager_update_epoch(m);
+                if (sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) <= 0 && manager_is_ready(m))
+                        break;
+        }
+        manager_tell_delays(m);
 }
 
 int manager_run(Manager *m) {
@@ -583,14 +605,14 @@ int manager_run(Manager *m) {
         (void)sd_notify(0, "STOPPING=1");
 
         /* What happened before the signal is told, too. Detached first: then it is no more than the ring holds. */
+        uint64_t end_usec = time_now_usec(CLOCK_MONOTONIC) + (r < 0 ? 0 : DRAIN_USEC);
         sensor_detach(m->sensor);
-        manager_update_epoch(m);
-        while (r >= 0 && sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) == RECORDS_PER_TURN)
-                ;
+        if (r >= 0)
+                manager_drain(m, end_usec);
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
         manager_update_losses(m);
         (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_state, m);
-        alert_sink_drain(m->sink, r == -EPIPE ? 0 : DRAIN_USEC);
+        (void)alert_queue_drain(alert_sink_queue(m->sink), end_usec);
         manager_update_losses(m);
         manager_log_summary(m);
         return r;

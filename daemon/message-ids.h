@@ -14,3 +14,5 @@
 #define MESSAGE_ID_FOREIGN "d15db2d894e947c5ba4f1228860e2daf"
 /* A decoy theft was not noticed: barbwirectl says so, not the daemon. */
 #define MESSAGE_ID_SELFTEST "651224ba41d643729f822de400a405e4"
+/* Alerts had to wait, and are told now. */
+#define MESSAGE_ID_DELAY "5b58013227a5403cb7dba4f368fcde23"

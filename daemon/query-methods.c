@@ -178,6 +178,7 @@ static int follow_step(Query *q, FILE *f) {
                         [LINE_ALERT] = "alert",
                         [LINE_LOSS] = "loss",
                         [LINE_POLICY] = "policy",
+                        [LINE_DELAY] = "delay",
         };
         const AlertRing *ring = q->source->ring;
         uint64_t begin = alert_ring_log_begin(ring), end = alert_ring_log_end(ring);

@@ -40,3 +40,13 @@ uint64_t repeat_watches_next(const RepeatWatches *all) {
                 next = MIN(next, all->items[i].until_mono_ns);
         return next;
 }
+
+bool repeat_watch_is_over(const RepeatWatch *w, const void *now_mono_ns) {
+        return w->until_mono_ns <= *(const uint64_t *)now_mono_ns;
+}
+
+bool repeat_watch_is_of_process(const RepeatWatch *w, const void *event) {
+        const Event *e = event;
+
+        return w->pid == e->exit.pid && w->start_boot_ns == e->exit.start_boot_ns;
+}

@@ -39,5 +39,10 @@ void repeat_watches_end(RepeatWatches *all,
         RepeatWatchEnded ended,
         void *userdata);
 
+/* Its window ended before *(const uint64_t *)now_mono_ns. */
+bool repeat_watch_is_over(const RepeatWatch *w, const void *now_mono_ns);
+/* Its process is the one that has gone, by that Event. */
+bool repeat_watch_is_of_process(const RepeatWatch *w, const void *event);
+
 /* When the next window ends (CLOCK_MONOTONIC), or UINT64_MAX. */
 uint64_t repeat_watches_next(const RepeatWatches *all);

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "cgroup-root.h"
 #include "hook-watch.h"
 #include "log.h"
+#include "record-ring.h"
 #include "sensor.h"
 
 typedef struct Hook {
@@ -26,7 +26,7 @@ typedef struct Hook {
 
 struct Sensor {
         SensorParts parts;
-        struct ring_buffer *ring;
+        RecordRing *ring;
         Hook hooks[BW_HOOK_MAX];
         size_t n_hooks;
         bool cgroup_partial;
@@ -41,11 +41,6 @@ struct Sensor {
         size_t n_cells;
         uint32_t n_repeats;
         uint32_t generation;
-
-        /* of the sensor_consume() that is running */
-        SensorRecordHandler handler;
-        void *userdata;
-        unsigned left;
 };
 
 /* A mapping of an array map: each value padded to 8 bytes (kernel/bpf/arraymap.c), the whole to pages. */
@@ -60,14 +55,6 @@ static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
         memcpy(ret, &p, sizeof(p));
         s->map_bytes[map] = size;
         return 0;
-}
-
-static int on_ring_record(void *userdata, void *record, size_t size) {
-        Sensor *s = userdata;
-
-        s->handler(record, size, s->userdata);
-        /* libbpf stops at an error, after it has consumed the record */
-        return --s->left == 0 ? -EAGAIN : 0;
 }
 
 int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret) {
@@ -89,11 +76,8 @@ int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret) {
                 r = sensor_map(s, SENSOR_MAP_CELLS, PROT_READ | PROT_WRITE, &s->cells);
         if (r >= 0)
                 r = sensor_map(s, SENSOR_MAP_REPEATS, PROT_READ, &s->repeats);
-        if (r >= 0) {
-                s->ring = ring_buffer__new(s->parts.maps[SENSOR_MAP_RING], on_ring_record, s, NULL);
-                if (!s->ring)
-                        r = -errno;
-        }
+        if (r >= 0)
+                r = record_ring_new(s->parts.maps[SENSOR_MAP_RING], s->parts.map_entries[SENSOR_MAP_RING], &s->ring);
         if (r < 0) {
                 log_error("Cannot map the kernel's tables: %s", strerror(-r));
                 return r;
@@ -119,7 +103,7 @@ Sensor *sensor_free(Sensor *s) {
                 hook_watch_close(&s->hooks[i].watch);
         }
         hook_watch_foreign_free(s->foreign);
-        ring_buffer__free(s->ring);
+        record_ring_free(s->ring);
         if (s->shared)
                 munmap(s->shared, s->map_bytes[SENSOR_MAP_SHARED]);
         if (s->tables)
@@ -393,15 +377,43 @@ int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables
 }
 
 int sensor_fd(const Sensor *s) {
-        return ring_buffer__epoll_fd(s->ring);
+        return s->parts.maps[SENSOR_MAP_RING];
 }
 
 int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata) {
-        s->handler = handler;
-        s->userdata = userdata;
-        s->left = max;
-        (void)ring_buffer__consume(s->ring);
-        return max - s->left;
+        const void *record;
+        unsigned n = 0;
+        size_t size;
+
+        /* What the last turn had begun to tell is told by now. */
+        record_ring_commit(s->ring);
+        for (int r; n < max && (r = record_ring_next(s->ring, &record, &size)) != 0; n++) {
+                if (r > 0)
+                        r = handler(record, size, userdata);
+                if (r == -EAGAIN)
+                        record_ring_rewind(s->ring);
+                if (r == -EBADMSG) {
+                        log_error("The kernel's ring buffer holds what the kernel cannot have written.");
+                        return r;
+                }
+                if (r < 0)
+                        break;
+                record_ring_commit(s->ring);
+        }
+        return (int)n;
+}
+
+size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec) {
+        const void *record;
+        size_t n = 0, offset = 0, size;
+
+        *ret_since_usec = 0;
+        while (record_ring_peek(s->ring, &offset, &record, &size) > 0) {
+                const struct bw_header *h = record;
+                if (size >= sizeof(*h) && h->kind == BW_KIND_CORRELATION && n++ == 0)
+                        *ret_since_usec = h->mono_ns / NSEC_PER_USEC;
+        }
+        return n;
 }
 
 void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]) {

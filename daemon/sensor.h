@@ -75,10 +75,16 @@ void sensor_detach(Sensor *s);
 /* For poll(2): readable while records wait. */
 int sensor_fd(const Sensor *s);
 
-typedef void (*SensorRecordHandler)(const void *record, size_t size, void *userdata);
+/* 0: what it says is told, and the record is freed. -EINPROGRESS: not all of it is told yet; it is freed by the next
+ * sensor_consume(). -EAGAIN: not taken, and given again by the next sensor_consume(). Both end this one. */
+typedef int (*SensorRecordHandler)(const void *record, size_t size, void *userdata);
 
-/* Hands over at most `max` records. Returns how many. */
+/* Hands over at most `max` records. What one before has begun must have been told: its record is freed now. Returns how
+ * many are told; -EBADMSG: the ring cannot be read any more. */
 int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata);
+
+/* Correlations that are still in the ring, and when (CLOCK_MONOTONIC) the first was made. Looks at each. */
+size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec);
 
 /* The kernel's counters, by enum bw_counter. */
 void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]);

@@ -43,7 +43,7 @@ static json_t *degraded_to_json(const Status *s) {
         if (r >= 0 && s->waiting_usec != 0 && s->now_usec - s->waiting_usec > STATUS_WAITING_USEC)
                 r = reasons_add(reasons,
                         "%zu alerts wait, since %" PRIu64 " s: the journal, or whoever reads standard output, does not take "
-                        "them. More are kept in the kernel until its ring buffer is full.",
+                        "them. They are kept in the kernel until its ring buffer is full.",
                         s->n_waiting, (uint64_t)((s->now_usec - s->waiting_usec) / USEC_PER_SEC));
         if (r >= 0 && s->policy->n_classes == 0)
                 r = reasons_add(reasons, "Nothing is watched: the policy has no class.");

@@ -30,14 +30,14 @@ typedef struct Status {
         uint64_t n_alerts, n_repeats;
         uint64_t n_ignored, n_below; /* correlations that the policy does not want told */
         size_t n_kept, n_kept_max, n_waiting, n_clients;
-        uint64_t waiting_usec; /* since when some alert waits to be taken, CLOCK_MONOTONIC; 0: none does */
+        uint64_t waiting_usec; /* since when the oldest of them waits, CLOCK_MONOTONIC; 0: none does */
         bool policy_refused;   /* the last reload was: an older policy is in force */
         bool cgroup_partial;   /* only the network below the daemon's cgroup is seen */
         bool host_unknown;     /* no rule holds that asks for the host's file system */
 } Status;
 
 /* An alert that waits longer than this has a reader that does not read: journald takes one in microseconds. */
-#define STATUS_WAITING_USEC (UINT64_C(5) * 1000000)
+#define STATUS_WAITING_USEC DELAYS_TELL_USEC
 
 /* A loss makes detection count as degraded for this long: it cannot be made good, and who looks once an hour is to see
  * it. */

@@ -157,7 +157,7 @@ static void child_end(Child *c) {
         assert_int_equal(waitpid(c->pid, NULL, 0), c->pid);
 }
 
-static void on_record(const void *record, size_t size, void *userdata) {
+static int on_record(const void *record, size_t size, void *userdata) {
         const char *why;
         Event e;
 
@@ -167,6 +167,7 @@ static void on_record(const void *record, size_t size, void *userdata) {
                 fixture.n_correlations++;
                 fixture.last = e;
         }
+        return 0;
 }
 
 /* Everything a child did before it answered is in the ring: programs run in its own context. */

@@ -48,6 +48,7 @@ static const PolicyNames names = {
 #define NOW_MONO_NS (1000 * NSEC_PER_SEC)
 /* The egress, 5000.000001 s after boot, is at 2026-11-22T10:05:01.023456Z. */
 static const AlertEpoch epoch = {
+                .monotonic_usec = NOW_MONO_NS / NSEC_PER_USEC,
                 .realtime_minus_boottime_usec = 1795341901023456 - 5000000001,
                 .boot_id = "0123456789abcdef0123456789abcdef",
 };

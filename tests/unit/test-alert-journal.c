@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Against a journald of our own: one that reads, one that does not, one that is away and comes back. A
- * real event loop, and no waiting: the delays of the retry timer are noted and shortened. */
+/* The queue and its way to the journal, against a journald of our own: one that reads, one that does not, one that is
+ * away and comes back. A real event loop, and no waiting: the delays of the retry timer are noted and shortened. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +21,9 @@
 #include <cmocka.h>
 
 #include "../../daemon/alert-journal.h"
+#include "../../daemon/alert-queue.h"
 #include "../../daemon/journal-entry.h"
+#include "../../daemon/time-now.h"
 #include "alert-fixture.h"
 #include "journal-datagram.h"
 
@@ -65,11 +67,19 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
 typedef struct Fixture {
         sd_event *event;
         AlertJournal *journal;
+        AlertQueue *queue;
         char directory[32], path[64];
         int journald;
-        unsigned n_congested, n_cleared;
-        size_t waiting_at_congested, waiting_at_cleared;
+        unsigned n_blocked, n_unblocked;
 } Fixture;
+
+static size_t n_waiting(Fixture *f) {
+        uint64_t since_usec;
+        size_t n = alert_queue_waiting(f->queue, &since_usec);
+
+        assert_int_equal(n == 0, since_usec == 0);
+        return n;
+}
 
 static void journald_open(Fixture *f) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -158,31 +168,31 @@ static unsigned journald_take(Fixture *f, unsigned next) {
 static unsigned journald_take_all(Fixture *f, unsigned next) {
         do {
                 next = journald_take(f, next);
-                if (alert_journal_n_waiting(f->journal) > 0)
+                if (n_waiting(f) > 0)
                         assert_true(sd_event_run(f->event, UINT64_MAX) > 0);
-        } while (alert_journal_n_waiting(f->journal) > 0);
+        } while (n_waiting(f) > 0);
         return journald_take(f, next);
 }
 
 static void assert_idle(Fixture *f) {
         int enabled = SD_EVENT_OFF;
 
-        assert_int_equal(alert_journal_n_waiting(f->journal), 0);
+        assert_int_equal(n_waiting(f), 0);
+        assert_true(alert_queue_ready(f->queue));
+        assert_int_equal(f->n_blocked, f->n_unblocked);
         assert_int_equal(sd_event_run(f->event, 0), 0);
         if (timer)
                 assert_true(sd_event_source_get_enabled(timer, &enabled) == 0 && enabled == SD_EVENT_OFF);
 }
 
-static void on_congestion(bool congested, void *userdata) {
+/* What the owner relies on: told of each change, once, and at a time when it can ask what is so. */
+static void on_blocked(bool blocked, void *userdata) {
         Fixture *f = userdata;
 
-        if (congested) {
-                assert_int_equal(f->n_congested++, f->n_cleared);
-                f->waiting_at_congested = alert_journal_n_waiting(f->journal);
-        } else {
-                assert_int_equal(++f->n_cleared, f->n_congested);
-                f->waiting_at_cleared = alert_journal_n_waiting(f->journal);
-        }
+        assert_int_equal(alert_queue_ready(f->queue), !blocked);
+        assert_int_equal(f->n_blocked - f->n_unblocked, !blocked);
+        f->n_blocked += blocked;
+        f->n_unblocked += !blocked;
 }
 
 static int setup(void **state) {
@@ -205,6 +215,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
         Fixture *f = *state;
 
+        alert_queue_free(f->queue);
         alert_journal_free(f->journal);
         journald_close(f);
         (void)rmdir(f->directory);
@@ -214,7 +225,10 @@ static int teardown(void **state) {
 }
 
 static void journal_open(Fixture *f) {
-        assert_int_equal(alert_journal_new(f->event, f->path, on_congestion, f, &f->journal), 0);
+        assert_int_equal(alert_journal_new(f->path, &f->journal), 0);
+        assert_int_equal(alert_queue_new(f->event, alert_journal_fd(f->journal), alert_journal_send, f->journal, on_blocked,
+                                 f, &f->queue),
+                0);
 }
 
 /* ---- alerts ---- */
@@ -236,16 +250,27 @@ static Alert *alert_number(unsigned number, size_t cmdline_bytes) {
         return a;
 }
 
-static void send_number(Fixture *f, unsigned number, size_t cmdline_bytes) {
-        _cleanup_(alert_freep) Alert *a = alert_number(number, cmdline_bytes);
-        _cleanup_free_ char *json = alert_line(a);
+static int put_alert(Fixture *f, const Alert *a, bool keep) {
+        _cleanup_free_ char *json = alert_line(a), *data = NULL;
+        size_t size;
 
-        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
+        assert_int_equal(journal_entry_from_alert(a, json, &data, &size), 0);
+        return alert_queue_put(f->queue, data, size, keep);
+}
+
+static int put_number(Fixture *f, unsigned number, size_t cmdline_bytes, bool keep) {
+        _cleanup_(alert_freep) Alert *a = alert_number(number, cmdline_bytes);
+
+        return put_alert(f, a, keep);
+}
+
+static void send_number(Fixture *f, unsigned number, size_t cmdline_bytes) {
+        assert_int_equal(put_number(f, number, cmdline_bytes, true), 0);
 }
 
 /* Until the socket is full, and one more. Returns the next number. */
 static unsigned send_until_waiting(Fixture *f, unsigned number) {
-        while (alert_journal_n_waiting(f->journal) < 2) {
+        while (n_waiting(f) < 2) {
                 assert_true(number < 100000);
                 send_number(f, number++, 0);
         }
@@ -254,35 +279,32 @@ static unsigned send_until_waiting(Fixture *f, unsigned number) {
 
 /* ---- tests ---- */
 
-/* What arrives is what journal_entry_from_*() made. */
+/* What arrives is what was put in. */
 static void test_sends(void **state) {
         Fixture *f = *state;
-        const StateAlert loss = { .cause = "ring_full", .meaning = "lost", .count = 3, .total = 7 };
         _cleanup_(alert_freep) Alert *a = alert_number(0, 0);
-        _cleanup_free_ char *expected[2] = {}, *got[2] = {};
-        size_t expected_size[2], got_size[2];
+        size_t expected_size, got_size;
 
         a->process.comm.data[0] = '\n';
-        _cleanup_free_ char *json = alert_line(a);
+        _cleanup_free_ char *json = alert_line(a), *expected = NULL, *got = NULL;
         journald_open(f);
         journal_open(f);
         assert_idle(f);
-        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
-        assert_int_equal(alert_journal_send_state(f->journal, &loss), 0);
+        assert_int_equal(put_alert(f, a, true), 0);
+        assert_int_equal(put_alert(f, a, false), 0);
         assert_idle(f);
 
-        assert_int_equal(journal_entry_from_alert(a, json, &expected[0], &expected_size[0]), 0);
-        assert_int_equal(journal_entry_from_state(&loss, &expected[1], &expected_size[1]), 0);
+        assert_int_equal(journal_entry_from_alert(a, json, &expected, &expected_size), 0);
         for (size_t i = 0; i < 2; i++) {
-                got[i] = journald_receive(f, &got_size[i]);
-                assert_non_null(got[i]);
-                assert_int_equal(got_size[i], expected_size[i]);
-                assert_memory_equal(got[i], expected[i], got_size[i]);
-                free(STEAL_PTR(got[i]));
-                free(STEAL_PTR(expected[i]));
+                free(got);
+                got = journald_receive(f, &got_size);
+                assert_non_null(got);
+                assert_int_equal(got_size, expected_size);
+                assert_memory_equal(got, expected, got_size);
         }
-        assert_null(journald_receive(f, &got_size[0]));
+        assert_null(journald_receive(f, &got_size));
         assert_int_equal(n_delays, 0);
+        assert_int_equal(f->n_blocked, 0);
 }
 
 /* journald does not read: nothing blocks, nothing spins, and all arrives in order once it reads. */
@@ -294,7 +316,7 @@ static void test_waits(void **state) {
         unsigned n = send_until_waiting(f, 0);
         for (unsigned i = 0; i < 20; i++)
                 send_number(f, n++, 0);
-        assert_int_equal(alert_journal_n_waiting(f->journal), 22);
+        assert_int_equal(n_waiting(f), 22);
         assert_int_equal(sd_event_run(f->event, 0), 0);
 
         assert_int_equal(journald_take_all(f, 0), n);
@@ -304,39 +326,34 @@ static void test_waits(void **state) {
 
 #define MIB (1024 * 1024)
 
-static void test_congestion(void **state) {
+/* Refused with nothing in the queue: told all the same when there is room, or when it is time to try again. */
+static void test_refused(void **state) {
         Fixture *f = *state;
-        _cleanup_(alert_freep) Alert *sample = alert_number(1000, 20000);
-        _cleanup_free_ char *data = NULL, *json = alert_line(sample);
-        size_t size;
         unsigned n = 0;
 
-        assert_int_equal(journal_entry_from_alert(sample, json, &data, &size), 0);
         journald_open(f);
         journal_open(f);
-        for (unsigned round = 1; round <= 2; round++) {
-                unsigned first = n;
+        while (put_number(f, n, 0, false) == 0)
+                assert_true(++n < 100000);
+        assert_int_equal(sd_event_run(f->event, 0), 0);
+        assert_int_equal(journald_take(f, 0), n);
+        assert_true(sd_event_run(f->event, UINT64_MAX) > 0);
+        assert_idle(f);
 
-                while (f->n_congested < round) {
-                        assert_true(n < first + 1000);
-                        send_number(f, n++, 20000);
-                }
-                /* To one entry; numbers of fewer digits make it some bytes shorter. */
-                assert_true(f->waiting_at_congested * size > 2 * MIB - size / 2);
-                assert_true((f->waiting_at_congested - 2) * size < 2 * MIB);
-                /* The owner may be in the middle of a batch. */
-                for (unsigned i = 0; i < 20; i++)
-                        send_number(f, n++, 20000);
-                assert_int_equal(f->n_cleared, round - 1);
-
-                assert_int_equal(journald_take_all(f, first), n);
-                assert_int_equal(f->n_congested, round);
-                assert_int_equal(f->n_cleared, round);
-                /* To what the socket takes at once. */
-                assert_true(f->waiting_at_cleared * size <= MIB);
-                assert_true(f->waiting_at_cleared * size > MIB / 2);
-                assert_idle(f);
+        journald_close(f);
+        n_delays = 0;
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(put_number(f, n, 0, false), -EAGAIN);
+                assert_false(alert_queue_ready(f->queue));
+                assert_true(sd_event_run(f->event, UINT64_MAX) > 0);
+                assert_true(alert_queue_ready(f->queue));
         }
+        assert_int_equal(n_delays, 3);
+        assert_int_equal(delays[2], 4 * delays[0]);
+        journald_open(f);
+        assert_int_equal(put_number(f, n, 0, false), 0);
+        assert_int_equal(journald_take(f, n), n + 1);
+        assert_idle(f);
 }
 
 /* Away from the start: tried again, ever more seldom, and at once when it is there. */
@@ -350,7 +367,7 @@ static void test_away(void **state) {
         assert_idle(f);
         for (unsigned i = 0; i < 3; i++)
                 send_number(f, i, 0);
-        assert_int_equal(alert_journal_n_waiting(f->journal), 3);
+        assert_int_equal(n_waiting(f), 3);
         /* A timer is on its way: more entries do not mean more tries. */
         assert_int_equal(n_delays, 1);
 
@@ -381,12 +398,12 @@ static void test_restarted(void **state) {
         journald_open(f);
         journal_open(f);
         unsigned n = send_until_waiting(f, 0);
-        unsigned waiting = (unsigned)alert_journal_n_waiting(f->journal);
+        unsigned waiting = (unsigned)n_waiting(f);
 
         journald_close(f);
         while (n_delays == 0)
                 assert_true(sd_event_run(f->event, UINT64_MAX) > 0);
-        assert_int_equal(alert_journal_n_waiting(f->journal), waiting);
+        assert_int_equal(n_waiting(f), waiting);
         send_number(f, n++, 0);
 
         journald_open(f);
@@ -413,7 +430,7 @@ static void test_large(void **state) {
         int free_descriptor = lowest_free_descriptor();
         send_number(f, 0, 0);
         assert_int_equal(n_sent_memfd, 0);
-        assert_int_equal(alert_journal_send(f->journal, a, json), 0);
+        assert_int_equal(put_alert(f, a, true), 0);
         assert_int_equal(n_sent_memfd, 1);
         assert_int_equal(lowest_free_descriptor(), free_descriptor);
         send_number(f, 2, 0);
@@ -469,7 +486,7 @@ static void test_faults(void **state) {
                 n_delays = 0;
                 faults[0] = others[i];
                 send_number(f, 2 + i, 0);
-                assert_int_equal(alert_journal_n_waiting(f->journal), 1);
+                assert_int_equal(n_waiting(f), 1);
                 assert_int_equal(n_delays, 1);
                 assert_true(sd_event_run(f->event, UINT64_MAX) > 0);
                 assert_idle(f);
@@ -481,42 +498,48 @@ static void test_faults(void **state) {
         faults[1] = ETOOMANYREFS;
         send_number(f, 8, 0);
         assert_int_equal(n_delays, 1);
-        assert_int_equal(alert_journal_n_waiting(f->journal), 1);
+        assert_int_equal(n_waiting(f), 1);
         assert_int_equal(journald_take_all(f, 0), 9);
         assert_idle(f);
 }
 
-/* The last words go out as far as there is room, and the owner is not called any more. */
-static void test_last_words(void **state) {
+static uint64_t soon(void) {
+        return time_now_usec(CLOCK_MONOTONIC) + USEC_PER_SEC / 20;
+}
+
+/* At the end there is no event loop any more. */
+static void test_drain(void **state) {
         Fixture *f = *state;
 
         journald_open(f);
         journal_open(f);
-        unsigned n = 0;
-        while (f->n_congested == 0)
-                send_number(f, n++, 20000);
+        assert_true(alert_queue_drain(f->queue, 0));
+        unsigned n = send_until_waiting(f, 0);
+        assert_false(alert_queue_drain(f->queue, 0));
+        assert_false(alert_queue_drain(f->queue, soon()));
+        assert_int_equal(n_waiting(f), 2);
         unsigned next = journald_take(f, 0);
-        assert_true(next > 0 && next < n);
-        f->journal = alert_journal_free(f->journal);
-        assert_null(f->journal);
-        assert_int_equal(f->n_cleared, 0);
-        assert_true(journald_take(f, next) > next);
-        assert_int_equal(sd_event_run(f->event, 0), 0);
+        assert_true(alert_queue_drain(f->queue, UINT64_MAX));
+        assert_int_equal(journald_take(f, next), n);
+        assert_idle(f);
 
         /* journald is back since the last try, and the timer has not run yet. */
         journald_close(f);
-        journal_open(f);
         send_number(f, 0, 0);
         send_number(f, 1, 0);
+        assert_false(alert_queue_drain(f->queue, soon()));
         journald_open(f);
-        f->journal = alert_journal_free(f->journal);
+        assert_true(alert_queue_drain(f->queue, UINT64_MAX));
         assert_int_equal(journald_take(f, 0), 2);
 
         /* Nobody there at all. */
         journald_close(f);
-        journal_open(f);
         send_number(f, 0, 0);
-        f->journal = alert_journal_free(f->journal);
+        assert_false(alert_queue_drain(f->queue, soon()));
+        assert_int_equal(n_waiting(f), 1);
+        f->queue = alert_queue_free(f->queue);
+        assert_null(f->queue);
+        assert_null(alert_queue_free(NULL));
         assert_null(alert_journal_free(NULL));
 }
 
@@ -526,11 +549,11 @@ static void test_bad_path(void **state) {
 
         memset(path, 'x', sizeof(path) - 1);
         path[sizeof(path) - 1] = '\0';
-        assert_int_equal(alert_journal_new(f->event, path, on_congestion, f, &f->journal), -ENAMETOOLONG);
+        assert_int_equal(alert_journal_new(path, &f->journal), -ENAMETOOLONG);
         assert_null(f->journal);
         /* The longest that fits needs its NUL. */
         path[sizeof(path) - 2] = '\0';
-        assert_int_equal(alert_journal_new(f->event, path, on_congestion, f, &f->journal), 0);
+        assert_int_equal(alert_journal_new(path, &f->journal), 0);
 }
 
 int main(void) {
@@ -538,13 +561,13 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_sends),
                 TEST(test_waits),
-                TEST(test_congestion),
+                TEST(test_refused),
                 TEST(test_away),
                 TEST(test_restarted),
                 TEST(test_large),
                 TEST(test_large_waits),
                 TEST(test_faults),
-                TEST(test_last_words),
+                TEST(test_drain),
                 TEST(test_bad_path),
         };
 

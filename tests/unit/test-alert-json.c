@@ -74,9 +74,10 @@ static void test_golden(void **state) {
 /* What is not known, and the other side of every flag. */
 static void test_golden_sparse(void **state) {
         (void)state;
-        Event e = {.kind = BW_KIND_CORRELATION};
+        Event e = {.kind = BW_KIND_CORRELATION, .mono_ns = NOW_MONO_NS};
         EventCorrelation *c = &e.correlation;
 
+        c->files[0].mono_ns = NOW_MONO_NS;
         c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
         c->process.loginuid = UINT32_MAX;
         c->process.comm = c->process.exe = c->process.cmdline = c->process.cgroup = view("");
@@ -275,9 +276,32 @@ static void test_hostile_cmdline_and_policy(void **state) {
         assert_string_equal(get(root, "reasons", "text"), "touched a secret: \\xfe (class \\xff\n)");
 }
 
+/* Only when it was told late, and then by how much: whoever waits for alerts must not take it for a delay of theirs. */
+static void test_delayed(void **state) {
+        AlertEpoch later = epoch;
+        Event e = event_new();
+
+        (void)state;
+        later.monotonic_usec += ALERT_DELAYED_USEC;
+        for (unsigned i = 0; i < 2; i++, later.monotonic_usec += 1000) {
+                _cleanup_(alert_freep) Alert *a = NULL;
+                _cleanup_free_ char *line = NULL;
+                json_auto_t *o = NULL;
+
+                assert_int_equal(alert_new(&e, &policy, &names, &later, 0, &a), 0);
+                assert_int_equal(alert_to_json(a, &o, &line), 0);
+                const json_t *delayed = json_object_get(o, "delayed_ms");
+                if (i == 0)
+                        assert_null(delayed);
+                else
+                        assert_int_equal(json_integer_value(delayed), 5001);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                        cmocka_unit_test(test_golden),
+                        cmocka_unit_test(test_delayed),
+                cmocka_unit_test(test_golden),
                         cmocka_unit_test(test_golden_sparse),
                         cmocka_unit_test(test_flags),
                         cmocka_unit_test(test_round_trip),

@@ -73,6 +73,16 @@ static void test_foreign(void **state) {
                 "\"programs\":[\"cgroup/connect4: program 12 (x)\",\"cgroup/sendmsg6: program 7\"]}"));
 }
 
+static void test_delay(void **state) {
+        const StateAlert a = { .kind = STATE_DELAY, .count = 1, .longest_usec = 10000999 };
+        _cleanup_free_ char *sentence = state_alert_sentence(&a), *json = state_alert_json(&a);
+
+        (void)state;
+        assert_non_null(strstr(sentence, "1 alert was told late, the latest 10 s after"));
+        assert_non_null(strstr(json, "\"state\":\"delay\""));
+        assert_non_null(strstr(json, "\"count\":1,\"longest_ms\":10000}"));
+}
+
 /* Every counter that the kernel keeps has a name of its own and a meaning. */
 static void test_counters_are_named(void **state) {
         (void)state;
@@ -95,6 +105,7 @@ int main(void) {
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_counters_are_named),
         };
 

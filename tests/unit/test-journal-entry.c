@@ -149,7 +149,7 @@ static void test_golden(void **state) {
 
 /* What is not known is absent; IPv6, a datagram, no class, all the same. */
 static Event event_sparse(void) {
-        Event e = { .kind = BW_KIND_CORRELATION };
+        Event e = { .kind = BW_KIND_CORRELATION, .mono_ns = NOW_MONO_NS };
         EventCorrelation *c = &e.correlation;
 
         c->process.loginuid = UINT32_MAX;
@@ -412,6 +412,33 @@ static void test_foreign(void **state) {
         size_t size;
 
         assert_int_equal(journal_entry_from_state(&foreign, &data, &size), 0);
+        assert_memory_equal(data, expected, sizeof(expected) - 1);
+        assert_int_equal(size, sizeof(expected) - 1);
+}
+
+static const StateAlert delay = {
+        .kind = STATE_DELAY,
+        .count = 12,
+        .longest_usec = 31999000,
+        .realtime_usec = 1795341901023456,
+};
+
+static void test_delay(void **state) {
+        (void)state;
+        const char expected[] =
+                "MESSAGE=12 alerts were told late, the latest 31 s after what it tells of: whoever takes the alerts had "
+                "stopped, or was too slow; none of these is missing\n"
+                "MESSAGE_ID=" MESSAGE_ID_DELAY "\n"
+                "PRIORITY=4\n"
+                "SYSLOG_FACILITY=10\n"
+                "SYSLOG_IDENTIFIER=barbwired\n"
+                "BARBWIRE_TIME=1795341901023456\n"
+                "BARBWIRE_COUNT=12\n"
+                "BARBWIRE_DELAYED_MS=31999\n";
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        assert_int_equal(journal_entry_from_state(&delay, &data, &size), 0);
         assert_int_equal(size, strlen(expected));
         assert_memory_equal(data, expected, size);
 }
@@ -445,17 +472,22 @@ static void test_manual_page(void **state) {
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.process.flags = BW_PROCESS_TRACED;
+        e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is told late */
+        e.correlation.files[0].mono_ns -= 6 * NSEC_PER_SEC;
         _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss),
-                                   *changed = sent_of_state(&policy_change), *others = sent_of_state(&foreign);
+                                   *changed = sent_of_state(&policy_change), *others = sent_of_state(&foreign),
+                                   *late = sent_of_state(&delay);
         size_t n = 0;
 
         assert_documented(page, alert);
         assert_documented(page, lost);
         assert_documented(page, changed);
         assert_documented(page, others);
+        assert_documented(page, late);
         assert_non_null(strstr(page, MESSAGE_ID_THEFT));
         assert_non_null(strstr(page, MESSAGE_ID_POLICY));
         assert_non_null(strstr(page, MESSAGE_ID_LOSS));
+        assert_non_null(strstr(page, MESSAGE_ID_DELAY));
         assert_non_null(strstr(page, MESSAGE_ID_FOREIGN));
         assert_non_null(strstr(page, MESSAGE_ID_SELFTEST));
 
@@ -466,7 +498,8 @@ static void test_manual_page(void **state) {
                 p++;
                 (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
                 if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0) &&
-                        !datagram_nth(&changed->d, name, 0) && !datagram_nth(&others->d, name, 0))
+                        !datagram_nth(&changed->d, name, 0) && !datagram_nth(&others->d, name, 0) &&
+                        !datagram_nth(&late->d, name, 0))
                         fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
         }
         assert_true(n >= 30);
@@ -524,8 +557,9 @@ static void test_catalog(void **state) {
         e.correlation.files[0].path = hostile(buffers[1], "/");
         e.correlation.process.exe = e.correlation.process.cmdline = e.correlation.files[0].path;
         _cleanup_(sent_freep) Sent *bad = sent_of_event(&e), *little = sent_of_event(&sparse);
-        _cleanup_(sent_freep) Sent *lost = sent_of_state(&loss);
+        _cleanup_(sent_freep) Sent *lost = sent_of_state(&loss), *late = sent_of_state(&delay);
 
+        assert_catalog(catalog, MESSAGE_ID_DELAY, late);
         assert_catalog(catalog, MESSAGE_ID_THEFT, bad);
         assert_catalog(catalog, MESSAGE_ID_THEFT, little);
         assert_catalog(catalog, MESSAGE_ID_LOSS, lost);
@@ -543,6 +577,7 @@ int main(void) {
                 cmocka_unit_test(test_state),
                 cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_manual_page),
                 cmocka_unit_test(test_catalog),
         };

@@ -110,6 +110,29 @@ static void test_a_count_never_falls(void **state) {
         assert_int_equal(losses_sum(&l), 4);
 }
 
+static void test_delays(void **state) {
+        StateAlert a = { .count = 4711 };
+        Delays d = {};
+
+        (void)state;
+        assert_false(delays_end(&d, 1, &a));
+        delays_add(&d, 0);
+        delays_add(&d, DELAYS_TELL_USEC - 1);
+        assert_false(delays_end(&d, 1, &a));
+        assert_int_equal(a.count, 4711);
+
+        /* What ended before does not count. */
+        delays_add(&d, DELAYS_TELL_USEC + 5);
+        delays_add(&d, 0);
+        delays_add(&d, DELAYS_TELL_USEC / 2);
+        assert_true(delays_end(&d, 77, &a));
+        assert_int_equal(a.kind, STATE_DELAY);
+        assert_int_equal(a.count, 2);
+        assert_int_equal(a.longest_usec, DELAYS_TELL_USEC + 5);
+        assert_int_equal(a.realtime_usec, 77);
+        assert_false(delays_end(&d, 78, &a));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_loss_has_a_name_of_its_own),
@@ -117,6 +140,7 @@ int main(void) {
                 cmocka_unit_test(test_told_once_an_interval),
                 cmocka_unit_test(test_all_is_told_at_the_end),
                 cmocka_unit_test(test_a_count_never_falls),
+                cmocka_unit_test(test_delays),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,7 +150,7 @@ static void test_degraded(void **state) {
         (void)o11;
         w.waiting_usec -= USEC_PER_SEC;
         json_auto_t *o12 = status_of(w, 1);
-        assert_non_null(strstr(first_reason(o12), "3 alerts wait, since 6 s"));
+        assert_non_null(strstr(first_reason(o12), "3 alerts wait, since 11 s"));
 
         /* A loss is a reason for an hour, and counted for good. */
         losses.counts[BW_LOSS_RING_FULL] = 7;

@@ -16,10 +16,6 @@ static void on_ended(RepeatWatch *w, void *userdata) {
         ended[n_ended++] = w->pid;
 }
 
-static bool is_over(const RepeatWatch *w, const void *userdata) {
-        return w->until_mono_ns <= *(const uint64_t *)userdata;
-}
-
 static RepeatWatches *watches_new(void) {
         RepeatWatches *all = calloc(1, sizeof(*all));
 
@@ -50,13 +46,13 @@ static void test_ends_what_is_over(void **state) {
         add(all, 4, 40);
         assert_int_equal(repeat_watches_next(all), 10);
 
-        repeat_watches_end(all, is_over, &now, on_ended, &n_ended);
+        repeat_watches_end(all, repeat_watch_is_over, &now, on_ended, &n_ended);
         assert_int_equal(n_ended, 2);
         assert_int_equal(ended[0], 2);
         assert_int_equal(ended[1], 3);
         assert_int_equal(repeat_watches_next(all), 30);
 
-        repeat_watches_end(all, is_over, &now, on_ended, &n_ended);
+        repeat_watches_end(all, repeat_watch_is_over, &now, on_ended, &n_ended);
         assert_int_equal(n_ended, 2);
 
         repeat_watches_end(all, NULL, NULL, on_ended, &n_ended);
@@ -84,6 +80,18 @@ static void test_the_oldest_makes_room(void **state) {
         assert_int_equal(all->items[REPEAT_WATCHES_MAX - 1].pid, REPEAT_WATCHES_MAX + 1);
 }
 
+static void test_ends_with_its_process(void **state) {
+        const RepeatWatch w = { .pid = 7, .start_boot_ns = 70 };
+        Event e = { .exit = { .pid = 7, .start_boot_ns = 70 } };
+
+        (void)state;
+        assert_true(repeat_watch_is_of_process(&w, &e));
+        e.exit.start_boot_ns++; /* another one with that PID */
+        assert_false(repeat_watch_is_of_process(&w, &e));
+        e = (Event){ .exit = { .pid = 8, .start_boot_ns = 70 } };
+        assert_false(repeat_watch_is_of_process(&w, &e));
+}
+
 /* What a flood stands for is told only when its interval is over, so it must still be there then. */
 static void test_a_flood_stays(void **state) {
         _cleanup_free_ RepeatWatches *all = watches_new();
@@ -107,6 +115,7 @@ static void test_a_flood_stays(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ends_what_is_over),
+                cmocka_unit_test(test_ends_with_its_process),
                 cmocka_unit_test(test_the_oldest_makes_room),
                 cmocka_unit_test(test_a_flood_stays),
         };
