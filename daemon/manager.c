@@ -15,20 +15,16 @@
 #include "alert-sink.h"
 #include "alert-state.h"
 #include "alert.h"
-#include "barbwire-config.h"
 #include "event-decode.h"
 #include "harvest-watch.h"
 #include "journal-history.h"
 #include "log.h"
 #include "losses.h"
-#include "manager.h"
-#include "policy-json.h"
+#include "manager-internal.h"
 #include "policy-store.h"
 #include "query-server.h"
-#include "query-socket.h"
 #include "repeat-watch.h"
 #include "sensor.h"
-#include "status-json.h"
 #include "time-now.h"
 
 /* Records taken per turn of the loop: signals and a slow reader get their turn within some milliseconds. */
@@ -44,31 +40,6 @@
 
 /* Windows end to the second: nobody waits for a count of repeats. */
 #define REPEAT_ACCURACY_USEC USEC_PER_SEC
-
-struct Manager {
-        const ManagerOptions *options;
-        sd_event *event;
-        Sensor *sensor;
-        PolicyStore policies;
-        Policy *policy;       /* until it is in force */
-        PolicyTables *tables; /* the same */
-        AlertSink *sink;
-        AlertRing *ring;
-        QuerySource query_source;
-        QueryServer *query; /* NULL: nobody asked for a socket */
-        AlertEpoch epoch;
-        RepeatWatches *watches;
-        HarvestWatch *harvests;
-        Losses losses;
-
-        sd_event_source *ring_source;
-        sd_event_source *repeat_timer;
-        sd_event_source *loss_timer;
-
-        uint64_t armed_realtime_usec;
-        uint64_t n_alerts, n_repeats, n_ignored, n_below, n_malformed, n_repeats_untold;
-        Delays delays;
-};
 
 /* The wall clock may be set at any time: alerts are dated by what it says now. */
 static void manager_update_epoch(Manager *m) {
@@ -211,7 +182,7 @@ static int on_record(const void *record, size_t size, void *userdata) {
 }
 
 /* Looks at all losses so far, by cause. */
-static void manager_update_losses(Manager *m) {
+void manager_update_losses(Manager *m) {
         uint64_t counters[BW_COUNT_MAX], counts[LOSSES_MAX], since_usec;
 
         sensor_counters(m->sensor, counters);
@@ -442,86 +413,6 @@ static int manager_add_sources(Manager *m) {
         sd_event_source *const vital[] = { m->ring_source, m->repeat_timer, m->loss_timer };
         for (size_t i = 0; i < ELEMENTSOF(vital) && r >= 0; i++)
                 r = sd_event_source_set_exit_on_failure(vital[i], true);
-        return r;
-}
-
-/* What is not told yet: in the kernel and here. */
-static size_t manager_waiting(const Manager *m, uint64_t *ret_since_usec) {
-        uint64_t ring_usec, queue_usec;
-        size_t n = sensor_waiting(m->sensor, &ring_usec) + alert_queue_waiting(alert_sink_queue(m->sink), &queue_usec);
-
-        *ret_since_usec = ring_usec == 0 || queue_usec == 0 ? MAX(ring_usec, queue_usec) : MIN(ring_usec, queue_usec);
-        return n;
-}
-
-static json_t *query_status(void *userdata) {
-        Manager *m = userdata;
-        uint64_t counters[BW_COUNT_MAX];
-        SensorHook hooks[BW_HOOK_MAX];
-        SensorGaps gaps = sensor_gaps(m->sensor);
-        uint64_t waiting_usec;
-        size_t n_waiting = manager_waiting(m, &waiting_usec);
-        unsigned n_hooks = sensor_n_hooks(m->sensor);
-
-        manager_update_losses(m);
-        sensor_counters(m->sensor, counters);
-        for (unsigned i = 0; i < n_hooks; i++)
-                hooks[i] = sensor_hook(m->sensor, i);
-
-        const Status s = {
-                .version = BARBWIRE_VERSION,
-                .pid = getpid(),
-                .armed_realtime_usec = m->armed_realtime_usec,
-                .sensor = sensor_kind(m->sensor),
-                .hooks = hooks,
-                .n_hooks = n_hooks,
-                .foreign = sensor_foreign(m->sensor),
-                .marks_live = counters[BW_COUNT_MARKS_LIVE],
-                .marks_max = m->policies.limits.marks_max,
-                .losses = &m->losses,
-                .now_usec = time_now_usec(CLOCK_MONOTONIC),
-                .policy = m->policies.policy,
-                .policy_realtime_usec = m->policies.realtime_usec,
-                .policy_refused = m->policies.refused,
-                .n_patterns = m->policies.n_patterns,
-                .cgroup_partial = gaps.cgroup_partial,
-                .host_unknown = gaps.host_unknown,
-                .n_alerts = m->n_alerts,
-                .n_repeats = m->n_repeats,
-                .n_ignored = m->n_ignored,
-                .n_below = m->n_below,
-                .n_kept = alert_ring_end(m->ring) - alert_ring_begin(m->ring),
-                .n_kept_max = m->policies.alerts_max,
-                .n_waiting = n_waiting,
-                .waiting_usec = waiting_usec,
-                .n_clients = query_server_n_clients(m->query),
-        };
-        return status_to_json(&s);
-}
-
-static json_t *query_rules(void *userdata) {
-        Manager *m = userdata;
-
-        return policy_to_json(m->policies.policy);
-}
-
-static int manager_open_query(Manager *m) {
-        _cleanup_close_ int fd = -1;
-
-        int r = query_socket_open(m->options->listen_path, &fd);
-        if (r < 0 || fd < 0)
-                return r;
-        m->query_source = (QuerySource){
-                .ring = m->ring,
-                .status = query_status,
-                .rules = query_rules,
-                .userdata = m,
-        };
-        r = query_server_new(m->event, fd, &m->query_source, &m->query);
-        if (r < 0)
-                log_error("Cannot answer queries: %s", strerror(-r));
-        else
-                fd = -1;
         return r;
 }
 
