@@ -10,13 +10,14 @@
 #define ACT_GOES_ON 0x8000
 
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
-static __always_inline bool repeat_count(const struct reported_key *key, bool goes_on) {
+static __always_inline bool repeat_count(const struct correlation *c, const struct reported_key *key, bool goes_on) {
         struct reported_value *v = bpf_map_lookup_elem(&bw_reported, key);
 
         if (!v || bpf_ktime_get_ns() >= v->until_mono_ns)
                 return false;
-        if (goes_on)
+        if (goes_on && v->n_files == c->n_files)
                 return true;
+        v->n_files = c->n_files;
         count(BW_COUNT_REPEATS);
         struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &v->slot);
         if (r && r->boot_ns == v->boot_ns && r->cpu == v->cpu)
@@ -34,7 +35,8 @@ static __always_inline bool report_claim(struct correlation *c) {
         if (!next)
                 return false;
         c->when = moment_now();
-        c->slot = c->flood ? repeat_slots + c->when.cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU :
+        c->slot = c->flood ? repeat_slots + (c->when.cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU) %
+                                        (repeat_slots / repeat_slots_per_cpu * BW_FLOOD_SLOTS_PER_CPU) :
                              (c->when.cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
 
         struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
@@ -48,25 +50,27 @@ static __always_inline bool report_claim(struct correlation *c) {
                 .boot_ns = c->when.boot_ns,
                 .cpu = c->when.cpu,
                 .slot = c->slot,
+                .n_files = c->n_files,
         };
         if (bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        if (repeat_count(&c->claim, c->goes_on))
+        if (repeat_count(c, &c->claim, c->goes_on))
                 return false;
         /* An old claim whose window has passed: who removes it may take its place. */
         if (bpf_map_delete_elem(&bw_reported, &c->claim) == 0 &&
             bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
                 return true;
-        (void)repeat_count(&c->claim, c->goes_on); /* of whoever was quicker */
+        (void)repeat_count(c, &c->claim, c->goes_on); /* of whoever was quicker */
         return false;
 }
 
 /* ---- floods ---- */
 
 /* One user's program that finds a new destination for every packet makes more records than anybody can read, and would
- * keep another's theft waiting, or push it out. As long as the daemon keeps up each is told. When a quarter of the ring waits,
- * a program, and a user with all their programs, have shares of an interval; what is beyond is counted as repeats of one
- * record, which is told at once. The last eighth of the ring is for those who have hardly reported anything. */
+ * keep another's theft waiting, or push it out. As long as the daemon keeps up each is told. When a quarter of the ring
+ * waits, a program, and a user with all their programs, have shares of an interval; what is beyond is counted as repeats of
+ * one record for each set of classes, which is told at once. The last eighth of the ring is for those who have hardly
+ * reported anything. */
 #define FLOOD_INTERVAL_NS 10000000000ULL
 #define FLOOD_SHARE_EXE 64
 #define FLOOD_SHARE_USER 256
@@ -74,9 +78,28 @@ static __always_inline bool report_claim(struct correlation *c) {
 
 #define RECORD_FLOOD 2 /* reported_key.late of a flood's claim; pid: the user; start_boot_ns: the executable */
 
-/* What was reported under a key in the interval that is running. add: counts one more. */
-static __always_inline __u64 budget_count(__u64 exe, __u32 uid, bool add) {
-        struct budget_key key = { .exe = exe, .uid = uid };
+/* User namespaces can be nested this deep (include/linux/user_namespace.h: level is below 33). */
+#define USER_NAMESPACES_MAX 33
+
+/* Who pays: in a user namespace, who made the outermost one. Inside, one person has thousands of uids (subuid(5)). */
+static __always_inline __u32 budget_user(struct task_struct *task) {
+        const struct user_namespace *ns = BPF_CORE_READ(task, cred, user_ns);
+        __u32 uid = BPF_CORE_READ(task, cred, uid.val);
+
+        for (__u32 i = 0; i < USER_NAMESPACES_MAX; i++) {
+                const struct user_namespace *parent = BPF_CORE_READ(ns, parent);
+                if (!parent)
+                        break;
+                uid = BPF_CORE_READ(ns, owner.val);
+                ns = parent;
+        }
+        return uid;
+}
+
+/* What was reported under a key in the interval that is running: of one executable, or, of_all, of all the user's.
+ * add: counts one more. */
+static __always_inline __u64 budget_count(__u64 exe, __u32 uid, bool of_all, bool add) {
+        struct budget_key key = { .exe = exe, .uid = uid, .of_all = of_all };
         __u64 now = bpf_ktime_get_ns();
         struct budget *b = bpf_map_lookup_elem(&bw_budgets, &key);
 
@@ -99,14 +122,14 @@ __noinline int flood_spent(__u32 uid, __u64 exe) {
 
         if (waiting < size / 4)
                 return 0;
-        __u64 own = budget_count(exe, uid, false);
+        __u64 own = budget_count(exe, uid, false, false);
         return own >= (waiting < size - size / 8 ? FLOOD_SHARE_EXE : FLOOD_SHARE_LAST) ||
-                budget_count(0, uid, false) >= FLOOD_SHARE_USER;
+                budget_count(0, uid, true, false) >= FLOOD_SHARE_USER;
 }
 
 __noinline int flood_count(__u32 uid, __u64 exe) {
-        budget_count(exe, uid, true);
-        budget_count(0, uid, true);
+        budget_count(exe, uid, false, true);
+        budget_count(0, uid, true, true);
         return 0;
 }
 
@@ -124,7 +147,8 @@ __noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __
          * that they are about to use (RFC 6724), so any port of a rule will do. */
         __u64 strict = port || packed >> 48 != BW_ACT_CONNECT;
 
-        if (!t || !m)
+        /* The port of an accepted connection is our own: no destination that a rule could mean. */
+        if (!t || !m || (packed >> 48 & ~(__u64)ACT_GOES_ON) == BW_ACT_ACCEPT)
                 return 0;
         for (__u32 i = 0; i < BW_NETS_MAX; i++) {
                 const struct bw_net *n = &t->nets[i];
@@ -190,27 +214,29 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 break;
         }
         /* A policy that changes without end: what was read last may be of two policies, and is reported. */
-        if (!c.key.classes || repeat_count(&c.key, c.goes_on))
+        c.n_files = m->n_files;
+        if (!c.key.classes || repeat_count(&c, &c.key, c.goes_on))
                 return 0;
 
         /* Known since its birth, or since it was marked; if it was pushed out since, the record says that names are
          * missing. Learning of it here would cost every egress program another 100,000 steps of the verifier. */
         const struct process *p = process_find(c.key.pid, c.key.start_boot_ns);
         __u64 exe = p ? p->exe : 0;
-        __u32 uid = BPF_CORE_READ(task, cred, uid.val);
+        __u32 uid = budget_user(task);
 
-        c.claim.pid = uid;
-        c.claim.start_boot_ns = exe;
-        c.claim.late = RECORD_FLOOD;
-        if (repeat_count(&c.claim, false)) { /* for the whole of the interval, once it has begun */
-                count(BW_COUNT_FLOODED);
-                return 0;
-        }
+        c.claim = c.key;
         c.flood = flood_spent(uid, exe);
-        if (c.flood)
+        if (c.flood) {
+                __builtin_memset(&c.claim.destination, 0, sizeof(c.claim.destination));
+                c.claim.pid = uid;
+                c.claim.start_boot_ns = exe;
+                c.claim.late = RECORD_FLOOD;
                 c.window_ns = FLOOD_INTERVAL_NS;
-        else
-                c.claim = c.key;
+                if (repeat_count(&c, &c.claim, false)) {
+                        count(BW_COUNT_FLOODED);
+                        return 0;
+                }
+        }
         if (!report_claim(&c))
                 return 0;
 
@@ -220,7 +246,6 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 flood_count(uid, exe);
         } else {
                 bpf_map_delete_elem(&bw_reported, &c.claim); /* the next attempt may be reported */
-                count(BW_LOSS_RING_FULL);
         }
         return 0;
 }
@@ -279,13 +304,20 @@ struct inet_address {
         __u32 address6[4];
 };
 
+/* What the kernel itself asks for (net/ipv4/af_inet.c, net/ipv6/af_inet6.c SIN6_LEN_RFC2133): behind it nothing was
+ * copied from the process. */
+#define SOCKADDR_IN_MIN 16
+#define SOCKADDR_IN6_MIN 24
+
 /* From an address in kernel memory, as a socket of `family` takes it. AF_UNSPEC is 0.0.0.0's family, too, for sendto(2)
  * on an AF_INET socket (net/ipv4/udp.c udp_sendmsg()). */
 static __always_inline bool destination_from_address(
         struct bw_destination *d, const void *address, int length, __u16 family, bool sends) {
         struct inet_address a = {};
 
-        if (length < 8 || bpf_probe_read_kernel(&a, sizeof(a), address))
+        if (length < SOCKADDR_IN_MIN || bpf_probe_read_kernel(&a, sizeof(a), address))
+                return false;
+        if (a.family == AF_INET6 && length < SOCKADDR_IN6_MIN)
                 return false;
         if (a.family == AF_INET || (sends && a.family == AF_UNSPEC && family == AF_INET)) {
                 d->family = AF_INET;
@@ -326,6 +358,40 @@ static __always_inline bool socket_is_inet(const struct sock *sk) {
         return family == AF_INET || family == AF_INET6;
 }
 
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
+
+/* Multipath TCP is TCP to whoever is asked for a destination. */
+static __always_inline __u16 socket_protocol(const struct sock *sk) {
+        __u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+        return protocol == IPPROTO_MPTCP ? IPPROTO_TCP : protocol;
+}
+
+/* Where a datagram goes that was begun with MSG_MORE or UDP_CORK: what is added to it takes no other address (net/ipv4/udp.c
+ * udp_sendmsg()). Once it was sent the address stays, and may be an old one's. */
+static __always_inline bool destination_from_cork(struct bw_destination *d, const struct sock *sk, __u16 family) {
+        const struct inet_sock *inet = (const struct inet_sock *)sk;
+
+        if (family == AF_INET) {
+                __u32 address = BPF_CORE_READ(inet, cork.fl.u.ip4.daddr);
+                if (!address)
+                        return false;
+                d->family = AF_INET;
+                __builtin_memcpy(d->address, &address, 4);
+                d->port = bpf_ntohs(BPF_CORE_READ(inet, cork.fl.u.ip4.uli.ports.dport));
+                return true;
+        }
+        __u32 address[4] = {};
+        BPF_CORE_READ_INTO(&address, inet, cork.fl.u.ip6.daddr);
+        if (!(address[0] | address[1] | address[2] | address[3]))
+                return false;
+        destination_set_inet6(d, address);
+        d->port = bpf_ntohs(BPF_CORE_READ(inet, cork.fl.u.ip6.uli.ports.dport));
+        return true;
+}
+
 static __always_inline bool current_is_marked(void) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
 
@@ -341,7 +407,7 @@ static __always_inline void on_socket_connect(const struct socket *socket, const
         const struct sock *sk = BPF_CORE_READ(socket, sk);
         if (!socket_is_inet(sk) || !destination_from_address(&d, address, length, 0, false))
                 return;
-        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        d.protocol = socket_protocol(sk);
         on_egress(&d);
 }
 
@@ -363,23 +429,30 @@ static __always_inline void on_socket_sendmsg(const struct socket *socket, const
         const struct sock *sk = BPF_CORE_READ(socket, sk);
         if (!socket_is_inet(sk))
                 return;
-        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        d.protocol = socket_protocol(sk);
 
-        bool connected = BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
-        const void *address = BPF_CORE_READ(message, msg_name);
-        if (connected || !address ||
-            !destination_from_address(&d, address, BPF_CORE_READ(message, msg_namelen),
-                    BPF_CORE_READ(sk, __sk_common.skc_family), true)) {
-                if (!destination_from_socket(&d, sk))
-                        return;
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
+        bool connected = type == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+        const void *address = connected ? NULL : BPF_CORE_READ(message, msg_name);
+        const struct udp_sock *udp = (const struct udp_sock *)sk;
+        int pending = d.protocol == IPPROTO_UDP ? BPF_CORE_READ(udp, pending) : 0;
+
+        if (pending) {
+                if (!destination_from_cork(&d, sk, pending))
+                        d.family = family;
+        } else if (address && destination_from_address(&d, address, BPF_CORE_READ(message, msg_namelen), family, true)) {
+                /* to it alone */
+        } else if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;
                 if (connected && BPF_CORE_READ(sk, sk_max_ack_backlog))
                         destination_as_accepted(&d, sk);
+        } else if (type == SOCK_STREAM || d.protocol == IPPROTO_UDP) {
+                return; /* it goes nowhere: the call will fail */
+        } else {
+                d.family = family; /* whereto is not known, that it goes out is */
         }
         on_egress(&d);
 }
-
-#define IPPROTO_UDP 17
 
 /* Something was sent on this socket. Whereto a raw socket sends is not known here; that it did must not be silence. */
 static __always_inline void on_sent(const struct sock *sk) {
@@ -387,13 +460,16 @@ static __always_inline void on_sent(const struct sock *sk) {
 
         if (!current_is_marked() || !socket_is_inet(sk))
                 return;
-        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        d.protocol = socket_protocol(sk);
         if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;
                 if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, sk_max_ack_backlog))
                         destination_as_accepted(&d, sk);
         } else if (d.protocol == IPPROTO_UDP) {
-                return; /* to an address of its own: the sendmsg hooks have it */
+                /* To an address of its own: the sendmsg hooks have it, but for what is added to a datagram. */
+                if (!destination_from_cork(&d, sk, BPF_CORE_READ(sk, __sk_common.skc_family)))
+                        return;
+                d.act |= ACT_GOES_ON;
         } else {
                 d.family = BPF_CORE_READ(sk, __sk_common.skc_family);
         }
@@ -406,7 +482,7 @@ static __always_inline void on_accepted(const struct sock *sk) {
 
         if (!current_is_marked() || !socket_is_inet(sk) || !destination_from_socket(&d, sk))
                 return;
-        d.protocol = BPF_CORE_READ(sk, sk_protocol);
+        d.protocol = socket_protocol(sk);
         destination_as_accepted(&d, sk);
         on_egress(&d);
 }

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define BW_EVENT_VERSION 2
+#define BW_EVENT_VERSION 3
 
 /* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
 #define BW_COMM_SIZE 16
@@ -56,17 +56,18 @@ enum bw_counter {
         BW_LOSS_FILE_GONE      = 5, /* an opened file could not be looked at before another thread closed it */
         BW_LOSS_REPEAT_GONE    = 6, /* a repeat could not be counted: its slot was given to a newer alert */
         BW_LOSS_PATH_UNKNOWN   = 7, /* a file opened by its handle has no path yet: it was not judged */
-        BW_LOSS_MAX            = 8,
+        BW_LOSS_DRAFT_BUSY     = 8, /* a record could not be made: every place to put one together was taken */
+        BW_LOSS_MAX            = 9,
 
-        BW_COUNT_CORRELATIONS  = 8,  /* correlations found, repeats not included */
-        BW_COUNT_REPEATS       = 9,  /* repeats of a correlation within its window */
-        BW_COUNT_MARKS_LIVE    = 10, /* processes marked now (goes up and down) */
-        BW_COUNT_MARKS_MADE    = 11, /* processes marked since start, forked children included */
-        BW_COUNT_OPENS_MATCHED = 12, /* opens of a file that belongs to a class */
-        BW_COUNT_OPENS_ALLOWED = 13, /* of those, the ones an [Allow] rule made clean */
-        BW_COUNT_EGRESS_ALLOWED = 14, /* egress by a marked process that a Destination= made quiet */
-        BW_COUNT_FLOODED = 15, /* correlations that were counted as repeats of a flood's */
-        BW_COUNT_MAX           = 16,
+        BW_COUNT_CORRELATIONS  = 9,  /* correlations found, repeats not included */
+        BW_COUNT_REPEATS       = 10, /* repeats of a correlation within its window */
+        BW_COUNT_MARKS_LIVE    = 11, /* processes marked now (goes up and down) */
+        BW_COUNT_MARKS_MADE    = 12, /* processes marked since start, forked children included */
+        BW_COUNT_OPENS_MATCHED = 13, /* opens of a file that belongs to a class */
+        BW_COUNT_OPENS_ALLOWED = 14, /* of those, the ones an [Allow] rule made clean */
+        BW_COUNT_EGRESS_ALLOWED = 15, /* egress by a marked process that a Destination= made quiet */
+        BW_COUNT_FLOODED = 16, /* correlations that were counted as repeats of a flood's */
+        BW_COUNT_MAX           = 24,
 };
 
 /* A byte string inside the record: [offset, offset+length), counted from the record's first byte, followed by a

@@ -99,6 +99,12 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
 
+        /* Who traces it can read all it reads. */
+        if (BPF_CORE_READ(task, ptrace)) {
+                struct task_struct *tracer = BPF_CORE_READ(task, parent);
+                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE);
+        }
+
         /* A sweep may have found the mark expired just before and have removed it meanwhile. */
         m = bpf_map_lookup_elem(&bw_marks, &pid);
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
@@ -202,10 +208,9 @@ static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
- * not what execve(2) runs, whose bytes go to no process, and not the file below an overlay's, which comes on top. */
+ * and not the file below an overlay's, which comes on top. */
 static __always_inline void on_kernel_open(struct file *file) {
-        if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(file, f_flags) & __FMODE_EXEC ||
-            BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
+        if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
                 return;
         on_file_open(file, BW_VIA_OPEN);
 }

@@ -72,7 +72,6 @@ struct path {
 
 struct file {
         unsigned int f_mode;
-        unsigned int f_flags;
         struct inode *f_inode;
         struct path f_path;
 };
@@ -106,6 +105,44 @@ struct sock {
 
 struct socket {
         struct sock *sk;
+};
+
+/* include/net/flow.h, inet_sock.h, linux/udp.h: the datagram that is being put together */
+struct flowi4 {
+        __u32 daddr;
+        union {
+                struct {
+                        __u16 dport;
+                } ports;
+        } uli;
+};
+
+struct flowi6 {
+        struct in6_addr daddr;
+        union {
+                struct {
+                        __u16 dport;
+                } ports;
+        } uli;
+};
+
+struct flowi {
+        union {
+                struct flowi4 ip4;
+                struct flowi6 ip6;
+        } u;
+};
+
+struct inet_cork_full {
+        struct flowi fl;
+};
+
+struct inet_sock {
+        struct inet_cork_full cork;
+};
+
+struct udp_sock {
+        int pending; /* AF_INET, AF_INET6: it has begun */
 };
 
 struct msghdr {
@@ -152,12 +189,16 @@ struct signal_struct {
         atomic_t live;
 };
 
+struct user_namespace {
+        struct user_namespace *parent;
+        kuid_t owner;
+};
+
 struct cred {
         kuid_t uid, euid;
         kgid_t gid, egid;
+        struct user_namespace *user_ns;
 };
-
-struct user_namespace;
 
 struct ns_common {
         unsigned int inum;
@@ -228,7 +269,7 @@ struct task_struct {
         unsigned int flags;
         int pid, tgid;
         __u64 start_boottime;
-        struct task_struct *real_parent, *group_leader;
+        struct task_struct *real_parent, *parent, *group_leader;
         struct mm_struct *mm;
         const struct cred *cred;
         kuid_t loginuid;
@@ -275,7 +316,6 @@ struct pt_regs {
 /* include/linux/fs.h, include/uapi/linux/stat.h */
 #define FMODE_READ 0x1
 #define FMODE_NOACCOUNT 0x20000000 /* of another file system's own use: what lies below an overlay */
-#define __FMODE_EXEC 0x20          /* in f_flags: opened by execve(2), to be run */
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000

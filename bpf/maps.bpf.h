@@ -320,6 +320,8 @@ struct reported_value {
         __u64 boot_ns;       /* with cpu: the report's id */
         __u32 cpu;
         __u32 slot;
+        __u32 n_files; /* of the mark, when it was told or repeated last */
+        __u32 zero;
 };
 
 /* What was reported lately: a busy minute's alerts. An eviction makes a repeat an alert of its own: more noise, no
@@ -351,11 +353,11 @@ struct {
 
 /* ---- floods ---- */
 
-/* What one user's executable has reported lately; with exe 0, all of the user's. */
+/* What one user's executable has reported lately, or all of the user's. */
 struct budget_key {
-        __u64 exe; /* name id */
+        __u64 exe; /* name id; 0 for all */
         __u32 uid;
-        __u32 zero;
+        __u32 of_all;
 };
 
 struct budget {

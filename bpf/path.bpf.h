@@ -229,15 +229,18 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 pid, __u64 vfsmount,
 /* ---- drafts ---- */
 
 #define DRAFT_NONE 0xffffffffU
-/* Drafts tried before giving up: all those of one CPU and the next. */
-#define DRAFT_TRIES 8
+/* Drafts tried before giving up: for a name, those of one CPU and the next; for an alert, all there are at most. */
+#define DRAFT_TRIES_NAME 8
+#define DRAFT_TRIES_ALERT 128
 
 /* Takes a draft that nobody has; its number, or DRAFT_NONE. */
-__noinline __u32 draft_claim(void) {
+__noinline __u32 draft_claim(__u32 tries) {
         __u32 first = bpf_get_smp_processor_id() * 4;
         __u8 taken = 1;
 
-        for (__u32 i = 0; i < DRAFT_TRIES; i++) {
+        for (__u32 i = 0; i < DRAFT_TRIES_ALERT; i++) {
+                if (i >= tries)
+                        break;
                 __u32 draft = (first + i) & drafts_mask;
                 if (bpf_map_update_elem(&bw_draft_claims, &draft, &taken, BPF_NOEXIST) == 0)
                         return draft;
@@ -294,7 +297,7 @@ __noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_f
         __u64 hash = hash_mix(name_seed, salt);
         bool whole = false;
 
-        __u32 draft = draft_claim();
+        __u32 draft = draft_claim(DRAFT_TRIES_NAME);
         struct draft *d = draft_get(draft);
         if (!d) {
                 count(BW_LOSS_NAME_LOST);

@@ -231,7 +231,7 @@ struct correlation {
         __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
         __u32 flood;
         __u32 goes_on;
-        __u32 zero;
+        __u32 n_files; /* of the mark: a repeat that tells of more is one, also on the same connection */
         __u64 fresh;
         __u64 window_ns; /* repeats are not reported for this long */
         struct moment when; /* its id */
@@ -239,13 +239,15 @@ struct correlation {
         __u32 slot;
 };
 
-/* Makes the record of a correlation by the current process, and submits it. false: there was no room. */
+/* Makes the record of a correlation by the current process, and submits it. false, and counted: there was no room. */
 static __always_inline bool record_emit(const struct correlation *c) {
-        __u32 draft = draft_claim();
+        __u32 draft = draft_claim(DRAFT_TRIES_ALERT);
         struct draft *d = draft_get(draft);
 
-        if (!d)
+        if (!d) {
+                count_and_tell(BW_LOSS_DRAFT_BUSY);
                 return false;
+        }
         struct bw_correlation *r = &d->record;
         __builtin_memset(r, 0, RECORD_FIXED);
         stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
@@ -267,5 +269,7 @@ static __always_inline bool record_emit(const struct correlation *c) {
         __u64 size = r->header.size;
         bool done = size <= BW_RECORD_MAX && bpf_ringbuf_output(&bw_ring, r, size, 0) == 0;
         draft_release(draft);
+        if (!done)
+                count(BW_LOSS_RING_FULL);
         return done;
 }

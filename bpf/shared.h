@@ -7,28 +7,30 @@
 
 #include "event.h"
 
-/* Every hook there is, whichever sensor it belongs to: the index of its sign of life, see bw_shared.fired. What each is
+/* Every hook there is, whichever sensor it belongs to, in the order in which they are attached: processes first, so that
+ * every open and every egress finds its process known; opens last, so that whoever is marked is watched. Also the
+ * index of its sign of life, see bw_shared.fired. What each is
  * for stands in barbwire.bpf.c, and what is not seen without it in daemon/hooks.c. */
 enum bw_hook {
         BW_HOOK_FORK,
         BW_HOOK_EXEC,
         BW_HOOK_EXIT,
         /* sensor "tracepoint" */
-        BW_HOOK_SYS_EXIT,
         BW_HOOK_CONNECT4,
         BW_HOOK_CONNECT6,
         BW_HOOK_SENDMSG4,
         BW_HOOK_SENDMSG6,
         BW_HOOK_SEND_LENGTH,
+        BW_HOOK_SYS_EXIT,
         /* sensors "lsm" and "fentry" */
-        BW_HOOK_FILE_OPEN,
-        BW_HOOK_FILE_RECEIVE,
-        BW_HOOK_MMAP_FILE,
-        BW_HOOK_FILE_MPROTECT,
-        BW_HOOK_PTRACE_ACCESS_CHECK,
         BW_HOOK_SOCKET_CONNECT,
         BW_HOOK_SOCKET_SENDMSG,
         BW_HOOK_SOCK_GRAFT,
+        BW_HOOK_MMAP_FILE,
+        BW_HOOK_FILE_MPROTECT,
+        BW_HOOK_PTRACE_ACCESS_CHECK,
+        BW_HOOK_FILE_RECEIVE,
+        BW_HOOK_FILE_OPEN,
         BW_HOOK_MAX = 32,
 };
 

@@ -215,29 +215,32 @@ static __always_inline void mark_touch(
         }
 }
 
+enum flow { FLOW_NOTHING, FLOW_DONE, FLOW_AGAIN };
+
 /* What process `from` holds that is within its window, the process `to` that started at `to_start` holds from now on, too,
- * plainly and one hop further. Returns 1 when the policy changed meanwhile: nothing was done. */
+ * plainly and one hop further. Returns FLOW_DONE; FLOW_NOTHING, there is nothing; or FLOW_AGAIN, the policy changed
+ * meanwhile, and nothing was done. */
 __noinline int mark_flow(__u32 from, __u32 to, __u64 to_start, __u32 via) {
         struct mark *source = bpf_map_lookup_elem(&bw_marks, &from);
         struct policy_view v;
 
         if (!source || !policy_view_get(&v))
-                return 0;
+                return FLOW_NOTHING;
         bool live = mark_live(v.index, from, 0) || mark_live(v.index, from, LIVE_BOUND);
         if (!policy_view_held(&v))
-                return 1;
+                return FLOW_AGAIN;
         if (!live)
-                return 0;
+                return FLOW_NOTHING;
 
         struct mark *m = mark_find(to, to_start);
         if (!m) {
                 __u32 zero = 0;
                 const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
                 if (!empty)
-                        return 0;
+                        return FLOW_NOTHING;
                 m = mark_add(to, empty);
                 if (!m)
-                        return 0;
+                        return FLOW_NOTHING; /* the table is full: counted */
                 m->start_boot_ns = to_start;
         }
         if (m->until_mono_ns < source->until_mono_ns)
@@ -260,7 +263,7 @@ __noinline int mark_flow(__u32 from, __u32 to, __u64 to_start, __u32 via) {
         if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
                 m->n_files = source->n_files;
         marks_join(m, source);
-        return 0;
+        return FLOW_DONE;
 }
 
 /* Flows what process `from` holds to `to`. A policy that changes without end: what was read last may be of two policies,
@@ -268,8 +271,11 @@ __noinline int mark_flow(__u32 from, __u32 to, __u64 to_start, __u32 via) {
 static __always_inline void mark_pass(__u32 from, __u64 from_start, __u32 to, __u64 to_start, enum bw_via via) {
         if (!mark_find(from, from_start))
                 return;
-        for (__u32 i = 0; i < POLICY_TRIES; i++)
-                if (mark_flow(from, to, to_start, via) == 0)
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                int r = mark_flow(from, to, to_start, via);
+                /* A sweep may have found the target's mark expired just before, and have removed it meanwhile. */
+                if (r == FLOW_NOTHING || (r == FLOW_DONE && bpf_map_lookup_elem(&bw_marks, &to)))
                         return;
+        }
         count_and_tell(BW_LOSS_POLICY_BUSY);
 }

@@ -14,6 +14,11 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
                 "a process that opened a sensitive file could not be marked: too many processes are",
                 "raise MaxMarks= in [Correlator], or allow the program that opens so much with an [Allow] rule",
         },
+        [BW_LOSS_DRAFT_BUSY] = {
+                "draft_busy",
+                "an alert could not be put together: too many were, at the same moment",
+                NULL,
+        },
         [BW_LOSS_PATH_TRUNCATED] = {
                 "path_truncated",
                 "a path could not be seen whole (too deep, or it changed meanwhile) and was judged by its end only",

@@ -24,8 +24,6 @@ int sensor_kind_from_string(const char *name) {
 #define LSM_AND_FENTRY(hook) { "lsm/" hook, "fexit/security_" hook, NULL }
 #define TRACEPOINT(section) { NULL, NULL, section }
 
-/* In the order in which they are attached: processes first, so that every open and every egress finds its process
- * known; opens last but for what completes them, so that whoever is marked is watched. */
 const HookInfo hook_infos[BW_HOOK_MAX] = {
         [BW_HOOK_FORK] = {
                 .sections = EVERY_SENSOR("tp_btf/sched_process_fork"),

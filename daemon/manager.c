@@ -125,6 +125,9 @@ static int manager_on_correlation(Manager *m, const Event *e) {
                 m->n_malformed++;
                 return 0;
         }
+        /* What a flood stands for may be worse than the one that is told of it. */
+        if (alert->flood)
+                alert->score.ignored = alert->score.below = false;
         if (alert->score.ignored)
                 m->n_ignored++;
         else if (alert->score.below)

@@ -52,7 +52,7 @@ DEFAULT_POLICY = default_policy()
 
 # Every counter that means "detection was not whole", as barbwired's last line names them.
 LOSSES = ("lost", "ring_full", "mark_refused", "path_truncated", "name_lost", "policy_busy", "file_gone",
-          "repeat_gone", "recursion_misses", "hook_gone")
+          "repeat_gone", "draft_busy", "recursion_misses", "hook_gone")
 
 
 def require_machine():
