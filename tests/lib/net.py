@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from tap import Failure
+from tap import SLOW, Failure
 
 THIEF_V4, HOST_V4 = "192.0.2.1", "192.0.2.7"  # TEST-NET-1, RFC 5737
 THIEF_V6, HOST_V6 = "2001:db8::1", "2001:db8::7"  # RFC 3849
@@ -90,7 +90,7 @@ class Sink(threading.Thread):
                     return
                 key.data[0](key.fileobj, key.data[1])
 
-    def wait_arrived(self, piece, timeout=10):
+    def wait_arrived(self, piece, timeout=10 * SLOW):
         """Waits until something arrived that contains these bytes; returns it."""
         deadline = time.monotonic() + timeout
         with self.changed:
@@ -196,7 +196,7 @@ class Net:
         with self.inside(namespace or self.thief):
             return subprocess.Popen(command, **kwargs)
 
-    def run(self, command, timeout=60, **kwargs):
+    def run(self, command, timeout=60 * SLOW, **kwargs):
         """Runs to the end in the thief's namespace; returns CompletedProcess with stdout and stderr as
         text."""
         process = self.popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -81,7 +81,7 @@ def install():
 
 
 def run(*args, check=True):
-    result = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120 * tap.SLOW)
     if check and result.returncode != 0:
         raise Failure(f"{' '.join(args)}: exit status {result.returncode}\n{result.stdout}{result.stderr}\n"
                       + last_words())

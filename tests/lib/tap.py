@@ -6,6 +6,10 @@ import sys
 import traceback
 
 
+# A machine that is that many times slower than ours, as an emulated one is, is given as much more time.
+SLOW = float(os.environ.get("BW_SLOW", "1"))
+
+
 class Failure(Exception):
     """A case's expectation was not met; the message says which and what came instead."""
 

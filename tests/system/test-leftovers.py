@@ -18,7 +18,7 @@ from net import Net
 from tap import Failure, require
 
 # The kernel frees programs and maps after RCU grace periods and from work queues.
-GONE_TIMEOUT = 5
+GONE_TIMEOUT = 5 * tap.SLOW
 # Between two looks at the kernel's lists: there is nothing to wait on.
 POLL_SECONDS = 0.1
 

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs in the guest: the steps of the job that the kernel's command line names, each with its time limit. After each,
+what is known so far is written to the result disk, so that a guest that hangs later has still told it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+SOURCE = "/vm/src"
+PAYLOAD_JOBS = "/vm/jobs.json"
+RESULTS = "/vm/results"
+RESULT_DISK = "/dev/vdd"
+
+
+def say(text):
+    """The end of the console is what is shown of a guest that hangs."""
+    with open("/proc/uptime", encoding="ascii") as uptime:
+        print(f"vm: [{uptime.read().split()[0]}] {text}", flush=True)
+
+
+def results_write():
+    with open(RESULT_DISK, "r+b") as disk:
+        with tarfile.open(fileobj=disk, mode="w|") as tar:
+            tar.add(RESULTS, arcname=".")
+        disk.flush()
+        os.fsync(disk.fileno())
+
+
+def run(number, step, environment):
+    """Runs one step in a session of its own, which ends with it."""
+    say(f"{step['name']} {step['sensor'] or ''}")
+    begin, base = time.monotonic(), f"{RESULTS}/{number:02}"
+    environment = {**os.environ, **environment, **step["environment"]}
+    if step["sensor"]:
+        environment["BW_SENSOR"] = step["sensor"]
+    with open(base + ".stdout", "wb") as out, open(base + ".stderr", "wb") as err:
+        process = subprocess.Popen(step["command"], cwd=SOURCE, env=environment, stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=err, start_new_session=True)
+        try:
+            status = process.wait(step["seconds"])
+        except subprocess.TimeoutExpired:
+            status = None
+        # What a killed test would have cleaned up must not disturb the next one.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+    seconds = round(time.monotonic() - begin, 1)
+    with open(base + ".json", "w", encoding="ascii") as out:
+        json.dump({"status": status, "seconds": seconds}, out)
+    say(f"{step['name']}: {'over its time' if status is None else f'status {status}'} after {seconds} s")
+    results_write()
+
+
+def main():
+    os.makedirs(RESULTS)
+    with open("/proc/cmdline", encoding="ascii") as line:
+        name = re.search(r"\bvm\.job=(\S+)", line.read())[1]
+    with open(PAYLOAD_JOBS, encoding="utf-8") as jobs:
+        payload = json.load(jobs)
+    say(f"{name} on {os.uname().release}")
+    with open(f"{RESULTS}/guest.json", "w", encoding="ascii") as out:
+        json.dump({"release": os.uname().release, "version": os.uname().version}, out)
+    for number, step in enumerate(payload["jobs"][name]):
+        run(number, step, payload["environment"])
+    for command, file in ((["journalctl", "-b", "-o", "short-monotonic", "--no-pager"], "journal"),
+                          (["dmesg"], "dmesg")):
+        with open(f"{RESULTS}/{file}", "wb") as out:
+            # Through a pipe: under SELinux they may not write where we may.
+            out.write(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout)
+    results_write()
+    say("done")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

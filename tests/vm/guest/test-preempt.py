@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where tasks are preempted in the midst of the kernel's own work, programs on tracepoints are skipped when the same
+program already runs on that CPU. Thefts while tasks crowd on each CPU and open files: every one is told, or the loss
+is counted and told.
+
+usage: test-preempt.py MODE THEFTS"""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+
+import harness
+import tap
+from net import Net
+from tap import require, require_equal
+
+TASKS_PER_CPU = 4
+PARALLEL = 4
+DEBUGFS = "/sys/kernel/debug"
+# A loss that was told already is told again after 10 s (daemon/manager.c: LOSS_TELL_USEC).
+STATE_TIMEOUT = 30 * tap.SLOW
+
+
+def in_force(mode):
+    if not os.path.exists(f"{DEBUGFS}/sched"):
+        subprocess.run(["mount", "-t", "debugfs", "none", DEBUGFS], check=True)
+    with open(f"{DEBUGFS}/sched/preempt", encoding="ascii") as file:
+        modes = file.read()
+    require(f"({mode})" in modes, f"the kernel has: {modes}")
+
+
+@contextlib.contextmanager
+def crowd(path):
+    """load-opener has a task on each CPU."""
+    openers = [subprocess.Popen([harness.program("load-opener"), path], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True) for _ in range(TASKS_PER_CPU)]
+    try:
+        for opener in openers:
+            require_equal(opener.stdout.readline(), "ready\n", "opener")
+        yield
+    finally:
+        said = [opener.communicate()[0].strip() for opener in openers]
+    require(all(opener.returncode == 0 for opener in openers), f"an opener died: {said}")
+
+
+def thefts_told(t, bw, net, home, thefts):
+    decoys = [home.key(b"id_run_%04d" % n) for n in range(thefts)]
+    busy, _ = home.decoy(os.path.join(home.root, b"busy/with/opens"))
+    with crowd(busy):
+        result = net.run([harness.program("load-burglar"), home.ssh, str(thefts), str(PARALLEL), "443"])
+    require_equal(result.returncode, 0, f"burglar: {result.stderr}")
+    for _, secret in decoys:
+        net.sink.wait_arrived(secret)
+    bw.prove_delivered(net, home)
+    missing = [path for path, _ in decoys if not bw.find(lambda a, p=path: harness.touches(a, p))]
+    t.note(f"{thefts - len(missing)} of {thefts} thefts told")
+    if missing:
+        told = bw.wait(lambda: [s for s in bw.states if s.get("cause") == "recursion_misses"], STATE_TIMEOUT,
+                       f"{len(missing)} thefts were lost, the loss must be told")
+        t.note(f"the loss was told: {told[-1]}")
+
+
+def ends(t, bw):
+    summary = bw.stop()
+    t.note(f"recursion_misses={summary['recursion_misses']}")
+    bw.require_whole(("lost", "recursion_misses"))
+
+
+def main():
+    mode, thefts = sys.argv[1], int(sys.argv[2])
+    harness.require_machine()
+    t = tap.Tap()
+    t.case(f"preempt={mode} is in force", in_force, mode)
+    with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
+        t.case(f"{thefts} thefts, {TASKS_PER_CPU} tasks on each CPU: told, or the loss is", thefts_told, t, bw, net,
+               home, thefts)
+        t.case("no other loss", ends, t, bw)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()

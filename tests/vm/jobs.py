@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is run where. A job is one guest: a kernel, its arguments, a root file system, and the steps that run in it
+one after the other, each a program that tells its cases as TAP. Whoever adds a job adds it to full() below."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import harness
+import service
+from images import BASE, GUEST, Missing, Rootfs, write
+
+# The best first: what "auto" takes where it works.
+SENSORS = ("lsm", "fentry", "tracepoint")
+KERNELS = ("5.10", "6.1", "6.12", "newest")
+# Debian's 5.10 has BPF's security module, but not in the list of those that are used.
+WITH_BPF_LSM = {"5.10": "lsm=lockdown,yama,apparmor,bpf"}
+# What only the kernel of tomorrow breaks is to be seen, but nobody's change is to wait for it.
+TOMORROW = "newest"
+THEFTS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    name: str
+    command: tuple  # relative to the source tree, which is where it runs
+    sensor: str = ""
+    environment: dict = dataclasses.field(default_factory=dict)
+    seconds: int = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    name: str
+    kernel: str
+    steps: tuple
+    arguments: str = ""  # of the kernel, beside those that every guest has
+    rootfs: Rootfs = BASE
+    target: str = "vm.target"
+    cpus: int = 1
+    megabytes: int = 1024
+    # About how long it takes, to begin with what takes longest.
+    weight: int = 1
+
+
+def python(path, *args):
+    return ("python3", "-B", path, *args)
+
+
+def guest(name, *args):
+    return python(f"tests/vm/guest/{name}", *args)
+
+
+def theft(sensor, wanted=None, *options):
+    return Step("theft", guest("test-theft.py", *options, wanted or sensor), sensor)
+
+
+def whole(sensor):
+    """What a sensor must pass on every kernel. Each start of barbwired is ten seconds of the kernel's verifier, so the
+    first test makes do with one, and what is the same for each sensor is left to the first."""
+    steps = (Step("techniques", python("tests/techniques/run.py", "all"), sensor, seconds=600),
+             # One end of three: the other two begin with the same programs.
+             Step("leftovers", python("tests/system/test-leftovers.py"), sensor, {"BW_ONLY": "SIGKILL"}))
+    privileges = Step("privileges", python("tests/system/test-privileges.py"), sensor)
+    return (*steps, privileges) if sensor == SENSORS[0] else steps
+
+
+def enabled_prepare(root):
+    """barbwire installed and enabled as a package and an administrator do it, and a thief that boots with it."""
+    def run(*command):
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise Missing(f"{' '.join(command)}: {result.stderr.strip()}")
+
+    run("cp", "-a", f"{service.FILES}/.", root)
+    os.makedirs(f"{root}/usr/local/libexec", exist_ok=True)
+    shutil.copy(harness.program("technique-out-udp"), f"{root}/usr/local/libexec/early-thief")
+    shutil.copyfile(f"{GUEST}/early-thief.service", f"{root}/etc/systemd/system/early-thief.service")
+    write(f"{root}/root/.ssh/id_early", "DECOY, NOT A KEY\n", 0o600)
+    run("chroot", root, "systemd-sysusers")
+    run("chroot", root, "systemctl", "enable", "barbwire.service", "early-thief.service")
+
+
+# Of the build that is tested: made for each run.
+ENABLED = Rootfs("enabled", prepare=enabled_prepare, key=None)
+
+
+def preempted(kernel, mode, sensor):
+    return Job(f"preempt-{mode}-{kernel}-{sensor}", kernel,
+               (Step("preempt", guest("test-preempt.py", mode, str(THEFTS)), sensor, seconds=400),),
+               f"preempt={mode}", cpus=2, weight=6)
+
+
+def scenarios():
+    return [
+        Job("boot", "6.12", (Step("boot", guest("test-boot.py")),), rootfs=ENABLED, target="multi-user.target",
+            weight=4),
+        Job("service", "6.12", (Step("service", guest("test-pid1.py", "--newer")),), weight=5),
+        preempted("6.12", "full", "tracepoint"),
+        preempted("newest", "full", "tracepoint"),
+        preempted("newest", "lazy", "tracepoint"),
+        preempted("newest", "lazy", "auto"),
+        Job("lockdown", "6.12",
+            (theft("auto", "lsm", "--lockdown=integrity"),
+             Step("confidentiality", guest("test-cannot.py", "confidentiality"))),
+            "lockdown=integrity", weight=3),
+        Job("no-btf", "6.12", (Step("no BTF", guest("test-cannot.py", "btf")),)),
+        Job("no-bpf-lsm", "5.10", (Step("no BPF LSM", guest("test-cannot.py", "lsm")), theft("auto", "fentry")),
+            weight=2),
+    ]
+
+
+def full(sensors):
+    """Every kernel with every sensor, and what else can be different about a machine."""
+    matrix = [Job(f"{kernel}-{sensor}", kernel, whole(sensor), WITH_BPF_LSM.get(kernel, "") if sensor == "lsm" else "",
+                  weight=10) for kernel in KERNELS for sensor in sensors]
+    return matrix + scenarios()
+
+
+def short(sensors):
+    """Each kernel boots, each sensor is loaded, each tells a theft."""
+    return [Job(f"short-{kernel}", kernel, tuple(theft(sensor) for sensor in sensors), WITH_BPF_LSM.get(kernel, ""),
+                weight=KERNELS.index(kernel))
+            for kernel in KERNELS]

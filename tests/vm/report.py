@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run found, for people (a table, README.md's too), for programs (JSON) and for meson (TAP)."""
+
+import datetime
+import json
+
+from jobs import KERNELS, SENSORS, TOMORROW
+
+README_BEGIN, README_END = "<!-- kernels: written by tests/vm/run --readme -->", "<!-- kernels: end -->"
+
+
+def verdict(outcome):
+    """As short as a table needs it."""
+    numbers = f"{outcome.count('passed')} passed"
+    if outcome.count("failed") or outcome.problem:
+        numbers = f"FAILED ({outcome.problem or str(outcome.count('failed')) + ' of ' + str(len(outcome.cases))})"
+    if outcome.count("skipped"):
+        numbers += f", {outcome.count('skipped')} skipped"
+    return numbers
+
+
+def explain(outcome):
+    """Everything that a person needs to begin with, for a step that has not passed."""
+    lines = [f"FAILED: {outcome.job.name}: {outcome.step.name} {outcome.step.sensor}: {outcome.problem}".rstrip(": ")]
+    lines += [f"  not ok: {name}" for name, result, _ in outcome.cases if result == "failed"]
+    lines += ["  " + line for line in outcome.diagnostics.splitlines()]
+    return "\n".join(lines)
+
+
+def show(runs, say):
+    rows = [("job", "kernel", "sensor", "test", "result", "seconds")]
+    for run in runs:
+        for outcome in run.outcomes:
+            rows.append((run.job.name, run.kernel.version, outcome.step.sensor or "-", outcome.step.name,
+                         verdict(outcome), f"{outcome.seconds:.0f}"))
+        rows.append((run.job.name, run.kernel.version, "", "(all of the guest)", "", f"{run.seconds:.0f}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    for run in runs:
+        failed = [outcome for outcome in run.outcomes if not outcome.passed]
+        for outcome in failed:
+            say(explain(outcome))
+        if any(outcome.problem for outcome in failed):
+            say(f"the console of {run.job.name} ended with:\n{run.console}")
+        for outcome in run.outcomes:
+            for note in outcome.notes:
+                say(f"{run.job.name}: {note}")
+            for name, result, reason in outcome.cases:
+                if result == "skipped":
+                    say(f"skipped: {run.job.name}: {name}: {reason}")
+
+
+def as_json(runs, seconds):
+    return json.dumps({
+        "seconds": round(seconds, 1),
+        "jobs": [{
+            "name": run.job.name, "kernel": run.kernel.label, "version": run.kernel.version, "release": run.release,
+            "arguments": run.job.arguments, "seconds": run.seconds, "passed": run.passed,
+            "steps": [{
+                "name": outcome.step.name, "sensor": outcome.step.sensor or None, "seconds": outcome.seconds,
+                "problem": outcome.problem or None, "notes": outcome.notes,
+                "cases": [dict(zip(("name", "result", "reason"), case)) for case in outcome.cases],
+            } for outcome in run.outcomes],
+        } for run in runs]}, indent=1)
+
+
+def tap(runs, say):
+    """One case for each kernel and sensor; returns whether it may pass."""
+    outcomes, failed = [(run, outcome) for run in runs for outcome in run.outcomes], 0
+    for number, (run, outcome) in enumerate(outcomes, 1):
+        name = f"{run.job.kernel} ({run.kernel.version}) {outcome.step.sensor}: {outcome.step.name}"
+        if outcome.passed:
+            say(f"ok {number} - {name}")
+        elif run.job.kernel == TOMORROW:
+            say(f"not ok {number} - {name} # TODO the newest kernel: the full run fails")
+        else:
+            failed += 1
+            say(f"not ok {number} - {name}")
+    say(f"1..{len(outcomes)}")
+    return failed == 0
+
+
+def readme_table(runs):
+    """What each sensor passes on each kernel: the steps of the jobs that have one, by kernel."""
+    cells, versions, lines = {}, {}, []
+    for run in runs:
+        versions[run.job.kernel] = run.kernel.version
+        for outcome in run.outcomes:
+            if run.job.name == f"{run.job.kernel}-{outcome.step.sensor}":
+                cells.setdefault((run.job.kernel, outcome.step.sensor), []).append(outcome)
+    lines += ["| kernel (Debian's) | " + " | ".join(f"`{sensor}`" for sensor in SENSORS) + " |",
+              "|---" * (len(SENSORS) + 1) + "|"]
+    for kernel in KERNELS:
+        line = [f"{versions.get(kernel, kernel)}"]
+        for sensor in SENSORS:
+            outcomes = cells.get((kernel, sensor), [])
+            passed, failed = (sum(o.count(v) for o in outcomes) for v in ("passed", "failed"))
+            text = f"{passed} tests passed" if outcomes else "not run"
+            if failed or any(not o.passed for o in outcomes):
+                text += f", {failed} failed" if failed else ", not all ran"
+            if sensor == "lsm" and outcomes and outcomes[0].job.arguments:
+                text += f" (booted with `{outcomes[0].job.arguments}`)"
+            line.append(text)
+        lines.append("| " + " | ".join(line) + " |")
+    lines += ["", "| beside that | kernel | |", "|---|---|---|"]
+    for run in runs:
+        if run.job.name != f"{run.job.kernel}-{run.outcomes[0].step.sensor}":
+            told = [name for outcome in run.outcomes for name, result, _ in outcome.cases if result == "passed"]
+            missed = [outcome.problem or name for outcome in run.outcomes
+                      for name in [n for n, r, _ in outcome.cases if r == "failed"] or [""] if not outcome.passed]
+            text = "; ".join(told + [f"FAILED: {name}" for name in missed])
+            sensors = {outcome.step.sensor for outcome in run.outcomes} - {""}
+            lines.append(f"| {run.job.name}{' (' + ', '.join(sorted(sensors)) + ')' if sensors else ''} "
+                         f"| {run.kernel.version} | {text} |")
+    return lines
+
+
+def readme(path, runs):
+    """Replaces what is between the two marker comments."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    before, rest = text.split(README_BEGIN)
+    after = rest.split(README_END)[1]
+    body = "\n".join([f"Run {datetime.date.today()}, emulated by qemu:", "", *readme_table(runs)])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{README_BEGIN}\n{body}\n{README_END}{after}")
