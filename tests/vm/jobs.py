@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import harness
+import selinux_rootfs
 import service
 from images import BASE, GUEST, Missing, Rootfs, write
 
@@ -111,6 +112,8 @@ def scenarios():
         Job("no-btf", "6.12", (Step("no BTF", guest("test-cannot.py", "btf")),)),
         Job("no-bpf-lsm", "5.10", (Step("no BPF LSM", guest("test-cannot.py", "lsm")), theft("auto", "fentry")),
             weight=2),
+        Job("selinux", "6.12", (Step("selinux", python("tests/vm/selinux-test.py"), seconds=900),),
+            selinux_rootfs.ARGUMENTS, rootfs=selinux_rootfs.SELINUX, target="multi-user.target", weight=8),
     ]
 
 
