@@ -21,8 +21,6 @@ const volatile __u32 marks_pressure = 6144;
 /* Alerts whose repeats can be counted at one time, on each CPU and in all. */
 const volatile __u32 repeat_slots_per_cpu = 1024;
 const volatile __u32 repeat_slots = 1024;
-/* Random: makes name ids unpredictable. */
-const volatile __u64 name_seed = 0;
 
 /* ---- state shared with the daemon through a mapping of .bss: its only variable ---- */
 

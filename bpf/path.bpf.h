@@ -294,7 +294,7 @@ static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, bool 
 __noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_file) {
         struct path_cursor cursor;
         struct dentry_head head;
-        __u64 hash = hash_mix(name_seed, salt);
+        __u64 hash = hash_mix(shared.name_seed, salt);
         bool whole = false;
 
         __u32 draft = draft_claim(DRAFT_TRIES_NAME);

@@ -40,12 +40,18 @@ struct bw_shared {
         __u32 processes_known; /* the running processes have been taken in: who is missing was pushed out */
         /* The queue of marked processes, free-running. Without order between CPUs: an entry that is lost is not swept. */
         __u32 marked_head, marked_tail;
-        __u32 zero;
+        __u32 generation; /* of the policy that was written last */
         __u64 counters[BW_COUNT_MAX];      /* by enum bw_counter */
         __u64 state_told_ns[BW_COUNT_MAX]; /* when a state record last told of a counter */
         /* 1: the hook has run since it was attached. The daemon makes each run once and looks here: a hook may be attached
          * and never run (LSM programs on a kernel without "bpf" in its list of LSMs). */
         __u8 fired[BW_HOOK_MAX];
+        /* What the programs do not look at: left by a daemon for the one after it. */
+        __u64 told[BW_COUNT_MAX]; /* how much of a counter is told, or counted as lost */
+        __u64 misses_told;        /* the same of recursion misses */
+        __u32 hooks;              /* attached: bit n is enum bw_hook n */
+        __u32 zero;
+        __u64 name_seed; /* random: makes name ids unpredictable. The ids in marks mean something by this one only */
 };
 
-_Static_assert(sizeof(struct bw_shared) == 24 + 2 * 8 * BW_COUNT_MAX + BW_HOOK_MAX, "shared layout");
+_Static_assert(sizeof(struct bw_shared) == 24 + 3 * 8 * BW_COUNT_MAX + BW_HOOK_MAX + 24, "shared layout");

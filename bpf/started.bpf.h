@@ -175,7 +175,7 @@ __noinline int script_look(__u32 table, __u32 pid) {
         if (!s)
                 return 0;
         s->state = t->start[BW_AUTOMATON_SCRIPT];
-        s->hash = name_seed;
+        s->hash = shared.name_seed;
         s->bad = !script_read(s, current_task());
 
         for (__u32 i = 0; i < TEXT_MAX; i++) {

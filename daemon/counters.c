@@ -47,7 +47,8 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
         },
         [BW_LOSS_REPEAT_GONE] = {
                 "repeat_gone",
-                "a repetition of an alert could not be counted: too many alerts are outstanding",
+                "a repetition of an alert could not be counted: too many alerts are outstanding, or barbwired was "
+                "started again",
                 NULL,
         },
         [BW_COUNT_CORRELATIONS] = { "correlations", "thefts seen, repetitions not included", NULL },

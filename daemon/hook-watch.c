@@ -67,7 +67,14 @@ static char *program_describe(const char *hook, uint32_t id) {
         return text;
 }
 
-int hook_watch_foreign(int cgroup_fd, char ***ret) {
+static bool id_is_own(uint32_t id, const uint32_t *own, size_t n_own) {
+        for (size_t i = 0; i < n_own; i++)
+                if (own[i] == id)
+                        return true;
+        return false;
+}
+
+int hook_watch_foreign(int cgroup_fd, const uint32_t *own, size_t n_own, char ***ret) {
         static const struct {
                 enum bpf_attach_type type;
                 const char *name;
@@ -87,7 +94,7 @@ int hook_watch_foreign(int cgroup_fd, char ***ret) {
                 if (bpf_prog_query(cgroup_fd, hooks[i].type, 0, NULL, ids, &n_ids) < 0)
                         r = -errno;
                 for (uint32_t k = 0; k < n_ids && r >= 0; k++)
-                        if (!(programs[n++] = program_describe(hooks[i].name, ids[k])))
+                        if (!id_is_own(ids[k], own, n_own) && !(programs[n++] = program_describe(hooks[i].name, ids[k])))
                                 r = -ENOMEM;
         }
         if (r < 0) {

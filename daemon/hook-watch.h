@@ -6,6 +6,7 @@
  * either to a tracepoint's link, but its last holder, which is us. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct HookWatch {
@@ -24,6 +25,6 @@ bool hook_watch_intact(const HookWatch *w);
 /* Every program that is attached to this cgroup where ours will be: asked before they are. It can refuse a connection, or
  * send it somewhere else than we see. Programs further down in the tree do so, too, for those below; they are not looked
  * for. *ret: newly allocated texts, NULL-terminated: "cgroup/connect4: program 12 (name)"; the name is known to root only.
- * Needs CAP_NET_ADMIN. -ENOMEM, or what bpf(2) says. */
-int hook_watch_foreign(int cgroup_fd, char ***ret);
+ * Needs CAP_NET_ADMIN. own: ids that are not told. -ENOMEM, or what bpf(2) says. */
+int hook_watch_foreign(int cgroup_fd, const uint32_t *own, size_t n_own, char ***ret);
 char **hook_watch_foreign_free(char **programs);

@@ -27,6 +27,12 @@ const CounterInfo *loss_info(unsigned loss) {
                         "an alert could not be written to standard output, or too many waited for the journal",
                         "see whether the journal, or the reader, has stopped, or the disk is full",
                 },
+                [LOSS_MARKS_DROPPED - BW_LOSS_MAX] = {
+                        "marks_dropped",
+                        "a process that had touched a secret before barbwired was started again is not known for it any "
+                        "more",
+                        NULL,
+                },
         };
 
         return loss < BW_LOSS_MAX ? counter_info(loss) : &ours[loss - BW_LOSS_MAX];

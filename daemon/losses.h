@@ -17,6 +17,7 @@ enum {
         LOSS_MALFORMED, /* a record that could not be read, or an alert that could not be made of it */
         LOSS_HOOK_GONE, /* one of our hooks was taken off, or has another program */
         LOSS_UNWRITTEN, /* an entry that could not be written, and that could not wait */
+        LOSS_MARKS_DROPPED, /* processes were marked by a daemon before this one, and are not any more */
         LOSSES_MAX,
 };
 

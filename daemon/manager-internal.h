@@ -15,11 +15,13 @@
 #include "policy-store.h"
 #include "query-server.h"
 #include "repeat-watch.h"
+#include "sensor-store.h"
 #include "sensor.h"
 
 struct Manager {
         const ManagerOptions *options;
         sd_event *event;
+        SensorStore *store;
         Sensor *sensor;
         PolicyStore policies;
         Policy *policy;       /* until it is in force */

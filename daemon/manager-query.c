@@ -73,7 +73,7 @@ static json_t *query_rules(void *userdata) {
 int manager_open_query(Manager *m) {
         _cleanup_close_ int fd = -1;
 
-        int r = query_socket_open(m->options->listen_path, &fd);
+        int r = query_socket_open(m->options->listen_path, m->store, &fd);
         if (r < 0 || fd < 0)
                 return r;
         m->query_source = (QuerySource){

@@ -24,6 +24,7 @@
 #include "policy-store.h"
 #include "query-server.h"
 #include "repeat-watch.h"
+#include "sensor-carry.h"
 #include "sensor.h"
 #include "time-now.h"
 
@@ -201,6 +202,7 @@ void manager_update_losses(Manager *m) {
         counts[LOSS_HOOK_GONE] = sensor_n_hooks_gone(m->sensor);
         counts[LOSS_MALFORMED] = m->n_malformed;
         counts[LOSS_UNWRITTEN] = alert_queue_n_unwritten(alert_sink_queue(m->sink));
+        counts[LOSS_MARKS_DROPPED] = sensor_marks_dropped(m->sensor);
         losses_update(&m->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
 }
 
@@ -221,6 +223,7 @@ static void manager_tell_losses(Manager *m) {
                 return;
         manager_update_losses(m);
         uint64_t next = losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), false, on_state, m);
+        sensor_told(m->sensor, &m->losses, m->n_repeats, m->n_repeats_untold);
         if (next != UINT64_MAX)
                 (void)sd_event_source_set_time(m->loss_timer, next);
 }
@@ -367,6 +370,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_unref(m->loss_timer);
         sd_event_unref(m->event);
         sensor_free(m->sensor);
+        sensor_store_free(m->store);
         policy_tables_free(m->tables);
         policy_free(m->policy);
         policy_store_done(&m->policies);
@@ -375,7 +379,13 @@ Manager *manager_free(Manager *m) {
 }
 
 int manager_load_policy(Manager *m) {
-        return manager_read_policy(m, 0, false, &m->policy, &m->tables);
+        int r = sensor_store_new(&m->store);
+
+        if (r >= 0 && sensor_store_keeps(m->store))
+                r = policy_store_open(&m->policies, sensor_store_find(m->store, NULL, sensor_carry_names));
+        if (r == 0) /* bits of what else is kept mean nothing */
+                sensor_store_remove(m->store, NULL, sensor_carry_names, NULL);
+        return r < 0 ? r : manager_read_policy(m, 0, false, &m->policy, &m->tables);
 }
 
 int manager_load_sensor(Manager *m) {
@@ -386,7 +396,7 @@ int manager_load_sensor(Manager *m) {
                 .ring_bytes = c->ring_bytes,
                 .cells = m->tables->n_cells,
         };
-        int r = sensor_start(m->options->sensor, &limits, m->tables, &m->sensor);
+        int r = sensor_start(m->options->sensor, &limits, m->tables, m->store, m->policies.names_file, &m->sensor);
 
         if (r < 0)
                 return r;
@@ -475,7 +485,7 @@ static void manager_log_summary(Manager *m) {
 
 /* Everything out of the kernel, as long as it is taken. */
 static void manager_drain(Manager *m, uint64_t end_usec) {
-        while (alert_queue_drain(alert_sink_queue(m->sink), end_usec)) {
+        while (alert_queue_drain(alert_sink_queue(m->sink), end_usec) && time_now_usec(CLOCK_MONOTONIC) < end_usec) {
                 manager_update_epoch(m);
                 if (sensor_consume(m->sensor, RECORDS_PER_TURN, on_record, m) <= 0 && manager_is_ready(m))
                         break;
@@ -498,7 +508,8 @@ int manager_run(Manager *m) {
         int r = sd_event_loop(m->event);
         (void)sd_notify(0, "STOPPING=1");
 
-        /* What happened before the signal is told, too. Detached first: then it is no more than the ring holds. */
+        /* What happened before the signal is told, too. Detached first: then it is no more than the ring holds. But a
+         * service's run on until systemd lets go of them, too: it alone knows whether another daemon comes. */
         uint64_t end_usec = time_now_usec(CLOCK_MONOTONIC) + (r < 0 ? 0 : DRAIN_USEC);
         sensor_detach(m->sensor);
         if (r >= 0)
@@ -506,6 +517,7 @@ int manager_run(Manager *m) {
         repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
         manager_update_losses(m);
         (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_state, m);
+        sensor_told(m->sensor, &m->losses, m->n_repeats, m->n_repeats_untold);
         (void)alert_queue_drain(alert_sink_queue(m->sink), end_usec);
         manager_update_losses(m);
         manager_log_summary(m);

@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "log.h"
+#include "policy-names.h"
 #include "policy-store.h"
 #include "time-now.h"
+
+int policy_store_open(PolicyStore *s, int fd) {
+        int r = fd < 0 ? -ENOENT : policy_names_read(fd, &s->names);
+        bool known = r == 0;
+
+        if (!known) {
+                policy_names_done(&s->names);
+                if (r != -ENOENT)
+                        log_warning("Cannot read the names of classes and rules of the daemon before: %s", strerror(-r));
+        }
+        r = known ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : policy_names_file_new();
+        if (r < 0) {
+                log_error("Cannot keep the names of classes and rules: %m");
+                return r;
+        }
+        s->names_file = r;
+        return known;
+}
 
 void policy_store_done(PolicyStore *s) {
         policy_free(s->policy);
         policy_free(s->before);
         policy_names_done(&s->names);
+        if (s->names_file > 0)
+                close(s->names_file);
 }
 
 static void log_messages(const Policy *p) {
@@ -49,6 +71,14 @@ int policy_store_read(PolicyStore *s,
                 _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
                 log_error("%s", text ?: "Cannot compile the policy: memory is short.");
                 free(message.text);
+                return r;
+        }
+        /* Before the kernel has a table with new ones. */
+        if (s->names_file > 0)
+                r = policy_names_write(&s->names, s->names_file);
+        if (r < 0) {
+                log_error("Cannot keep the names of classes and rules: %s", strerror(-r));
+                *ret_tables = policy_tables_free(*ret_tables);
                 return r;
         }
         *ret = STEAL_PTR(p);

@@ -21,8 +21,12 @@ typedef struct PolicyStore {
         bool refused;            /* the last reload was */
         PolicyCorrelator limits; /* those of the start, which stay in force */
         unsigned alerts_max;
+        int names_file; /* where the names are written, see policy-names.h; 0: nowhere */
 } PolicyStore;
 
+/* Where the names of this daemon and the next ones are written. fd: the file of the daemon before, -1: there is none.
+ * Returns whether its names are known now: if not, they are lost, and a new file is made. */
+int policy_store_open(PolicyStore *s, int fd);
 void policy_store_done(PolicyStore *s);
 
 /* Reads and compiles, without touching what is in force. config_file, policy_dirs: see policy_load(); max_cells: see

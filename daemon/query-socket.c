@@ -16,24 +16,16 @@
 /* Clients that connect in the same moment; more wait in connect(2). */
 #define BACKLOG 64
 
-static int socket_from_systemd(int *ret_fd) {
-        int n = sd_listen_fds(true);
+static int socket_from_systemd(const SensorStore *passed, int *ret_fd) {
+        int fd, n = sensor_store_sockets(passed, &fd);
 
-        if (n < 0) {
-                log_error("Cannot tell what systemd passed: %s", strerror(-n));
-                return n;
-        }
-        if (n == 0) {
-                *ret_fd = -1;
-                return 0;
-        }
-        if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
+        if (n > 1 || (n == 1 && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)) {
                 log_error("systemd passed %d descriptors: one listening Unix stream socket (barbwire.socket) is all that "
                           "is of use.",
                         n);
                 return -EINVAL;
         }
-        *ret_fd = SD_LISTEN_FDS_START;
+        *ret_fd = n == 0 ? -1 : fd;
         return 0;
 }
 
@@ -65,11 +57,11 @@ static int socket_make(const struct sockaddr_un *address, int *ret_fd) {
         return r;
 }
 
-int query_socket_open(const char *path, int *ret_fd) {
+int query_socket_open(const char *path, const SensorStore *passed, int *ret_fd) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
         if (!path)
-                return socket_from_systemd(ret_fd);
+                return socket_from_systemd(passed, ret_fd);
         if (strlen(path) >= sizeof(address.sun_path)) {
                 log_error("--listen=%s: a socket's path has at most %zu bytes.", path, sizeof(address.sun_path) - 1);
                 return -ENAMETOOLONG;

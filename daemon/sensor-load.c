@@ -12,6 +12,8 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 
 /* Before the skeleton, which has struct bw_shared in it. */
 #include "../bpf/shared.h"
@@ -190,19 +192,41 @@ const char *sensor_kind_obstacle(SensorKind kind, int r) {
 
 /* ---- loading ---- */
 
+/* With the number of its layout: whoever changes what an entry means, and not its size, raises it. Tables of another
+ * number are not looked at. */
+const char *const sensor_map_names[SENSOR_MAPS] = {
+        [SENSOR_MAP_SHARED] = "shared.1",
+        [SENSOR_MAP_RING] = SENSOR_RING_NAME,
+        [SENSOR_MAP_TABLE] = "table.1",
+        [SENSOR_MAP_CELLS] = "cells.1",
+        /* Both old and new programs claim a report here: only while this one stays as it is nothing is told twice. */
+        [SENSOR_MAP_REPORTED] = "reported.1",
+        [SENSOR_MAP_REPEATS] = "repeats.1",
+        [SENSOR_MAP_REPEAT_NEXT] = "repeat-next.1",
+        [SENSOR_MAP_MARKS] = "marks.1",
+        [SENSOR_MAP_MARKED_PIDS] = "marked-pids.1",
+        [SENSOR_MAP_PROCESSES] = "processes.1",
+        [SENSOR_MAP_HOST] = "host.1",
+        [SENSOR_MAP_EXE_NAMES] = "exe-names.1",
+        [SENSOR_MAP_FILE_NAMES] = "file-names.1",
+        [SENSOR_MAP_LONG_NAMES] = "long-names.1",
+};
+
 void sensor_parts_init(SensorParts *p) {
         *p = (SensorParts){ .iterator = -1 };
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 p->maps[i] = -1;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
-                p->programs[i] = -1;
+                p->programs[i] = p->links[i] = -1;
 }
 
 void sensor_parts_done(SensorParts *p) {
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 closep(&p->maps[i]);
-        for (size_t i = 0; i < BW_HOOK_MAX; i++)
+        for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 closep(&p->programs[i]);
+                closep(&p->links[i]);
+        }
         closep(&p->iterator);
         sensor_parts_init(p);
 }
@@ -229,7 +253,7 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         /* Without randomness (very early boot) ids are predictable, nothing else. */
         uint64_t seed = 0;
         (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
-        b->rodata->name_seed = seed;
+        b->bss->shared.name_seed = seed;
 
         bpf_map__set_value_size(b->maps.bw_cells, n_cells * sizeof(struct bw_cell));
         bpf_map__set_max_entries(b->maps.bw_marks, limits->marks_max + spare);
@@ -246,6 +270,40 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         b->rodata->drafts_mask = drafts - 1;
         bpf_map__set_max_entries(b->maps.bw_drafts, drafts);
         bpf_map__set_max_entries(b->maps.bw_draft_claims, 2 * drafts);
+}
+
+static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map) {
+        struct bpf_map *const maps[SENSOR_MAPS] = {
+                [SENSOR_MAP_SHARED] = b->maps.bss,
+                [SENSOR_MAP_RING] = b->maps.bw_ring,
+                [SENSOR_MAP_TABLE] = b->maps.bw_table,
+                [SENSOR_MAP_CELLS] = b->maps.bw_cells,
+                [SENSOR_MAP_REPORTED] = b->maps.bw_reported,
+                [SENSOR_MAP_REPEATS] = b->maps.bw_repeats,
+                [SENSOR_MAP_REPEAT_NEXT] = b->maps.bw_repeat_next,
+                [SENSOR_MAP_MARKS] = b->maps.bw_marks,
+                [SENSOR_MAP_MARKED_PIDS] = b->maps.bw_marked_pids,
+                [SENSOR_MAP_PROCESSES] = b->maps.bw_processes,
+                [SENSOR_MAP_HOST] = b->maps.bw_host,
+                [SENSOR_MAP_EXE_NAMES] = b->maps.bw_exe_names,
+                [SENSOR_MAP_FILE_NAMES] = b->maps.bw_file_names,
+                [SENSOR_MAP_LONG_NAMES] = b->maps.bw_long_names,
+        };
+
+        return maps[map];
+}
+
+static void skeleton_shapes(const struct barbwire_bpf *b, SensorShape ret[static SENSOR_MAPS]) {
+        for (size_t i = 0; i < SENSOR_MAPS; i++) {
+                const struct bpf_map *map = skeleton_map(b, i);
+
+                ret[i] = (SensorShape){
+                        .type = bpf_map__type(map),
+                        .key_bytes = bpf_map__key_size(map),
+                        .value_bytes = bpf_map__value_size(map),
+                        .entries = bpf_map__max_entries(map),
+                };
+        }
 }
 
 static struct bpf_program *skeleton_program(const struct barbwire_bpf *b, SensorKind kind, enum bw_hook hook) {
@@ -283,21 +341,12 @@ static int descriptor_keep(int fd, int *ret) {
 
 /* Takes what is loaded out of the skeleton, which is not needed any more. */
 static int skeleton_take(struct barbwire_bpf *b, SensorKind kind, SensorParts *ret) {
-        const struct bpf_map *const maps[SENSOR_MAPS] = {
-                [SENSOR_MAP_RING] = b->maps.bw_ring,
-                [SENSOR_MAP_TABLE] = b->maps.bw_table,
-                [SENSOR_MAP_CELLS] = b->maps.bw_cells,
-                [SENSOR_MAP_REPEATS] = b->maps.bw_repeats,
-                [SENSOR_MAP_SHARED] = b->maps.bss,
-        };
         int r = 0;
 
         ret->kind = kind;
-        for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++) {
-                ret->map_values[i] = bpf_map__value_size(maps[i]);
-                ret->map_entries[i] = bpf_map__max_entries(maps[i]);
-                r = descriptor_keep(bpf_map__fd(maps[i]), &ret->maps[i]);
-        }
+        skeleton_shapes(b, ret->shapes);
+        for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++)
+                r = descriptor_keep(bpf_map__fd(skeleton_map(b, i)), &ret->maps[i]);
         for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
                 const struct bpf_program *p = skeleton_program(b, kind, i);
                 if (p && bpf_program__autoload(p))
@@ -314,7 +363,35 @@ static void btf_freep(struct btf **btf) {
         btf__free(*btf);
 }
 
-int sensor_load(SensorKind kind, const SensorLimits *limits, SensorParts *ret) {
+int sensor_plan(SensorKind kind, const SensorLimits *limits, SensorPlan *ret) {
+        _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
+        uint8_t digest[(SENSOR_IDENTITY_SIZE - 1) / 2];
+        struct sha256_ctx hash;
+        SensorPlan plan = {};
+        size_t n_bytes;
+
+        if (!b) {
+                int r = -errno;
+                log_error("Cannot read the built-in BPF programs: %s", strerror(-r));
+                return r;
+        }
+        skeleton_configure(b, limits);
+        skeleton_shapes(b, plan.shapes);
+
+        const void *bytes = barbwire_bpf__elf_bytes(&n_bytes);
+        sha256_init(&hash);
+        sha256_update(&hash, n_bytes, bytes);
+        sha256_update(&hash, sizeof(kind), (const uint8_t *)&kind);
+        sha256_update(&hash, sizeof(plan.shapes), (const uint8_t *)plan.shapes);
+        for (size_t i = 0; i < SENSOR_MAPS; i++)
+                sha256_update(&hash, strlen(sensor_map_names[i]), (const uint8_t *)sensor_map_names[i]);
+        sha256_digest(&hash, sizeof(digest), digest);
+        base16_encode_update(plan.identity, sizeof(digest), digest);
+        *ret = plan;
+        return 0;
+}
+
+int sensor_load(SensorKind kind, const SensorLimits *limits, const int *reuse, SensorParts *ret) {
         _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
         _cleanup_(btf_freep) struct btf *btf = btf__load_vmlinux_btf();
         SensorParts parts;
@@ -327,7 +404,12 @@ int sensor_load(SensorKind kind, const SensorLimits *limits, SensorParts *ret) {
         skeleton_configure(b, limits);
         skeleton_choose(b, kind, btf);
 
-        int r = barbwire_bpf__load(b);
+        int r = 0;
+        for (size_t i = 0; reuse && i < SENSOR_MAPS && r == 0; i++)
+                if (reuse[i] >= 0)
+                        r = bpf_map__reuse_fd(skeleton_map(b, i), reuse[i]);
+        if (r == 0)
+                r = barbwire_bpf__load(b);
         if (r == -EPERM) {
                 log_error(NOT_PRIVILEGED);
                 return -EPERM;

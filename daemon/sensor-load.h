@@ -9,15 +9,29 @@
 
 #include "hooks.h"
 
-/* The tables that the daemon uses; those that only the programs use live as long as they do. */
+/* The tables that the daemon uses, or that other programs may go on with; the rest lives as long as its programs do. */
 typedef enum SensorMap {
+        SENSOR_MAP_SHARED, /* .bss: struct bw_shared */
         SENSOR_MAP_RING,
         SENSOR_MAP_TABLE,
         SENSOR_MAP_CELLS,
+        SENSOR_MAP_REPORTED,
         SENSOR_MAP_REPEATS,
-        SENSOR_MAP_SHARED, /* .bss: struct bw_shared */
+        SENSOR_MAP_REPEAT_NEXT,
+        SENSOR_MAP_MARKS,
+        SENSOR_MAP_MARKED_PIDS,
+        SENSOR_MAP_PROCESSES,
+        SENSOR_MAP_HOST,
+        SENSOR_MAP_EXE_NAMES,
+        SENSOR_MAP_FILE_NAMES,
+        SENSOR_MAP_LONG_NAMES,
         SENSOR_MAPS,
 } SensorMap;
+
+/* As the kernel tells of it: of a ring, `entries` are bytes. */
+typedef struct SensorShape {
+        uint32_t type, key_bytes, value_bytes, entries;
+} SensorShape;
 
 typedef struct SensorLimits {
         unsigned marks_max;     /* marks are refused above 90 % of this */
@@ -29,11 +43,29 @@ typedef struct SensorLimits {
 typedef struct SensorParts {
         SensorKind kind;
         int maps[SENSOR_MAPS];
-        size_t map_values[SENSOR_MAPS];  /* bytes of one */
-        size_t map_entries[SENSOR_MAPS];
+        SensorShape shapes[SENSOR_MAPS];
         int programs[BW_HOOK_MAX]; /* -1: the kernel has no such hook, or it is not of this sensor */
+        int links[BW_HOOK_MAX];    /* -1: not attached */
         int iterator;              /* takes in the processes that run; -1: not loaded here */
 } SensorParts;
+
+/* What each table is called where it outlives the daemon, with the number of its layout. */
+extern const char *const sensor_map_names[SENSOR_MAPS];
+
+#define STRING(x) #x
+#define STRING_OF(x) STRING(x)
+#define SENSOR_RING_NAME "ring." STRING_OF(BW_EVENT_VERSION)
+
+#define SENSOR_IDENTITY_SIZE 17
+
+/* What will be loaded, without loading it. */
+typedef struct SensorPlan {
+        char identity[SENSOR_IDENTITY_SIZE]; /* hex: the same programs, asked for in the same way, with the same tables */
+        SensorShape shapes[SENSOR_MAPS];
+} SensorPlan;
+
+/* kind: as it was asked for, SENSOR_AUTO included. */
+int sensor_plan(SensorKind kind, const SensorLimits *limits, SensorPlan *ret);
 
 /* Does this kernel run programs of this kind at all? Loads the smallest one there is, attaches it and makes it run.
  * Returns 0, or: -EPERM not allowed; -EOPNOTSUPP the kernel has no such programs; -ENODATA it takes them and does not run
@@ -44,9 +76,10 @@ const char *sensor_kind_obstacle(SensorKind kind, int r);
 /* Is there BTF and a ring buffer, and may we load programs? -EOPNOTSUPP, -EPERM. */
 int sensor_kernel_check(void);
 
-/* Loads all programs of a sensor and its tables; hooks that this kernel does not have are left out, unless they are
+/* Loads all programs of a sensor and its tables, but for the ones that are there already (`reuse`: descriptors or -1;
+ * NULL: none); hooks that this kernel does not have are left out, unless they are
  * essential. -EOPNOTSUPP: this kernel cannot; -EPERM; -ENOMEM. */
-int sensor_load(SensorKind kind, const SensorLimits *limits, SensorParts *ret);
+int sensor_load(SensorKind kind, const SensorLimits *limits, const int *reuse, SensorParts *ret);
 
 void sensor_parts_init(SensorParts *p);
 void sensor_parts_done(SensorParts *p); /* closes everything */

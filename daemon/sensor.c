@@ -10,43 +10,14 @@
 #include <bpf/bpf.h>
 
 #include "cgroup-root.h"
-#include "hook-watch.h"
 #include "log.h"
-#include "record-ring.h"
-#include "sensor.h"
-
-typedef struct Hook {
-        enum bw_hook id;
-        const char *name; /* where it hangs: its program's section */
-        int link;         /* -1: not attached */
-        int fdinfo;       /* of the program, opened while we may; or -1 */
-        SensorProof proof;
-        HookWatch watch; /* of the link */
-} Hook;
-
-struct Sensor {
-        SensorParts parts;
-        RecordRing *ring;
-        Hook hooks[BW_HOOK_MAX];
-        size_t n_hooks;
-        bool cgroup_partial;
-        char **foreign;
-
-        /* shared with the kernel programs */
-        struct bw_shared *shared;
-        struct bw_table *tables; /* BW_TABLES of them */
-        struct bw_cell *cells;   /* BW_TABLES × n_cells */
-        const struct bw_repeat *repeats;
-        size_t map_bytes[SENSOR_MAPS];
-        size_t n_cells;
-        uint32_t n_repeats;
-        uint32_t generation;
-};
+#include "sensor-carry.h"
+#include "sensor-private.h"
 
 /* A mapping of an array map: each value padded to 8 bytes (kernel/bpf/arraymap.c), the whole to pages. */
 static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
         size_t page = sysconf(_SC_PAGESIZE);
-        size_t size = (s->parts.map_values[map] + 7) / 8 * 8 * s->parts.map_entries[map];
+        size_t size = (s->parts.shapes[map].value_bytes + 7) / 8 * 8 * (size_t)s->parts.shapes[map].entries;
 
         size = (size + page - 1) / page * page;
         void *p = mmap(NULL, size, protection, MAP_SHARED, s->parts.maps[map], 0);
@@ -57,19 +28,20 @@ static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
         return 0;
 }
 
-int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret) {
-        _cleanup_(sensor_freep) Sensor *s = calloc(1, sizeof(*s));
+Sensor *sensor_make(void) {
+        Sensor *s = calloc(1, sizeof(*s));
 
         if (!s)
-                return -ENOMEM;
+                return NULL;
         sensor_parts_init(&s->parts);
-        int r = sensor_load(kind, limits, &s->parts);
-        if (r < 0)
-                return r;
+        s->old_ring_map = s->rings = -1;
+        return s;
+}
 
-        s->n_cells = s->parts.map_values[SENSOR_MAP_CELLS] / sizeof(struct bw_cell);
-        s->n_repeats = s->parts.map_entries[SENSOR_MAP_REPEATS];
-        r = sensor_map(s, SENSOR_MAP_SHARED, PROT_READ | PROT_WRITE, &s->shared);
+int sensor_open(Sensor *s) {
+        s->n_cells = s->parts.shapes[SENSOR_MAP_CELLS].value_bytes / sizeof(struct bw_cell);
+        s->n_repeats = s->parts.shapes[SENSOR_MAP_REPEATS].entries;
+        int r = sensor_map(s, SENSOR_MAP_SHARED, PROT_READ | PROT_WRITE, &s->shared);
         if (r >= 0)
                 r = sensor_map(s, SENSOR_MAP_TABLE, PROT_READ | PROT_WRITE, &s->tables);
         if (r >= 0)
@@ -77,33 +49,47 @@ int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret) {
         if (r >= 0)
                 r = sensor_map(s, SENSOR_MAP_REPEATS, PROT_READ, &s->repeats);
         if (r >= 0)
-                r = record_ring_new(s->parts.maps[SENSOR_MAP_RING], s->parts.map_entries[SENSOR_MAP_RING], &s->ring);
+                r = record_ring_new(s->parts.maps[SENSOR_MAP_RING], s->parts.shapes[SENSOR_MAP_RING].entries, &s->ring);
         if (r < 0) {
                 log_error("Cannot map the kernel's tables: %s", strerror(-r));
                 return r;
         }
-
-        *ret = STEAL_PTR(s);
+        memcpy(s->told, s->shared->told, sizeof(s->told));
         return 0;
 }
 
+int sensor_new(SensorKind kind, const SensorLimits *limits, const int *reuse, Sensor **ret) {
+        _cleanup_(sensor_freep) Sensor *s = sensor_make();
+
+        if (!s)
+                return -ENOMEM;
+        int r = sensor_load(kind, limits, reuse, &s->parts);
+        if (r >= 0)
+                r = sensor_open(s);
+        if (r >= 0)
+                *ret = STEAL_PTR(s);
+        return r;
+}
+
 void sensor_detach(Sensor *s) {
-        for (size_t i = 0; i < s->n_hooks; i++) {
-                closep(&s->hooks[i].link);
-                s->hooks[i].link = -1;
+        for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                closep(&s->parts.links[i]);
+                s->parts.links[i] = -1;
         }
 }
 
 Sensor *sensor_free(Sensor *s) {
         if (!s)
                 return NULL;
-        sensor_detach(s);
         for (size_t i = 0; i < s->n_hooks; i++) {
                 closep(&s->hooks[i].fdinfo);
                 hook_watch_close(&s->hooks[i].watch);
         }
         hook_watch_foreign_free(s->foreign);
         record_ring_free(s->ring);
+        record_ring_free(s->old_ring);
+        closep(&s->old_ring_map);
+        closep(&s->rings);
         if (s->shared)
                 munmap(s->shared, s->map_bytes[SENSOR_MAP_SHARED]);
         if (s->tables)
@@ -144,7 +130,7 @@ SensorHook sensor_hook(const Sensor *s, unsigned i) {
         return (SensorHook){
                 .name = h->name,
                 .blinds = hook_infos[h->id].blinds,
-                .attached = h->link >= 0 && hook_watch_intact(&h->watch),
+                .attached = s->parts.links[h->id] >= 0 && hook_watch_intact(&h->watch),
                 .proof = h->proof,
                 .misses = hook_misses(h),
         };
@@ -154,7 +140,7 @@ unsigned sensor_n_hooks_gone(const Sensor *s) {
         unsigned n = 0;
 
         for (size_t i = 0; i < s->n_hooks; i++)
-                n += s->hooks[i].link >= 0 && !hook_watch_intact(&s->hooks[i].watch);
+                n += s->parts.links[s->hooks[i].id] >= 0 && !hook_watch_intact(&s->hooks[i].watch);
         return n;
 }
 
@@ -169,8 +155,11 @@ size_t sensor_max_cells(const Sensor *s) {
 }
 
 uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
-        uint32_t *active = &s->shared->policy_active, idle = (*active + 1) % BW_TABLES;
+        uint32_t *active = &s->shared->policy_active, idle = *active;
         size_t stride = (sizeof(struct bw_table) + 7) / 8 * 8;
+        /* In new tables none is in force. Old programs may look at others by the same index. */
+        if (((struct bw_table *)((char *)s->tables + idle * stride))->generation != 0)
+                idle = (idle + 1) % BW_TABLES;
         struct bw_table *to = (struct bw_table *)((char *)s->tables + idle * stride);
         struct bw_cell *cells = s->cells + idle * s->n_cells;
         uint32_t seq = to->seq | 1; /* odd: a program that still looks at this copy will look again */
@@ -180,18 +169,18 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
 
         size_t after_seq = offsetof(struct bw_table, generation);
         memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
-        to->generation = ++s->generation;
+        to->generation = ++s->shared->generation;
         memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
         for (size_t i = t->n_cells; i < s->n_cells; i++)
                 cells[i] = (struct bw_cell){ .check = BW_IS_HEADER };
 
         __atomic_store_n(&to->seq, seq + 1, __ATOMIC_SEQ_CST);
         __atomic_store_n(active, idle, __ATOMIC_SEQ_CST);
-        return s->generation;
+        return to->generation;
 }
 
 uint32_t sensor_generation(const Sensor *s) {
-        return s->generation;
+        return s->shared->generation;
 }
 
 SensorGaps sensor_gaps(const Sensor *s) {
@@ -226,30 +215,38 @@ static int sensor_learn_processes(Sensor *s) {
         return 0;
 }
 
+Hook *sensor_add_hook(Sensor *s, enum bw_hook id) {
+        Hook *h = &s->hooks[s->n_hooks++];
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", s->parts.programs[id]);
+        *h = (Hook){
+                .id = id,
+                .name = hook_infos[id].sections[s->parts.kind],
+                .fdinfo = s->parts.programs[id] < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC),
+                .watch = hook_watch_open(s->parts.links[id]),
+        };
+        return h;
+}
+
 /* Attaches one hook's program. A raw descriptor is what can be handed on to another process, and does for tracepoints,
  * LSM and fexit programs alike (kernel/bpf/syscall.c bpf_raw_tracepoint_open()). */
 static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
         const HookInfo *info = &hook_infos[id];
-        int program = s->parts.programs[id], r = 0;
-        Hook *h = &s->hooks[s->n_hooks++];
-        char path[64];
+        Hook *h = sensor_add_hook(s, id);
+        int program = s->parts.programs[id], *link = &s->parts.links[id], r = -EOPNOTSUPP;
 
-        *h = (Hook){ .id = id, .name = info->sections[s->parts.kind], .link = -1, .fdinfo = -1, .watch.fdinfo = -1 };
-        if (program < 0) {
-                r = -EOPNOTSUPP;
-        } else {
-                h->link = info->cgroup ? bpf_link_create(program, cgroup, info->cgroup, NULL) :
-                                         bpf_raw_tracepoint_open(NULL, program);
-                if (h->link < 0)
-                        r = -errno;
-                snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", program);
-                h->fdinfo = open(path, O_RDONLY | O_CLOEXEC);
+        if (program >= 0) {
+                *link = info->cgroup ? bpf_link_create(program, cgroup, info->cgroup, NULL) :
+                                       bpf_raw_tracepoint_open(NULL, program);
+                r = *link < 0 ? -errno : 0;
         }
         if (r >= 0) {
-                h->watch = hook_watch_open(h->link);
+                s->shared->hooks |= 1U << id;
+                h->watch = hook_watch_open(*link);
                 return 0;
         }
-        h->link = -1;
+        *link = -1;
         if (!info->essential) {
                 log_warning("This kernel has no hook %s (%s). What is not seen: %s.", h->name, strerror(-r), info->blinds);
                 return 0;
@@ -258,13 +255,12 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
         return r == -EPERM ? -EPERM : -EOPNOTSUPP;
 }
 
-/* Makes every hook run once that an act of ours makes run. */
-static int sensor_prove(Sensor *s) {
+int sensor_prove(Sensor *s) {
         for (size_t i = 0; i < s->n_hooks; i++) {
                 Hook *h = &s->hooks[i];
                 const HookInfo *info = &hook_infos[h->id];
 
-                if (h->link < 0)
+                if (s->parts.links[h->id] < 0)
                         continue;
                 int r = info->act ? info->act() : -EOPNOTSUPP;
                 if (__atomic_load_n(&s->shared->fired[h->id], __ATOMIC_RELAXED)) {
@@ -286,7 +282,7 @@ static int sensor_prove(Sensor *s) {
         return 0;
 }
 
-static int sensor_open_cgroup(Sensor *s, int *ret) {
+int sensor_open_cgroup(Sensor *s, int *ret) {
         bool whole;
         int cgroup = cgroup_root_open(&whole);
 
@@ -304,7 +300,7 @@ static int sensor_open_cgroup(Sensor *s, int *ret) {
         if (!whole)
                 log_warning("This is a cgroup namespace: only the network of processes below its cgroup is watched, the rest of "
                             "the machine is not.");
-        int r = hook_watch_foreign(cgroup, &s->foreign);
+        int r = hook_watch_foreign(cgroup, s->own, s->n_own, &s->foreign);
         if (r < 0) {
                 log_error("Cannot find out who else is on the network hooks: %s", strerror(-r));
                 close(cgroup);
@@ -316,8 +312,9 @@ static int sensor_open_cgroup(Sensor *s, int *ret) {
 
 int sensor_attach(Sensor *s) {
         _cleanup_close_ int cgroup = -1;
-        bool learned = false;
+        bool learned = s->shared->processes_known; /* by programs before these, in the same table or one that was copied */
 
+        s->shared->hooks = 0;
         int r = s->parts.kind == SENSOR_TRACEPOINT ? sensor_open_cgroup(s, &cgroup) : 0;
         for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
                 if (!hook_infos[i].sections[s->parts.kind])
@@ -335,90 +332,75 @@ int sensor_attach(Sensor *s) {
         return r < 0 ? r : sensor_prove(s);
 }
 
-/* One kind: loaded, with its policy, attached, proved. */
-static int sensor_try(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, Sensor **ret) {
-        _cleanup_(sensor_freep) Sensor *s = NULL;
-
-        int r = sensor_kind_probe(kind);
-        if (r == 0)
-                r = sensor_new(kind, limits, &s);
-        else
-                log_info("The sensor %s is not to be had: %s.", sensor_kind_to_string(kind), sensor_kind_obstacle(kind, r));
-        if (r < 0)
-                return r;
-        sensor_policy_write(s, tables);
-        r = sensor_attach(s);
-        if (r < 0)
-                return r;
-        *ret = STEAL_PTR(s);
-        return 0;
-}
-
-int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, Sensor **ret) {
-        int r = sensor_kernel_check();
-
-        if (r < 0)
-                return r;
-        if (kind != SENSOR_AUTO) {
-                r = sensor_try(kind, limits, tables, ret);
-                if (r == -ENODATA || (r == -EPERM && kind != SENSOR_TRACEPOINT))
-                        r = -EOPNOTSUPP;
-                if (r == -EOPNOTSUPP)
-                        log_error("This machine cannot run the sensor %s, see above; --sensor=auto takes the best that works.",
-                                sensor_kind_to_string(kind));
-                return r;
-        }
-        for (kind = 0; kind < SENSOR_KINDS; kind++) {
-                r = sensor_try(kind, limits, tables, ret);
-                if (r == 0 || r == -ENOMEM)
-                        break;
-        }
-        return r;
-}
-
 int sensor_fd(const Sensor *s) {
-        return s->parts.maps[SENSOR_MAP_RING];
+        return s->rings >= 0 ? s->rings : s->parts.maps[SENSOR_MAP_RING];
 }
 
-int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata) {
+/* Returns how many; negative: it ends here. */
+static int ring_consume(RecordRing *ring, unsigned max, SensorRecordHandler handler, void *userdata, int *ret_end) {
         const void *record;
         unsigned n = 0;
         size_t size;
+        int r;
 
-        /* What the last turn had begun to tell is told by now. */
-        record_ring_commit(s->ring);
-        for (int r; n < max && (r = record_ring_next(s->ring, &record, &size)) != 0; n++) {
+        while (n < max && (r = record_ring_next(ring, &record, &size)) != 0) {
                 if (r > 0)
                         r = handler(record, size, userdata);
                 if (r == -EAGAIN)
-                        record_ring_rewind(s->ring);
-                if (r == -EBADMSG) {
+                        record_ring_rewind(ring);
+                if (r == -EBADMSG)
                         log_error("The kernel's ring buffer holds what the kernel cannot have written.");
-                        return r;
-                }
-                if (r < 0)
+                if (r < 0) {
+                        *ret_end = r;
                         break;
-                record_ring_commit(s->ring);
+                }
+                record_ring_commit(ring);
+                n++;
         }
         return (int)n;
 }
 
-size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec) {
+int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata) {
+        int n = 0, end = 0;
+
+        /* What the last turn had begun to tell is told by now. */
+        record_ring_commit(s->ring);
+        if (s->old_ring) {
+                record_ring_commit(s->old_ring);
+                n = ring_consume(s->old_ring, max, handler, userdata, &end);
+                if (n == 0 && end == 0 && s->store) {
+                        sensor_store_remove(s->store, s->old_identity, SENSOR_RING_NAME, NULL);
+                        s->store = NULL;
+                }
+        }
+        if (end == 0 && n < (int)max)
+                n += ring_consume(s->ring, max - n, handler, userdata, &end);
+        return end == -EBADMSG ? end : n;
+}
+
+static size_t ring_waiting(const RecordRing *ring, uint64_t *ret_since_usec) {
         const void *record;
         size_t n = 0, offset = 0, size;
 
-        *ret_since_usec = 0;
-        while (record_ring_peek(s->ring, &offset, &record, &size) > 0) {
+        while (record_ring_peek(ring, &offset, &record, &size) > 0) {
                 const struct bw_header *h = record;
-                if (size >= sizeof(*h) && h->kind == BW_KIND_CORRELATION && n++ == 0)
+                if (size < sizeof(*h) || h->kind != BW_KIND_CORRELATION)
+                        continue;
+                if (n++ == 0 && *ret_since_usec == 0)
                         *ret_since_usec = h->mono_ns / NSEC_PER_USEC;
         }
         return n;
 }
 
+size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec) {
+        *ret_since_usec = 0;
+        size_t n = s->old_ring ? ring_waiting(s->old_ring, ret_since_usec) : 0;
+        return n + ring_waiting(s->ring, ret_since_usec);
+}
+
 void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]) {
         for (size_t i = 0; i < BW_COUNT_MAX; i++)
-                ret[i] = __atomic_load_n(&s->shared->counters[i], __ATOMIC_RELAXED);
+                ret[i] = __atomic_load_n(&s->shared->counters[i], __ATOMIC_RELAXED) - s->told[i];
 }
 
 uint64_t sensor_recursion_misses(const Sensor *s) {
@@ -426,7 +408,22 @@ uint64_t sensor_recursion_misses(const Sensor *s) {
 
         for (size_t i = 0; i < s->n_hooks; i++)
                 sum += hook_misses(&s->hooks[i]);
-        return sum;
+        return sum - s->misses_told;
+}
+
+void sensor_told(Sensor *s, const Losses *losses, uint64_t n_repeats, uint64_t n_repeats_untold) {
+        uint64_t told[BW_COUNT_MAX] = {};
+
+        memcpy(told, losses->told, BW_LOSS_MAX * sizeof(*told));
+        told[BW_COUNT_REPEATS] = n_repeats + told[BW_LOSS_REPEAT_GONE];
+        told[BW_LOSS_REPEAT_GONE] -= MIN(told[BW_LOSS_REPEAT_GONE], n_repeats_untold);
+        for (size_t i = 0; i < BW_COUNT_MAX; i++)
+                s->shared->told[i] = s->told[i] + told[i];
+        s->shared->misses_told = s->misses_told + losses->told[LOSS_RECURSION_MISSES];
+}
+
+uint64_t sensor_marks_dropped(const Sensor *s) {
+        return s->marks_dropped;
 }
 
 bool sensor_repeats(const Sensor *s, uint32_t slot, uint64_t boot_ns, uint32_t cpu, uint64_t *ret_count) {

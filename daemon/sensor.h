@@ -10,22 +10,27 @@
 
 #include "../bpf/event.h"
 #include "hooks.h"
+#include "losses.h"
 #include "policy-compile.h"
 #include "sensor-load.h"
+#include "sensor-store.h"
 #include "util.h"
 
 typedef struct Sensor Sensor;
 
-/* Loads, writes the policy, attaches every hook, takes in the processes that are running and makes every hook run once
- * that can be made to. SENSOR_AUTO: the best kind that works; the log says why a better one does not. Needs CAP_BPF,
+/* Takes over the programs that systemd has kept for us, if they are the same, and gives them the policy. Otherwise loads,
+ * writes the policy, attaches every hook, takes in the processes that are running and makes every hook run once that can
+ * be made to; programs that were kept run until then, and what they know goes on. All of it is handed to the store, with
+ * `names` (policy-names.h). SENSOR_AUTO: the best kind that works; the log says why a better one does not. Needs CAP_BPF,
  * CAP_PERFMON, CAP_NET_ADMIN (or root).
  * -EOPNOTSUPP: this kernel cannot, the log names the missing feature; -EPERM: not privileged. */
-int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, Sensor **ret);
+int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, SensorStore *store, int names,
+        Sensor **ret);
 Sensor *sensor_free(Sensor *s);
 DEFINE_CLEANUP(Sensor, sensor_free);
 
-/* Two parts of it, for tests. kind: not SENSOR_AUTO. The policy must be written between them. */
-int sensor_new(SensorKind kind, const SensorLimits *limits, Sensor **ret);
+/* Two parts of it, for tests. kind: not SENSOR_AUTO; reuse: see sensor_load(). The policy must be written between them. */
+int sensor_new(SensorKind kind, const SensorLimits *limits, const int *reuse, Sensor **ret);
 int sensor_attach(Sensor *s);
 
 SensorKind sensor_kind(const Sensor *s);
@@ -86,11 +91,18 @@ int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *u
 /* Correlations that are still in the ring, and when (CLOCK_MONOTONIC) the first was made. Looks at each. */
 size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec);
 
-/* The kernel's counters, by enum bw_counter. */
+/* The kernel's counters, by enum bw_counter. Losses and repeats: what is not told by a daemon before this one. */
 void sensor_counters(const Sensor *s, uint64_t ret[static BW_COUNT_MAX]);
 
-/* The sum of all hooks' misses: opens, forks or sends that nobody judged. */
+/* The sum of all hooks' misses: opens, forks or sends that nobody judged. The same holds. */
 uint64_t sensor_recursion_misses(const Sensor *s);
+
+/* How much of those is told now: a daemon that takes over begins there, however this one ends. n_repeats_untold: those in
+ * losses that are not the kernel's. */
+void sensor_told(Sensor *s, const Losses *losses, uint64_t n_repeats, uint64_t n_repeats_untold);
+
+/* Marks that were there before this daemon and could not be carried on. */
+uint64_t sensor_marks_dropped(const Sensor *s);
 
 /* Repeats of the correlation whose record had this slot, boot_ns and cpu. false: its slot was given away. */
 bool sensor_repeats(const Sensor *s, uint32_t slot, uint64_t boot_ns, uint32_t cpu, uint64_t *ret_count);

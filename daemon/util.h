@@ -49,6 +49,13 @@ static inline void fclosep(FILE **f) {
 }
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
+/* Of a NULL-terminated list. */
+static inline void strings_freep(char ***strings) {
+        for (char **p = *strings; p && *p; p++)
+                free(*p);
+        free(*strings);
+}
+
 #define STEAL_PTR(p)                                                                                         \
         ({                                                                                                   \
                 __typeof__(p) _p = (p);                                                                      \

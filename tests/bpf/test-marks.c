@@ -83,7 +83,7 @@ static int setup(void **state) {
         assert_int_equal(policy_compile(p, &names, 0, &t, &message), 0);
         policy_names_done(&names);
 
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, &fixture.sensor), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, NULL, &fixture.sensor), 0);
         sensor_policy_write(fixture.sensor, t);
         assert_int_equal(sensor_attach(fixture.sensor), 0);
         fixture.marks = map_find("bw_marks");

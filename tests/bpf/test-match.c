@@ -100,7 +100,7 @@ static int setup(void **state) {
         strcpy(directory, "/tmp/barbwire-match.XXXXXX");
         assert_non_null(mkdtemp(directory));
         tree_make();
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, &sensor), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, NULL, &sensor), 0);
         return 0;
 }
 

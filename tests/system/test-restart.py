@@ -1,0 +1,439 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""No gap when the daemon ends and comes back, whatever ended it: killed, restarted, hung, upgraded. What happens meanwhile
+is alerted, nothing is told under two ids, and marks live on. After a stop nothing is left.
+
+Runs itself in a systemd of its own (tests/lib/systemd-box). --long: more of the same."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+
+import harness
+import service
+import tap
+from net import HOST_V4, Net
+from service import UNIT, PatientThief, Thefts, as_text, configure, journal_entries, main_pid, run, show, systemctl, wait_until
+from tap import Skip, require, require_equal
+
+LONG = "--long" in sys.argv
+KILLS, RESTARTS, THEFTS = (100, 50, 2000) if LONG else (15, 8, 300)
+# From the last start on, until all that happened is in the journal.
+CAUGHT_UP_SECONDS = 5
+# The kernel frees programs and maps after RCU grace periods and from work queues.
+GONE_TIMEOUT = 5
+IMPATIENT_SECONDS = 3
+# Longer than what is told as late (barbwire.journal-fields(7)).
+AWAY_SECONDS = 6
+CONFIGURATION = "/etc/barbwire/barbwire.conf"
+POLICY = "/etc/barbwire/policy.d"
+QUICK = "[Service]\nRestartSec=100ms\n"
+
+
+# Thieves of a stream go at this pace: some are at work whenever something happens, and their alerts can be read.
+PACE_SECONDS = 0.05
+# What would be a fault of ours here. Other losses may come from whatever else runs on this machine.
+FAULTS = ("ring_full", "mark_refused", "malformed", "unwritten", "marks_dropped")
+
+
+def now():
+    """A place in the journal."""
+    run("journalctl", "--sync")
+    return run("journalctl", "--lines=0", "--show-cursor", "--quiet").stdout.split("cursor: ")[1].strip()
+
+
+def told(since):
+    """The unit's entries since then."""
+    return journal_entries("--unit", UNIT, "--after-cursor", since)
+
+
+def messages_of(since):
+    return [as_text(entry["MESSAGE"]) for entry in told(since)]
+
+
+def wait_told(pattern, since, what):
+    return wait_until(lambda: next((e for e in told(since) if re.search(pattern, as_text(e["MESSAGE"]))), None), what)
+
+
+def faults(since):
+    return [as_text(e["MESSAGE"]) for e in told(since) if e.get("BARBWIRE_CAUSE") in FAULTS]
+
+
+class Journal(Thefts):
+    """Looks only at what is new."""
+
+    def wait_alert(self, path, repeats="0", since=None):
+        match = f"BARBWIRE_FILE={os.fsdecode(path)}"
+        return wait_until(lambda: next(iter(journal_entries("--unit", UNIT, match)), None), f"alert of {path}")
+
+
+class Stream:
+    """with Stream(thefts) as stream: thieves at work, each with a file of its own, until it ends."""
+
+    def __init__(self, thefts):
+        self.thefts, self.paths, self.failed = thefts, [], []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+
+    def work(self):
+        while not self.ended.is_set():
+            path = self.thefts.home.key()[0]
+            result = self.thefts.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
+            (self.failed if result.returncode else self.paths).append(path)
+            self.ended.wait(PACE_SECONDS)
+
+    def wait_for(self, count, timeout=600):
+        wait_until(lambda: len(self.paths) >= count, f"{count} thefts", timeout)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.ended.set()
+        self.thread.join()
+
+
+def alerts_by_file(since):
+    """{file: [(id, repeats)]} of what was told after the first `since` entries of the unit."""
+    found = {}
+    for entry in told(since):
+        if "BARBWIRE_ALERT_ID" in entry:
+            files = entry.get("BARBWIRE_FILE", [])
+            for path in files if isinstance(files, list) else [files]:
+                found.setdefault(path, []).append((entry["BARBWIRE_ALERT_ID"], entry["BARBWIRE_REPEATS"]))
+    return found
+
+
+def barbwirectl(*args):
+    return run(os.path.join(service.BUILD, "barbwirectl"), *args).stdout
+
+
+def require_all_told(stream, since, what):
+    """Each theft, under one id, and once to who asks."""
+    require(not stream.failed, f"{len(stream.failed)} thefts did not work")
+    wanted = {os.fsdecode(path) for path in stream.paths}
+    started = time.monotonic()
+    found = wait_until(lambda: (lambda seen: seen if wanted <= set(seen) else None)(alerts_by_file(since)),
+                      f"{what}: every theft's alert", 60)
+    took = time.monotonic() - started
+    several = {path: ids for path, ids in found.items() if path in wanted and len({number for number, _ in ids}) > 1}
+    require(not several, f"told under several ids: {several}")
+    again = sum(len(ids) - len(set(ids)) for path, ids in found.items() if path in wanted)
+    shown = [alert["id"] for alert in map(json.loads, barbwirectl("--json=short", "alerts", "-n", "5000").splitlines())
+             if alert.get("kind") != "state"]
+    twice = {number for number in shown if shown.count(number) > 1}
+    require(not twice, f"barbwirectl shows twice: {twice}")
+    return f"{what}: {len(wanted)} thefts, all told {took:.1f} s after the last start, {again} told again under their id"
+
+
+def is_back(pid):
+    wait_until(lambda: show("ActiveState") == "active" and main_pid() not in (0, pid), "back", harness.ARMED_TIMEOUT)
+
+
+def kill(how=signal.SIGKILL):
+    pid = wait_until(main_pid, "a daemon to kill")
+    os.kill(pid, how)
+    return pid
+
+
+# ---- the cases ----
+
+def started(thefts):
+    service.install()
+    configure(QUICK)
+    systemctl("enable", "--now", UNIT)
+    require(int(show("NFileDescriptorStore")) > 30, f"kept: {show('NFileDescriptorStore')}")
+    thefts.play()
+
+
+def again_and_again(thefts, t, times, end, what):
+    since = now()
+    with Stream(thefts) as stream:
+        for number in range(times):
+            end()
+            # The thieves go on while it comes up, and some time after.
+            stream.wait_for(THEFTS * (number + 1) // times)
+    is_back(0)
+    messages = messages_of(since)
+    over = sum(m.startswith("taken over: ") for m in messages)
+    require_equal((over, sum("begins anew" in m for m in messages)), (times, 0), "taken over, begun anew")
+    summary = require_all_told(stream, since, what)
+    t.note(summary)
+    require(float(re.search(r"told ([0-9.]+) s", summary)[1]) < CAUGHT_UP_SECONDS, summary)
+    require_equal(faults(since), [], "losses")
+
+
+def end_by_kill():
+    pid, restarts = kill(), int(show("NRestarts"))
+    wait_until(lambda: int(show("NRestarts")) > restarts or main_pid() not in (0, pid), "the kill", harness.ARMED_TIMEOUT)
+    is_back(pid)
+
+
+def end_by_restart():
+    systemctl("restart", UNIT)
+
+
+def mark_lives_on(thefts, end):
+    path = thefts.home.key()[0]
+    with PatientThief(thefts.net, path) as thief:
+        end()
+        thief.send()
+    require_equal(thefts.wait_alert(path)["BARBWIRE_CLASS"], "ssh-private-keys", "the class")
+
+
+def while_away(thefts):
+    configure(f"[Service]\nRestartSec={AWAY_SECONDS}\n")
+    try:
+        path = thefts.home.key()[0]
+        with PatientThief(thefts.net, path) as thief:
+            pid = kill()
+            wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
+            thief.send()
+            require_equal(main_pid(), 0, "the daemon, when it was sent")
+            is_back(pid)
+        entry = thefts.wait_alert(path)
+        late = int(entry.get("BARBWIRE_DELAYED_MS", "0"))
+        require(AWAY_SECONDS * 800 < late < AWAY_SECONDS * 1000 + 5000, f"BARBWIRE_DELAYED_MS: {late}")
+    finally:
+        configure(QUICK)
+
+
+def hung(thefts):
+    configure(QUICK + f"WatchdogSec={IMPATIENT_SECONDS}\n")
+    try:
+        systemctl("restart", UNIT)
+        path, since = thefts.home.key()[0], now()
+        with PatientThief(thefts.net, path) as thief:
+            pid = kill(signal.SIGSTOP)
+            thief.send()
+            is_back(pid)
+        thefts.wait_alert(path)
+        wait_told("Watchdog timeout", since, "systemd's reason")
+        wait_told("taken over", since, "taking over")
+    finally:
+        configure(QUICK)
+        systemctl("restart", UNIT)
+
+
+def policy_changed(thefts):
+    """A class that comes before all others must not get the bit of another."""
+    path = thefts.home.key()[0]
+    os.makedirs(POLICY, exist_ok=True)
+    with PatientThief(thefts.net, path) as thief:
+        with open(f"{POLICY}/00-first.conf", "w", encoding="utf-8") as out:
+            out.write(harness.policy_class("aaa-first", ["/srv/payroll/**"]))
+        end_by_kill()
+        thief.send()
+    require_equal(thefts.wait_alert(path)["BARBWIRE_CLASS"], "ssh-private-keys", "the class of the mark")
+    entry, _ = thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
+    require_equal(entry["BARBWIRE_CLASS"], "aaa-first", "the new class")
+
+
+def upgrade(thefts, t, change, what):
+    """Other programs, or other tables: thieves are at work, one has read before and sends after, one sent while nobody
+    listened."""
+    before, away = thefts.home.key()[0], thefts.home.key()[0]
+    since = now()
+    configure(QUICK + "RestartSec=1\n")
+    with PatientThief(thefts.net, before) as thief, PatientThief(thefts.net, away) as other:
+        with Stream(thefts) as stream:
+            stream.wait_for(5)
+            kill()
+            wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
+            other.send()
+            change()
+            wait_told(r"^upgraded: ", since, "the upgrade")
+            is_back(0)
+            stream.wait_for(len(stream.paths) + 5)
+        thief.send()
+        thefts.wait_alert(before)
+        thefts.wait_alert(away)
+    t.note(require_all_told(stream, since, what))
+    require_equal(faults(since), [], "losses")
+    # What was there before is gone, from systemd, too.
+    require(30 < int(show("NFileDescriptorStore")) < 60, f"kept: {show('NFileDescriptorStore')}")
+    since = now()
+    end_by_kill()
+    wait_told("^taken over: ", since, "taking over after the upgrade")
+
+
+def limits(text):
+    def change():
+        os.makedirs(os.path.dirname(CONFIGURATION), exist_ok=True)
+        with open(CONFIGURATION, "w", encoding="utf-8") as out:
+            out.write(f"[Correlator]\n{text}\n")
+    return change
+
+
+def patched(name, old, new):
+    """The daemon with other bytes in the built-in programs, or beside them."""
+    def change():
+        program = re.search(r"path=(\S+)", show("ExecStart"))[1]
+        with open(program, "rb") as source:
+            code = source.read()
+        require(code.count(old) >= 1 and len(old) == len(new), f"{old} in {program}")
+        with open(f"/usr/local/sbin/{name}", "wb") as out:
+            out.write(code.replace(old, new))
+        os.chmod(f"/usr/local/sbin/{name}", 0o755)
+        configure(f"{QUICK}ExecStart=\nExecStart=/usr/local/sbin/{name}\n")
+    return change
+
+
+def program_names():
+    return {entry.get("name") for entry in json.loads(run("/usr/sbin/bpftool", "-j", "prog", "show").stdout)}
+
+
+def other_programs(thefts, t):
+    if not os.path.exists("/usr/sbin/bpftool"):
+        raise Skip("needs bpftool")
+    upgrade(thefts, t, patched("barbwired-other", b"bw_sys_exit", b"bw_sys_exiT"), "other programs")
+    names = program_names()
+    require("bw_sys_exiT" in names and "bw_sys_exit" not in names, f"programs: {names}")
+
+
+def other_marks(thefts):
+    """A version whose marks have another layout cannot use those that are there, and says so."""
+    path, since = thefts.home.key()[0], now()
+    with PatientThief(thefts.net, path) as thief:
+        kill()
+        wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
+        patched("barbwired-marks", b"marks.1\0", b"marks.9\0")()
+        wait_told("^upgraded: ", since, "the upgrade")
+        is_back(0)
+        thief.send()
+        thefts.play()
+    lost = [e for e in told(since) if e.get("BARBWIRE_CAUSE") == "marks_dropped"]
+    require(len(lost) == 1 and int(lost[0]["BARBWIRE_COUNT"]) >= 1, f"marks_dropped: {lost}")
+    require_equal(os.fsdecode(path) in alerts_by_file(since), False, "an alert of a mark that is gone")
+
+
+# Runs barbwired with the descriptor of that name replaced by /dev/null, or taken out of the store.
+WRAPPER = r"""#!/usr/bin/python3
+import os, socket, sys
+names = os.environ["LISTEN_FDNAMES"].split(":")
+for i, name in enumerate(names):
+    if name.endswith(sys.argv[1]):
+        os.dup2(os.open("/dev/null", os.O_RDWR), 3 + i)
+        if sys.argv[2] == "missing":
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.sendto(b"FDSTOREREMOVE=1\nFDNAME=" + name.encode(), os.environ["NOTIFY_SOCKET"])
+            names[i] = name[:-len(sys.argv[1])] + "nothing.1"
+os.environ["LISTEN_FDNAMES"] = ":".join(names)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def event_version():
+    with open(os.path.join(harness.SOURCE_ROOT, "bpf/event.h"), encoding="utf-8") as source:
+        return re.search(r"^#define BW_EVENT_VERSION (\d+)$", source.read(), re.MULTILINE)[1]
+
+
+def damaged(thefts, which, how):
+    """Something is wrong with what was kept: one clear sentence, and a watch that works."""
+    program = re.search(r"path=(\S+)", show("ExecStart"))[1]
+    with open("/usr/local/sbin/wrapper", "w", encoding="utf-8") as out:
+        out.write(WRAPPER)
+    os.chmod("/usr/local/sbin/wrapper", 0o755)
+    since = now()
+    configure(f"{QUICK}ExecStart=\nExecStart=/usr/local/sbin/wrapper {which} {how} {program}\n")
+    try:
+        systemctl("restart", UNIT)
+    finally:
+        configure(QUICK)
+    thefts.play()
+    messages = messages_of(since)
+    require_equal(sum(which.removeprefix("link.") in m and "not whole" in m for m in messages), 1, f"the sentence: {messages}")
+    require(any("begins anew" in m for m in messages), f"{messages}")
+    since = now()
+    systemctl("restart", UNIT)
+    wait_told("^taken over: ", since, "what was begun anew is taken over")
+
+
+def back_to_installed(thefts):
+    since = now()
+    configure(QUICK)
+    systemctl("restart", UNIT)
+    wait_told("^upgraded: ", since, "the way back is an upgrade, too")
+    thefts.play()
+
+
+def ours():
+    """Programs and maps of ours in the kernel, other than another barbwired's on this machine before us."""
+    return {(kind, entry["id"]) for kind in ("prog", "map")
+            for entry in json.loads(run("/usr/sbin/bpftool", "-j", kind, "show").stdout or "[]")
+            if entry.get("name", "").startswith(("bw_", "barbwire"))}
+
+
+def stopped(thefts, before):
+    if not os.path.exists("/usr/sbin/bpftool"):
+        raise Skip("needs bpftool")
+    path = thefts.home.key()[0]
+    with PatientThief(thefts.net, path) as thief:
+        systemctl("stop", UNIT)
+        require_equal(show("NFileDescriptorStore"), "0", "kept")
+        wait_until(lambda: not ours() - before, "nothing of ours in the kernel", GONE_TIMEOUT)
+        since = now()
+        systemctl("start", UNIT)
+        thief.send()
+        thefts.play()
+    messages = messages_of(since)
+    require(not any(m.startswith(("taken over", "upgraded")) or "begins anew" in m for m in messages), f"{messages}")
+    require_equal(os.fsdecode(path) in alerts_by_file(since), False, "an alert of a mark from before the stop")
+
+
+def measured(t):
+    """From the daemon's own words to armed."""
+    def armed_after(act):
+        since = now()
+        act()
+        entry = wait_told("^armed: ", since, "armed")
+        exec_start = int(show("ExecMainStartTimestampMonotonic"))
+        return (int(entry["__MONOTONIC_TIMESTAMP"]) - exec_start) / 1000
+    def cold():
+        systemctl("stop", UNIT)
+        systemctl("start", UNIT)
+    over = sorted(armed_after(end_by_restart) for _ in range(5))
+    anew = sorted(armed_after(cold) for _ in range(5))
+    t.note(f"armed after its start, median of 5: {over[2]:.0f} ms taking over, {anew[2]:.0f} ms from nothing")
+    require(over[2] < anew[2], "taking over is slower")
+
+
+def inside():
+    service.forget_machine()
+    before = ours() if os.path.exists("/usr/sbin/bpftool") else set()
+    t = tap.Tap()
+    with Net() as net, harness.Home() as home:
+        thefts = Journal(net, home)
+        t.case("systemd keeps what must not end with the daemon", started, thefts)
+        t.case(f"{KILLS} kills under {THEFTS} thefts: no alert missing", again_and_again, thefts, t, KILLS, end_by_kill,
+               "kills")
+        t.case(f"{RESTARTS} restarts under {THEFTS} thefts: no alert missing", again_and_again, thefts, t, RESTARTS,
+               end_by_restart, "restarts")
+        t.case("a mark lives on over a kill", mark_lives_on, thefts, end_by_kill)
+        t.case("a mark lives on over a restart", mark_lives_on, thefts, end_by_restart)
+        t.case("what is sent while no daemon runs is told later, and as late", while_away, thefts)
+        t.case("what is sent while it hangs is told by the next one", hung, thefts)
+        t.case("a policy changed meanwhile: marks keep their classes", policy_changed, thefts)
+        t.case("upgrade: larger tables", upgrade, thefts, t, limits("MaxMarks=10000\nMaxProcesses=9000"), "larger tables")
+        t.case("upgrade: another ring", upgrade, thefts, t, limits("RingBuffer=4M"), "another ring, smaller tables")
+        t.case("upgrade: other programs", other_programs, thefts, t)
+        t.case("upgrade: another layout of marks", other_marks, thefts)
+        t.case("back to what is installed", back_to_installed, thefts)
+        for which, how in ((f"ring.{event_version()}", "alien"), ("link.tp_btf/sched_process_exit", "missing"), ("names.1", "missing")):
+            t.case(f"{which} {how}: the watch begins anew", damaged, thefts, which, how)
+        t.case("stop: nothing stays; start: nothing is known", stopped, thefts, before)
+        t.case("taking over is quicker than a start from nothing", measured, t)
+    t.done()
+
+
+if __name__ == "__main__":
+    service.main(__file__, inside)
