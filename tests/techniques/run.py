@@ -258,8 +258,7 @@ PULL_PORT = 8081
 def require_data_seen(stage, variant):
     if any(NO_DATA in line for line in stage.bw.stderr):
         raise Skip("this kernel has no sock_send_length: the sensor says that it does not see this", environment=True)
-    release = tuple(int(n) for n in os.uname().release.split("-")[0].split(".")[:2])
-    if variant in ("sendfile", "splice") and release < SEND_PAGE_UNTIL:
+    if variant in ("sendfile", "splice") and harness.kernel_version() < SEND_PAGE_UNTIL:
         raise Skip("before 6.5 pages go out without a message, which no hook sees", environment=True)
 
 
@@ -590,6 +589,7 @@ def main():
                 parts[part](t, stage)
             # The paths deeper or longer than any buffer are counted, as they must be.
             provoked = ("lost", "path_truncated") if "get" in played else ()
+            provoked += harness.preemption_losses()
             t.case("SIGTERM: exit 0, no loss, every alert counted", end, stage, provoked)
         if sys.argv[1] == "get":
             t.case("G14 text output under hostile names", text_output, net, home)

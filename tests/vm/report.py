@@ -95,8 +95,10 @@ def readme_table(runs):
         line = [f"{versions.get(kernel, kernel)}"]
         for sensor in SENSORS:
             outcomes = cells.get((kernel, sensor), [])
-            passed, failed = (sum(o.count(v) for o in outcomes) for v in ("passed", "failed"))
+            passed, failed, skipped = (sum(o.count(v) for o in outcomes) for v in ("passed", "failed", "skipped"))
             text = f"{passed} tests passed" if outcomes else "not run"
+            # What the sensor says that it does not see there.
+            text += f", {skipped} skipped" if skipped else ""
             if failed or any(not o.passed for o in outcomes):
                 text += f", {failed} failed" if failed else ", not all ran"
             if sensor == "lsm" and outcomes and outcomes[0].job.arguments:
