@@ -22,8 +22,9 @@ FLOODER_UID = 64001
 # Below the range of ports that one address offers.
 PER_ADDRESS = 50000
 FIRST_PORT = 1024
-# From the thief's connect() to the alert on standard output, as the test reads it.
-LATENCY_MAX = 1.0
+# From the thief's start to the alert on standard output, as the test reads it: of most, and of the worst where a
+# machine has other things to do.
+LATENCY_MEDIAN, LATENCY_MAX = 1.0, 5.0
 THEFTS = 5
 # bpf/egress.bpf.h: FLOOD_INTERVAL_NS.
 FLOOD_SECONDS = 10
@@ -102,7 +103,8 @@ def drowned(t, bw, net, home, correlations):
     require(floods, "the flood was told one by one: it was too small for this machine")
     require("counted and not told one by one" in floods[0]["summary"], floods[0]["summary"])
     require(any("a flood" in reason["text"] for reason in floods[0]["reasons"]), floods[0]["reasons"])
-    require(latencies[-1] < LATENCY_MAX, f"a theft was told after {latencies[-1]:.2f} s")
+    require(latencies[len(latencies) // 2] < LATENCY_MEDIAN and latencies[-1] < LATENCY_MAX,
+            f"thefts were told after {latencies} s")
 
 
 def main():
