@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 
+#include "hook-watch.h"
 #include "log.h"
 #include "sensor-carry.h"
 
@@ -74,6 +75,13 @@ static int hook_adopt(const SensorStore *store, const SensorPlan *plan, const ch
         int64_t id = program < 0 ? -1 : descriptor_number(program, "prog_id");
         if (id < 0 || link < 0 || descriptor_number(link, "link_id") < 0 || descriptor_number(link, "prog_id") != id) {
                 log_warning("What systemd kept is not whole: %s is missing or is something else.", section);
+                return -EBADMSG;
+        }
+        HookWatch watch = hook_watch_open(link);
+        bool intact = hook_watch_intact(&watch);
+        hook_watch_close(&watch);
+        if (!intact || descriptor_number(link, "cgroup_id") == 0) {
+                log_warning("What systemd kept is not whole: %s was taken off its hook.", section);
                 return -EBADMSG;
         }
         int r = descriptor_take(program, ret_program);

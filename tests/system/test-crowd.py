@@ -250,7 +250,8 @@ def no_descriptors(scene, net, home):
         crowd = [stack.enter_context(few.client()) for _ in range(CLIENTS_MAX)]
         few.bw.wait(lambda: few.bw.stderr_since(0, "Queries cannot be accepted"), harness.ALERT_TIMEOUT, "the warning")
         served = crowd[0].call("GetStatus")["clients"]
-        require(0 < served <= DESCRIPTORS_SPARE, f"{served} clients are served")
+        # A descriptor more or less: the other daemon may have had a client when it was counted.
+        require(0 < served <= DESCRIPTORS_SPARE + 1, f"{served} clients are served")
         last = crowd[-1]
         last.send("GetStatus")
         last.socket.settimeout(0.1)
