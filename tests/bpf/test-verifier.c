@@ -4,6 +4,7 @@
  * verifier's limit of a million, so that a change that makes it explode is seen before a kernel refuses it.
  * Usage: test-verifier OBJECT */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,12 @@ int main(int argc, char **argv) {
                 int r = bpf_object__load(object);
                 const char *at = strstr(log, "processed ");
                 long processed = at ? atol(at + strlen("processed ")) : -1;
+                /* Some machines take no LSM and no fexit programs, whoever asks: tests/vm loads them. */
+                if (r == -EPERM && (strncmp(names[i], "bw_lsm_", 7) == 0 || strncmp(names[i], "bw_fexit_", 9) == 0)) {
+                        printf("ok %d - %s # SKIP SKIP-ENV: this machine does not allow such programs\n", i + 1, names[i]);
+                        bpf_object__close(object);
+                        continue;
+                }
                 int ok = r == 0 && processed > 0 && processed <= INSTRUCTIONS_MAX;
                 printf("%sok %d - %s: %ld instructions\n", ok ? "" : "not ", i + 1, names[i], processed);
                 if (!ok)
