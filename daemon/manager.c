@@ -343,8 +343,6 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         int r = sd_id128_get_boot(&boot_id);
         if (r >= 0)
                 r = sd_event_new(&m->event);
-        if (r >= 0) /* WatchdogSec= of the unit; nothing in a terminal */
-                r = sd_event_set_watchdog(m->event, true);
         if (r < 0) {
                 log_error("Cannot set up the event loop: %s", strerror(-r));
                 return r;
@@ -501,11 +499,16 @@ int manager_run(Manager *m) {
                 p->n_errors > 0 ? "; the policy has errors, see above" : "");
         m->armed_realtime_usec = time_now_usec(CLOCK_REALTIME);
         (void)sd_notify(0, "READY=1");
+        /* WatchdogSec= of the unit; nothing in a terminal. Not before: the first sign of life starts the clock, and a slow
+         * machine's verifier may take longer. */
+        int r = sd_event_set_watchdog(m->event, true);
+        if (r < 0)
+                log_warning("Cannot give signs of life to systemd's watchdog: %s", strerror(-r));
         manager_tell_policy(m, NULL);
         manager_tell_foreign(m);
         manager_read_history(m);
 
-        int r = sd_event_loop(m->event);
+        r = sd_event_loop(m->event);
         (void)sd_notify(0, "STOPPING=1");
 
         /* What happened before the signal is told, too. Detached first: then it is no more than the ring holds. But a
