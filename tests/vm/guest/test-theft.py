@@ -30,7 +30,7 @@ def armed(bw, sensor):
 
 def ends(bw):
     bw.stop()
-    bw.require_whole()
+    bw.require_whole(harness.preemption_losses())
 
 
 def main():
