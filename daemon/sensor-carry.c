@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
-#include "hook-watch.h"
 #include "log.h"
 #include "sensor-carry.h"
 
@@ -49,15 +47,6 @@ static bool shape_is_same(const SensorShape *a, const SensorShape *b, bool but_e
                 (but_entries || a->entries == b->entries);
 }
 
-static int descriptor_take(int fd, int *ret) {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-        if (copy < 0)
-                return -errno;
-        *ret = copy;
-        return 0;
-}
-
 /* Of a hook's link or program. */
 static void hook_name(char ret[static 64], const char *what, const char *section) {
         snprintf(ret, 64, "%s.%s", what, section);
@@ -77,15 +66,12 @@ static int hook_adopt(const SensorStore *store, const SensorPlan *plan, const ch
                 log_warning("What systemd kept is not whole: %s is missing or is something else.", section);
                 return -EBADMSG;
         }
-        HookWatch watch = hook_watch_open(link);
-        bool intact = hook_watch_intact(&watch);
-        hook_watch_close(&watch);
-        if (!intact || descriptor_number(link, "cgroup_id") == 0) {
+        if (descriptor_number(link, "cgroup_id") == 0) { /* a detached link has lost its cgroup */
                 log_warning("What systemd kept is not whole: %s was taken off its hook.", section);
                 return -EBADMSG;
         }
-        int r = descriptor_take(program, ret_program);
-        return r < 0 ? r : descriptor_take(link, ret_link);
+        int r = descriptor_keep(program, ret_program);
+        return r < 0 ? r : descriptor_keep(link, ret_link);
 }
 
 /* Which sensor they are of: the first that has all of these hooks in the store. */
@@ -126,7 +112,7 @@ static int parts_adopt(const SensorStore *store, const SensorPlan *plan, SensorP
                                 sensor_map_names[i]);
                         return -EBADMSG;
                 }
-                r = descriptor_take(fd, &parts->maps[i]);
+                r = descriptor_keep(fd, &parts->maps[i]);
         }
         if (r == 0 && bpf_map_lookup_elem(parts->maps[SENSOR_MAP_SHARED], &first, &shared) < 0)
                 r = -errno;

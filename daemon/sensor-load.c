@@ -330,7 +330,7 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
         }
 }
 
-static int descriptor_keep(int fd, int *ret) {
+int descriptor_keep(int fd, int *ret) {
         int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
         if (copy < 0)

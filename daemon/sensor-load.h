@@ -81,5 +81,8 @@ int sensor_kernel_check(void);
  * essential. -EOPNOTSUPP: this kernel cannot; -EPERM; -ENOMEM. */
 int sensor_load(SensorKind kind, const SensorLimits *limits, const int *reuse, SensorParts *ret);
 
+/* A copy of a descriptor, for whoever has the first one may close it. */
+int descriptor_keep(int fd, int *ret);
+
 void sensor_parts_init(SensorParts *p);
 void sensor_parts_done(SensorParts *p); /* closes everything */
