@@ -4,12 +4,12 @@
 /* The wire format between the kernel programs and barbwired: what travels through the ring buffer.
  *
  * Included by both sides. Fixed-width types only, native byte order, no implicit padding: every size is
- * asserted at the end. Enumerators are never renumbered; a change that an older reader would misread raises
- * BW_EVENT_VERSION. Nothing here may depend on kernel headers other than <linux/types.h>. */
+ * asserted at the end. Enumerators are renumbered only, like every change that an older reader would misread, when
+ * BW_EVENT_VERSION is raised. Nothing here may depend on kernel headers other than <linux/types.h>. */
 
 #include <linux/types.h>
 
-#define BW_EVENT_VERSION 3
+#define BW_EVENT_VERSION 4
 
 /* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
 #define BW_COMM_SIZE 16
@@ -19,6 +19,8 @@
 #define BW_LINEAGE_MAX 8
 /* The latest sensitive files remembered per process. A harvester touches more; the class bitmap keeps them all. */
 #define BW_FILES_MAX 8
+/* Hops of a secret's way told per file: the default of MaxHops= is as many. */
+#define BW_HOPS_MAX 8
 /* Bytes of argv kept: enough to recognise a command, little enough that 20,000 records a second fit. */
 #define BW_CMDLINE_SIZE 512
 /* Bytes of cgroup path kept, leaf first when it must be cut: the unit's name is in the leaf. */
@@ -36,6 +38,11 @@ enum bw_via {
         BW_VIA_FORK = 2, /* its parent held the mark when it was forked */
         BW_VIA_RECEIVED = 3, /* another process passed it the open file */
         BW_VIA_TRACE = 4,    /* it had access to the memory of the process that held the mark, or the other way round */
+        /* What a marked process had written came to it */
+        BW_VIA_PIPE = 5,   /* through a pipe or FIFO */
+        BW_VIA_SOCKET = 6, /* through a unix socket */
+        BW_VIA_FILE = 7,   /* through a file, also one in memory, that it opened or read */
+        BW_VIA_MEMORY = 8, /* through memory that both have mapped */
 };
 
 /* What the process did to reach the network. */
@@ -57,16 +64,21 @@ enum bw_counter {
         BW_LOSS_REPEAT_GONE    = 6, /* a repeat could not be counted: its slot was given to a newer alert */
         BW_LOSS_PATH_UNKNOWN   = 7, /* a file opened by its handle has no path yet: it was not judged */
         BW_LOSS_DRAFT_BUSY     = 8, /* a record could not be made: every place to put one together was taken */
-        BW_LOSS_MAX            = 9,
+        BW_LOSS_OBJECT_REFUSED = 9, /* a pipe, socket or file could not be marked: too many are */
+        BW_LOSS_FLOW_UNKNOWN   = 10, /* what a marked process gave away could not be followed: to whom is not known */
+        BW_LOSS_MAX            = 11,
 
-        BW_COUNT_CORRELATIONS  = 9,  /* correlations found, repeats not included */
-        BW_COUNT_REPEATS       = 10, /* repeats of a correlation within its window */
-        BW_COUNT_MARKS_LIVE    = 11, /* processes marked now (goes up and down) */
-        BW_COUNT_MARKS_MADE    = 12, /* processes marked since start, forked children included */
-        BW_COUNT_OPENS_MATCHED = 13, /* opens of a file that belongs to a class */
-        BW_COUNT_OPENS_ALLOWED = 14, /* of those, the ones an [Allow] rule made clean */
-        BW_COUNT_EGRESS_ALLOWED = 15, /* egress by a marked process that a Destination= made quiet */
-        BW_COUNT_FLOODED = 16, /* correlations that were counted as repeats of a flood's */
+        BW_COUNT_CORRELATIONS  = 11, /* correlations found, repeats not included */
+        BW_COUNT_REPEATS       = 12, /* repeats of a correlation within its window */
+        BW_COUNT_MARKS_LIVE    = 13, /* processes marked now (goes up and down) */
+        BW_COUNT_MARKS_MADE    = 14, /* processes marked since start, forked children included */
+        BW_COUNT_OPENS_MATCHED = 15, /* opens of a file that belongs to a class */
+        BW_COUNT_OPENS_ALLOWED = 16, /* of those, the ones an [Allow] rule made clean */
+        BW_COUNT_EGRESS_ALLOWED = 17, /* egress by a marked process that a Destination= made quiet */
+        BW_COUNT_FLOODED = 18,       /* correlations that were counted as repeats of a flood's */
+        BW_COUNT_OBJECTS_LIVE = 19,  /* pipes, sockets and files marked now (goes up and down) */
+        BW_COUNT_FLOWS = 20,         /* times a mark came to a process by what it read, received or mapped */
+        BW_COUNT_FLOWS_STOPPED = 21, /* times it did not: a [Carrier], or MaxHops= */
         BW_COUNT_MAX           = 24,
 };
 
@@ -96,6 +108,14 @@ struct bw_ancestor {
         char comm[BW_COMM_SIZE];
 };
 
+/* One hand-over on a secret's way: who gave, and by which means. Forks are none. */
+struct bw_hop {
+        __u32 pid; /* of the giver */
+        __u8 via;  /* enum bw_via */
+        __u8 zero[3];
+        char comm[BW_COMM_SIZE]; /* the giver's then */
+};
+
 struct bw_touched_file {
         __u64 mono_ns; /* when it was opened */
         __u64 classes; /* bit n: class n of the policy */
@@ -105,6 +125,8 @@ struct bw_touched_file {
         __u32 uid;     /* that process's uid then */
         struct bw_string path;
         struct bw_string exe; /* that process's executable then */
+        struct bw_string way; /* struct bw_hop, unaligned, the first giver first; none if it was not handed over */
+        __u32 zero2;
         __u8 hops;     /* processes the mark passed through since; saturates */
         __u8 via;      /* enum bw_via: how it came to the reported process */
         __u8 flags;    /* BW_FILE_* */
@@ -114,6 +136,7 @@ struct bw_touched_file {
 
 #define BW_FILE_PATH_TRUNCATED 1 /* path lacks its beginning: it was too long or too deep */
 #define BW_FILE_HANDED_OVER    2 /* on its way it came to a process that is no child of the one before */
+#define BW_FILE_WAY_CUT        4 /* the beginning of its way is not known any more */
 
 struct bw_process {
         __u64 start_boot_ns; /* CLOCK_BOOTTIME of its start: a PID alone is never trusted */
@@ -145,10 +168,13 @@ struct bw_process {
 #define BW_PROCESS_TRACED          256 /* under ptrace(2) */
 #define BW_PROCESS_FLAGS           511
 
+/* By family: AF_INET 2, AF_INET6 10. AF_UNIX 1: a local service that reaches the network for others; address tells them
+ * apart and means nothing else, see bw_correlation.destination_path. AF_VSOCK 40: address holds CID and port, __u32 each
+ * in host order. AF_PACKET 17: address holds the interface's index, __u32 in host order. Of any other nothing is known. */
 struct bw_destination {
-        __u8 address[16]; /* network order; IPv4 in the first 4 bytes, also when the socket was IPv6 (::ffff:a.b.c.d) */
-        __u16 port;       /* host order */
-        __u16 family;     /* AF_INET 2, AF_INET6 10 */
+        __u8 address[16]; /* inet: network order; IPv4 in the first 4 bytes, also when the socket was IPv6 (::ffff:a.b.c.d) */
+        __u16 port;       /* inet: host order */
+        __u16 family;
         __u16 protocol;   /* IPPROTO_*; 0 when not known */
         __u16 act;        /* enum bw_act */
 };
@@ -167,7 +193,7 @@ struct bw_correlation {
         __u8 n_files;       /* in no order */
         __u8 flags;         /* BW_CORRELATION_* */
         __u8 zero;
-        __u32 zero2;
+        struct bw_string destination_path; /* of a unix socket; a leading '@' where the name is abstract, see unix(7) */
         struct bw_ancestor lineage[BW_LINEAGE_MAX];
         struct bw_touched_file files[BW_FILES_MAX];
         /* strings follow */
@@ -214,10 +240,11 @@ struct bw_repeat {
 BW_ASSERT_SIZE(struct bw_string, 4);
 BW_ASSERT_SIZE(struct bw_header, 32);
 BW_ASSERT_SIZE(struct bw_ancestor, 32);
-BW_ASSERT_SIZE(struct bw_touched_file, 64);
+BW_ASSERT_SIZE(struct bw_hop, 24);
+BW_ASSERT_SIZE(struct bw_touched_file, 72);
 BW_ASSERT_SIZE(struct bw_process, 88);
 BW_ASSERT_SIZE(struct bw_destination, 24);
-BW_ASSERT_SIZE(struct bw_correlation, 32 + 32 + 88 + 24 + 8 + 256 + 512);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 32 + 88 + 24 + 8 + 256 + 576);
 BW_ASSERT_SIZE(struct bw_exit, 48);
 BW_ASSERT_SIZE(struct bw_state, 48);
 BW_ASSERT_SIZE(struct bw_repeat, 24);

@@ -37,7 +37,8 @@ enum bw_automaton {
         BW_AUTOMATON_SCRIPT = 2,   /* of the script an interpreter was started with */
         BW_AUTOMATON_UNIT = 3,     /* of one component: "/ssh.service" */
         BW_AUTOMATON_ANCESTOR = 4, /* of an ancestor's executable */
-        BW_AUTOMATA       = 5,
+        BW_AUTOMATON_CARRIER = 5, /* of a file, or of a unix socket's path: word[0] of the output is BW_CARRIER_* */
+        BW_AUTOMATA       = 6,
 };
 /* Places for them: a power of two, which an index is masked to. */
 #define BW_AUTOMATON_SLOTS 8
@@ -80,10 +81,18 @@ struct bw_output {
 };
 
 struct bw_rule {
-        __u64 classes; /* what it allows; 0: the rule does not exist */
+        __u64 classes; /* what it allows; 0: nothing, see flags; without any the rule does not exist */
         __u32 n_nets;  /* destinations it names; 0: any, and an open under it makes no mark */
-        __u32 zero;
+        __u32 flags;   /* BW_RULE_* */
 };
+
+#define BW_RULE_CARRIER 1 /* a process it holds for is not marked by what it reads, receives or maps */
+#define BW_RULE_CLEAN   2 /* what a process under it gives to others holds nothing of the secret */
+
+/* What is written there marks nobody who reads it. */
+#define BW_CARRIER_SILENT 1
+/* A unix socket: who is behind it reaches the network for whoever asks. */
+#define BW_CARRIER_EGRESS 2
 
 /* One destination of one rule. An address matches if (address[i] & mask[i]) == net.address[i] for both words, taken
  * as memory images of struct bw_destination's 16 bytes: byte order does not matter. */
@@ -110,6 +119,8 @@ struct bw_table {
         __u32 seq; /* odd: being written */
         __u32 generation;
         __u32 start[BW_AUTOMATON_SLOTS]; /* start states; 0: matches nothing */
+        __u32 hops_max; /* a secret that was handed over so often is followed no further */
+        __u32 zero;
         __u8 byte_class[BW_AUTOMATON_SLOTS][256];
         __u64 window_ns[BW_CLASSES_MAX]; /* a mark's life, CLOCK_MONOTONIC; 0: no such class */
         __u64 fresh_ns[BW_CLASSES_MAX];  /* an egress later than this is late; at most window_ns */
@@ -125,5 +136,5 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) == 8 + 32 + 2048 + 2 * 512 + 160 + 1024 + 4096 + 10240 + 65536,
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 2048 + 2 * 512 + 160 + 1024 + 4096 + 10240 + 65536,
         "table layout");

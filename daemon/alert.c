@@ -299,6 +299,10 @@ static const char *via_to_string(uint8_t via) {
                 [BW_VIA_FORK] = "fork",
                 [BW_VIA_RECEIVED] = "received",
                 [BW_VIA_TRACE] = "trace",
+                [BW_VIA_PIPE] = "pipe",
+                [BW_VIA_SOCKET] = "socket",
+                [BW_VIA_FILE] = "file",
+                [BW_VIA_MEMORY] = "memory",
         };
         return names[via]; /* checked when the record was decoded */
 }

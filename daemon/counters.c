@@ -51,6 +51,16 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
                 "started again",
                 NULL,
         },
+        [BW_LOSS_OBJECT_REFUSED] = {
+                "object_refused",
+                "a pipe, socket or file that a marked process wrote to could not be marked: too many are",
+                "raise MaxMarks= in [Correlator], or allow the program that writes so much with an [Allow] rule",
+        },
+        [BW_LOSS_FLOW_UNKNOWN] = {
+                "flow_unknown",
+                "a marked process gave something away, and the kernel did not tell to whom",
+                NULL,
+        },
         [BW_COUNT_CORRELATIONS] = { "correlations", "thefts seen, repetitions not included", NULL },
         [BW_COUNT_REPEATS] = { "repetitions", "the same process, secrets and destination again", NULL },
         [BW_COUNT_MARKS_LIVE] = { "marks_live", "processes that are marked now", NULL },
@@ -58,6 +68,10 @@ static const CounterInfo counters[BW_COUNT_MAX] = {
         [BW_COUNT_OPENS_MATCHED] = { "opens_matched", "opens of sensitive files", NULL },
         [BW_COUNT_OPENS_ALLOWED] = { "opens_allowed", "opens of sensitive files that an [Allow] rule made clean", NULL },
         [BW_COUNT_EGRESS_ALLOWED] = { "egress_allowed", "acts on the network that a Destination= allowed", NULL },
+        [BW_COUNT_FLOODED] = { "flooded", "thefts that were counted as repetitions of a flood's alert", NULL },
+        [BW_COUNT_OBJECTS_LIVE] = { "objects_live", "pipes, sockets and files that are marked now", NULL },
+        [BW_COUNT_FLOWS] = { "flows", "times a mark came to a process by what it read, received or mapped", NULL },
+        [BW_COUNT_FLOWS_STOPPED] = { "flows_stopped", "times it did not, for a [Carrier] or for MaxHops=", NULL },
 };
 
 const CounterInfo *counter_info(unsigned counter) {

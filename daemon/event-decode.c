@@ -102,9 +102,9 @@ static int read_ancestor(Reader *r, size_t offset, const struct bw_ancestor *a, 
 static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, EventFile *ret) {
         int e;
 
-        if (f->zero != 0)
+        if (f->zero != 0 || f->zero2 != 0)
                 return bad(r, "a file's padding is not zero");
-        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_TRACE)
+        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_MEMORY)
                 return bad(r, "a file came in an unknown way");
 
         *ret = (EventFile){
@@ -143,7 +143,7 @@ static int read_correlation(Reader *r, EventCorrelation *ret) {
 
         memcpy(&c, r->record, sizeof(c));
 
-        if (c.zero != 0 || c.zero2 != 0)
+        if (c.zero != 0)
                 return bad(r, "the correlation's padding is not zero");
         if (c.n_lineage > BW_LINEAGE_MAX)
                 return bad(r, "more ancestors than a record holds");

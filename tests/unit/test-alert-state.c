@@ -88,7 +88,7 @@ static void test_counters_are_named(void **state) {
         (void)state;
         for (unsigned i = 0; i < BW_COUNT_MAX; i++) {
                 const CounterInfo *info = counter_info(i);
-                bool exists = i < BW_LOSS_MAX || (i >= BW_COUNT_CORRELATIONS && i <= BW_COUNT_EGRESS_ALLOWED);
+                bool exists = i < BW_LOSS_MAX || (i >= BW_COUNT_CORRELATIONS && i <= BW_COUNT_FLOWS_STOPPED);
                 assert_int_equal(info->name != NULL, exists);
                 assert_int_equal(info->meaning != NULL, exists);
                 for (unsigned k = 0; exists && k < i; k++)

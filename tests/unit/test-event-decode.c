@@ -269,7 +269,7 @@ static void test_flips(void **state) {
                         {AT(header.size), 0, -EBADMSG, "shorter than its kind's fixed part"},
                         {AT(header.zero), 1, -EBADMSG, "the header's padding is not zero"},
                         {AT(zero), 1, -EBADMSG, "the correlation's padding is not zero"},
-                        {AT(zero2), 0x1000000, -EBADMSG, "the correlation's padding is not zero"},
+                        {AT(files[0].zero2), 0x1000000, -EBADMSG, "a file's padding is not zero"},
                         {AT(process.flags), BW_PROCESS_FLAGS + 1, -EBADMSG, "the process has an unknown flag"},
                         {AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero"},
                         {AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds"},
@@ -278,7 +278,7 @@ static void test_flips(void **state) {
                         {AT(destination.act), 0, -EBADMSG, "the act is unknown"},
                         {AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown"},
                         {AT(files[1].via), 0, -EBADMSG, "a file came in an unknown way"},
-                        {AT(files[0].via), BW_VIA_TRACE + 1, -EBADMSG, "a file came in an unknown way"},
+                        {AT(files[0].via), BW_VIA_MEMORY + 1, -EBADMSG, "a file came in an unknown way"},
 
                         {AT(process.exe.offset), 1, -EBADMSG, begins},
                         {AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins},
