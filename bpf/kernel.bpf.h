@@ -56,6 +56,7 @@ struct inode {
         kuid_t i_uid;
         struct super_block *i_sb;
         unsigned long i_ino;
+        unsigned int i_rdev;
         unsigned int i_nlink;
 };
 
@@ -74,6 +75,7 @@ struct file {
         unsigned int f_mode;
         struct inode *f_inode;
         struct path f_path;
+        void *private_data;
 };
 
 struct vm_area_struct {
@@ -105,6 +107,14 @@ struct sock {
 
 struct socket {
         struct sock *sk;
+};
+
+/* include/trace/events/sock.h. A kernel that has the tracepoint has its type. */
+typedef void (*btf_trace_sock_send_length)(void *, struct sock *, int, int);
+
+/* net/packet/internal.h: the interface it is bound to */
+struct packet_sock {
+        int ifindex;
 };
 
 /* include/net/flow.h, inet_sock.h, linux/udp.h: the datagram that is being put together */
@@ -319,16 +329,25 @@ struct pt_regs {
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
+#define S_IFSOCK 0140000
 
 /* include/linux/dcache.h: the dentry's place in the tree is not known (a file opened by its handle). */
 #define DCACHE_DISCONNECTED 0x20
 
 #define AF_UNSPEC 0
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_KEY 15
+#define AF_NETLINK 16
+#define AF_PACKET 17
+#define AF_ALG 38
+#define AF_VSOCK 40
+#define AF_XDP 44
 
 /* include/linux/net.h, include/net/tcp_states.h */
 #define SOCK_STREAM 1
+#define SOCK_PACKET 10 /* of AF_PACKET, with an address of its own kind */
 #define TCP_CLOSE 7
 
 /* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
