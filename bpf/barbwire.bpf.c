@@ -115,13 +115,13 @@ int bw_sendmsg6(struct bpf_sock_addr *ctx) {
         return 1;
 }
 
-/* After something was sent on a socket, by write, send, sendfile, splice or io_uring, in the sender's context. It knows
- * whom the socket is connected to, and not the address of a single datagram, which the hooks above see. Since 6.5. */
+/* After something was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the sender's context.
+ * It knows whom the socket is connected to, and not the address of a single datagram, which for inet the hooks above see.
+ * Since 6.5. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(bw_send_length, struct sock *sk, int length) {
         HOOK_FIRED(BW_HOOK_SEND_LENGTH);
-        if (length > 0)
-                on_sent(sk);
+        on_sent(sk, length);
         return 0;
 }
 

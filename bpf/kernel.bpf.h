@@ -58,6 +58,7 @@ struct inode {
         struct super_block *i_sb;
         unsigned long i_ino;
         __u32 i_generation;
+        unsigned int i_rdev;
         unsigned int i_nlink;
 };
 
@@ -79,6 +80,7 @@ struct file {
         const struct cred *f_cred;
         struct inode *f_inode;
         struct path f_path;
+        void *private_data;
 };
 
 struct vm_area_struct {
@@ -124,6 +126,14 @@ struct socket_alloc {
 struct unix_sock {
         struct path path;
         struct sock *peer;
+};
+
+/* include/trace/events/sock.h. A kernel that has the tracepoint has its type. */
+typedef void (*btf_trace_sock_send_length)(void *, struct sock *, int, int);
+
+/* net/packet/internal.h: the interface it is bound to */
+struct packet_sock {
+        int ifindex;
 };
 
 /* include/net/flow.h, inet_sock.h, linux/udp.h: the datagram that is being put together */
@@ -350,9 +360,16 @@ struct pt_regs {
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_KEY 15
+#define AF_NETLINK 16
+#define AF_PACKET 17
+#define AF_ALG 38
+#define AF_VSOCK 40
+#define AF_XDP 44
 
 /* include/linux/net.h, include/net/tcp_states.h */
 #define SOCK_STREAM 1
+#define SOCK_PACKET 10 /* of AF_PACKET, with an address of its own kind */
 #define TCP_CLOSE 7
 
 /* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
