@@ -250,8 +250,11 @@ __noinline int file_taken(__u64 file_address) {
 static __always_inline void descriptor_given(struct task_struct *task, const struct pt_regs *regs, __u32 argument) {
         const struct file *file = descriptor_file(task, (int)call_argument(regs, task, argument));
 
-        if (file && current_is_marked())
-                file_given((__u64)file);
+        if (!file || !current_is_marked())
+                return;
+        on_socket_written(file);
+        on_device_written(file);
+        file_given((__u64)file);
 }
 
 static __always_inline void descriptor_taken(struct task_struct *task, const struct pt_regs *regs, __u32 argument) {

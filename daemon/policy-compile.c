@@ -470,7 +470,6 @@ static int tables_new(size_t max_cells, PolicyTables **ret) {
         t->cells = calloc(max_cells, sizeof(*t->cells));
         if (!t->table || !t->cells)
                 return -ENOMEM;
-        t->table->hops_max = 8;
         t->n_cells = 1;   /* the dead state */
         t->n_outputs = 1; /* the empty one */
         *ret = STEAL_PTR(t);
