@@ -76,6 +76,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         f->classes = classes;
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
+        memory_spread(pid, start, (__u64)task);
 
         /* Who traces it can read all it reads. */
         if (BPF_CORE_READ(task, ptrace)) {
@@ -179,16 +180,83 @@ static __always_inline void on_memory_access(struct task_struct *child, unsigned
 
 /* A file was mapped: code that is foreign; or what others wrote to it; or what it holds will go there. */
 static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 prot, __u64 flags) {
-        const struct file *file = descriptor_file(task, fd);
+        const struct file *file = flags & MAP_ANONYMOUS ? NULL : descriptor_file(task, fd);
+        struct object o = {};
 
+        if (flags & MAP_SHARED) {
+                if (file)
+                        object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                else
+                        object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0); /* for children */
+                if (o.holder)
+                        on_memory_shared(&o);
+        }
         if (!file)
                 return;
         if (prot & PROT_EXEC)
                 on_code_mapped(file);
         if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
                 file_taken((__u64)file);
-        if (flags & MAP_SHARED && BPF_CORE_READ(file, f_mode) & FMODE_WRITE && current_is_marked())
-                file_given((__u64)file);
+}
+
+/* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
+#define SOL_SOCKET 1
+#define SCM_RIGHTS 1
+/* Control messages looked at in one message, and descriptors in each (include/net/scm.h SCM_MAX_FD). */
+#define CONTROLS_MAX 4
+#define DESCRIPTORS_MAX 253
+
+/* Another process passed this descriptor to the current one. */
+__noinline int descriptor_received(int fd) {
+        struct file *file = descriptor_file(current_task(), fd);
+
+        if (file)
+                on_file_open(file, BW_VIA_RECEIVED);
+        return 0;
+}
+
+/* The descriptors in one control message of `length` bytes at `at`. */
+__noinline int descriptors_received(__u64 at, __u64 length) {
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = -1;
+                if ((i + 1) * sizeof(fd) > length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(at + i * sizeof(fd))))
+                        break;
+                descriptor_received(fd);
+        }
+        return 0;
+}
+
+/* recvmsg(2) returned: descriptors may have come. Only the process's own memory says which, and another thread may change it
+ * meanwhile; the sensors lsm and fentry ask the kernel. */
+__noinline int message_received(__u64 message, __u32 compat) {
+        __u64 at = 0, length = 0;
+        __u32 word[2] = {};
+
+        if (compat) {
+                if (bpf_probe_read_user(word, sizeof(word), (void *)message + 16))
+                        return 0;
+                at = word[0];
+                length = word[1];
+        } else if (bpf_probe_read_user(&at, sizeof(at), (void *)message + 32) ||
+                   bpf_probe_read_user(&length, sizeof(length), (void *)message + 40)) {
+                return 0;
+        }
+
+        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
+        for (__u32 i = 0; i < CONTROLS_MAX; i++) {
+                __u64 size = 0;
+                if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
+                    bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
+                        break;
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS)
+                        descriptors_received(at + header, size - header);
+                __u64 step = (size + word_size - 1) & ~(word_size - 1);
+                if (step > length)
+                        break;
+                at += step;
+                length -= step;
+        }
+        return 0;
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
@@ -215,6 +283,20 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 on_mapped(task, (int)arguments[4], arguments[2], arguments[3]);
                 break;
         }
+        case CALL_ATTACH: {
+                struct object o = {};
+                if ((__u64)ret >= (__u64)-MAX_ERRNO)
+                        break;
+                object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(task, nsproxy, ipc_ns, ns.inum), (int)call_argument(regs, task, 0),
+                        1);
+                on_memory_shared(&o);
+                break;
+        }
+        case CALL_RECEIVE:
+                if (ret >= 0)
+                        message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                on_call_took(regs, task, call, ret);
+                break;
         default:
                 on_call_took(regs, task, call, ret);
         }

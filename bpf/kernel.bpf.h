@@ -249,7 +249,12 @@ struct cgroup_namespace {
         struct css_set *root_cset;
 };
 
+struct ipc_namespace {
+        struct ns_common ns;
+};
+
 struct nsproxy {
+        struct ipc_namespace *ipc_ns;
         struct mnt_namespace *mnt_ns;
         struct cgroup_namespace *cgroup_ns;
 };
@@ -305,6 +310,7 @@ struct task_struct {
         char comm[16];
         unsigned int ptrace;
         struct fs_struct *fs;
+        void *vfork_done; /* of a child of vfork(2), until it executes a program or ends */
         struct files_struct *files;
         struct nsproxy *nsproxy;
         struct signal_struct *signal;
@@ -378,6 +384,7 @@ struct pt_regs {
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4
 #define MAP_SHARED 0x1 /* and MAP_SHARED_VALIDATE: 0x3 */
+#define MAP_ANONYMOUS 0x20
 
 /* include/linux/err.h; fs/mount.h MNT_NS_INTERNAL: of a mount that the kernel keeps to itself. */
 #define MAX_ERRNO 4095
