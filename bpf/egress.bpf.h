@@ -139,7 +139,7 @@ __noinline int flood_count(__u32 uid, __u64 exe) {
  * one way through the loop's body, and the verifier takes it 256 times. */
 __noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        const struct mark *m = mark_get(pid);
         __u64 port = packed & 0xffff, family = packed >> 16 & 0xffff, permitted = 0;
         /* connect(2) of a datagram socket to port 0 moves nothing: resolvers do it to learn the route to an address
          * that they are about to use (RFC 6724), so any port of a rule will do. */
@@ -253,7 +253,7 @@ static __always_inline void on_egress(const struct bw_destination *d) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
         __u64 low, high;
 
-        if (!bpf_map_lookup_elem(&bw_marks, &pid))
+        if (!mark_get(pid))
                 return;
         __builtin_memcpy(&low, d->address, 8);
         __builtin_memcpy(&high, d->address + 8, 8);
@@ -286,7 +286,7 @@ static __always_inline void on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act
 static __always_inline bool current_is_marked(void) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-        return bpf_map_lookup_elem(&bw_marks, &pid);
+        return mark_get(pid);
 }
 
 /* connect(2), before anything is sent. */
