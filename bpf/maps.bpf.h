@@ -271,6 +271,27 @@ struct {
         __type(value, struct scratch);
 } bw_scratch SEC(".maps");
 
+/* ---- io_uring ---- */
+
+/* Opens of a ring that were submitted, and not posted yet, the latest: what one batch opens before it uses it. */
+#define URING_OPENS_MAX 8
+
+struct uring_opens {
+        __u64 request[URING_OPENS_MAX]; /* struct io_kiocb; 0: posted */
+        __u32 slot[URING_OPENS_MAX];    /* of the ring's own table, see uring.bpf.h */
+        __u32 n;
+        __u32 zero;
+};
+
+/* By the address of the ring. One that is evicted loses what its batch has opened and not posted; more rings than this
+ * do not open files at one time. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, __u64);
+        __type(value, struct uring_opens);
+} bw_uring_opens SEC(".maps");
+
 /* ---- names ---- */
 
 /* Paths, each once. Nearly all are shorter than 256 bytes. */

@@ -23,6 +23,9 @@ enum bw_hook {
         BW_HOOK_SEND_LENGTH,
         BW_HOOK_SYS_ENTER,
         BW_HOOK_SYS_EXIT,
+        BW_HOOK_URING_SUBMIT,
+        BW_HOOK_URING_COMPLETE,
+        BW_HOOK_URING_OVERFLOW,
         /* sensors "lsm" and "fentry" */
         BW_HOOK_SOCKET_CONNECT,
         BW_HOOK_SOCKET_SENDMSG,

@@ -53,6 +53,22 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .blinds = "opens of sensitive files",
                 .act = act_open,
         },
+        [BW_HOOK_URING_SUBMIT] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_submit_req"),
+                .formerly = "io_uring_submit_sqe",
+                .blinds = "files that are opened through io_uring and sent away in one batch",
+                .act = act_uring,
+        },
+        [BW_HOOK_URING_COMPLETE] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_complete"),
+                .blinds = "files that are opened through io_uring",
+                .act = act_uring,
+        },
+        [BW_HOOK_URING_OVERFLOW] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_cqe_overflow"),
+                .dispensable = true,
+                .blinds = "that a file was opened through a ring of io_uring that was full",
+        },
         /* The daemon may make no internet socket (RestrictAddressFamilies= of its unit): nothing proves these. */
         [BW_HOOK_CONNECT4] = {
                 .sections = TRACEPOINT("cgroup/connect4"),

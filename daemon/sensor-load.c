@@ -329,9 +329,13 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
         bpf_object__for_each_program(p, b->obj)
                 bpf_program__set_autoload(p, p == b->progs.bw_iter_task);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                const char *formerly = hook_infos[i].formerly;
+
                 p = skeleton_program(b, kind, i);
-                if (p)
-                        bpf_program__set_autoload(p, kernel_has_hook(btf, bpf_program__section_name(p)));
+                if (!p)
+                        continue;
+                bool here = kernel_has_hook(btf, bpf_program__section_name(p));
+                bpf_program__set_autoload(p, here || (formerly && bpf_program__set_attach_target(p, 0, formerly) == 0));
         }
 }
 

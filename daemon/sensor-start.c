@@ -101,7 +101,7 @@ static int sensor_adopt(const SensorPlan *plan, const PolicyTables *tables, cons
                 return r;
         s->misses_told = s->shared->misses_told;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
-                if (hook_infos[i].sections[s->parts.kind])
+                if (hook_infos[i].sections[s->parts.kind] && !(hook_infos[i].dispensable && s->parts.programs[i] < 0))
                         (void)sensor_add_hook(s, i);
         r = sensor_prove(s);
         if (r < 0)
