@@ -105,7 +105,7 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         }
         process_add(pid, start, p ? p->exe : 0, p, parent);
 
-        mark_pass(parent_pid, parent_start, pid, start, BW_VIA_FORK);
+        mark_pass(parent_pid, parent_start, pid, start, BW_VIA_FORK, NULL);
 }
 
 /* exec: the same process, another executable. What it holds it keeps; the rules it held it loses. */
@@ -145,7 +145,7 @@ static __always_inline void on_exit(struct task_struct *task) {
         __u32 pid = BPF_CORE_READ(task, tgid);
         bpf_map_delete_elem(&bw_processes, &pid);
 
-        struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        struct mark *m = mark_get(pid);
         if (!m)
                 return;
         __u32 reported = m->reported;

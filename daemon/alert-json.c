@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "alert-json.h"
@@ -106,6 +105,16 @@ static json_t *json_from_lineage(const Alert *a) {
         return STEAL_PTR(array);
 }
 
+static json_t *json_from_way(const AlertFile *f) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < f->n_way; i++)
+                if (json_array_append_new(array, json_pack("{s:I, s:o, s:s}", "pid", (json_int_t)f->way[i].pid, "comm",
+                                                         json_from_name(&f->way[i].comm), "via", f->way[i].via)) < 0)
+                        return NULL;
+        return STEAL_PTR(array);
+}
+
 static json_t *json_from_file(const AlertFile *f) {
         const char *class = f->classes[0];
         json_auto_t *o = json_object();
@@ -121,7 +130,9 @@ static json_t *json_from_file(const AlertFile *f) {
                         json_object_set_new(o, "comm", json_from_name(&f->comm)) < 0 ||
                         json_object_set_new(o, "hops", json_integer(f->hops)) < 0 ||
                         json_object_set_new(o, "via", json_string(f->via)) < 0 ||
-                        json_object_set_new(o, "truncated", json_boolean(f->path_truncated)) < 0)
+                        json_object_set_new(o, "truncated", json_boolean(f->path_truncated)) < 0 ||
+                        json_object_set_new(o, "way", json_from_way(f)) < 0 ||
+                        json_object_set_new(o, "way_cut", json_boolean(f->way_cut)) < 0)
                 return NULL;
 
         return STEAL_PTR(o);
@@ -139,13 +150,12 @@ static json_t *json_from_files(const Alert *a) {
 static json_t *json_from_destination(const Alert *a) {
         json_auto_t *o = json_object();
 
-        if (json_object_set_new(o, "family",
-                            json_string(a->destination.family == AF_INET6 ? "inet6" : "inet")) < 0 ||
+        if (json_object_set_new(o, "family", json_string(a->destination.family_name)) < 0 ||
                         json_object_set_new(o, "protocol", json_string(a->destination.protocol)) < 0 ||
                         json_object_set_new(o, "address", json_string(a->destination.address)) < 0 ||
                         json_object_set_new(o, "port", json_integer(a->destination.port)) < 0 ||
-                        json_object_set_new(
-                                        o, "act", json_string(a->destination.act)) < 0)
+                        json_object_set_new(o, "act", json_string(a->destination.act)) < 0 ||
+                        json_object_set_new(o, "path", json_from_name_or_null(&a->destination.path)) < 0)
                 return NULL;
 
         return STEAL_PTR(o);

@@ -185,6 +185,28 @@ static void put_opener(FILE *f, const json_t *file) {
         }
 }
 
+/* Each time that it was handed over. */
+static void put_hops(FILE *f, const json_t *file) {
+        const json_t *hop;
+        uint64_t pid;
+        size_t i;
+
+        if (json_is_true(json_object_get(file, "way_cut"))) {
+                put_label(f, "");
+                fputs("↓ …\n", f);
+        }
+        json_array_foreach(json_object_get(file, "way"), i, hop) {
+                put_label(f, "");
+                fputs("↓ handed over by ", f);
+                put_comm(f, hop);
+                if (member_number(hop, "pid", &pid))
+                        fprintf(f, " (pid %" PRIu64 ")", pid);
+                fputs(": ", f);
+                text_put_string(f, member_string(hop, "via") ?: "?");
+                fputc('\n', f);
+        }
+}
+
 static void put_file(FILE *f, const json_t *file) {
         const char *path = member_string(file, "path"), *via = member_string(file, "via");
         uint64_t hops;
@@ -206,7 +228,8 @@ static void put_file(FILE *f, const json_t *file) {
         put_opener(f, file);
         fputc('\n', f);
 
-        if (via && member_number(file, "hops", &hops) && hops > 0) {
+        put_hops(f, file);
+        if (via && json_array_size(json_object_get(file, "way")) == 0 && member_number(file, "hops", &hops) && hops > 0) {
                 put_label(f, "");
                 fputs("↓ handed on by ", f);
                 text_put_string(f, via);
@@ -218,8 +241,8 @@ static void put_file(FILE *f, const json_t *file) {
 static void put_way(FILE *f, const json_t *alert) {
         const json_t *process = json_object_get(alert, "process"), *file;
         const json_t *destination = json_object_get(alert, "destination");
-        const char *address = member_string(destination, "address"),
-                   *act = member_string(destination, "act");
+        const char *family = member_string(destination, "family") ?: "", *act = member_string(destination, "act"),
+                   *address = member_string(destination, "address") ?: member_string(destination, "path");
         uint64_t pid, port;
         size_t i;
 
@@ -236,7 +259,7 @@ static void put_way(FILE *f, const json_t *alert) {
                         fprintf(f, " (pid %" PRIu64 ")", pid);
                 fputc('\n', f);
         }
-        if (!address)
+        if (!json_is_object(destination))
                 return;
         put_label(f, "");
         bool accepted = act && strcmp(act, "accept") == 0;
@@ -245,12 +268,12 @@ static void put_way(FILE *f, const json_t *alert) {
         fprintf(f, "↓ %s\n", accepted ? "had a connection" :
                                  !sent ? "connected" : strcmp(protocol, "udp") == 0 ? "sent a datagram" : "sent data");
         put_label(f, accepted ? "peer" : "destination");
-        text_put_string(f, protocol);
-        bool v6 = strchr(address, ':');
+        bool v6 = strcmp(family, "inet6") == 0, inet = v6 || strcmp(family, "inet") == 0;
+        text_put_string(f, inet ? protocol : family);
         fputs(v6 ? " [" : " ", f);
-        text_put_string(f, address);
+        text_put_string(f, address ?: "?");
         fputs(v6 ? "]" : "", f);
-        if (member_number(destination, "port", &port))
+        if ((inet || strcmp(family, "vsock") == 0) && member_number(destination, "port", &port))
                 fprintf(f, accepted ? ", on port %" PRIu64 : ":%" PRIu64, port);
         fputc('\n', f);
 }

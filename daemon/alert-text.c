@@ -42,10 +42,30 @@ static void put_path(FILE *f, const AlertFile *file) {
 }
 
 static void put_destination(FILE *f, const Alert *a) {
-        if (a->destination.family == AF_INET6)
+        const AlertBytes *path = &a->destination.path;
+
+        switch (a->destination.family) {
+        case AF_INET6:
                 fprintf(f, "[%s]:%u", a->destination.address, a->destination.port);
-        else
+                break;
+        case AF_INET:
                 fprintf(f, "%s:%u", a->destination.address, a->destination.port);
+                break;
+        case AF_UNIX:
+                if (path->size > 0)
+                        text_put_name_bytes(f, path->data, path->size);
+                else
+                        fputs("a local service", f);
+                break;
+        case AF_VSOCK:
+                fprintf(f, "vsock CID %s, port %u", a->destination.address, a->destination.port);
+                break;
+        case AF_PACKET:
+                fprintf(f, "network interface %s", a->destination.address);
+                break;
+        default:
+                fprintf(f, "a socket of %s", a->destination.family_name);
+        }
 }
 
 static void put_classes(FILE *f, char *const *classes) {
@@ -105,8 +125,15 @@ static bool put_files(FILE *f, const Alert *a, const AlertFile *main_file) {
 
 /* "connected to 192.0.2.7:443" */
 static void put_act(FILE *f, const Alert *a, const char *when) {
+        bool inet = a->destination.family == AF_INET || a->destination.family == AF_INET6;
+
         if (strcmp(a->destination.act, "accept") == 0) {
-                fprintf(f, "had a connection from %s on port %u%s", a->destination.address, a->destination.port, when);
+                fputs("had a connection from ", f);
+                if (inet)
+                        fprintf(f, "%s on port %u", a->destination.address, a->destination.port);
+                else
+                        put_destination(f, a);
+                fputs(when, f);
                 return;
         }
         if (strcmp(a->destination.act, "connect") == 0)
@@ -151,16 +178,30 @@ static void put_inherited_act(FILE *f, const Alert *a, const AlertFile *file) {
         put_act(f, a, when ?: "");
 }
 
+/* "; it came by cat → pipe → gzip → pipe → nc". An arrow in a name is its owner's: such a name is quoted. */
+static void put_way(FILE *f, const Alert *a, const AlertFile *file) {
+        if (file->n_way == 0)
+                return;
+        fprintf(f, "; it came by %s", file->way_cut ? "… → " : "");
+        for (size_t i = 0; i < file->n_way; i++) {
+                put_comm(f, &file->way[i].comm);
+                fprintf(f, " → %s → ", file->way[i].via);
+        }
+        put_comm(f, &a->process.comm);
+}
+
 static void put_sentence(FILE *f, const Alert *a) {
         const AlertFile *file = alert_main_file(a);
 
         put_comm(f, &a->process.comm);
         fprintf(f, " (pid %" PRIu32 ", uid %" PRIu32 ")", a->process.pid, a->process.uid);
         /* By how it came, not by the pid: the opener's may have been given to this process since. */
-        if (file && file->hops > 0)
+        if (file && (file->hops > 0 || file->n_way > 0))
                 put_inherited_act(f, a, file);
         else
                 put_own_act(f, a, file);
+        if (file)
+                put_way(f, a, file);
 
         fputs(" [", f);
         put_classes(f, a->classes);

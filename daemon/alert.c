@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "alert.h"
 #include "enrich.h"
@@ -326,6 +327,15 @@ static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *rankin
         ret->via = via_to_string(f->via);
         ret->path_truncated = f->path_truncated;
         ret->handed_over = f->handed_over;
+        ret->way_cut = f->way_cut;
+        ret->n_way = f->n_way;
+        for (size_t i = 0; i < f->n_way; i++) {
+                ret->way[i].pid = f->way[i].pid;
+                ret->way[i].via = via_to_string(f->way[i].via);
+                r = bytes_copy(f->way[i].comm, &ret->way[i].comm);
+                if (r < 0)
+                        return r;
+        }
         /* Another thread's open may have been stamped after this one's egress. */
         ret->age_usec = f->mono_ns < mono_ns ? (mono_ns - f->mono_ns) / NSEC_PER_USEC : 0;
 
@@ -368,17 +378,46 @@ static const char *protocol_to_string(unsigned protocol) {
         }
 }
 
-static void destination_copy(const struct bw_destination *d, Alert *a) {
+const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]) {
+        static const struct {
+                unsigned family;
+                const char *name;
+        } known[] = {
+                        {AF_INET, "inet"}, {AF_INET6, "inet6"}, {AF_UNIX, "unix"},
+                        {AF_VSOCK, "vsock"}, {AF_PACKET, "packet"},
+        };
+
+        (void)snprintf(ret, FAMILY_NAME_SIZE, "family-%u", family);
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (known[i].family == family)
+                        (void)stpcpy(ret, known[i].name);
+        return ret;
+}
+
+static int destination_copy(const EventCorrelation *e, Alert *a) {
+        const struct bw_destination *d = &e->destination;
+        bool inet = d->family == AF_INET || d->family == AF_INET6;
+        uint32_t numbers[2];
+
         a->destination.family = d->family;
+        (void)family_name(d->family, a->destination.family_name);
         a->destination.port = d->port;
         a->destination.act = act_to_string(d->act);
 
         (void)snprintf(a->destination.protocol_number, sizeof(a->destination.protocol_number), "%u",
                         d->protocol);
-        a->destination.protocol = protocol_to_string(d->protocol) ?: a->destination.protocol_number;
+        /* The names are those of the internet's protocols. */
+        a->destination.protocol = (inet || d->protocol == 0 ? protocol_to_string(d->protocol) : NULL) ?:
+                        a->destination.protocol_number;
 
-        /* Cannot fail: the family was checked when the record was decoded, and the buffer fits either. */
-        (void)inet_ntop(d->family, d->address, a->destination.address, sizeof(a->destination.address));
+        memcpy(numbers, d->address, sizeof(numbers));
+        if (inet) /* cannot fail: the buffer fits either */
+                (void)inet_ntop(d->family, d->address, a->destination.address, sizeof(a->destination.address));
+        else if (d->family == AF_VSOCK || d->family == AF_PACKET)
+                (void)snprintf(a->destination.address, sizeof(a->destination.address), "%" PRIu32, numbers[0]);
+        if (d->family == AF_VSOCK)
+                a->destination.port = numbers[1];
+        return bytes_copy(e->destination_path, &a->destination.path);
 }
 
 int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch,
@@ -394,7 +433,9 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
         a->realtime_usec = realtime_usec(e->boot_ns, epoch);
         if (epoch->monotonic_usec > e->mono_ns / NSEC_PER_USEC + ALERT_DELAYED_USEC)
                 a->delayed_usec = epoch->monotonic_usec - e->mono_ns / NSEC_PER_USEC;
-        destination_copy(&c->destination, a);
+        r = destination_copy(c, a);
+        if (r < 0)
+                return r;
 
         r = score_event(c, e->mono_ns, p, names, lineage_classes, &a->score);
         if (r < 0)
@@ -441,6 +482,7 @@ Alert *alert_free(Alert *a) {
         bytes_done(&a->process.cgroup);
         bytes_done(&a->process.unit);
         bytes_done(&a->process.container);
+        bytes_done(&a->destination.path);
 
         for (size_t i = 0; i < a->n_lineage; i++) {
                 bytes_done(&a->lineage[i].exe);
@@ -452,6 +494,8 @@ Alert *alert_free(Alert *a) {
                 bytes_done(&a->files[i].path);
                 bytes_done(&a->files[i].exe);
                 bytes_done(&a->files[i].comm);
+                for (size_t k = 0; k < a->files[i].n_way; k++)
+                        bytes_done(&a->files[i].way[k].comm);
         }
 
         free(a);

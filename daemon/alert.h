@@ -25,6 +25,12 @@ typedef struct AlertAncestor {
         AlertBytes exe, comm;
 } AlertAncestor;
 
+typedef struct AlertHop {
+        uint32_t pid; /* of the giver */
+        AlertBytes comm;
+        const char *via; /* as in AlertFile, from "received" on */
+} AlertHop;
+
 typedef struct AlertFile {
         AlertBytes path; /* size 0: the name was lost, only the class is known */
         char **classes;  /* names, NULL-terminated */
@@ -32,10 +38,17 @@ typedef struct AlertFile {
         uint32_t pid, uid;
         AlertBytes exe, comm;
         unsigned hops;
-        const char *via; /* "open", "fork", "received", "trace" */
+        const char *via; /* "open", "fork", "received", "trace", "pipe", "socket", "file", "memory" */
+        AlertHop way[BW_HOPS_MAX]; /* the first giver first */
+        size_t n_way;
+        bool way_cut; /* its beginning is not known any more */
         bool path_truncated;
         bool handed_over; /* from a process to another that is not its child, at least once */
 } AlertFile;
+
+/* "inet", "inet6", "unix", "vsock", "packet", or "family-16". Returns ret. */
+#define FAMILY_NAME_SIZE 16
+const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]);
 
 typedef struct Alert {
         char id[64];       /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
@@ -61,10 +74,12 @@ typedef struct Alert {
         bool flood; /* repeats are all else that this user's executable does: too much to be told one by one */
         struct {
                 int family;
+                char family_name[FAMILY_NAME_SIZE];
+                AlertBytes path; /* of a unix socket; a leading '@' where the name is abstract */
                 const char *protocol; /* "tcp", "udp", "icmp", … or a number's text */
                 char protocol_number[8];
-                char address[46]; /* INET6_ADDRSTRLEN */
-                uint16_t port;   /* of an accepted connection: our own */
+                char address[46]; /* INET6_ADDRSTRLEN; vsock: the CID; packet: the interface's index; "": there is none */
+                uint32_t port;   /* of an accepted connection: our own */
                 const char *act; /* "connect", "send", "accept" */
         } destination;
 } Alert;

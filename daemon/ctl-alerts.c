@@ -53,13 +53,20 @@ static const json_t *alert_main_file(const json_t *alert) {
         return json_array_get(files, 0);
 }
 
+static void destination_add(CtlTable *t, const json_t *d) {
+        const char *family = ctl_string(d, "family", ""), *address = ctl_string(d, "address", "-");
+        bool v6 = strcmp(family, "inet6") == 0;
+
+        if (v6 || strcmp(family, "inet") == 0)
+                ctl_table_add(t, CTL_PLAIN, "%s%s%s:%lld", v6 ? "[" : "", address, v6 ? "]" : "",
+                                ctl_number(d, "port"));
+        else
+                ctl_table_add(t, CTL_PLAIN, "%s %s", family, ctl_string(d, "path", address));
+}
+
 static void row_add(CtlTable *t, const json_t *alert) {
-        const json_t *process = json_object_get(alert, "process"),
-                     *destination = json_object_get(alert, "destination");
-        const json_t *file = alert_main_file(alert);
-        const char *severity = ctl_string(alert, "severity", "-"),
-                   *address = ctl_string(destination, "address", "-");
-        bool v6 = strchr(address, ':');
+        const json_t *process = json_object_get(alert, "process"), *file = alert_main_file(alert);
+        const char *severity = ctl_string(alert, "severity", "-");
         char date[TIME_TEXT_SIZE];
 
         ctl_table_add(t, CTL_PLAIN, "%s", time_of(alert, date));
@@ -71,8 +78,7 @@ static void row_add(CtlTable *t, const json_t *alert) {
         ctl_table_add_list(t, json_object_get(alert, "classes"), ",");
         ctl_table_add(t, CTL_PLAIN, "%s%s", json_is_true(json_object_get(file, "truncated")) ? "…" : "",
                         ctl_string(file, "path", "(name lost)"));
-        ctl_table_add(t, CTL_PLAIN, "%s%s%s:%lld", v6 ? "[" : "", address, v6 ? "]" : "",
-                        ctl_number(destination, "port"));
+        destination_add(t, json_object_get(alert, "destination"));
         ctl_table_add(t, CTL_PLAIN, "%s", alert_short_id(alert));
 }
 

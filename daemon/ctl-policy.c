@@ -337,13 +337,13 @@ static json_t *score_explain(const Explainer *x, bool late) {
 
 static json_t *destination_explain(const Explainer *x) {
         const struct bw_destination *to = &x->q->to;
-        char address[INET6_ADDRSTRLEN] = "";
+        char address[INET6_ADDRSTRLEN] = "", family[FAMILY_NAME_SIZE];
 
         if (!to->family)
                 return json_null();
         (void)inet_ntop(to->family, to->address, address, sizeof(address));
-        return json_pack("{s:s, s:s, s:i, s:o}", "family", to->family == AF_INET6 ? "inet6" : "inet", "address",
-                        address, "port", to->port, "allowed", json_truth(classes_all(x, x->quiet)));
+        return json_pack("{s:s, s:s, s:i, s:o}", "family", family_name(to->family, family), "address", address, "port",
+                        to->port, "allowed", json_truth(classes_all(x, x->quiet)));
 }
 
 static json_t *verdict_of(const char *result, json_t *text) {

@@ -323,6 +323,8 @@ static int opener_judge(Suggestion *s, Opener *o) {
         else if (s->container)
                 say(&s->risks, "In the container anybody may have put anything at %s.", o->exe);
         trust_check_now(s, o, path);
+        if (o->sent && strncmp(member(json_object_get(s->alert, "destination"), "family"), "inet", 4) != 0)
+                say(&s->why, "It did not talk to an address, and Destination= names nothing else.");
 
         const char *interpreter = policy_interpreter(o->exe_glob);
         if (!o->sent && interpreter) {

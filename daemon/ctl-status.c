@@ -286,6 +286,18 @@ static void allow_add(CtlTable *t, const json_t *allow) {
         ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(allow, "origin", "-"));
 }
 
+static void carrier_add(CtlTable *t, const json_t *carrier) {
+        ctl_table_add(t, CTL_BOLD, "%s", ctl_string(carrier, "name", "-"));
+        ctl_table_add_list(t, json_object_get(carrier, "exes"), " ");
+        conditions_add(t, carrier);
+        ctl_table_add_list(t, json_object_get(carrier, "paths"), " ");
+        if (json_is_true(json_object_get(carrier, "egress")))
+                ctl_table_add(t, CTL_YELLOW, "%+lld", ctl_number(carrier, "score"));
+        else
+                ctl_table_add(t, CTL_PLAIN, "-");
+        ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(carrier, "origin", "-"));
+}
+
 static void lineage_add(CtlTable *t, const json_t *lineage) {
         ctl_table_add(t, CTL_BOLD, "%s", ctl_string(lineage, "name", "-"));
         ctl_table_add(t, CTL_PLAIN, "%+lld", ctl_number(lineage, "score"));
@@ -342,6 +354,16 @@ static const struct RuleTable {
                          {.name = "EXECUTABLES", .cut = CTL_CUT_END},
                          {.name = "ONLY IF", .cut = CTL_CUT_END},
                          {.name = "DESTINATIONS", .cut = CTL_CUT_END},
+                         {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
+         }},
+        {"carriers",
+         carrier_add,
+         {
+                         {.name = "CARRIER"},
+                         {.name = "EXECUTABLES", .cut = CTL_CUT_END},
+                         {.name = "ONLY IF", .cut = CTL_CUT_END},
+                         {.name = "PATHS", .cut = CTL_CUT_END},
+                         {.name = "EGRESS", .right = true},
                          {.name = "ORIGIN", .cut = CTL_CUT_BEGINNING},
          }},
         {"lineages",

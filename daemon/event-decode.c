@@ -99,6 +99,32 @@ static int read_ancestor(Reader *r, size_t offset, const struct bw_ancestor *a, 
         return read_string(r, a->exe, false, &ret->exe);
 }
 
+/* The hops are bytes within the strings, and as little aligned. */
+static int read_way(Reader *r, struct bw_string s, EventFile *ret) {
+        Bytes way;
+        int e = read_string(r, s, true, &way);
+
+        if (e < 0)
+                return e;
+        if (way.size % sizeof(struct bw_hop) != 0 || way.size / sizeof(struct bw_hop) > BW_HOPS_MAX)
+                return bad(r, "a way is not made of hops, or of too many");
+        for (size_t at = 0; at < way.size; at += sizeof(struct bw_hop)) {
+                struct bw_hop hop;
+
+                memcpy(&hop, way.data + at, sizeof(hop));
+                if (hop.zero[0] != 0 || hop.zero[1] != 0 || hop.zero[2] != 0)
+                        return bad(r, "a hop's padding is not zero");
+                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_MEMORY)
+                        return bad(r, "a hop is no hand-over");
+                EventHop *to = &ret->way[ret->n_way++];
+                *to = (EventHop){.pid = hop.pid, .via = hop.via};
+                e = read_comm(r, s.offset + at + offsetof(struct bw_hop, comm), &to->comm);
+                if (e < 0)
+                        return e;
+        }
+        return 0;
+}
+
 static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, EventFile *ret) {
         int e;
 
@@ -118,6 +144,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
                         .via = f->via,
                         .path_truncated = f->flags & BW_FILE_PATH_TRUNCATED,
                         .handed_over = f->flags & BW_FILE_HANDED_OVER,
+                        .way_cut = f->flags & BW_FILE_WAY_CUT,
         };
 
         e = read_comm(r, offset + offsetof(struct bw_touched_file, comm), &ret->comm);
@@ -126,12 +153,17 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
         e = read_string(r, f->path, false, &ret->path);
         if (e < 0)
                 return e;
-        return read_string(r, f->exe, false, &ret->exe);
+        e = read_string(r, f->exe, false, &ret->exe);
+        if (e < 0)
+                return e;
+        e = read_way(r, f->way, ret);
+        ret->handed_over |= ret->n_way > 0;
+        return e;
 }
 
 static int check_destination(Reader *r, const struct bw_destination *d) {
-        if (d->family != AF_INET && d->family != AF_INET6)
-                return bad(r, "the destination's family is unknown");
+        if (d->family == AF_UNSPEC)
+                return bad(r, "the destination has no family");
         if (d->act < BW_ACT_CONNECT || d->act > BW_ACT_ACCEPT)
                 return bad(r, "the act is unknown");
         return 0;
@@ -165,6 +197,9 @@ static int read_correlation(Reader *r, EventCorrelation *ret) {
                         .n_files = c.n_files,
         };
 
+        e = read_string(r, c.destination_path, false, &ret->destination_path);
+        if (e < 0)
+                return e;
         e = read_process(r, offsetof(struct bw_correlation, process), &c.process, &ret->process);
         if (e < 0)
                 return e;

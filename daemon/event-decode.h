@@ -22,12 +22,21 @@ typedef struct EventAncestor {
         Bytes comm, exe;
 } EventAncestor;
 
+/* One hand-over: by whom, and by which means (BW_VIA_RECEIVED and what follows it). */
+typedef struct EventHop {
+        uint32_t pid;
+        uint8_t via;
+        Bytes comm;
+} EventHop;
+
 typedef struct EventFile {
         uint64_t mono_ns, classes, inode;
         uint32_t device, pid, uid;
         uint8_t hops, via;
-        bool path_truncated, handed_over;
+        bool path_truncated, handed_over, way_cut;
         Bytes path, exe, comm;
+        EventHop way[BW_HOPS_MAX]; /* the first giver first */
+        size_t n_way;
 } EventFile;
 
 typedef struct EventProcess {
@@ -43,6 +52,7 @@ typedef struct EventCorrelation {
         uint8_t flags;
         EventProcess process;
         struct bw_destination destination;
+        Bytes destination_path; /* AF_UNIX */
         size_t n_lineage, n_files;
         EventAncestor lineage[BW_LINEAGE_MAX];
         EventFile files[BW_FILES_MAX]; /* newest first */

@@ -42,6 +42,11 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .blinds = "the end of processes",
                 .act = act_child,
         },
+        [BW_HOOK_SYS_ENTER] = {
+                .sections = TRACEPOINT("tp_btf/sys_enter"),
+                .blinds = "secrets that a process hands on by a pipe, a unix socket or a file",
+                .act = act_open,
+        },
         [BW_HOOK_SYS_EXIT] = {
                 .sections = TRACEPOINT("tp_btf/sys_exit"),
                 .essential = true,

@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <syslog.h>
 
 #include "journal-entry.h"
@@ -149,7 +148,30 @@ static void put_process(FILE *f, const Alert *a) {
         put_number(f, "BARBWIRE_MOUNT_NAMESPACE", a->process.mount_namespace);
 }
 
-static void put_file(FILE *f, const AlertFile *file) {
+/* "cat|pipe|gzip|pipe|nc": one line, so that a search finds it; the last one is who sent. */
+static int put_way(FILE *f, const Alert *a, const AlertFile *file) {
+        if (file->n_way == 0)
+                return 0;
+        fprintf(f, "BARBWIRE_WAY=%s", file->way_cut ? "…|" : "");
+        for (size_t i = 0; i <= file->n_way; i++) {
+                const AlertBytes *comm = i < file->n_way ? &file->way[i].comm : &a->process.comm;
+                _cleanup_free_ char *text = bytes_escape(comm->data, comm->size);
+
+                if (!text)
+                        return -ENOMEM;
+                for (const char *p = text; *p; p++)
+                        if (*p == '|')
+                                fputs("\\x7c", f);
+                        else
+                                fputc(*p, f);
+                if (i < file->n_way)
+                        fprintf(f, "|%s|", file->way[i].via);
+        }
+        fputc('\n', f);
+        return 0;
+}
+
+static int put_file(FILE *f, const Alert *a, const AlertFile *file) {
         put_name(f, "BARBWIRE_FILE", &file->path);
         put_strings(f, "BARBWIRE_FILE_CLASS", file->classes);
         put_number(f, "BARBWIRE_FILE_AGE_USEC", file->age_usec);
@@ -159,12 +181,15 @@ static void put_file(FILE *f, const AlertFile *file) {
         put_name(f, "BARBWIRE_FILE_COMM", &file->comm);
         put_number(f, "BARBWIRE_FILE_HOPS", file->hops);
         put_string(f, "BARBWIRE_FILE_VIA", file->via);
+        return put_way(f, a, file);
 }
 
 static void put_destination(FILE *f, const Alert *a) {
-        put_string(f, "BARBWIRE_DESTINATION_FAMILY", a->destination.family == AF_INET6 ? "inet6" : "inet");
+        put_string(f, "BARBWIRE_DESTINATION_FAMILY", a->destination.family_name);
         put_string(f, "BARBWIRE_DESTINATION_PROTOCOL", a->destination.protocol);
-        put_string(f, "BARBWIRE_DESTINATION_ADDRESS", a->destination.address);
+        if (a->destination.address[0])
+                put_string(f, "BARBWIRE_DESTINATION_ADDRESS", a->destination.address);
+        put_name(f, "BARBWIRE_DESTINATION_PATH", &a->destination.path);
         put_number(f, "BARBWIRE_DESTINATION_PORT", a->destination.port);
         put_string(f, "BARBWIRE_DESTINATION_ACT", a->destination.act);
 }
@@ -205,8 +230,10 @@ static int put_alert(FILE *f, const void *alert, const char *json) {
         r = put_lineage(f, a);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < a->n_files; i++)
-                put_file(f, &a->files[i]);
+        for (size_t i = 0; r >= 0 && i < a->n_files; i++)
+                r = put_file(f, a, &a->files[i]);
+        if (r < 0)
+                return r;
         put_destination(f, a);
         put_string(f, "BARBWIRE_JSON", json);
         return 0;

@@ -209,6 +209,12 @@ int section_open(Policy *p, Section s, const char *name, PolicyOrigin origin, si
         return 0;
 }
 
+PolicyAllow *policy_rule(const Policy *p, size_t i) {
+        if (i < p->n_allows)
+                return p->allows + i;
+        return i - p->n_allows < p->n_carriers ? &p->carriers[i - p->n_allows].who : NULL;
+}
+
 const PolicyClass *policy_class_by_name(const Policy *p, const char *name) {
         for (size_t i = 0; i < p->n_classes; i++)
                 if (strcmp(p->classes[i].name, name) == 0)

@@ -22,6 +22,7 @@ static const char *const automaton_names[BW_AUTOMATA] = {
                 [BW_AUTOMATON_SCRIPT] = "scripts",
                 [BW_AUTOMATON_UNIT] = "units",
                 [BW_AUTOMATON_ANCESTOR] = "ancestors",
+                [BW_AUTOMATON_CARRIER] = "carriers",
 };
 
 /* Patterns of one automaton, each with the line that it came from. */
@@ -41,6 +42,10 @@ static void pattern_list_done(PatternList *l) {
 /* The bits of the policy's names, and the names to be remembered once all is well. */
 typedef struct Numbering {
         unsigned class_bits[BW_CLASSES_MAX]; /* per class of the policy */
+        const PolicyAllow *rules[BW_RULES_MAX]; /* those of the policy that name a program */
+        size_t n_rules;
+        char *labels[BW_RULES_MAX]; /* per rule; of a carrier one that no [Allow] can have */
+        uint32_t flags[BW_RULES_MAX];
         unsigned rule_bits[BW_RULES_MAX];
         char *class_names[BW_CLASSES_MAX]; /* per bit: new there */
         char *rule_names[BW_RULES_MAX];
@@ -55,6 +60,7 @@ static void strings_clear(char **strings, size_t n) {
 }
 
 static void numbering_done(Numbering *n) {
+        strings_clear(n->labels, ELEMENTSOF(n->labels));
         strings_clear(n->class_names, ELEMENTSOF(n->class_names));
         strings_clear(n->rule_names, ELEMENTSOF(n->rule_names));
 }
@@ -141,37 +147,57 @@ static int numbers_assign(char *const *old, const uint64_t *old_prints, unsigned
         return 0;
 }
 
+static char *text_concat(const char *a, const char *b, const char *c) {
+        char *s;
+        return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
+}
+
+static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_message) {
+        const PolicyAllow *a;
+
+        for (size_t i = 0; (a = policy_rule(p, i)); i++) {
+                bool carrier = i >= p->n_allows;
+
+                if (a->n_exes == 0) /* a carrier of places alone */
+                        continue;
+                if (n->n_rules == BW_RULES_MAX)
+                        return fail(ret_message, -E2BIG, a->origin,
+                                        "[%s %s] is one more than the %u rules that there can be, carriers with Exe= "
+                                        "included: join rules with the same Class= and Destination=",
+                                        carrier ? "Carrier" : "Allow", a->name, BW_RULES_MAX);
+                n->rules[n->n_rules] = a;
+                n->rule_prints[n->n_rules] = rule_print(a);
+                n->flags[n->n_rules] = carrier ? BW_RULE_CARRIER : a->clean ? BW_RULE_CLEAN : 0;
+                n->labels[n->n_rules] = text_concat(carrier ? "Carrier:" : "", a->name, "");
+                if (!n->labels[n->n_rules++])
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, PolicyMessage *ret_message) {
-        char *names[BW_RULES_MAX];
+        char *names[BW_CLASSES_MAX];
 
         if (p->n_classes > BW_CLASSES_MAX)
                 return fail(ret_message, -E2BIG, p->classes[BW_CLASSES_MAX].origin,
                                 "[Class %s] is one more than the %u classes that there can be: join classes "
                                 "that need no rules of their own",
                                 p->classes[BW_CLASSES_MAX].name, BW_CLASSES_MAX);
-        if (p->n_allows > BW_RULES_MAX)
-                return fail(ret_message, -E2BIG, p->allows[BW_RULES_MAX].origin,
-                                "[Allow %s] is one more than the %u rules that there can be: join rules "
-                                "with the same Class= and Destination=",
-                                p->allows[BW_RULES_MAX].name, BW_RULES_MAX);
 
         for (size_t i = 0; i < p->n_classes; i++)
                 names[i] = p->classes[i].name;
         int r = numbers_assign(old->class_names, NULL, BW_CLASSES_MAX, names, NULL, p->n_classes,
                         n->class_names, n->class_bits);
+        if (r == 0)
+                r = rules_collect(p, n, ret_message);
         if (r < 0)
                 return r;
-
-        for (size_t i = 0; i < p->n_allows; i++) {
-                names[i] = p->allows[i].name;
-                n->rule_prints[i] = rule_print(p->allows + i);
-        }
-        return numbers_assign(old->rule_names, old->rule_prints, BW_RULES_MAX, names, n->rule_prints, p->n_allows,
+        return numbers_assign(old->rule_names, old->rule_prints, BW_RULES_MAX, n->labels, n->rule_prints, n->n_rules,
                         n->rule_names, n->rule_bits);
 }
 
-static void names_commit(PolicyNames *names, Numbering *n, size_t n_rules) {
-        for (size_t i = 0; i < n_rules; i++)
+static void names_commit(PolicyNames *names, Numbering *n) {
+        for (size_t i = 0; i < n->n_rules; i++)
                 names->rule_prints[n->rule_bits[i]] = n->rule_prints[i];
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
                 if (n->class_names[bit]) {
@@ -205,11 +231,6 @@ static int pattern_append(PatternList *l, char *glob, unsigned bit, const Policy
         return 0;
 }
 
-static char *path_concat(const char *a, const char *b, const char *c) {
-        char *s;
-        return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
-}
-
 /* A home as a glob that matches nothing else; one that ends in '/' stands for every directory in it (policy-load.c). */
 static char *path_escape(const char *path) {
         char *s = malloc(2 * strlen(path) + 2), *end = s;
@@ -238,11 +259,11 @@ int policy_glob_variant(const Policy *p, const char *glob, size_t n, char **ret)
                         return 0;
                 variant = strdup(glob);
         } else if (n < ELEMENTSOF(everywhere))
-                variant = path_concat(everywhere[n], glob + 1, "");
+                variant = text_concat(everywhere[n], glob + 1, "");
         else if (n - ELEMENTSOF(everywhere) < p->n_homes) {
                 _cleanup_free_ char *home = path_escape(p->homes[n - ELEMENTSOF(everywhere)]);
                 if (home)
-                        variant = path_concat("/**", home, glob + 1);
+                        variant = text_concat("/**", home, glob + 1);
         } else
                 return 0;
         if (!variant)
@@ -280,11 +301,24 @@ static int file_patterns(const Policy *p, const Numbering *n, PatternList *l) {
         return 0;
 }
 
-static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton which, PatternList *l) {
+static int carrier_patterns(const Policy *p, PatternList *l) {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < p->n_allows; i++) {
-                const PolicyAllow *a = p->allows + i;
+        for (size_t i = 0; i < p->n_carriers; i++) {
+                const PolicyCarrier *c = p->carriers + i;
+                unsigned bit = (unsigned)__builtin_ctz(c->egress ? BW_CARRIER_EGRESS : BW_CARRIER_SILENT);
+
+                for (size_t k = 0; r == 0 && k < c->n_paths; k++)
+                        r = patterns_append(l, p, c->paths + k, bit);
+        }
+        return r;
+}
+
+static int rule_patterns(const Numbering *n, enum bw_automaton which, PatternList *l) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n->n_rules; i++) {
+                const PolicyAllow *a = n->rules[i];
                 const PolicyGlob *globs[BW_AUTOMATA] = {
                                 [BW_AUTOMATON_EXE] = a->exes,
                                 [BW_AUTOMATON_SCRIPT] = a->scripts,
@@ -301,7 +335,7 @@ static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton 
 
                 for (size_t k = 0; r == 0 && k < n_globs[which]; k++) {
                         const PolicyGlob *g = globs[which] + k;
-                        r = pattern_append(l, path_concat(root, g->glob, ""), n->rule_bits[i], g);
+                        r = pattern_append(l, text_concat(root, g->glob, ""), n->rule_bits[i], g);
                 }
         }
         return r;
@@ -320,8 +354,9 @@ static void net_fill(struct bw_net *net, const PolicyDestination *d, unsigned ru
         memcpy(net->mask, mask, sizeof(net->mask));
 }
 
-static int rule_fill(const Policy *p, const PolicyAllow *a, unsigned bit, const Numbering *n, PolicyTables *t,
-                PolicyMessage *ret_message) {
+static int rule_fill(const Policy *p, const Numbering *n, size_t i, PolicyTables *t, PolicyMessage *ret_message) {
+        const PolicyAllow *a = n->rules[i];
+        unsigned bit = n->rule_bits[i];
         struct bw_rule *rule = t->table->rules + bit;
         const bool asks[BW_CONDITIONS] = {
                         [BW_CONDITION_SCRIPT] = a->n_scripts > 0,
@@ -339,10 +374,11 @@ static int rule_fill(const Policy *p, const PolicyAllow *a, unsigned bit, const 
                         if (strcmp(p->classes[c].name, a->classes[k].name) == 0)
                                 rule->classes |= UINT64_C(1) << n->class_bits[c];
 
+        rule->flags = n->flags[i];
         if (a->n_users > BW_USERS_MAX - t->n_users)
                 return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,
-                                "[Allow %s] has more users than are left of %u for all rules: use Unit= or Ancestor=",
-                                a->name, BW_USERS_MAX);
+                                "[%s %s] has more users than are left of %u for all rules: use Unit= or Ancestor=",
+                                rule->flags & BW_RULE_CARRIER ? "Carrier" : "Allow", a->name, BW_USERS_MAX);
         for (size_t k = 0; k < a->n_users; k++)
                 t->table->users[t->n_users++] = (struct bw_user){
                                 .uid = a->users[k].uid,
@@ -434,6 +470,7 @@ static int tables_new(size_t max_cells, PolicyTables **ret) {
         t->cells = calloc(max_cells, sizeof(*t->cells));
         if (!t->table || !t->cells)
                 return -ENOMEM;
+        t->table->hops_max = 8;
         t->n_cells = 1;   /* the dead state */
         t->n_outputs = 1; /* the empty one */
         *ret = STEAL_PTR(t);
@@ -454,10 +491,11 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
         r = tables_new(max_cells, &t);
         if (r < 0)
                 return r;
-        for (size_t i = 0; r == 0 && i < p->n_allows; i++)
-                r = rule_fill(p, p->allows + i, numbering.rule_bits[i], &numbering, t, ret_message);
+        for (size_t i = 0; r == 0 && i < numbering.n_rules; i++)
+                r = rule_fill(p, &numbering, i, t, ret_message);
         if (r < 0)
                 return r;
+        t->table->hops_max = p->hops_max;
         for (size_t i = 0; i < p->n_classes; i++) {
                 const PolicyClass *c = p->classes + i;
                 unsigned bit = numbering.class_bits[i];
@@ -469,15 +507,16 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
         for (enum bw_automaton which = 0; which < BW_AUTOMATA; which++) {
                 _cleanup_(pattern_list_done) PatternList l = {};
 
-                r = which == BW_AUTOMATON_FILE ? file_patterns(p, &numbering, &l)
-                                               : rule_patterns(p, &numbering, which, &l);
+                r = which == BW_AUTOMATON_FILE      ? file_patterns(p, &numbering, &l)
+                    : which == BW_AUTOMATON_CARRIER ? carrier_patterns(p, &l)
+                                                    : rule_patterns(&numbering, which, &l);
                 if (r == 0)
                         r = automaton_compile(&l, which, max_cells, t, ret_message);
                 if (r < 0)
                         return r;
         }
 
-        names_commit(names, &numbering, p->n_allows);
+        names_commit(names, &numbering);
         *ret = STEAL_PTR(t);
         return 0;
 }

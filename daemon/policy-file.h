@@ -93,9 +93,21 @@ typedef struct PolicyAllow {
         bool container; /* Container=yes: holds outside the host's file system, too; needs Unit= */
         PolicyDestination *destinations;
         size_t n_destinations;
+        bool clean;  /* Output=clean: what it gives to others holds nothing of the secret */
         bool broken; /* while it is read: one of its lines was bad, so it must not be used, whatever follows */
         PolicyOrigin origin;
 } PolicyAllow;
+
+/* [Carrier NAME]: programs and places through which no secret is followed, and local services that reach the network for
+ * others. */
+typedef struct PolicyCarrier {
+        PolicyAllow who;   /* its programs, told as those of an [Allow]; its name, too. It has no classes */
+        char *description; /* or NULL */
+        PolicyGlob *paths; /* files, and unix sockets */
+        size_t n_paths;
+        bool egress; /* Egress=yes: to talk to one of these sockets is to reach the network */
+        int score;   /* of that: -100 … 100 */
+} PolicyCarrier;
 
 /* [Lineage NAME]: where the process or one of its ancestors comes from. */
 typedef struct PolicyLineage {
@@ -153,6 +165,8 @@ typedef struct Policy {
         size_t n_classes;
         PolicyAllow *allows;
         size_t n_allows;
+        PolicyCarrier *carriers;
+        size_t n_carriers;
         PolicyLineage *lineages;
         size_t n_lineages;
         struct LineageTable *lineage_table; /* what they match; NULL: nothing */
@@ -160,6 +174,7 @@ typedef struct Policy {
         size_t n_peers;
         PolicyScoring scoring;
         PolicyCorrelator correlator;
+        unsigned hops_max;   /* [Correlator] MaxHops=: a secret that was handed over so often is followed no further */
         unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
         char hash[65];       /* SHA-256 of every file's bytes, in their order, in hex */
         PolicyMessage *messages;
@@ -196,6 +211,9 @@ int policy_load(
         const char *config_file, char *const *policy_dirs, const char *passwd_file, Policy **ret);
 
 const PolicyClass *policy_class_by_name(const Policy *p, const char *name);
+
+/* What the kernel numbers: each [Allow], then the programs of each [Carrier], if it has any. NULL: there are fewer. */
+PolicyAllow *policy_rule(const Policy *p, size_t i);
 
 /* The interpreter that is among the executables of a pattern (an absolute one), a constant; or NULL. */
 const char *policy_interpreter(const char *glob);

@@ -79,7 +79,7 @@ static bool names_everywhere(const PolicyDestination *destinations, size_t n) {
         return false;
 }
 
-static int warn_of_interpreters(Policy *p, const PolicyAllow *a) {
+static int warn_of_interpreters(Policy *p, const PolicyAllow *a, const char *remedy) {
         if (a->n_scripts > 0 || a->n_units > 0 || a->n_ancestors > 0 ||
                         (a->n_destinations > 0 && !names_everywhere(a->destinations, a->n_destinations)))
                 return 0;
@@ -92,9 +92,8 @@ static int warn_of_interpreters(Policy *p, const PolicyAllow *a) {
                 if (!interpreter)
                         continue;
                 int r = policy_message_add(p, POLICY_WARNING, exe->origin,
-                                "%s allows the interpreter \"%s\", and with it every script: add Script=, Unit= or "
-                                "Ancestor=, or a Destination= that is not everywhere",
-                                value_quote(exe->glob, strlen(exe->glob), quoted), interpreter);
+                                "%s allows the interpreter \"%s\", and with it every script: add %s",
+                                value_quote(exe->glob, strlen(exe->glob), quoted), interpreter, remedy);
                 if (r < 0)
                         return r;
         }
@@ -128,7 +127,8 @@ static int warn_of_writable(Policy *p, const PolicyGlob *globs, size_t n) {
 }
 
 static int warn_of_allow(Policy *p, const PolicyAllow *a) {
-        int r = warn_of_interpreters(p, a);
+        int r = warn_of_interpreters(p, a,
+                        "Script=, Unit= or Ancestor=, or a Destination= that is not everywhere");
 
         if (r == 0)
                 r = warn_of_writable(p, a->exes, a->n_exes);
@@ -136,6 +136,21 @@ static int warn_of_allow(Policy *p, const PolicyAllow *a) {
                 r = warn_of_writable(p, a->scripts, a->n_scripts);
         if (r == 0)
                 r = warn_of_writable(p, a->ancestors, a->n_ancestors);
+        if (r == 0 && a->clean && a->n_destinations == 0)
+                r = policy_message_add(p, POLICY_WARNING, a->origin,
+                                "[Allow %s] has Output=clean, but no Destination=: without one nothing is marked at all",
+                                a->name);
+        return r;
+}
+
+static int warn_of_carrier(Policy *p, const PolicyCarrier *c) {
+        int r = warn_of_interpreters(p, &c->who, "Unit=");
+
+        if (r == 0)
+                r = warn_of_writable(p, c->who.exes, c->who.n_exes);
+        if (r == 0 && c->score != 0 && !c->egress)
+                r = policy_message_add(p, POLICY_WARNING, c->who.origin,
+                                "[Carrier %s] has a Score=, which changes nothing without Egress=yes", c->who.name);
         return r;
 }
 
@@ -180,6 +195,8 @@ static int policy_warn(Policy *p) {
                 r = warn_of_class(p, p->classes + i);
         for (size_t i = 0; r == 0 && i < p->n_allows; i++)
                 r = warn_of_allow(p, p->allows + i);
+        for (size_t i = 0; r == 0 && i < p->n_carriers; i++)
+                r = warn_of_carrier(p, p->carriers + i);
         for (size_t i = 0; r == 0 && i < p->n_lineages; i++)
                 r = warn_of_lineage(p, p->lineages + i);
         for (size_t i = 0; r == 0 && i < p->n_peers; i++)
@@ -220,25 +237,36 @@ static void user_parse(PolicyUser *u) {
         }
 }
 
-/* 0: can be used; 1: cannot, and that is reported. */
-static int allow_check(Policy *p, const PolicyAllow *a) {
-        static const char unused[] = "not used";
+/* Of these checks, 0: can be used; 1: cannot, and that is reported. */
+static int users_check(Policy *p, const char *type, const PolicyAllow *a) {
         char quoted[VALUE_QUOTE_SIZE];
-        int r = 0;
+
+        for (size_t i = 0; i < a->n_users; i++) {
+                user_parse(a->users + i);
+                if (a->users[i].known)
+                        continue;
+                int r = policy_message_add(p, POLICY_ERROR, a->users[i].origin,
+                                "there is no user %s in the passwd file: correct the name, or write the number of one "
+                                "from elsewhere (the whole [%s %s] is not used)",
+                                value_quote(a->users[i].name, strlen(a->users[i].name), quoted), type, a->name);
+                return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+static const char unused[] = "not used";
+
+static int allow_check(Policy *p, const PolicyAllow *a) {
+        int r;
 
         for (size_t i = 0; i < a->n_classes; i++)
                 if (!policy_class_by_name(p, a->classes[i].name)) {
                         r = report_unknown_class(p, a, a->classes + i);
                         return r < 0 ? r : 1;
                 }
-        for (size_t i = 0; i < a->n_users; i++)
-                if (!a->users[i].known) {
-                        r = policy_message_add(p, POLICY_ERROR, a->users[i].origin,
-                                        "there is no user %s in the passwd file: correct the name, or write the "
-                                        "number of one from elsewhere (the whole [Allow %s] is not used)",
-                                        value_quote(a->users[i].name, strlen(a->users[i].name), quoted), a->name);
-                        return r < 0 ? r : 1;
-                }
+        r = users_check(p, "Allow", a);
+        if (r != 0)
+                return r;
 
         if (a->n_classes == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
@@ -251,6 +279,27 @@ static int allow_check(Policy *p, const PolicyAllow *a) {
                                 "[Allow %s] has Container=yes, but no Unit=, %s: say which container, or every one "
                                 "could bring such a program",
                                 a->name, unused);
+        else
+                return 0;
+        return r < 0 ? r : 1;
+}
+
+static int carrier_check(Policy *p, const PolicyCarrier *c) {
+        const PolicyAllow *who = &c->who;
+        int r = users_check(p, "Carrier", who);
+
+        if (r != 0)
+                return r;
+        if (who->n_exes == 0 && who->n_units + who->n_users > 0)
+                r = policy_message_add(p, POLICY_ERROR, who->origin,
+                                "[Carrier %s] has Unit= or User=, but no Exe=, %s: say which program", who->name, unused);
+        else if (c->egress && c->n_paths == 0)
+                r = policy_message_add(p, POLICY_ERROR, who->origin,
+                                "[Carrier %s] has Egress=yes, but no Path=, %s: say which socket", who->name, unused);
+        else if (who->n_exes + c->n_paths == 0)
+                r = policy_message_add(p, POLICY_ERROR, who->origin,
+                                "[Carrier %s] has neither Exe= nor Path=, %s: say which program, file or socket",
+                                who->name, unused);
         else
                 return 0;
         return r < 0 ? r : 1;
@@ -308,18 +357,20 @@ static int classes_finish(Policy *p) {
         return 0;
 }
 
-static int allows_finish(Policy *p) {
-        for (size_t i = 0; i < p->n_allows; i++) {
-                PolicyAllow *a = p->allows + i;
+static int rules_finish(Policy *p) {
+        PolicyAllow *a;
 
-                for (size_t k = 0; k < a->n_users; k++)
-                        user_parse(a->users + k);
+        for (size_t i = 0; (a = policy_rule(p, i)); i++) {
                 /* What an earlier bad line broke was reported with it. */
-                int r = a->broken ? 1 : allow_check(p, a);
+                int r = a->broken        ? 1
+                        : i < p->n_allows ? allow_check(p, a)
+                                          : carrier_check(p, p->carriers + (i - p->n_allows));
                 if (r < 0)
                         return r;
                 a->broken = r > 0;
         }
+        sections_prune(p, SECTION_ALLOW);
+        sections_prune(p, SECTION_CARRIER);
         return 0;
 }
 
@@ -356,9 +407,11 @@ static void hash_finish(PolicyBuild *b) {
 }
 
 void policy_resolve_user(Policy *p, const char *name, uint32_t uid) {
-        for (size_t i = 0; i < p->n_allows; i++)
-                for (size_t k = 0; k < p->allows[i].n_users; k++) {
-                        PolicyUser *u = p->allows[i].users + k;
+        PolicyAllow *a;
+
+        for (size_t i = 0; (a = policy_rule(p, i)); i++)
+                for (size_t k = 0; k < a->n_users; k++) {
+                        PolicyUser *u = a->users + k;
 
                         /* The first line of a name is what the system takes, too. */
                         if (!u->known && strcmp(u->name, name) == 0) {
@@ -384,10 +437,9 @@ int policy_finish(Policy *p) {
         if (r == 0)
                 r = classes_finish(p);
         if (r == 0)
-                r = allows_finish(p);
+                r = rules_finish(p);
         if (r < 0)
                 return r;
-        sections_prune(p, SECTION_ALLOW);
         sections_prune(p, SECTION_DESTINATION);
         r = lineages_finish(p);
         if (r == 0)

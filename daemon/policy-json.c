@@ -96,7 +96,7 @@ static json_t *class_to_json(const void *section) {
 static json_t *allow_to_json(const void *section) {
         const PolicyAllow *a = section;
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s}",
                 "name", text_to_json(a->name),
                 "classes", LIST(a->classes, a->n_classes),
                 "exes", LIST(a->exes, a->n_exes),
@@ -106,7 +106,23 @@ static json_t *allow_to_json(const void *section) {
                 "ancestors", LIST(a->ancestors, a->n_ancestors),
                 "container", a->container,
                 "destinations", destinations_to_json(a->destinations, a->n_destinations),
-                "origin", origin_to_json(&a->origin));
+                "origin", origin_to_json(&a->origin),
+                "output", a->clean ? "clean" : "secret");
+}
+
+static json_t *carrier_to_json(const void *section) {
+        const PolicyCarrier *c = section;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:o}",
+                "name", text_to_json(c->who.name),
+                "description", description_to_json(c->description),
+                "exes", LIST(c->who.exes, c->who.n_exes),
+                "units", LIST(c->who.units, c->who.n_units),
+                "users", LIST(c->who.users, c->who.n_users),
+                "paths", LIST(c->paths, c->n_paths),
+                "egress", c->egress,
+                "score", c->score,
+                "origin", origin_to_json(&c->who.origin));
 }
 
 static json_t *lineage_to_json(const void *section) {
@@ -145,9 +161,10 @@ static json_t *sections_to_json(const void *sections, size_t n, size_t size, jso
 #define SECTIONS(sections, n, to_json) sections_to_json(sections, n, sizeof(*(sections)), to_json)
 
 json_t *policy_to_json(const Policy *p) {
-        return json_pack("{s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i}}",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i}}",
                 "classes", SECTIONS(p->classes, p->n_classes, class_to_json),
                 "allows", SECTIONS(p->allows, p->n_allows, allow_to_json),
+                "carriers", SECTIONS(p->carriers, p->n_carriers, carrier_to_json),
                 "lineages", SECTIONS(p->lineages, p->n_lineages, lineage_to_json),
                 "destinations", SECTIONS(p->peers, p->n_peers, peer_to_json),
                 "scoring", "alert", (int)p->scoring.alert, "medium", (int)p->scoring.medium, "high",

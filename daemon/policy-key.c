@@ -34,25 +34,32 @@ const SectionInfo policy_sections[_SECTION_MAX] = {
         [SECTION_CLASS] = { "Class", "[Class NAME]", MANY(PolicyClass, classes) },
         [SECTION_ALLOW] = { "Allow", "[Allow NAME]", MANY(PolicyAllow, allows),
                             .broken = offsetof(PolicyAllow, broken)},
+        [SECTION_CARRIER] = { "Carrier", "[Carrier NAME]", .size = sizeof(PolicyCarrier),
+                              .items = offsetof(Policy, carriers), .n_items = offsetof(Policy, n_carriers),
+                              .origin = offsetof(PolicyCarrier, who.origin),
+                              .broken = offsetof(PolicyCarrier, who.broken)},
         [SECTION_LINEAGE] = { "Lineage", "[Lineage NAME]", MANY(PolicyLineage, lineages),
                               .broken = offsetof(PolicyLineage, broken)},
         [SECTION_DESTINATION] = { "Destination", "[Destination NAME]", MANY(PolicyPeer, peers),
                                   .broken = offsetof(PolicyPeer, broken)},
         [SECTION_SCORING] = { "Scoring", "[Scoring]", .items = offsetof(Policy, scoring),
                               .origin = offsetof(PolicyScoring, origin)},
-        [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", .items = offsetof(Policy, correlator) },
+        [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", .items = 0 },
         [SECTION_QUERY] = { "Query", "[Query]", .items = 0 },
 };
 
 /* What policy-build.c takes for granted. */
 _Static_assert(offsetof(PolicyClass, name) == 0 && offsetof(PolicyAllow, name) == 0 &&
-                offsetof(PolicyLineage, name) == 0 && offsetof(PolicyPeer, name) == 0 &&
+                offsetof(PolicyCarrier, who.name) == 0 && offsetof(PolicyLineage, name) == 0 && offsetof(PolicyPeer, name) == 0 &&
                 offsetof(PolicyGlob, glob) == 0 && offsetof(PolicyName, name) == 0 &&
                 offsetof(PolicyUser, name) == 0, "names come first");
 
-#define LIST(type, array, element)                                                                           \
-        .field = offsetof(type, array), .n_field = offsetof(type, n_##array), .item = sizeof(element)
+#define COUNTED(type, array, count, element)                                                                 \
+        .field = offsetof(type, array), .n_field = offsetof(type, count), .item = sizeof(element)
+#define LIST(type, array, element) COUNTED(type, array, n_##array, element)
 #define ITEMS(type, array, element) LIST(type, array, element), .origin = offsetof(element, origin)
+#define PROGRAMS(array, element)                                                                             \
+        COUNTED(PolicyCarrier, who.array, who.n_##array, element), .origin = offsetof(element, origin)
 #define SCALAR(type, member, low, high, initial)                                                             \
         .field = offsetof(type, member), .min = (uint64_t)(low), .max = (uint64_t)(high),                     \
         .fallback = (uint64_t)(initial)
@@ -82,6 +89,15 @@ static const KeyInfo keys[] = {
         {SECTION_ALLOW, "User", KEY_STRINGS, ITEMS(PolicyAllow, users, PolicyUser)},
         {SECTION_ALLOW, "Container", KEY_BOOL, FIELD(PolicyAllow, container)},
         {SECTION_ALLOW, "Destination", KEY_DESTINATIONS, ITEMS(PolicyAllow, destinations, PolicyDestination)},
+        {SECTION_ALLOW, "Output", KEY_OUTPUT, FIELD(PolicyAllow, clean)},
+
+        {SECTION_CARRIER, "Exe", KEY_STRINGS, PROGRAMS(exes, PolicyGlob), .check = value_check_program},
+        {SECTION_CARRIER, "Unit", KEY_STRINGS, PROGRAMS(units, PolicyGlob), .check = value_check_unit},
+        {SECTION_CARRIER, "User", KEY_STRINGS, PROGRAMS(users, PolicyUser)},
+        {SECTION_CARRIER, "Path", KEY_STRINGS, ITEMS(PolicyCarrier, paths, PolicyGlob), .check = value_check_path},
+        {SECTION_CARRIER, "Egress", KEY_BOOL, FIELD(PolicyCarrier, egress)},
+        {SECTION_CARRIER, "Score", KEY_INT, SCALAR(PolicyCarrier, score, -SCORE_MAX, SCORE_MAX, 0)},
+        {SECTION_CARRIER, "Description", KEY_TEXT, FIELD(PolicyCarrier, description)},
 
         {SECTION_LINEAGE, "Exe", KEY_STRINGS, ITEMS(PolicyLineage, exes, PolicyGlob),
           .check = value_check_absolute},
@@ -103,11 +119,12 @@ static const KeyInfo keys[] = {
           SCALAR(PolicyScoring, high, 0, SCORE_MAX, POLICY_SCORE_HIGH_DEFAULT)},
 
         {SECTION_CORRELATOR, "MaxMarks", KEY_UNSIGNED,
-          SCALAR(PolicyCorrelator, marks_max, TABLE_MIN, TABLE_MAX, POLICY_MARKS_DEFAULT)},
+          SCALAR(Policy, correlator.marks_max, TABLE_MIN, TABLE_MAX, POLICY_MARKS_DEFAULT)},
         {SECTION_CORRELATOR, "MaxProcesses", KEY_UNSIGNED,
-          SCALAR(PolicyCorrelator, processes_max, TABLE_MIN, TABLE_MAX, POLICY_PROCESSES_DEFAULT)},
+          SCALAR(Policy, correlator.processes_max, TABLE_MIN, TABLE_MAX, POLICY_PROCESSES_DEFAULT)},
         {SECTION_CORRELATOR, "RingBuffer", KEY_SIZE,
-          SCALAR(PolicyCorrelator, ring_bytes, RING_MIN_BYTES, RING_MAX_BYTES, POLICY_RING_DEFAULT_BYTES)},
+          SCALAR(Policy, correlator.ring_bytes, RING_MIN_BYTES, RING_MAX_BYTES, POLICY_RING_DEFAULT_BYTES)},
+        {SECTION_CORRELATOR, "MaxHops", KEY_UNSIGNED, SCALAR(Policy, hops_max, 1, BW_HOPS_MAX, POLICY_HOPS_DEFAULT)},
 
         {SECTION_QUERY, "MaxAlerts", KEY_UNSIGNED,
           SCALAR(Policy, alerts_max, ALERTS_MIN, ALERTS_MAX, POLICY_ALERTS_DEFAULT)},
@@ -136,6 +153,7 @@ static void scalar_set(const KeyInfo *k, void *field, uint64_t value) {
                 *(unsigned *)field = (unsigned)value; /* or int: the same bits */
                 break;
         case KEY_BOOL:
+        case KEY_OUTPUT:
                 *(bool *)field = value;
                 break;
         case KEY_SEVERITY:
@@ -246,6 +264,11 @@ static int scalar_parse(const KeyInfo *k, const char *text, uint64_t *ret, Value
                 return value_parse_size(text, k->min, k->max, ret, ret_error);
         case KEY_BOOL:
                 return value_parse_bool(text, ret, ret_error);
+        case KEY_OUTPUT:
+                *ret = strcmp(text, "clean") == 0;
+                if (!*ret && strcmp(text, "secret") != 0)
+                        return value_error(ret_error, 0, "must be secret or clean");
+                return 0;
         case KEY_SEVERITY:
                 severity = severity_from_string(text);
                 if (severity == _SEVERITY_INVALID)

@@ -19,6 +19,7 @@ typedef enum Section {
         SECTION_SKIPPED, /* its header was bad: its lines are not judged */
         SECTION_CLASS,
         SECTION_ALLOW,
+        SECTION_CARRIER,
         SECTION_LINEAGE,
         SECTION_DESTINATION,
         SECTION_SCORING,
@@ -47,6 +48,7 @@ typedef enum KeyType {
         KEY_SPAN,
         KEY_SIZE,
         KEY_BOOL,
+        KEY_OUTPUT,
         KEY_SEVERITY,
 } KeyType;
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "enrich.h"
 #include "lineage-match.h"
@@ -25,6 +26,9 @@
 /* Most of what is late is nobody's theft: a class of 50 becomes low. With a near destination it would fall below
  * Alert=; that has an end in step_floor(). */
 #define POINTS_LATE (-25)
+/* With each time that what a process wrote was read by another, it is less certain that it still holds the secret. After
+ * eight (BW_HOPS_MAX) a high one is medium. */
+#define POINTS_FLOW (-3)
 /* A person reads the first few; the others would repeat what they say. */
 #define LINEAGES_TOLD_MAX 8
 
@@ -221,6 +225,27 @@ static int step_inherited(ScoreContext *c) {
         return 0;
 }
 
+/* By the shortest way that any of the alerted files came. An open file that was passed, and memory that was looked into,
+ * are the secret itself. */
+static int step_flow(ScoreContext *c) {
+        size_t shortest = SIZE_MAX;
+
+        for (size_t i = 0; i < c->event->n_files; i++) {
+                const EventFile *f = &c->event->files[i];
+                size_t n = 0;
+
+                for (size_t k = 0; k < f->n_way; k++)
+                        n += f->way[k].via >= BW_VIA_PIPE;
+                if (f->classes & c->event->classes)
+                        shortest = MIN(shortest, n);
+        }
+        if (shortest == 0 || shortest == SIZE_MAX)
+                return 0;
+        return score_add(c, (int)shortest * POINTS_FLOW,
+                        "what was read was written and read again, %zu time%s: it may not be the secret any more", shortest,
+                        shortest == 1 ? "" : "s");
+}
+
 static bool has_bit(const struct bw_bits *bits, size_t i) {
         return bits->word[i / 64] >> i % 64 & 1;
 }
@@ -275,11 +300,28 @@ static int peer_match(const PolicyPeer *d, const struct bw_destination *to) {
         return port ? longest : -1;
 }
 
+/* A local service: a [Carrier] with Egress=yes made it one. */
+static int step_service(ScoreContext *c) {
+        const Bytes *path = &c->event->destination_path;
+
+        for (size_t i = 0; path->size > 0 && i < c->policy->n_carriers; i++) {
+                const PolicyCarrier *carrier = c->policy->carriers + i;
+
+                if (carrier->egress && policy_match_path(c->policy, carrier->paths, carrier->n_paths, path->data))
+                        return score_add(c, carrier->score, "the destination is %s (carrier %s)",
+                                        carrier->description ?: "a local service that reaches the network for others",
+                                        carrier->who.name);
+        }
+        return 0;
+}
+
 /* The most specific one scores; any of them can have it ignored. */
 static int step_destination(ScoreContext *c) {
         const PolicyPeer *nearest = NULL;
         int longest = -1;
 
+        if (c->event->destination.family != AF_INET && c->event->destination.family != AF_INET6)
+                return step_service(c);
         for (size_t i = 0; i < c->policy->n_peers; i++) {
                 const PolicyPeer *d = c->policy->peers + i;
                 int length = peer_match(d, &c->event->destination);
@@ -313,7 +355,7 @@ static int step_floor(ScoreContext *c) {
         }
         if (!told || missing <= 0)
                 return 0;
-        return score_add(c, missing, "never below what is told: waiting and a near destination must not buy silence");
+        return score_add(c, missing, "never below what is told: waiting, a long way and a near destination must not buy silence");
 }
 
 /* Keeps the score in its range by a reason of its own: the sum stays true. */
@@ -362,6 +404,7 @@ static const ScoreStep steps[] = {
                 step_executable,
                 step_control,
                 step_inherited,
+                step_flow,
                 step_flood,
                 step_lineage,
                 step_destination,

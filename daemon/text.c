@@ -31,7 +31,8 @@ static void put(FILE *f, const char *data, size_t size, bool double_backslash) {
         }
 }
 
-/* A blank (of those that are not escaped anyway), the brackets and the quotation mark that sentences are made of. */
+/* A blank (of those that are not escaped anyway), the brackets, the quotation mark and the arrow that sentences are made
+ * of. */
 static bool name_needs_quotes(const char *data, size_t size) {
         static const struct {
                 uint32_t first, last;
@@ -46,6 +47,7 @@ static bool name_needs_quotes(const char *data, size_t size) {
                         {0x2000, 0x200a}, /* en quad … hair space */
                         {0x202f, 0x202f}, /* narrow no-break space */
                         {0x205f, 0x205f}, /* mathematical space */
+                        {0x2192, 0x2192}, /* rightwards arrow */
                         {0x3000, 0x3000}, /* ideographic space */
                         {0xffa0, 0xffa0}, /* halfwidth Hangul filler */
         };

@@ -64,11 +64,11 @@ static void test_golden(void **state) {
                         "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"class\":\"ssh-private-keys\","
                         "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
                         "\"exe\":\"/usr/bin/python3.11\",\"comm\":\"sh\",\"hops\":1,\"via\":\"fork\","
-                        "\"truncated\":false}],"
+                        "\"truncated\":false,\"way\":[],\"way_cut\":false}],"
                         "\"files_more\":false,\"flood\":false,"
                         "\"destination\":{\"family\":\"inet\",\"protocol\":\"tcp\",\"address\":\"192.0.2."
                         "7\","
-                        "\"port\":443,\"act\":\"connect\"}}");
+                        "\"port\":443,\"act\":\"connect\",\"path\":null}}");
 }
 
 /* What is not known, and the other side of every flag. */
@@ -111,10 +111,11 @@ static void test_golden_sparse(void **state) {
                         "\"lineage_more\":true,"
                         "\"files\":[{\"path\":null,\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
                         "\"uid\":0,"
-                        "\"exe\":\"\",\"comm\":\"\",\"hops\":0,\"via\":\"open\",\"truncated\":true}],"
+                        "\"exe\":\"\",\"comm\":\"\",\"hops\":0,\"via\":\"open\",\"truncated\":true,"
+                        "\"way\":[],\"way_cut\":false}],"
                         "\"files_more\":true,\"flood\":false,"
                         "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"::\","
-                        "\"port\":0,\"act\":\"send\"}}");
+                        "\"port\":0,\"act\":\"send\",\"path\":null}}");
 }
 
 /* Each alone, by its name, and all of them. */

@@ -36,6 +36,17 @@ static struct bw_string put(Record *r, const char *s, size_t size) {
 
 #define PUT(r, s) put(r, s, sizeof(s) - 1)
 
+/* n hops, one after the other, at whatever address comes next. */
+static struct bw_string put_way(Record *r, size_t n) {
+        struct bw_hop hops[BW_HOPS_MAX + 1] = {0};
+
+        for (size_t i = 0; i < n; i++) {
+                hops[i] = (struct bw_hop){.pid = 40 + (uint32_t)i, .via = (uint8_t)(BW_VIA_PIPE + i % 2)};
+                strcpy(hops[i].comm, i == 0 ? "cat" : "fifteen-bytes-y");
+        }
+        return put(r, (const char *)hops, n * sizeof(hops[0]));
+}
+
 static Record record_new(void) {
         Record r = {0};
         struct bw_correlation *c = &r.fixed;
@@ -96,6 +107,8 @@ static Record record_new(void) {
         r.fixed.process.cgroup = PUT(&r, "/user.slice");
         r.fixed.lineage[0].exe = PUT(&r, "/usr/bin/bash");
         r.fixed.files[0].path = PUT(&r, "/root/.ssh/id\n\x1b\xff");
+        r.fixed.files[0].way = put_way(&r, 2);
+        r.fixed.destination_path = PUT(&r, "/run/a.sock");
         r.fixed.files[0].exe = PUT(&r, "/usr/bin/dash");
         return r;
 }
@@ -180,6 +193,18 @@ static void test_correlation(void **state) {
         ASSERT_BYTES(c->files[0].path, "/root/.ssh/id\n\x1b\xff");
         ASSERT_BYTES(c->files[0].exe, "/usr/bin/dash");
         ASSERT_BYTES(c->files[0].comm, "sh");
+        assert_false(c->files[0].way_cut);
+        assert_true(c->files[0].handed_over); /* by its way, though no flag says so */
+        assert_int_equal(c->files[0].n_way, 2);
+        assert_int_equal(c->files[0].way[0].pid, 40);
+        assert_int_equal(c->files[0].way[0].via, BW_VIA_PIPE);
+        ASSERT_BYTES(c->files[0].way[0].comm, "cat");
+        assert_int_equal(c->files[0].way[1].pid, 41);
+        assert_int_equal(c->files[0].way[1].via, BW_VIA_SOCKET);
+        ASSERT_BYTES(c->files[0].way[1].comm, "fifteen-bytes-y");
+        assert_int_equal(c->files[1].n_way, 0);
+        assert_false(c->files[1].handed_over);
+        ASSERT_BYTES(c->destination_path, "/run/a.sock");
         assert_int_equal(c->files[1].via, BW_VIA_OPEN);
         assert_false(c->files[1].path_truncated);
         ASSERT_BYTES(c->files[1].path, "");
@@ -208,6 +233,39 @@ static void test_full(void **state) {
         assert_int_equal(e.correlation.lineage[BW_LINEAGE_MAX - 1].pid, 70);
         ASSERT_BYTES(e.correlation.files[BW_FILES_MAX - 1].path, "/usr/bin/python3.11");
         ASSERT_BYTES(e.correlation.files[BW_FILES_MAX - 1].exe, "");
+}
+
+/* Any family there is, and as many hops as there can be; one more, or part of one, is no way. */
+static void test_ways(void **state) {
+        static const uint16_t families[] = {AF_UNIX, AF_INET6, AF_VSOCK, AF_PACKET, AF_NETLINK, 0xffff};
+        const char *why = NULL;
+        Event e;
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                Record r = record_new();
+                _cleanup_free_ char *block = NULL;
+
+                r.fixed.destination.family = families[i];
+                assert_int_equal(decode(&r, r.fixed.header.size, &e, &why, &block), 0);
+                assert_int_equal(e.correlation.destination.family, families[i]);
+        }
+        for (size_t n = 0; n <= BW_HOPS_MAX + 1; n++) {
+                Record r = record_new();
+                _cleanup_free_ char *block = NULL;
+
+                r.fixed.files[1].way = put_way(&r, n);
+                r.fixed.files[1].flags = BW_FILE_WAY_CUT;
+                int error = decode(&r, r.fixed.header.size, &e, &why, &block);
+                assert_int_equal(error, n <= BW_HOPS_MAX ? 0 : -EBADMSG);
+                if (error < 0)
+                        assert_string_equal(why, "a way is not made of hops, or of too many");
+                else {
+                        assert_int_equal(e.correlation.files[1].n_way, n);
+                        assert_true(e.correlation.files[1].way_cut);
+                        assert_int_equal(e.correlation.files[1].handed_over, n > 0);
+                }
+        }
 }
 
 /* What is not counted is not looked at. */
@@ -256,6 +314,7 @@ static void test_flips(void **state) {
         const char *const begins = "a string begins inside the fixed part";
         const char *const ends = "a string ends behind the record";
         const char *const comm = "a comm has no terminator";
+        const struct bw_string way = r.fixed.files[0].way;
 
         const Flip flips[] = {
                         {AT(header.version), BW_EVENT_VERSION + 1, -EPROTO, "another version of the format"},
@@ -274,7 +333,7 @@ static void test_flips(void **state) {
                         {AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero"},
                         {AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds"},
                         {AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds"},
-                        {AT(destination.family), AF_UNIX, -EBADMSG, "the destination's family is unknown"},
+                        {AT(destination.family), AF_UNSPEC, -EBADMSG, "the destination has no family"},
                         {AT(destination.act), 0, -EBADMSG, "the act is unknown"},
                         {AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown"},
                         {AT(files[1].via), 0, -EBADMSG, "a file came in an unknown way"},
@@ -309,6 +368,21 @@ static void test_flips(void **state) {
                         /* Only the last byte of a comm is a NUL where the name has fifteen. */
                         {BYTE_AT(offsetof(struct bw_correlation, lineage[1].comm) + 15), 'x', -EBADMSG,
                                         comm},
+
+                        {AT(destination_path.offset), 1, -EBADMSG, begins},
+                        {AT(destination_path.length), UINT16_MAX, -EBADMSG, ends},
+                        {AT(files[0].way.offset), 1, -EBADMSG, begins},
+                        {AT(files[0].way.length), UINT16_MAX, -EBADMSG, ends},
+                        {BYTE_AT(way.offset + (size_t)way.length), 'x', -EBADMSG, "a string has no terminator"},
+                        {AT(files[0].way.length), (uint64_t)way.length - 1, -EBADMSG,
+                                        "a way is not made of hops, or of too many"},
+                        {BYTE_AT(way.offset + offsetof(struct bw_hop, via)), BW_VIA_FORK, -EBADMSG,
+                                        "a hop is no hand-over"},
+                        {BYTE_AT(way.offset + offsetof(struct bw_hop, via)), BW_VIA_MEMORY + 1, -EBADMSG,
+                                        "a hop is no hand-over"},
+                        {BYTE_AT(way.offset + offsetof(struct bw_hop, zero) + 2), 1, -EBADMSG,
+                                        "a hop's padding is not zero"},
+                        {BYTE_AT(way.offset + 2 * sizeof(struct bw_hop) - 1), 'x', -EBADMSG, comm},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(flips); i++)
@@ -449,6 +523,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_correlation),
                         cmocka_unit_test(test_full),
+                        cmocka_unit_test(test_ways),
                         cmocka_unit_test(test_unused_slots),
                         cmocka_unit_test(test_flips),
                         cmocka_unit_test(test_nul_ends_a_name),

@@ -67,8 +67,8 @@ static const struct {
                 {C "junk\n", "f:2:1: ", "neither [Section] nor Key=value"},
                 {C " =5\n", "f:2:2: ", "key is missing"},
                 {"[Foo]\n", "f:1:2: ",
-                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME], [Lineage NAME], "
-                                "[Destination NAME], [Scoring], [Correlator] or [Query]"},
+                                "unknown section \"Foo\", known are [Class NAME], [Allow NAME], [Carrier NAME], "
+                                "[Lineage NAME], [Destination NAME], [Scoring], [Correlator] or [Query]"},
                 {"[Class]\n", "f:1:7: ", "a name is 1 to 63"},
                 {"[Class -x]\n", "f:1:8: ", "a name is"},
                 {"[Class a/b]\n", "f:1:9: ", "a name is"},

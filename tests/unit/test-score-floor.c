@@ -61,7 +61,7 @@ static void assert_score(const Policy *p, uint64_t touched, bool late, int score
         score_done(&s);
 }
 
-#define FLOOR "never below what is told: waiting and a near destination must not buy silence\n"
+#define FLOOR "never below what is told: waiting, a long way and a near destination must not buy silence\n"
 #define LATE "-25 waited longer than the class's window after the open\n"
 
 static void test_floor(void **state) {
