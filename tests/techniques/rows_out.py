@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """E: getting them out."""
 
+import os
 import socket
 import subprocess
 
+import harness
 from harness import program, truths
 from net import HOST_V4, HOST_V6, THIEF_V4
+from play import SSH, programs, write
 from tap import require, require_equal
 
 
@@ -26,6 +29,7 @@ def repeats(stage):
 
 
 PULL_PORT = 8081
+LOCAL_PORT = 8080  # out-local.c
 
 
 def existing(stage, variant):
@@ -61,7 +65,36 @@ def pulled(stage, variant):
     require_equal(alert["destination"]["act"], "accept", "destination.act")
 
 
-def part(t, stage):
+def packet(stage, variant, family):
+    """What arrives is an ordinary datagram."""
+    key, secret = stage.home.key()
+    truth, = truths(stage.play("out-packet", variant, key))
+    stage.net.sink.wait_arrived(secret)
+    stage.check_to(truth, key, {"family": family} if family else {})
+
+
+def local(stage, variant, wanted, passes_on=True, port=443):
+    key, secret = stage.home.key()
+    output = stage.play("out-local", variant, key, port=port)
+    truth, = truths(output)
+    if passes_on:
+        stage.net.sink.wait_arrived(secret)
+    else:
+        require(f"arrived={secret.hex()}" in output.splitlines(), "the service did not get it")
+    alert = stage.check_to(truth, key, wanted)
+    if wanted["family"] == "unix":
+        require((alert["destination"]["path"] or "").endswith("/docker.sock"), f"destination: {alert['destination']}")
+
+
+def prepare(net, home, directory):
+    """Who is behind this socket reaches the network for whoever asks."""
+    write(os.path.join(directory, "93-out.conf"),
+          f"[Carrier test-engine]\nPath={os.fsdecode(home.root)}/scratch/*/docker.sock\nEgress=yes\n"
+          + harness.policy_allow("test-everybodys", programs(home, everybodys=program("technique-out-tcp"))["everybodys"],
+                                 [SSH], [HOST_V4 + ":443"]))
+
+
+def part(t, stage, _):
     for variant in ("write", "send", "sendmsg", "shell", "udp"):
         t.case(f"E02 on a connection that was there before: {variant}", existing, stage, variant)
     for variant in ("sendfile", "splice"):
@@ -76,3 +109,19 @@ def part(t, stage):
         for what, address in (("v4", HOST_V4), ("v6", HOST_V6), ("IPv4-mapped", "::ffff:" + HOST_V4)):
             t.case(f"E04 UDP {what} {variant}", stage.theft, "out-udp", variant, address, 443, "udp")
     t.case("repeats: one id, told again at exit", repeats, stage)
+    t.case("E05 straight to port 53", stage.theft, "out-udp", "sendto", HOST_V4, 53, "udp")
+    t.case("E05 through a resolver on loopback", local, stage, "resolver",
+           {"family": "inet", "protocol": "udp", "address": "127.0.0.53", "port": 53}, port=53)
+    for variant, what in (("sendto", "to an address"), ("bound", "bound to an interface, written"),
+                          ("ring", "from a mapped ring")):
+        t.case(f"E08 packet socket, {what}", packet, stage, variant, "packet")
+    t.case("E09 a TUN device", packet, stage, "tun", None)
+    t.case("E09 SCTP", local, stage, "sctp",
+           {"family": "inet", "protocol": "sctp", "address": "127.0.0.1", "port": LOCAL_PORT}, False)
+    t.case("E09 vsock", local, stage, "vsock", {"family": "vsock"}, False)
+    t.case("E10 through a proxy on loopback", local, stage, "proxy",
+           {"family": "inet", "protocol": "tcp", "address": "127.0.0.1", "port": LOCAL_PORT})
+    for variant, what in (("stream", "connected to"), ("sendto", "by a datagram")):
+        t.case(f"E10 a container engine's socket, {what}", local, stage, variant, {"family": "unix"}, False)
+    # The program that may go there is another.
+    t.case("E11 where an allowed program goes, by another", stage.theft, "out-tcp", "blocking")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plays the technique catalogue for real against one running barbwired and holds each alert against the
-truth, and what is missed against expected.json.
+truth, and what is missed against expected.py.
 
 usage: run.py PART|all      a part of the catalogue: one meson test each. all: each part but the text output, which is
 no kernel's matter, against one daemon, for where starting one takes long"""
@@ -17,8 +17,10 @@ import play
 import rows_flow
 import rows_get
 import rows_hand
+import rows_object
 import rows_out
 import rows_state
+import rows_uring
 import tap
 from net import Net
 from tap import require_equal
@@ -28,7 +30,9 @@ PARTS = {
     "get": (None, rows_get.part),
     "hand": (None, rows_hand.part),
     "flow": (rows_flow.prepare, rows_flow.part),
-    "out": (None, rows_out.part),
+    "object": (rows_object.prepare, rows_object.part),
+    "uring": (None, rows_uring.part),
+    "out": (rows_out.prepare, rows_out.part),
     "state": (rows_state.prepare, rows_state.part),
     "identity": (lambda net, home, directory: identity.test_policy(home, directory), identity.part),
 }
@@ -54,7 +58,7 @@ def main():
         prepared = {name: PARTS[name][0](net, home, policy_dir) for name in played if PARTS[name][0]}
         with harness.Barbwired([harness.DEFAULT_POLICY, policy_dir]) as bw:
             stage = play.Stage(bw, net, home)
-            catalogue = play.Catalogue(t, play.Expected(), play.sensor_in_use(bw))
+            catalogue = play.Catalogue(t, play.sensor_in_use(bw))
             for name in played:
                 PARTS[name][1](catalogue, stage, *([prepared[name]] if name in prepared else []))
             # The paths deeper or longer than any buffer are counted, as they must be.
