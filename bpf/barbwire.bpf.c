@@ -111,6 +111,19 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
         return 0;
 }
 
+/* Run once, by the loader, when all hooks are there: files that were open before us. Descriptor tables that threads share
+ * come once (kernel/bpf/task_iter.c). Misses what is mapped and closed, and what waits in a socket or in a ring of
+ * io_uring. Since 5.8. */
+SEC("iter/task_file")
+int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
+        struct task_struct *task = ctx->task;
+        struct file *file = ctx->file;
+
+        if (task && file)
+                on_file_found((struct task_struct *)address_of(task), (struct file *)address_of(file));
+        return 0;
+}
+
 /* ---- sensor "tracepoint": egress ---- */
 
 /* On the root cgroup2 these see every connect(2) and every datagram with an address of every process, whatever its

@@ -6,11 +6,11 @@
 
 #include "flow.bpf.h"
 
-/* A file of `classes` was opened by the current process, or came to it (enum bw_via): apply the rules, and mark it.
+/* A file of `classes` was opened by the process of `task`, or came to it (enum bw_via): apply the rules, and mark it.
  * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
-__noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
+__noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classes, __u32 via) {
         struct file *file = (struct file *)file_address;
-        struct task_struct *task = current_task();
+        struct task_struct *task = (struct task_struct *)task_address;
         __u32 pid = BPF_CORE_READ(task, tgid);
         __u64 start = task_start(task);
         struct process *p = process_find(pid, start);
@@ -21,7 +21,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         if (!policy_view_get(&v))
                 return 0;
         if (p) {
-                if (p->generation != v.table->generation)
+                if (p->generation != v.table->generation && task == current_task()) /* not JUDGED_ASIDE */
                         return 1;
                 process_rules(&v, task, p, &rules);
         }
@@ -89,7 +89,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
-/* Is it a file about the current process itself, in procfs? What is in its own memory and environment is no secret to
+/* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
 static __always_inline bool file_is_own(struct inode *inode, struct task_struct *task) {
         struct upid upid = {};
@@ -104,8 +104,8 @@ static __always_inline bool file_is_own(struct inode *inode, struct task_struct 
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
 }
 
-/* The body of every hook that sees an open file come to the current process. */
-static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+/* An open file has come to the process of `task`, or it has one. */
+static __always_inline void file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return;
@@ -124,15 +124,27 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                judged = !classes || file_is_own(inode, current_task()) ||
-                        (process_ready(current_task(), &v) == 0 && file_touched(address_of(file), classes, via) == 0);
+                judged = !classes || file_is_own(inode, task) ||
+                        (process_ready(task, &v) == 0 &&
+                                file_touched((__u64)task, address_of(file), classes, via) == 0);
                 if (judged)
                         break;
         }
         if (!judged)
                 count_and_tell(BW_LOSS_POLICY_BUSY);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
+}
+
+/* The body of every hook that sees an open file come to the current process. */
+static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        file_judge(current_task(), file, via);
+        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && BPF_CORE_READ(file, f_mode) & FMODE_READ)
                 file_taken(address_of(file)); /* reading it need not be a call */
+}
+
+/* A process had this file open before us: as if it had opened it now. */
+static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
+        if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD))
+                file_judge(task, file, BW_VIA_OPEN);
 }
 
 /* A system call returned the descriptor of a file that it opened, or fetched from another process. The descriptor is in the

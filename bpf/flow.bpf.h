@@ -7,17 +7,19 @@
 #include "egress.bpf.h"
 #include "syscalls.bpf.h"
 
-/* The current process gets an entry that is judged by the policy in force, if it has none. Returns 0, or 1 when the
- * policy changed meanwhile. */
+/* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
+ * Returns 0, or 1 when the policy changed meanwhile. */
 static __always_inline int process_ready(struct task_struct *task, const struct policy_view *v) {
         __u32 pid = BPF_CORE_READ(task, tgid);
+        bool own = task == current_task();
 
-        process_learn_current();
+        if (own)
+                process_learn_current();
         struct process *p = process_find(pid, task_start(task));
         if (!p || p->generation == v->table->generation)
                 return 0;
-        ancestors_judge(pid);
-        return process_judge(pid, false);
+        ancestors_judge(pid, (__u64)task);
+        return process_judge(pid, (__u64)task, own ? JUDGED_LATER : JUDGED_ASIDE);
 }
 
 /* ---- from a process to an object, and from there to another ---- */

@@ -325,6 +325,12 @@ struct bpf_iter__task {
         struct task_struct *task;
 };
 
+struct bpf_iter__task_file {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+        struct file *file;
+};
+
 /* The one place that knows registers: where sys_exit finds the number of the system call that ends, whether it came
  * through the 32-bit interface, which numbers them otherwise, and its arguments. */
 #if defined(__TARGET_ARCH_x86)
