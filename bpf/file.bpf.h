@@ -76,17 +76,22 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         f->classes = classes;
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
-        memory_spread(pid, start, (__u64)task);
-
-        /* Who traces it can read all it reads. */
-        if (BPF_CORE_READ(task, ptrace)) {
-                struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
-        }
 
         /* A sweep may have found the mark expired just before and have removed it meanwhile. */
         m = mark_get(pid);
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
+}
+
+/* Who traces a process can read all it reads. */
+__noinline int tracer_touched(__u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address;
+
+        if (BPF_CORE_READ(task, ptrace)) {
+                struct task_struct *tracer = BPF_CORE_READ(task, parent);
+                mark_pass(BPF_CORE_READ(task, tgid), task_start(task), BPF_CORE_READ(tracer, tgid), task_start(tracer),
+                        BW_VIA_TRACE, task);
+        }
+        return 0;
 }
 
 /* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
@@ -115,7 +120,7 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
                 return;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        bool judged = false;
+        bool judged = false, touched = false;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
@@ -124,7 +129,8 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                judged = !classes || file_is_own(inode, task) ||
+                touched = classes && !file_is_own(inode, task);
+                judged = !touched ||
                         (process_ready(task, &v) == 0 &&
                                 file_touched((__u64)task, address_of(file), classes, via) == 0);
                 if (judged)
@@ -132,6 +138,10 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
         }
         if (!judged)
                 count_and_tell(BW_LOSS_POLICY_BUSY);
+        if (!judged || !touched)
+                return;
+        tracer_touched((__u64)task);
+        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
 }
 
 /* The body of every hook that sees an open file come to the current process. */
@@ -214,8 +224,9 @@ static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 p
 /* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
-/* Control messages looked at in one message, and descriptors in each (include/net/scm.h SCM_MAX_FD). */
+/* Control messages looked at in one message, and descriptors (include/net/scm.h SCM_MAX_FD). */
 #define CONTROLS_MAX 4
+#define MESSAGES_MAX 16 /* of recvmmsg(2) */
 #define DESCRIPTORS_MAX 253
 
 /* Another process passed this descriptor to the current one. */
@@ -224,17 +235,6 @@ __noinline int descriptor_received(int fd) {
 
         if (file)
                 on_file_open(file, BW_VIA_RECEIVED);
-        return 0;
-}
-
-/* The descriptors in one control message of `length` bytes at `at`. */
-__noinline int descriptors_received(__u64 at, __u64 length) {
-        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
-                int fd = -1;
-                if ((i + 1) * sizeof(fd) > length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(at + i * sizeof(fd))))
-                        break;
-                descriptor_received(fd);
-        }
         return 0;
 }
 
@@ -254,19 +254,30 @@ __noinline int message_received(__u64 message, __u32 compat) {
                 return 0;
         }
 
+        /* The kernel puts all of them into one control message (net/core/scm.c scm_detach_fds()). */
         const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
+        __u64 first = 0, end = 0;
         for (__u32 i = 0; i < CONTROLS_MAX; i++) {
                 __u64 size = 0;
                 if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
                     bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
                         break;
-                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS)
-                        descriptors_received(at + header, size - header);
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS) {
+                        first = at + header;
+                        end = at + size;
+                }
                 __u64 step = (size + word_size - 1) & ~(word_size - 1);
                 if (step > length)
                         break;
                 at += step;
                 length -= step;
+        }
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = -1;
+                __u64 where = first + i * sizeof(fd);
+                if (where + sizeof(fd) > end || bpf_probe_read_user(&fd, sizeof(fd), (void *)where))
+                        break;
+                descriptor_received(fd);
         }
         return 0;
 }
@@ -307,6 +318,12 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
         case CALL_RECEIVE:
                 if (ret >= 0)
                         message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                on_call_took(regs, task, call, ret);
+                break;
+        case CALL_RECEIVE_MANY:
+                for (__u32 i = 0; i < MESSAGES_MAX && i < ret; i++)
+                        message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
+                                SYSCALL_IS_COMPAT(task) ? 1 : 0);
                 on_call_took(regs, task, call, ret);
                 break;
         default:
