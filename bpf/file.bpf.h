@@ -96,7 +96,9 @@ __noinline int tracer_touched(__u64 task_address) {
 
 /* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
-static __always_inline bool file_is_own(struct inode *inode, struct task_struct *task) {
+__noinline int file_is_own(__u64 inode_address, __u64 task_address) {
+        struct inode *inode = (struct inode *)inode_address;
+        struct task_struct *task = (struct task_struct *)task_address;
         struct upid upid = {};
 
         if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
@@ -129,7 +131,7 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                touched = classes && !file_is_own(inode, task);
+                touched = classes && !file_is_own((__u64)inode, (__u64)task);
                 judged = !touched ||
                         (process_ready(task, &v) == 0 &&
                                 file_touched((__u64)task, address_of(file), classes, via) == 0);

@@ -234,13 +234,12 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
                 long n = bpf_probe_read_kernel_str(s->text, TEXT_MAX, (void *)name);
                 if (n <= 1 || n > TEXT_MAX)
                         break;
-                /* Seven bytes and the NUL; a shorter name begins with bytes of others. Not on the stack, which is short here. */
-                s->hash = 0;
-                bpf_probe_read_kernel(&s->hash, sizeof(s->hash), (void *)(name + n - 8));
+                __u64 last = 0; /* seven bytes and the NUL; a shorter name begins with bytes of others */
+                bpf_probe_read_kernel(&last, sizeof(last), (void *)(name + n - 8));
                 static const char slice[8] = "..slice";
                 __u64 wanted;
                 __builtin_memcpy(&wanted, slice, 8);
-                bool is_slice = n > 7 && s->hash >> 8 == wanted >> 8;
+                bool is_slice = n > 7 && last >> 8 == wanted >> 8;
                 if (!is_slice) {
                         unit = name;
                         length = n - 1;

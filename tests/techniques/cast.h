@@ -16,16 +16,17 @@
 
 #include "play.h"
 
-/* MaxHops= follows a secret through so many hands: a giver, and this less one carriers. */
+/* A giver and so many carriers are as many hands as a secret is followed through: MaxHops=. */
 #define CAST_CARRIERS_MAX 7
-#define CAST_MAX (CAST_CARRIERS_MAX + 2)
+/* One carrier more, and the taker. */
+#define CAST_MAX (CAST_CARRIERS_MAX + 3)
 /* None of them has anything to wait for but the others; an emulated machine takes its time. */
 #define CAST_SECONDS 50
 /* Where an actor puts a descriptor that others find by its number. */
 #define CAST_FD 100
 
 typedef struct Scene {
-        const char *name, *via;
+        const char *name, *via; /* NULL: who sends tells of itself */
         void (*prepare)(void); /* by who conducts: what all of them inherit */
         void (*ready)(void);   /* by the taker, before the giver opens the secret */
         void (*give)(void), (*carry)(void), (*take)(void);
@@ -252,7 +253,8 @@ static inline int cast_play(const Scene *scenes, int argc, char **argv) {
         for (size_t i = 0; i < cast.n; i++)
                 cast.pid[i] = actor_start(i);
         pipes_keep(CAST_MAX + 1);
-        cast_tell();
+        if (cast.scene->via)
+                cast_tell();
         if (cast.scene->ready)
                 actor_step(taker);
         if (cast.scene->blocked) {

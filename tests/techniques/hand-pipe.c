@@ -192,6 +192,8 @@ static const Scene scenes[] = {
                 .n_carriers = 1},
         {"longest", "pipe", .prepare = cast_pipes, .give = give, .carry = carry, .take = take,
                 .n_carriers = CAST_CARRIERS_MAX},
+        {"too-long", "pipe", .prepare = cast_pipes, .give = give, .carry = carry, .take = take,
+                .n_carriers = CAST_CARRIERS_MAX + 1},
         {"cat", "pipe", .prepare = cast_pipes, .give = give_cat, .take = take, .give_comm = "cat"},
         {"cat-gzip", "pipe", .prepare = cast_pipes, .give = give_cat, .carry = carry_gzip, .take = take,
                 .give_comm = "cat", .carry_comm = "gzip", .n_carriers = 1},

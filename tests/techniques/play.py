@@ -64,16 +64,17 @@ class Stage:
         self.bw, self.net, self.home = bw, net, home
         self.n_plays = 0
 
-    def scratch(self):
-        """A directory for one play."""
+    def scratch(self, where):
+        """A directory for one play; rules of the tests' know it by what it is in."""
         self.n_plays += 1
-        path = os.path.join(self.home.root.decode(), f"scratch/{self.n_plays}")
+        path = os.path.join(self.home.root.decode(), where, str(self.n_plays))
         os.makedirs(path)
         return path
 
-    def play(self, name, variant, key, address=HOST_V4, port=443, command=None):
+    def play(self, name, variant, key, address=HOST_V4, port=443, command=None,
+             directory="scratch"):
         result = self.net.run(command or [program("technique-" + name), variant, key, address, str(port)],
-                              cwd=self.scratch())
+                              cwd=self.scratch(directory))
         if result.returncode == CANNOT:
             raise Skip(f"{name} {variant}: {result.stderr.strip()}", environment=True)
         require(result.returncode == 0, f"{name} {variant}: status {result.returncode}\n{result.stderr}")

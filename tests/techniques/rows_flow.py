@@ -71,18 +71,22 @@ MEMORY = {
 
 
 def prepare(net, home, directory):
-    exes = programs(home, printer=shutil.which("cat"), creator=shutil.which("cp"),
-                    opener=program("technique-get-passed"))
+    exes = programs(home, printer=shutil.which("cat"), clean=shutil.which("cat"), creator=shutil.which("cp"),
+                    opener=program("technique-get-passed"), carrier=program("technique-hand-pipe"))
     write(os.path.join(directory, "92-flow.conf"),
           harness.policy_allow("test-printer", exes["printer"], [SSH], [HOST_V4 + ":443"])
           + harness.policy_allow("test-creator", exes["creator"], [SSH], [HOST_V4 + ":443"])
+          + harness.policy_allow("test-clean", exes["clean"], [SSH], [HOST_V4 + ":443"]) + "Output=clean\n"
+          + f"[Carrier test-carrier]\nExe={exes['carrier']}\n"
+          + f"[Carrier test-quiet]\nPath={os.fsdecode(home.root)}/quiet/*/relay.*\n"
           + harness.policy_allow("test-opener", exes["opener"], [SSH]))
     return exes
 
 
-def silent(stage, name, variant):
+def silent(stage, name, variant, command=(), directory="scratch"):
     key, secret = stage.home.key()
-    truth, = truths(stage.play(name, variant, key))
+    truth, = truths(stage.play(name, variant, key, directory=directory,
+                               command=command and [*command, variant, key, HOST_V4, "443"]))
     stage.net.sink.wait_arrived(secret)
     stage.expect_silence(truth.sender, variant)
 
@@ -104,12 +108,18 @@ def part(t, stage, exes):
     t.case("G10 a descriptor passed by who opened it", stage.theft, "get-passed", "scm")
     t.case("G11 pidfd_getfd", stage.theft, "get-passed", "pidfd")
     t.case("G11 opened by /proc/PID/fd", stage.theft, "get-passed", "proc-fd")
+    t.case("H03 honest: a pipe, beyond MaxHops=", silent, stage, "hand-pipe", "too-long")
+    t.case("H04 honest: a socket whose path is a [Carrier]'s", silent, stage, "hand-socket", "path-stream",
+           directory="quiet")
+    t.case("H05 honest: a file whose path is a [Carrier]'s", silent, stage, "hand-file", "plain", directory="quiet")
     if not harness.sees_host():
         return
-    t.case("G10 a descriptor passed by an allowed program", stage.theft, "get-passed", "scm:" + exes["opener"])
-    t.case("G11 pidfd_getfd from an allowed program", stage.theft, "get-passed", "pidfd:" + exes["opener"])
-    t.case("G15 an allowed program prints to a pipe", stage.theft, "hand-pipe", "print:" + exes["printer"])
-    t.case("G15 an allowed program prints to a unix socket", stage.theft, "hand-pipe", "print-socket:" + exes["printer"])
-    t.case("G15 an allowed program prints to a file", stage.theft, "hand-file", "print:" + exes["printer"])
+    t.case("G10 a descriptor passed by an allowed program", stage.theft, "get-passed", f"scm:{exes['opener']}")
+    t.case("G11 pidfd_getfd from an allowed program", stage.theft, "get-passed", f"pidfd:{exes['opener']}")
+    t.case("G15 an allowed program prints to a pipe", stage.theft, "hand-pipe", f"print:{exes['printer']}")
+    t.case("G15 an allowed program prints to a unix socket", stage.theft, "hand-pipe", f"print-socket:{exes['printer']}")
+    t.case("G15 an allowed program prints to a file", stage.theft, "hand-file", f"print:{exes['printer']}")
     t.case("G15 honest: an allowed program makes a file of its own", silent, stage, "hand-file",
-           "create:" + exes["creator"])
+           f"create:{exes['creator']}")
+    t.case("G15 honest: an allowed program with Output=clean", silent, stage, "hand-pipe", f"print:{exes['clean']}")
+    t.case("H03 honest: the reader is a [Carrier]", silent, stage, "hand-pipe", "plain", [exes["carrier"]])

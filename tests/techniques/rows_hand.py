@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""H01, H02, H08: the secret goes down the line of processes."""
+"""H01, H02, H08, H09: the secret goes down the line of processes, or into what one is started with."""
 
 import os
 
@@ -26,3 +26,8 @@ def part(t, stage):
         t.case(f"H01 {variant}", stage.theft, "hand-lineage", variant)
     t.case("H01 double fork, setsid, the parents dead", orphan, stage)
     t.case("H02 exec of another program after the read", exec_after_read, stage)
+    for variant in ("environment", "argument"):
+        t.case(f"H08 {variant} of a child", stage.theft, "hand-job", variant)
+    t.case("H08 argument, read by another in /proc/PID/cmdline", stage.theft, "hand-job", "cmdline")
+    t.case("H09 a crontab, run by who reads it", stage.theft, "hand-job", "crontab")
+    t.case("H09 a script, run by another's shell", stage.theft, "hand-job", "script")

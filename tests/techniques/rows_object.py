@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""G03, G04, G05, G08, G12, G13: a file is an object, whatever it is called, wherever it is seen, however its bytes are
+"""G03, G04, G05, G08, G12, G13, G16: a file is an object, whatever it is called, wherever it is seen, however its bytes are
 taken, and whenever it was opened."""
 
 import os
 import subprocess
 
+import harness
 from harness import as_text, program, truths
 from net import HOST_V4
+from play import write
 from tap import require, require_equal
 
+AGENTS = "agent-sockets"
 NAMES = {
     "link": "G03 a hard link", "link-descriptor": "G03 a hard link made of a descriptor",
     "rename": "G04 moved away", "exchange": "G04 exchanged with another file",
@@ -106,19 +109,30 @@ def environment(stage, form):
         holder.communicate()
 
 
+def agent(stage):
+    """What is asked for is in the agent's memory: the class is of its socket."""
+    stage.home.count += 1
+    path, secret = stage.home.decoy(os.path.join(stage.home.root, b"agent/%d" % stage.home.count))
+    truth, = truths(stage.play("get-agent", "ask", path))
+    stage.net.sink.wait_arrived(secret)
+    stage.check(truth, path, HOST_V4, 443, "tcp", names=lambda name: name.endswith("/agent.sock"), class_name=AGENTS)
+
+
 def prepare(net, home, directory):
-    return (alias_key(home, b"before"), alias_key(home, b"seen"),
-            {variant: Before(net, home, variant) for variant in BEFORE})
+    write(os.path.join(directory, "94-object.conf"), harness.policy_class(AGENTS, ["/**/scratch/*/agent.sock"]))
+    return {"link": alias_key(home, b"before"), "link-seen": alias_key(home, b"seen"),
+            **{variant: Before(net, home, variant) for variant in BEFORE}}
 
 
 def part(t, stage, prepared):
-    alias, seen, thieves = prepared
     for variant, what in NAMES.items():
         t.case(what, object_theft, stage, variant)
-    t.case("G03 a hard link from before", linked_before, stage, alias)
-    t.case("G03 a hard link from before, once the file was seen", linked_before_seen, stage, seen)
+    t.case("G03 a hard link from before", linked_before, stage, prepared["link"])
+    t.case("G03 a hard link from before, once the file was seen", linked_before_seen, stage,
+           prepared["link-seen"])
     t.case("G04 replaced by another file", replaced, stage)
     for variant, what in BEFORE.items():
-        t.case(what, thieves[variant].theft, stage)
+        t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
         t.case(f"G12 {form.format(pid='PID')}", environment, stage, form)
+    t.case("G16 an agent is asked", agent, stage)

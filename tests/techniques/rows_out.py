@@ -86,6 +86,12 @@ def local(stage, variant, wanted, passes_on=True, port=443):
         require((alert["destination"]["path"] or "").endswith("/docker.sock"), f"destination: {alert['destination']}")
 
 
+def vsock(stage):
+    # What lets a machine talk to itself is a module that nobody loads on demand.
+    subprocess.run(["modprobe", "-q", "vsock_loopback"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    local(stage, "vsock", {"family": "vsock"}, False)
+
+
 def prepare(net, home, directory):
     """Who is behind this socket reaches the network for whoever asks."""
     write(os.path.join(directory, "93-out.conf"),
@@ -118,7 +124,7 @@ def part(t, stage, _):
     t.case("E09 a TUN device", packet, stage, "tun", None)
     t.case("E09 SCTP", local, stage, "sctp",
            {"family": "inet", "protocol": "sctp", "address": "127.0.0.1", "port": LOCAL_PORT}, False)
-    t.case("E09 vsock", local, stage, "vsock", {"family": "vsock"}, False)
+    t.case("E09 vsock", vsock, stage)
     t.case("E10 through a proxy on loopback", local, stage, "proxy",
            {"family": "inet", "protocol": "tcp", "address": "127.0.0.1", "port": LOCAL_PORT})
     for variant, what in (("stream", "connected to"), ("sendto", "by a datagram")):

@@ -193,11 +193,11 @@ def prepare(net, home, directory):
           + harness.policy_allow("test-allowed", exes["technique_allowed"], [SSH])
           + harness.policy_allow("test-allowed-line", exes["technique_allowed_line"], [SSH])
           + harness.policy_allow("test-bound", exes["technique_bound"], [SSH], [HOST_V4 + ":443"]))
-    return exes, directory
+    return {"directory": directory, **exes}
 
 
-def part(t, stage, prepared):
-    exes, policy_dir = prepared
+def part(t, stage, exes):
+    policy_dir = exes["directory"]
     t.case("S05 PID reuse", pid_reuse, stage)
     t.case("S04 outside the window", outside_window, stage)
     t.case("S04 waits for the window to end", waits_for_the_window, stage)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plays the technique catalogue for real against one running barbwired and holds each alert against the
-truth, and what is missed against expected.py.
+truth, and what is missed against expected.py. A case that is rightly missed passes, and its name ends in "[hole]".
 
 usage: run.py PART|all      a part of the catalogue: one meson test each. all: each part but the text output, which is
 no kernel's matter, against one daemon, for where starting one takes long"""
