@@ -33,7 +33,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 else
                         bound |= v.table->rules[i].classes;
         }
-        __u64 window_ns = longest_window(v.index, classes, false);
+        /* Ticks are rounded, twice. */
+        const __u64 until = bpf_ktime_get_ns() + longest_window(v.index, classes, false) + (1ULL << (TICK_SHIFT + 1));
         if (!policy_view_held(&v))
                 return 1;
 
@@ -47,22 +48,19 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         __u64 name = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), true);
 
-        __u64 now = bpf_ktime_get_ns(), exe = p ? p->exe : 0;
-
         struct mark *m = mark_take(pid, start);
         if (!m)
                 return 0;
 
-        __u64 until = now + window_ns + (1ULL << (TICK_SHIFT + 1)); /* ticks are rounded, twice */
         if (m->until_mono_ns < until)
                 m->until_mono_ns = until;
 
         /* In place: another thread's alert sees a file that is half written without its classes, if at all. */
         struct touched_file *f = mark_place(m, name, pid);
         f->classes = 0;
-        f->mono_ns = now;
+        f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
-        f->exe = exe;
+        f->exe = p ? p->exe : 0;
         f->inode = BPF_CORE_READ(file, f_inode, i_ino);
         f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
         f->pid = pid;

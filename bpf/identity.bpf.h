@@ -211,7 +211,6 @@ static __always_inline void process_forget_findings(struct process *p) {
 /* The unit of a task: the outermost component of its cgroup2 path that is no slice. Below it, whoever the
  * cgroup is delegated to (user@1000.service) chooses the names. Returns the output of the automaton for it. */
 __noinline __u32 unit_match(__u32 table, __u64 task_address) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         struct task_struct *task = (struct task_struct *)task_address;
         struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
         const struct host *h = host_get();
@@ -219,7 +218,7 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
         __u32 length = 0;
         bool whole = false;
 
-        if (!t || !h)
+        if (!h)
                 return 0;
         struct scratch *s = scratch_get();
         if (!s)
@@ -247,7 +246,8 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
                 node = parent;
         }
         scratch_put();
-        if (!whole || !unit)
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        if (!whole || !unit || !t)
                 return 0;
 
         __u64 r = path_component(table, BW_AUTOMATON_UNIT, t->start[BW_AUTOMATON_UNIT], unit, length);
