@@ -242,7 +242,7 @@ int BPF_PROG(bw_fexit_file_mprotect, struct vm_area_struct *area, unsigned long 
         return 0;
 }
 
-/* ptrace(2), process_vm_readv(2), /proc/PID/mem, pidfd_getfd(2): access to another process's memory. */
+/* ptrace(2) attaches, process_vm_readv(2), process_vm_writev(2), pidfd_getfd(2): access to another process's memory. */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(bw_lsm_ptrace_access_check, struct task_struct *child, unsigned int mode) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
@@ -255,6 +255,17 @@ int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned i
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
         if (!ret)
                 on_memory_access(child, mode);
+        return 0;
+}
+
+/* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
+ * again. The traced one is stopped. Since 4.9. */
+SEC("fexit/ptrace_access_vm")
+int BPF_PROG(bw_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
+        unsigned int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
+        if (ret > 0)
+                on_traced_access(child, flags);
         return 0;
 }
 

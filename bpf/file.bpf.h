@@ -146,6 +146,7 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
 
 /* The body of every hook that sees an open file come to the current process. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        on_memory_opened(current_task(), file);
         file_judge(current_task(), file, via);
         if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && BPF_CORE_READ(file, f_mode) & FMODE_READ)
                 file_taken(address_of(file)); /* reading it need not be a call */
@@ -153,8 +154,10 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
 
 /* A process had this file open before us: as if it had opened it now. */
 static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
-        if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD))
-                file_judge(task, file, BW_VIA_OPEN);
+        if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+                return;
+        on_memory_opened(task, file);
+        file_judge(task, file, BW_VIA_OPEN);
 }
 
 /* A system call returned the descriptor of a file that it opened, or fetched from another process. The descriptor is in the
@@ -180,22 +183,6 @@ static __always_inline void on_kernel_open(struct file *file) {
         if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
                 return;
         on_file_open(file, BW_VIA_OPEN);
-}
-
-/* The current process gains access to the memory of another: what either holds may go to the other. And the other may be
- * made to run other code. */
-static __always_inline void on_memory_access(struct task_struct *child, unsigned int mode) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid), child_pid = BPF_CORE_READ(child, tgid);
-
-        if (!(mode & PTRACE_MODE_ATTACH) || pid == child_pid)
-                return;
-        __u64 start = task_start(task), child_start = task_start(child);
-        struct process *p = process_find(child_pid, child_start);
-        if (p)
-                p->traced = 1;
-        mark_pass(pid, start, child_pid, child_start, BW_VIA_TRACE, task);
-        mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE, child);
 }
 
 /* ---- sensor "tracepoint": calls that end ---- */
@@ -325,6 +312,15 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                         message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
                                 SYSCALL_IS_COMPAT(task) ? 1 : 0);
                 on_call_took(regs, task, call, ret);
+                break;
+        case CALL_VM_READ:
+        case CALL_VM_WRITE:
+                if (ret > 0)
+                        on_trace_done(regs, task, call);
+                break;
+        case CALL_TRACE:
+                if (ret == 0)
+                        on_trace_done(regs, task, call);
                 break;
         default:
                 on_call_took(regs, task, call, ret);

@@ -5,7 +5,7 @@
  * before it has seen them. Terminals and the files of the kernel are no objects: everybody's bytes meet there. */
 
 #include "egress.bpf.h"
-#include "syscalls.bpf.h"
+#include "trace.bpf.h"
 
 /* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
  * Returns 0, or 1 when the policy changed meanwhile. */
@@ -192,16 +192,19 @@ static __always_inline void descriptor_given(struct task_struct *task, const str
                 return;
         on_socket_written(file);
         on_device_written(file);
+        on_memory_file(file, true);
         file_given((__u64)file);
 }
 
 static __always_inline void descriptor_taken(struct task_struct *task, const struct pt_regs *regs, __u32 argument) {
         const struct file *file = NULL;
 
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
+        if (shared.memory_opened || *(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
                 file = descriptor_file(task, (int)call_argument(regs, task, argument));
-        if (file)
-                file_taken((__u64)file);
+        if (!file)
+                return;
+        on_memory_file(file, false);
+        file_taken((__u64)file);
 }
 
 /* From one descriptor to another: what comes from the one is in the process's hands, too. */
@@ -222,6 +225,8 @@ static __always_inline void on_call(const struct pt_regs *regs) {
                 descriptor_given(task, regs, 0);
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 call_moved(task, regs, call);
+        else if (call == CALL_VM_WRITE || call == CALL_TRACE)
+                on_trace_begins(regs, task, call);
 }
 
 /* It ends. What it read came while it waited, perhaps. */
