@@ -80,18 +80,6 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
-/* Who traces a process can read all it reads. */
-__noinline int tracer_touched(__u64 task_address) {
-        struct task_struct *task = (struct task_struct *)task_address;
-
-        if (BPF_CORE_READ(task, ptrace)) {
-                struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(BPF_CORE_READ(task, tgid), task_start(task), BPF_CORE_READ(tracer, tgid), task_start(tracer),
-                        BW_VIA_TRACE, task);
-        }
-        return 0;
-}
-
 /* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
 __noinline int file_is_own(__u64 inode_address, __u64 task_address) {
@@ -107,6 +95,18 @@ __noinline int file_is_own(__u64 inode_address, __u64 task_address) {
         bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
                 bpf_core_field_offset(struct upid, nr));
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
+}
+
+/* The process of `task` has learnt something: who traces it can read it, and so can who shares memory with it. */
+static __always_inline void mark_spread(struct task_struct *task) {
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u64 start = task_start(task);
+
+        if (BPF_CORE_READ(task, ptrace)) {
+                struct task_struct *tracer = BPF_CORE_READ(task, parent);
+                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
+        }
+        memory_spread(pid, start, (__u64)task);
 }
 
 /* An open file has come to the process of `task`, or it has one. */
@@ -131,25 +131,22 @@ static __always_inline void file_judge(struct task_struct *task, struct file *fi
                         continue;
                 touched = classes && !file_is_own((__u64)inode, (__u64)task);
                 judged = !touched ||
-                        (process_ready(task, &v) == 0 &&
-                                file_touched((__u64)task, address_of(file), classes, via) == 0);
+                        (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0);
                 if (judged)
                         break;
         }
         if (!judged)
                 count_and_tell(BW_LOSS_POLICY_BUSY);
-        if (!judged || !touched)
-                return;
-        tracer_touched((__u64)task);
-        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+        else if (touched)
+                mark_spread(task);
 }
 
 /* The body of every hook that sees an open file come to the current process. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
         on_memory_opened(current_task(), file);
         file_judge(current_task(), file, via);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && BPF_CORE_READ(file, f_mode) & FMODE_READ)
-                file_taken(address_of(file)); /* reading it need not be a call */
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE) && BPF_CORE_READ(file, f_mode) & FMODE_READ)
+                file_taken(file); /* reading it need not be a call */
 }
 
 /* A process had this file open before us: as if it had opened it now. */
@@ -160,21 +157,21 @@ static __always_inline void on_file_found(struct task_struct *task, struct file 
         file_judge(task, file, BW_VIA_OPEN);
 }
 
-/* A system call returned the descriptor of a file that it opened, or fetched from another process. The descriptor is in the
- * table since before the return: another thread that closed it meanwhile is counted. */
-static __always_inline void on_open_returned(struct task_struct *task, int number, long fd, enum bw_via via) {
-        if (fd < 0)
-                return;
+/* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
+ * return. false: it is there no more. */
+__noinline int descriptor_opened(int fd, __u32 via) {
+        struct file *file = descriptor_file(current_task(), fd);
 
-        struct file *file = descriptor_file(task, fd);
-        if (!file) {
-                /* A sandbox's filter refused the call with SECCOMP_RET_TRAP: the kernel then puts the call's number back
-                 * where its result would be (syscall_rollback()), and nothing was opened. */
-                if (fd != number)
-                        count_and_tell(BW_LOSS_FILE_GONE);
-                return;
-        }
-        on_file_open(file, via);
+        if (file)
+                on_file_open(file, via);
+        return file != NULL;
+}
+
+/* Another thread that closed it meanwhile is counted. Not where a sandbox's filter refused the call with SECCOMP_RET_TRAP: the
+ * kernel then puts the call's number back where its result would be (syscall_rollback()), and nothing was opened. */
+static __always_inline void on_open_returned(int number, long fd, enum bw_via via) {
+        if (fd >= 0 && !descriptor_opened(fd, via) && fd != number)
+                count_and_tell(BW_LOSS_FILE_GONE);
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
@@ -185,86 +182,102 @@ static __always_inline void on_kernel_open(struct file *file) {
         on_file_open(file, BW_VIA_OPEN);
 }
 
-/* ---- sensor "tracepoint": calls that end ---- */
-
-/* A file was mapped: code that is foreign; or what others wrote to it; or what it holds will go there. */
-static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 prot, __u64 flags) {
-        const struct file *file = flags & MAP_ANONYMOUS ? NULL : descriptor_file(task, fd);
+/* Memory was mapped that others may have mapped, too; without a file that children will have. */
+static __always_inline void on_mapped_shared(const struct file *file) {
+        struct task_struct *task = current_task();
         struct object o = {};
+        __u32 what = SHARES_ALL;
 
-        if (flags & MAP_SHARED) {
-                if (file)
-                        object_of_inode(&o, BPF_CORE_READ(file, f_inode));
-                else
-                        object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0); /* for children */
-                if (o.holder)
-                        on_memory_shared(&o);
+        if (!file) {
+                object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0);
+        } else {
+                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+                        what = SHARES_READ;
+                else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
+                        what = SHARES_FILE;
         }
+        if (o.holder)
+                on_memory_shared(&o, what);
+}
+
+/* A file was mapped, or memory without one: code that is foreign; what others have written to it; what they will. */
+static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+        if (flags & MAP_SHARED)
+                on_mapped_shared(file);
         if (!file)
                 return;
         if (prot & PROT_EXEC)
                 on_code_mapped(file);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
-                file_taken((__u64)file);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
+/* ---- sensor "tracepoint": calls that end ---- */
+
+__noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        on_mapped(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
+        return 0;
 }
 
 /* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
-/* Control messages looked at in one message, and descriptors (include/net/scm.h SCM_MAX_FD). */
+/* Control messages looked at in one message, and descriptors in one call (include/net/scm.h SCM_MAX_FD). */
 #define CONTROLS_MAX 4
-#define MESSAGES_MAX 16 /* of recvmmsg(2) */
+#define MESSAGES_MAX 64 /* of recvmmsg(2) */
 #define DESCRIPTORS_MAX 253
 
-/* Another process passed this descriptor to the current one. */
-__noinline int descriptor_received(int fd) {
-        struct file *file = descriptor_file(current_task(), fd);
-
-        if (file)
-                on_file_open(file, BW_VIA_RECEIVED);
-        return 0;
-}
-
-/* recvmsg(2) returned: descriptors may have come. Only the process's own memory says which, and another thread may change it
- * meanwhile; the sensors lsm and fentry ask the kernel. */
-__noinline int message_received(__u64 message, __u32 compat) {
+/* Where the descriptors lie that recvmsg(2) brought, and how many: the first one's address. Only the process's own memory
+ * says it, and another thread may change that meanwhile; the sensors lsm and fentry ask the kernel, which puts all of them into
+ * one control message (net/core/scm.c scm_detach_fds()). */
+__noinline __u64 message_descriptors(__u64 message, __u32 compat) {
+        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
         __u64 at = 0, length = 0;
         __u32 word[2] = {};
 
-        if (compat) {
-                if (bpf_probe_read_user(word, sizeof(word), (void *)message + 16))
-                        return 0;
-                at = word[0];
-                length = word[1];
-        } else if (bpf_probe_read_user(&at, sizeof(at), (void *)message + 32) ||
-                   bpf_probe_read_user(&length, sizeof(length), (void *)message + 40)) {
-                return 0;
-        }
-
-        /* The kernel puts all of them into one control message (net/core/scm.c scm_detach_fds()). */
-        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
-        __u64 first = 0, end = 0;
+        bpf_probe_read_user(&at, word_size & 0xf, (void *)message + 4 * word_size);
+        bpf_probe_read_user(&length, word_size & 0xf, (void *)message + 5 * word_size);
         for (__u32 i = 0; i < CONTROLS_MAX; i++) {
                 __u64 size = 0;
                 if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
                     bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
                         break;
-                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS) {
-                        first = at + header;
-                        end = at + size;
-                }
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS)
+                        return at + header;
                 __u64 step = (size + word_size - 1) & ~(word_size - 1);
                 if (step > length)
                         break;
                 at += step;
                 length -= step;
         }
-        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+        return 0;
+}
+
+/* recvmsg(2), recvmmsg(2): `n` messages, one behind the other, each of which may have brought descriptors. A turn of the loop
+ * is a message or a descriptor. */
+__noinline int messages_received(__u64 message, __u64 n, __u32 compat) {
+        const __u64 word_size = compat ? 4 : 8, stride = compat ? 32 : 64; /* struct mmsghdr */
+        __u64 at = 0, end = 0;
+
+        for (__u32 i = 0; i < MESSAGES_MAX + DESCRIPTORS_MAX; i++) {
                 int fd = -1;
-                __u64 where = first + i * sizeof(fd);
-                if (where + sizeof(fd) > end || bpf_probe_read_user(&fd, sizeof(fd), (void *)where))
+                if (at + sizeof(fd) <= end) {
+                        if (bpf_probe_read_user(&fd, sizeof(fd), (void *)at))
+                                break;
+                        descriptor_opened(fd, BW_VIA_RECEIVED);
+                        at += sizeof(fd);
+                        continue;
+                }
+                if (!n)
                         break;
-                descriptor_received(fd);
+                n--;
+                __u64 size = 0;
+                at = message_descriptors(message, compat);
+                if (at)
+                        bpf_probe_read_user(&size, word_size & 0xf, (void *)at - word_size - 8);
+                end = size ? at + size - word_size - 8 : 0;
+                message += stride;
         }
         return 0;
 }
@@ -275,14 +288,14 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
 
         switch (call) {
         case CALL_OPEN:
-                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_OPEN);
+                on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_OPEN);
                 break;
         case CALL_FETCH:
-                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
+                on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        on_mapped(task, (int)call_argument(regs, task, 4), call_argument(regs, task, 2),
+                        descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
                 break;
         case CALL_MAP_OLD: {
@@ -290,7 +303,7 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 if ((__u64)ret >= (__u64)-MAX_ERRNO)
                         break;
                 bpf_probe_read_user(arguments, sizeof(arguments), (void *)call_argument(regs, task, 0));
-                on_mapped(task, (int)arguments[4], arguments[2], arguments[3]);
+                descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
                 break;
         }
         case CALL_ATTACH: {
@@ -299,18 +312,13 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                         break;
                 object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(task, nsproxy, ipc_ns, ns.inum), (int)call_argument(regs, task, 0),
                         1);
-                on_memory_shared(&o);
+                on_memory_shared(&o, SHARES_ALL);
                 break;
         }
         case CALL_RECEIVE:
-                if (ret >= 0)
-                        message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
-                on_call_took(regs, task, call, ret);
-                break;
         case CALL_RECEIVE_MANY:
-                for (__u32 i = 0; i < MESSAGES_MAX && i < ret; i++)
-                        message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
-                                SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                if (ret >= 0)
+                        messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret, SYSCALL_IS_COMPAT(task) != 0);
                 on_call_took(regs, task, call, ret);
                 break;
         case CALL_VM_READ:

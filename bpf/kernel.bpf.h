@@ -113,6 +113,7 @@ struct sock {
 };
 
 struct socket {
+        struct file *file;
         struct sock *sk;
 };
 
@@ -172,6 +173,10 @@ struct inet_sock {
 
 struct udp_sock {
         int pending; /* AF_INET, AF_INET6: it has begun */
+};
+
+struct kiocb {
+        struct file *ki_filp;
 };
 
 struct msghdr {
@@ -414,6 +419,10 @@ struct pt_regs {
 #define PTRACE_MODE_ATTACH 0x02
 #define PTRACE_MODE_REALCREDS 0x10
 #define FOLL_WRITE 0x01 /* include/linux/mm_types.h */
+
+/* include/linux/fs.h: masks of file_permission */
+#define MAY_WRITE 0x2
+#define MAY_READ 0x4
 
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4
