@@ -111,6 +111,19 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
         return 0;
 }
 
+/* Run once, by the loader, when all hooks are there: files that were open before us. Descriptor tables that threads share
+ * come once (kernel/bpf/task_iter.c). Misses what is mapped and closed, and what waits in a socket or in a ring of
+ * io_uring. Since 5.8. */
+SEC("iter/task_file")
+int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
+        struct task_struct *task = ctx->task;
+        struct file *file = ctx->file;
+
+        if (task && file)
+                on_file_found((struct task_struct *)address_of(task), (struct file *)address_of(file));
+        return 0;
+}
+
 /* ---- sensor "tracepoint": egress ---- */
 
 /* On the root cgroup2 these see every connect(2) and every datagram with an address of every process, whatever its
@@ -297,7 +310,7 @@ int BPF_PROG(bw_fexit_file_mprotect, struct vm_area_struct *area, unsigned long 
         return 0;
 }
 
-/* ptrace(2), process_vm_readv(2), /proc/PID/mem, pidfd_getfd(2): access to another process's memory. */
+/* ptrace(2) attaches, process_vm_readv(2), process_vm_writev(2), pidfd_getfd(2): access to another process's memory. */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(bw_lsm_ptrace_access_check, struct task_struct *child, unsigned int mode) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
@@ -310,6 +323,17 @@ int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned i
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
         if (!ret)
                 on_memory_access(child, mode);
+        return 0;
+}
+
+/* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
+ * again. The traced one is stopped. Since 4.9. */
+SEC("fexit/ptrace_access_vm")
+int BPF_PROG(bw_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
+        unsigned int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
+        if (ret > 0)
+                on_traced_access(child, flags);
         return 0;
 }
 

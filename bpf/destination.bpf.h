@@ -130,11 +130,19 @@ struct vsock_peers {
 };
 
 #define VMADDR_CID_ANY (~0U) /* include/uapi/linux/vm_sockets.h: of a socket that is not connected */
+#define VSOCK_UNKNOWN (~1ULL)
+#define VSOCK_CID(address) ((__u32)(address))
+#define VSOCK_PORT(address) ((__u32)((address) >> 32))
 
-/* false, too, where what is there is no address: a kernel that has changed the struct. */
-static __always_inline bool vsock_peers_read(struct vsock_peers *ret, const struct sock *sk) {
-        return !bpf_probe_read_kernel(ret, sizeof(*ret), (const void *)sk + bpf_core_type_size(struct sock)) &&
-                ret->local.family == AF_VSOCK && ret->remote.family == AF_VSOCK;
+/* One end of a connection. VSOCK_UNKNOWN: what is there is no address, this kernel has changed the struct. A function of its
+ * own, as the stack is short where this is asked. */
+__noinline __u64 vsock_address_read(__u64 sk, __u32 local) {
+        struct vsock_peers peers;
+
+        if (bpf_probe_read_kernel(&peers, sizeof(peers), (const void *)sk + bpf_core_type_size(struct sock)) ||
+            peers.local.family != AF_VSOCK || peers.remote.family != AF_VSOCK)
+                return VSOCK_UNKNOWN;
+        return local ? peers.local.cid | (__u64)peers.local.port << 32 : peers.remote.cid | (__u64)peers.remote.port << 32;
 }
 
 /* Whom a socket is connected to; of one that is not connected, false. Of a family of which nothing is known, only that it
@@ -158,12 +166,12 @@ static __always_inline bool destination_from_socket(struct bw_destination *d, co
                 destination_set_inet6(d, address);
                 d->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
         } else if (family == AF_VSOCK) {
-                struct vsock_peers peers;
+                __u64 peer = vsock_address_read(address_of(sk), false);
                 d->family = AF_VSOCK;
-                if (vsock_peers_read(&peers, sk)) {
-                        if (peers.remote.cid == VMADDR_CID_ANY)
+                if (peer != VSOCK_UNKNOWN) {
+                        if (VSOCK_CID(peer) == VMADDR_CID_ANY)
                                 return false;
-                        destination_set_vsock(d, peers.remote.cid, peers.remote.port);
+                        destination_set_vsock(d, VSOCK_CID(peer), VSOCK_PORT(peer));
                 }
         } else if (family == AF_PACKET) {
                 const struct packet_sock *packet = (const struct packet_sock *)sk;
@@ -183,12 +191,13 @@ static __always_inline bool socket_was_accepted(const struct sock *sk) {
 /* A connection that was accepted is told by our port: a server that gives a secret away is one theft, however many
  * connections a client makes. */
 static __always_inline void destination_as_accepted(struct bw_destination *d, const struct sock *sk) {
-        struct vsock_peers peers;
-
-        if (socket_is_inet(sk))
+        if (socket_is_inet(sk)) {
                 d->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-        else if (d->family == AF_VSOCK && vsock_peers_read(&peers, sk))
-                __builtin_memcpy(d->address + 4, &peers.local.port, 4);
+        } else if (d->family == AF_VSOCK) {
+                __u64 own = vsock_address_read(address_of(sk), true);
+                if (own != VSOCK_UNKNOWN)
+                        destination_set_vsock(d, *(__u32 *)d->address, VSOCK_PORT(own));
+        }
         d->act = BW_ACT_ACCEPT | (d->act & ACT_GOES_ON);
 }
 

@@ -6,11 +6,11 @@
 
 #include "flow.bpf.h"
 
-/* A file of `classes` was opened by the current process, or came to it (enum bw_via): apply the rules, and mark it.
+/* A file of `classes` was opened by the process of `task`, or came to it (enum bw_via): apply the rules, and mark it.
  * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
-__noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
+__noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classes, __u32 via) {
         struct file *file = (struct file *)file_address;
-        struct task_struct *task = current_task();
+        struct task_struct *task = (struct task_struct *)task_address;
         __u32 pid = BPF_CORE_READ(task, tgid);
         __u64 start = task_start(task);
         struct process *p = process_find(pid, start);
@@ -21,7 +21,7 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         if (!policy_view_get(&v))
                 return 0;
         if (p) {
-                if (p->generation != v.table->generation)
+                if (p->generation != v.table->generation && task == current_task()) /* not JUDGED_ASIDE */
                         return 1;
                 process_rules(&v, task, p, &rules);
         }
@@ -33,7 +33,8 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
                 else
                         bound |= v.table->rules[i].classes;
         }
-        __u64 window_ns = longest_window(v.index, classes, false);
+        /* Ticks are rounded, twice. */
+        const __u64 until = bpf_ktime_get_ns() + longest_window(v.index, classes, false) + (1ULL << (TICK_SHIFT + 1));
         if (!policy_view_held(&v))
                 return 1;
 
@@ -47,22 +48,19 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         __u64 name = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), true);
 
-        __u64 now = bpf_ktime_get_ns(), exe = p ? p->exe : 0;
-
         struct mark *m = mark_take(pid, start);
         if (!m)
                 return 0;
 
-        __u64 until = now + window_ns + (1ULL << (TICK_SHIFT + 1)); /* ticks are rounded, twice */
         if (m->until_mono_ns < until)
                 m->until_mono_ns = until;
 
         /* In place: another thread's alert sees a file that is half written without its classes, if at all. */
         struct touched_file *f = mark_place(m, name, pid);
         f->classes = 0;
-        f->mono_ns = now;
+        f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
-        f->exe = exe;
+        f->exe = p ? p->exe : 0;
         f->inode = BPF_CORE_READ(file, f_inode, i_ino);
         f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
         f->pid = pid;
@@ -82,9 +80,11 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
-/* Is it a file about the current process itself, in procfs? What is in its own memory and environment is no secret to
+/* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
-static __always_inline bool file_is_own(struct inode *inode, struct task_struct *task) {
+__noinline int file_is_own(__u64 inode_address, __u64 task_address) {
+        struct inode *inode = (struct inode *)inode_address;
+        struct task_struct *task = (struct task_struct *)task_address;
         struct upid upid = {};
 
         if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
@@ -97,21 +97,24 @@ static __always_inline bool file_is_own(struct inode *inode, struct task_struct 
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
 }
 
-/* The current process has learnt something: who traces it can read it, and so can who shares memory with it. */
-__noinline int current_spread(void) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        __u64 start = task_start(task);
+/* Who traces a process can read all it reads. */
+__noinline int tracer_learns(__u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address, *tracer = BPF_CORE_READ(task, parent);
 
-        if (BPF_CORE_READ(task, ptrace)) {
-                struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
-        }
-        return memory_spread(pid, start, (__u64)task);
+        if (BPF_CORE_READ(task, ptrace))
+                mark_pass(BPF_CORE_READ(task, tgid), task_start(task), BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE,
+                        task);
+        return 0;
 }
 
-/* An open file came to the current process: was it marked for it? */
-static __always_inline bool file_judge(struct file *file, enum bw_via via) {
+/* The process of `task` has learnt something: who traces it learns it, too, and who shares memory with it. */
+static __always_inline void task_spread(struct task_struct *task) {
+        tracer_learns((__u64)task);
+        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+}
+
+/* An open file has come to the process of `task`, or it has one: was it marked for it? */
+static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return false;
@@ -121,7 +124,6 @@ static __always_inline bool file_judge(struct file *file, enum bw_via via) {
                 return false;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        struct task_struct *task = current_task();
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
@@ -130,9 +132,9 @@ static __always_inline bool file_judge(struct file *file, enum bw_via via) {
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                if (!classes || file_is_own(inode, task))
+                if (!classes || file_is_own((__u64)inode, (__u64)task))
                         return false;
-                if (current_ready() == 0 && file_touched(address_of(file), classes, via) == 0)
+                if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
                         return true;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
@@ -142,10 +144,20 @@ static __always_inline bool file_judge(struct file *file, enum bw_via via) {
 /* The body of every hook that sees an open file come to the current process. It may hold what was written there, too, and reading
  * it need not be a call. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
-        if (file_judge(file, via))
-                current_spread();
+        on_memory_opened(current_task(), file);
+        if (file_judge(current_task(), file, via))
+                task_spread(current_task());
         if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
+}
+
+/* A process had this file open before us: as if it had opened it now. */
+static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
+        if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+                return;
+        on_memory_opened(task, file);
+        if (file_judge(task, file, BW_VIA_OPEN))
+                task_spread(task);
 }
 
 /* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
@@ -156,14 +168,15 @@ __noinline int descriptor_judge(int fd, __u32 via) {
 
         if (!file)
                 return OPENED_GONE;
-        return file_judge(file, via) ? OPENED_SECRET : OPENED;
+        on_memory_opened(current_task(), file);
+        return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
 }
 
 static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
         int r = descriptor_judge(fd, via);
 
         if (r == OPENED_SECRET)
-                current_spread();
+                task_spread(current_task());
         return r != OPENED_GONE;
 }
 
@@ -183,22 +196,6 @@ static __always_inline void on_kernel_open(struct file *file) {
         if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
                 return;
         on_file_open(file, BW_VIA_OPEN);
-}
-
-/* The current process gains access to the memory of another: what either holds may go to the other. And the other may be
- * made to run other code. */
-static __always_inline void on_memory_access(struct task_struct *child, unsigned int mode) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid), child_pid = BPF_CORE_READ(child, tgid);
-
-        if (!(mode & PTRACE_MODE_ATTACH) || pid == child_pid)
-                return;
-        __u64 start = task_start(task), child_start = task_start(child);
-        struct process *p = process_find(child_pid, child_start);
-        if (p)
-                p->traced = 1;
-        mark_pass(pid, start, child_pid, child_start, BW_VIA_TRACE, task);
-        mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE, child);
 }
 
 /* Memory was mapped that others may have mapped, too; without a file that children will have. */
@@ -349,6 +346,15 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 if (ret >= 0)
                         messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret, SYSCALL_IS_COMPAT(task) != 0);
                 on_call_took(regs, task, call, ret);
+                break;
+        case CALL_VM_READ:
+        case CALL_VM_WRITE:
+                if (ret > 0)
+                        on_trace_done(regs, task, call);
+                break;
+        case CALL_TRACE:
+                if (ret == 0)
+                        on_trace_done(regs, task, call);
                 break;
         default:
                 on_call_took(regs, task, call, ret);

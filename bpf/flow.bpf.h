@@ -5,19 +5,22 @@
  * before it has seen them. Terminals and the files of the kernel are no objects: everybody's bytes meet there. */
 
 #include "egress.bpf.h"
-#include "syscalls.bpf.h"
+#include "trace.bpf.h"
 
-/* The current process gets an entry that is judged by the policy in force. */
-static __always_inline int current_ready(void) {
-        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+/* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
+ * Returns 0, or 1 when the policy changed meanwhile. */
+static __always_inline int task_ready(struct task_struct *task) {
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        bool own = task == current_task();
         struct policy_view v;
 
-        process_learn_current();
+        if (own)
+                process_learn_current();
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         if (!p || !policy_view_get(&v) || p->generation == v.table->generation)
                 return 0;
-        ancestors_judge(pid);
-        return process_judge(pid, false);
+        ancestors_judge(pid, (__u64)task);
+        return process_judge(pid, (__u64)task, own ? JUDGED_LATER : JUDGED_ASIDE);
 }
 
 /* ---- from a process to an object, and from there to another ---- */
@@ -211,7 +214,7 @@ static __always_inline void file_taken(const struct file *file) {
                         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
                 if (r != FLOW_AGAIN)
                         return;
-                current_ready();
+                task_ready(current_task());
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
 }
@@ -258,6 +261,7 @@ __noinline int descriptor_leaves(int fd) {
         if (file) {
                 on_socket_written(file);
                 on_device_written(file);
+                on_memory_file(file, true);
         }
         return 0;
 }
@@ -280,13 +284,16 @@ static __always_inline void descriptor_given(int fd) {
 __noinline int descriptor_takes(int fd) {
         const struct file *file = descriptor_file(current_task(), fd);
 
-        if (file)
+        if (!file)
+                return 0;
+        on_memory_file(file, false);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
         return 0;
 }
 
 static __always_inline void descriptor_taken(int fd) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (shared.memory_opened || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 descriptor_takes(fd);
 }
 
@@ -310,6 +317,8 @@ static __always_inline void on_call(const struct pt_regs *regs) {
                 descriptor_given(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 call_moves(task, regs, call);
+        else if (call == CALL_VM_WRITE || call == CALL_TRACE)
+                on_trace_begins(regs, task, call);
 }
 
 __noinline int descriptor_moved(int fd) {

@@ -133,9 +133,9 @@ static __always_inline void ancestors_add(struct bw_bits *to, const struct proce
 /* Ancestors looked at: the living ones; what dead ones passed on has come down by fork. */
 #define ANCESTORS_MAX 16
 
-/* The ancestors of the current process, `pid`, for the policy in force. */
-__noinline int ancestors_judge(__u32 pid) {
-        struct task_struct *task = current_task();
+/* The ancestors of `task`, the process `pid`, for the policy in force. */
+__noinline int ancestors_judge(__u32 pid, __u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address;
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
 
         if (!p)
@@ -154,10 +154,17 @@ __noinline int ancestors_judge(__u32 pid) {
         return 0;
 }
 
-/* Which rules the executable of the current process, `pid`, may use under the policy in force, and, where one does, all
- * that exec settles. Returns 1 when the policy changed meanwhile: once more, please. */
-__noinline int process_judge(__u32 pid, __u32 at_exec) {
-        struct task_struct *task = current_task();
+/* When a process is judged. */
+enum judged {
+        JUDGED_AT_EXEC,
+        JUDGED_LATER, /* it opens a sensitive file */
+        JUDGED_ASIDE, /* another one looks at it, who cannot read what it was started with: that remains to be found out */
+};
+
+/* Which rules the executable of `task`, the process `pid`, may use under the policy in force, and, where one does, all that
+ * exec settles. Returns 1 when the policy changed meanwhile: once more, please. */
+__noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
+        struct task_struct *task = (struct task_struct *)task_address;
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         struct policy_view v;
 
@@ -174,11 +181,13 @@ __noinline int process_judge(__u32 pid, __u32 at_exec) {
         }
         if (rules | own) {
                 if (!p->object)
-                        object_look(pid, (__u64)task, at_exec);
+                        object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
                 if (task_is_traced(task))
                         p->traced = 1;
         }
-        if (!p->environment && (rules | own || !at_exec)) /* not at exec: it opens a sensitive file, and is told of */
+        if (when == JUDGED_ASIDE)
+                return !policy_view_held(&v);
+        if (!p->environment && (rules | own || when != JUDGED_AT_EXEC)) /* later: it is told of */
                 environment_look(pid);
         if (bits_meet(&p->rules, &v.table->asks[BW_CONDITION_SCRIPT]))
                 script_look(v.index, pid);
@@ -204,15 +213,14 @@ static __always_inline void process_forget_findings(struct process *p) {
  * about, has no unit. */
 #define UNIT_DEPTH_MAX 32
 
-/* The unit of the current process: the outermost component of its cgroup2 path that is no slice. Below it, whoever the
+/* The unit of a task: the outermost component of its cgroup2 path that is no slice. Below it, whoever the
  * cgroup is delegated to (user@1000.service) chooses the names. Returns the output of the automaton for it. */
-__noinline __u32 unit_match(__u32 table) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        struct task_struct *task = current_task();
+__noinline __u32 unit_match(__u32 table, __u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address;
         struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
         const struct host *h = host_get();
 
-        if (!t || !h)
+        if (!h)
                 return 0;
         struct scratch *s = scratch_get();
         if (!s)
@@ -239,7 +247,8 @@ __noinline __u32 unit_match(__u32 table) {
         __u64 unit = s->state ? s->hash : 0;
         __u32 length = s->length;
         scratch_put();
-        if (!unit)
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        if (!unit || !t)
                 return 0;
 
         __u64 r = path_component(table, BW_AUTOMATON_UNIT, t->start[BW_AUTOMATON_UNIT], unit, length);
@@ -266,7 +275,7 @@ __noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
 
 /* ---- all of it ---- */
 
-/* The rules that the current process may use now. Its entry is judged by the policy in view. */
+/* The rules that the process of `task` may use now. Its entry is judged by the policy in view. */
 static __always_inline void process_rules(
         const struct policy_view *v, struct task_struct *task, const struct process *p, struct bw_bits *ret) {
         const struct bw_bits *asks = v->table->asks;
@@ -283,7 +292,7 @@ static __always_inline void process_rules(
                         ret->word[i] &= ~asks[BW_CONDITION_HOST].word[i];
         }
         if (bits_meet(ret, &asks[BW_CONDITION_UNIT])) {
-                const struct bw_output *o = &v->table->outputs[unit_match(v->index) % BW_OUTPUTS_MAX];
+                const struct bw_output *o = &v->table->outputs[unit_match(v->index, (__u64)task) % BW_OUTPUTS_MAX];
                 for (__u32 i = 0; i < 4; i++)
                         ret->word[i] &= o->sticky.word[i] | o->final.word[i] | ~asks[BW_CONDITION_UNIT].word[i];
         }

@@ -243,7 +243,22 @@ struct mnt_namespace {
         struct user_namespace *user_ns;
 };
 
+/* include/linux/idr.h, xarray.h */
+struct xarray {
+        void *xa_head;
+};
+
+struct idr {
+        struct xarray idr_rt;
+};
+
+struct xa_node {
+        unsigned char shift;
+        void *slots[64];
+};
+
 struct pid_namespace {
+        struct idr idr; /* of struct pid, by their numbers in it */
         struct task_struct *child_reaper;
         struct ns_common ns;
 };
@@ -269,7 +284,16 @@ struct upid {
         struct pid_namespace *ns;
 };
 
+struct hlist_node {
+        struct hlist_node *next;
+};
+
+struct hlist_head {
+        struct hlist_node *first;
+};
+
 struct pid {
+        struct hlist_head tasks[1]; /* PIDTYPE_PID: the one task that has this number, by its pid_links[0] */
         unsigned int level;
         struct upid numbers[1];
 };
@@ -320,6 +344,7 @@ struct task_struct {
         struct nsproxy *nsproxy;
         struct signal_struct *signal;
         struct pid *thread_pid;
+        struct hlist_node pid_links[1];
         struct css_set *cgroups;
 };
 
@@ -328,6 +353,12 @@ struct bpf_iter_meta;
 struct bpf_iter__task {
         struct bpf_iter_meta *meta;
         struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+        struct file *file;
 };
 
 /* The one place that knows registers: where sys_exit finds the number of the system call that ends, whether it came
@@ -383,8 +414,15 @@ struct pt_regs {
 #define SOCK_PACKET 10 /* of AF_PACKET, with an address of its own kind */
 #define TCP_CLOSE 7
 
-/* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
+/* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process; asked for by a system call, not by
+ * opening a file of /proc. */
 #define PTRACE_MODE_ATTACH 0x02
+#define PTRACE_MODE_REALCREDS 0x10
+#define FOLL_WRITE 0x01 /* include/linux/mm_types.h */
+
+/* include/linux/fs.h: masks of file_permission */
+#define MAY_WRITE 0x2
+#define MAY_READ 0x4
 
 /* include/linux/fs.h: masks of file_permission */
 #define MAY_WRITE 0x2

@@ -124,7 +124,7 @@ static __always_inline void on_exec(struct task_struct *task) {
                 process_forget_findings(p);
                 p->image = process_image(task);
                 for (__u32 i = 0; i < POLICY_TRIES; i++)
-                        if (process_judge(pid, true) == 0)
+                        if (process_judge(pid, address_of(task), JUDGED_AT_EXEC) == 0)
                                 break;
         }
 

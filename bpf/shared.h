@@ -39,6 +39,7 @@ enum bw_hook {
         BW_HOOK_MMAP_FILE,
         BW_HOOK_FILE_MPROTECT,
         BW_HOOK_PTRACE_ACCESS_CHECK,
+        BW_HOOK_PTRACE_ACCESS_VM,
         BW_HOOK_FILE_RECEIVE,
         BW_HOOK_FILE_OPEN,
         BW_HOOK_MAX = 32,
@@ -63,7 +64,8 @@ struct bw_shared {
         __u64 told[BW_COUNT_MAX]; /* how much of a counter is told, or counted as lost */
         __u64 misses_told;        /* the same of recursion misses */
         __u32 hooks;              /* attached: bit n is enum bw_hook n */
-        __u32 zero;
+        /* The programs' again: somebody has opened another's /proc/PID/mem. Reads are looked at for it from then on */
+        __u32 memory_opened;
         __u64 name_seed; /* random: makes name ids unpredictable. The ids in marks mean something by this one only */
 };
 

@@ -157,29 +157,38 @@ static __always_inline void uring_opens_look(const struct uring_opens *opens, __
         }
 }
 
-/* A request is about to be carried out. Its ring is locked: no other is submitted to it meanwhile. */
-static __always_inline void on_uring_submit(const struct io_kiocb *request) {
+/* An open was submitted. Its ring is locked: no other request is submitted to it meanwhile. */
+__noinline int uring_open_add(__u64 request_address) {
+        const struct io_kiocb *request = (const struct io_kiocb *)request_address;
         __u64 ring = (__u64)BPF_CORE_READ(request, ctx);
         struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
+        __u32 zero = 0;
 
-        if (opens)
-                uring_opens_look(opens, ring);
-        if (!uring_request_opens(request))
-                return;
         if (!opens) {
-                __u32 zero = 0;
                 const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
                 if (!empty || bpf_map_update_elem(&bw_uring_opens, &ring, empty, BPF_ANY))
-                        return;
+                        return 0;
                 opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
                 if (!opens)
-                        return;
+                        return 0;
         }
         __u32 place = opens->n++ % URING_OPENS_MAX;
         opens->slot[place] = uring_open_slot(request);
-        opens->request[place] = address_of(request);
+        opens->request[place] = request_address;
         if (BPF_CORE_READ(request, flags) & IOSQE_CQE_SKIP_SUCCESS)
                 count_and_tell(BW_LOSS_FILE_GONE);
+        return 0;
+}
+
+/* A request is about to be carried out. */
+static __always_inline void on_uring_submit(const struct io_kiocb *request) {
+        __u64 ring = (__u64)BPF_CORE_READ(request, ctx);
+        const struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
+
+        if (opens)
+                uring_opens_look(opens, ring);
+        if (uring_request_opens(request))
+                uring_open_add(address_of(request));
 }
 
 /* A completion is posted; the process does not see it yet. */

@@ -214,7 +214,7 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
 };
 
 void sensor_parts_init(SensorParts *p) {
-        *p = (SensorParts){ .iterator = -1 };
+        *p = (SensorParts){ .iterator = -1, .file_iterator = -1 };
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 p->maps[i] = -1;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
@@ -229,6 +229,7 @@ void sensor_parts_done(SensorParts *p) {
                 closep(&p->links[i]);
         }
         closep(&p->iterator);
+        closep(&p->file_iterator);
         sensor_parts_init(p);
 }
 
@@ -327,7 +328,7 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
         struct bpf_program *p;
 
         bpf_object__for_each_program(p, b->obj)
-                bpf_program__set_autoload(p, p == b->progs.bw_iter_task);
+                bpf_program__set_autoload(p, p == b->progs.bw_iter_task || p == b->progs.bw_iter_task_file);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 const char *formerly = hook_infos[i].formerly;
 
@@ -361,7 +362,9 @@ static int skeleton_take(struct barbwire_bpf *b, SensorKind kind, SensorParts *r
                 if (p && bpf_program__autoload(p))
                         r = descriptor_keep(bpf_program__fd(p), &ret->programs[i]);
         }
-        return r < 0 ? r : descriptor_keep(bpf_program__fd(b->progs.bw_iter_task), &ret->iterator);
+        if (r >= 0)
+                r = descriptor_keep(bpf_program__fd(b->progs.bw_iter_task), &ret->iterator);
+        return r < 0 ? r : descriptor_keep(bpf_program__fd(b->progs.bw_iter_task_file), &ret->file_iterator);
 }
 
 static void skeleton_freep(struct barbwire_bpf **b) {

@@ -51,6 +51,7 @@ typedef struct SensorParts {
         int programs[BW_HOOK_MAX]; /* -1: the kernel has no such hook, or it is not of this sensor */
         int links[BW_HOOK_MAX];    /* -1: not attached */
         int iterator;              /* takes in the processes that run; -1: not loaded here */
+        int file_iterator;         /* and the files they have open */
 } SensorParts;
 
 /* What each table is called where it outlives the daemon, with the number of its layout. */

@@ -187,24 +187,29 @@ SensorGaps sensor_gaps(const Sensor *s) {
         return (SensorGaps){ .cgroup_partial = s->cgroup_partial, .host_unknown = !s->shared->host_known };
 }
 
-/* Processes that run already: the program fills the table itself, what it prints is nothing. Twice, as a child may
- * come before its parent when PIDs have wrapped. */
+/* The program fills the tables itself, what it prints is nothing. */
+static int iterate(int program) {
+        _cleanup_close_ int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+        char nothing[64];
+
+        if (link < 0)
+                return -errno;
+        _cleanup_close_ int fd = bpf_iter_create(link);
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t n = read(fd, nothing, sizeof(nothing));
+                if (n == 0)
+                        return 0;
+                if (n < 0 && errno != EINTR && errno != EAGAIN)
+                        return -errno;
+        }
+}
+
+/* Processes that run already. Twice, as a child may come before its parent when PIDs have wrapped. */
 static int sensor_learn_processes(Sensor *s) {
         for (int pass = 0; pass < 2; pass++) {
-                _cleanup_close_ int link = bpf_link_create(s->parts.iterator, 0, BPF_TRACE_ITER, NULL);
-                if (link < 0)
-                        return -errno;
-
-                _cleanup_close_ int fd = bpf_iter_create(link);
-                int r = fd < 0 ? -errno : 0;
-                char nothing[64];
-                while (r == 0) {
-                        ssize_t n = read(fd, nothing, sizeof(nothing));
-                        if (n == 0)
-                                break;
-                        if (n < 0 && errno != EINTR && errno != EAGAIN)
-                                r = -errno;
-                }
+                int r = iterate(s->parts.iterator);
                 if (r < 0)
                         return r;
         }
@@ -312,7 +317,9 @@ int sensor_open_cgroup(Sensor *s, int *ret) {
 
 int sensor_attach(Sensor *s) {
         _cleanup_close_ int cgroup = -1;
-        bool learned = s->shared->processes_known; /* by programs before these, in the same table or one that was copied */
+        /* By programs before these, in the same table or one that was copied: who opened what since they have seen. */
+        const bool known = s->shared->processes_known;
+        bool learned = known;
 
         s->shared->hooks = 0;
         int r = s->parts.kind == SENSOR_TRACEPOINT ? sensor_open_cgroup(s, &cgroup) : 0;
@@ -328,6 +335,11 @@ int sensor_attach(Sensor *s) {
                         learned = true;
                 }
                 r = sensor_attach_hook(s, i, cgroup);
+        }
+        if (r >= 0 && !known) {
+                r = iterate(s->parts.file_iterator);
+                if (r < 0)
+                        log_error("Cannot look at the files that are open: %s", strerror(-r));
         }
         return r < 0 ? r : sensor_prove(s);
 }
