@@ -5,7 +5,9 @@
 
 #include "egress.bpf.h"
 #include "file.bpf.h"
+#include "flow.bpf.h"
 #include "lifecycle.bpf.h"
+#include "uring.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL"; /* the helpers that read kernel memory are GPL-only; we are GPL-2.0-or-later */
 
@@ -19,14 +21,52 @@ char LICENSE[] SEC("license") = "GPL"; /* the helpers that read kernel memory ar
 /* ---- sensor "tracepoint": opens ---- */
 
 /* The end of open, creat, openat, openat2, open_by_handle_at: the descriptor is in the table, the caller has not
- * seen it yet. And of mmap: code that was mapped has not run yet. Costs a call on every system call (a tracepoint per
+ * seen it yet. Of mmap: code that was mapped has not run yet. And of read and its like, when anything is marked that could
+ * have been read from: what was read has not been seen yet. Costs a call on every system call (a tracepoint per
  * system call would need tracefs and perf events).
- * Misses: opens through io_uring, and a descriptor that another thread replaced between open and here. Since 5.5. */
+ * Misses: a descriptor that another thread replaced between open and here. Since 5.5. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
         HOOK_FIRED(BW_HOOK_SYS_EXIT);
-        on_open_returned(regs, ret);
-        on_map_returned(regs, ret);
+        on_call_returned(regs, ret);
+        return 0;
+}
+
+/* The beginning of write, send, splice and their like: what a marked process writes to is marked before the bytes are there,
+ * as whoever reads them may be back before this call is. As long as nobody is marked it costs a look at two counters.
+ * Misses: io_uring. Since 5.5. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(bw_sys_enter, struct pt_regs *regs, long id) {
+        HOOK_FIRED(BW_HOOK_SYS_ENTER);
+        on_call(regs);
+        return 0;
+}
+
+/* Opens through io_uring end no system call, see uring.bpf.h. A request, before it is carried out: called io_uring_submit_sqe
+ * before 6.3, which the loader knows. */
+SEC("tp_btf/io_uring_submit_req")
+int bw_uring_submit(unsigned long long *ctx) {
+        HOOK_FIRED(BW_HOOK_URING_SUBMIT);
+        on_uring_submit((const struct io_kiocb *)uring_submitted(ctx));
+        return 0;
+}
+
+/* Its completion, before the process sees it. Since 5.10, with its result; with the request itself since 5.19. */
+SEC("tp_btf/io_uring_complete")
+int bw_uring_complete(unsigned long long *ctx) {
+        HOOK_FIRED(BW_HOOK_URING_COMPLETE);
+        if (bpf_core_field_exists(struct io_kiocb, cqe))
+                on_uring_complete((const struct io_kiocb *)ctx[1]);
+        else
+                on_uring_result(ctx[0], ctx[2]);
+        return 0;
+}
+
+/* A completion for which there is no room: before 5.18 the hook above is told of it, too. */
+SEC("tp_btf/io_uring_cqe_overflow")
+int bw_uring_overflow(unsigned long long *ctx) {
+        HOOK_FIRED(BW_HOOK_URING_OVERFLOW);
+        on_uring_overflow(address_of((const void *)ctx[0]));
         return 0;
 }
 
@@ -104,13 +144,13 @@ int bw_sendmsg6(struct bpf_sock_addr *ctx) {
         return 1;
 }
 
-/* After something was sent on a socket, by write, send, sendfile, splice or io_uring, in the sender's context. It knows
- * whom the socket is connected to, and not the address of a single datagram, which the hooks above see. Since 6.5. */
+/* After something was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the sender's context.
+ * It knows whom the socket is connected to, and not the address of a single datagram, which for inet the hooks above see.
+ * Since 6.5. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(bw_send_length, struct sock *sk, int length) {
         HOOK_FIRED(BW_HOOK_SEND_LENGTH);
-        if (length > 0)
-                on_sent(sk);
+        on_sent(sk, length);
         return 0;
 }
 

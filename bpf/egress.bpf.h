@@ -4,10 +4,8 @@
 /* A process reaches for the network: is it marked, is the mark within its window, does a rule make this destination
  * quiet, was it reported already, and if not, report it whole. */
 
+#include "destination.bpf.h"
 #include "record.bpf.h"
-
-/* In bw_destination.act on its way to correlate(): more data on a connection, which is no repeat of what was told of it. */
-#define ACT_GOES_ON 0x8000
 
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
 static __always_inline bool repeat_count(const struct correlation *c, const struct reported_key *key, bool goes_on) {
@@ -141,7 +139,7 @@ __noinline int flood_count(__u32 uid, __u64 exe) {
  * one way through the loop's body, and the verifier takes it 256 times. */
 __noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        const struct mark *m = mark_get(pid);
         __u64 port = packed & 0xffff, family = packed >> 16 & 0xffff, permitted = 0;
         /* connect(2) of a datagram socket to port 0 moves nothing: resolvers do it to learn the route to an address
          * that they are about to use (RFC 6724), so any port of a rule will do. */
@@ -255,22 +253,11 @@ static __always_inline void on_egress(const struct bw_destination *d) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
         __u64 low, high;
 
-        if (!bpf_map_lookup_elem(&bw_marks, &pid))
+        if (!mark_get(pid))
                 return;
         __builtin_memcpy(&low, d->address, 8);
         __builtin_memcpy(&high, d->address + 8, 8);
         correlate(low, high, DESTINATION_PACK(d));
-}
-
-/* RFC 4291 2.5.5.2: ::ffff:a.b.c.d is a.b.c.d. */
-static __always_inline void destination_set_inet6(struct bw_destination *d, const __u32 address[4]) {
-        if (!address[0] && !address[1] && address[2] == bpf_htonl(0xffff)) {
-                d->family = AF_INET;
-                __builtin_memcpy(d->address, &address[3], 4);
-        } else {
-                d->family = AF_INET6;
-                __builtin_memcpy(d->address, address, 16);
-        }
 }
 
 /* cgroup/connect4 and sendmsg4 (include/uapi/linux/bpf.h struct bpf_sock_addr: address and port in network order). */
@@ -296,106 +283,10 @@ static __always_inline void on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act
 
 /* ---- sockets, where the hook sees the kernel's own objects ---- */
 
-/* struct sockaddr_in and sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
-struct inet_address {
-        __u16 family;
-        __u16 port;
-        __u32 address;
-        __u32 address6[4];
-};
-
-/* What the kernel itself asks for (net/ipv4/af_inet.c, net/ipv6/af_inet6.c SIN6_LEN_RFC2133): behind it nothing was
- * copied from the process. */
-#define SOCKADDR_IN_MIN 16
-#define SOCKADDR_IN6_MIN 24
-
-/* From an address in kernel memory, as a socket of `family` takes it. AF_UNSPEC is 0.0.0.0's family, too, for sendto(2)
- * on an AF_INET socket (net/ipv4/udp.c udp_sendmsg()). */
-static __always_inline bool destination_from_address(
-        struct bw_destination *d, const void *address, int length, __u16 family, bool sends) {
-        struct inet_address a = {};
-
-        if (length < SOCKADDR_IN_MIN || bpf_probe_read_kernel(&a, sizeof(a), address))
-                return false;
-        if (a.family == AF_INET6 && length < SOCKADDR_IN6_MIN)
-                return false;
-        if (a.family == AF_INET || (sends && a.family == AF_UNSPEC && family == AF_INET)) {
-                d->family = AF_INET;
-                __builtin_memcpy(d->address, &a.address, 4);
-        } else if (a.family == AF_INET6) {
-                destination_set_inet6(d, a.address6);
-        } else {
-                return false;
-        }
-        d->port = bpf_ntohs(a.port);
-        return true;
-}
-
-/* Whom a socket is connected to. */
-static __always_inline bool destination_from_socket(struct bw_destination *d, const struct sock *sk) {
-        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-        if (family == AF_INET) {
-                __u32 address = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-                if (!address)
-                        return false;
-                d->family = AF_INET;
-                __builtin_memcpy(d->address, &address, 4);
-        } else if (bpf_core_field_exists(struct sock_common, skc_v6_daddr)) {
-                __u32 address[4] = {};
-                BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_daddr);
-                if (!(address[0] | address[1] | address[2] | address[3]))
-                        return false;
-                destination_set_inet6(d, address);
-        }
-        d->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-        return true;
-}
-
-static __always_inline bool socket_is_inet(const struct sock *sk) {
-        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-        return family == AF_INET || family == AF_INET6;
-}
-
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define IPPROTO_MPTCP 262
-
-/* Multipath TCP is TCP to whoever is asked for a destination. */
-static __always_inline __u16 socket_protocol(const struct sock *sk) {
-        __u16 protocol = BPF_CORE_READ(sk, sk_protocol);
-
-        return protocol == IPPROTO_MPTCP ? IPPROTO_TCP : protocol;
-}
-
-/* Where a datagram goes that was begun with MSG_MORE or UDP_CORK: what is added to it takes no other address (net/ipv4/udp.c
- * udp_sendmsg()). Once it was sent the address stays, and may be an old one's. */
-static __always_inline bool destination_from_cork(struct bw_destination *d, const struct sock *sk, __u16 family) {
-        const struct inet_sock *inet = (const struct inet_sock *)sk;
-
-        if (family == AF_INET) {
-                __u32 address = BPF_CORE_READ(inet, cork.fl.u.ip4.daddr);
-                if (!address)
-                        return false;
-                d->family = AF_INET;
-                __builtin_memcpy(d->address, &address, 4);
-                d->port = bpf_ntohs(BPF_CORE_READ(inet, cork.fl.u.ip4.uli.ports.dport));
-                return true;
-        }
-        __u32 address[4] = {};
-        BPF_CORE_READ_INTO(&address, inet, cork.fl.u.ip6.daddr);
-        if (!(address[0] | address[1] | address[2] | address[3]))
-                return false;
-        destination_set_inet6(d, address);
-        d->port = bpf_ntohs(BPF_CORE_READ(inet, cork.fl.u.ip6.uli.ports.dport));
-        return true;
-}
-
 static __always_inline bool current_is_marked(void) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-        return bpf_map_lookup_elem(&bw_marks, &pid);
+        return mark_get(pid);
 }
 
 /* connect(2), before anything is sent. */
@@ -405,46 +296,29 @@ static __always_inline void on_socket_connect(const struct socket *socket, const
         if (!current_is_marked())
                 return;
         const struct sock *sk = BPF_CORE_READ(socket, sk);
-        if (!socket_is_inet(sk) || !destination_from_address(&d, address, length, 0, false))
+        if (!socket_leaves(sk) || !destination_from_address(&d, address, length, sk, false))
                 return;
         d.protocol = socket_protocol(sk);
         on_egress(&d);
 }
 
-/* A connection that was accepted is told by our port: a server that gives a secret away is one theft, however many
- * connections a client makes. A socket that was made by accept(2) has the backlog of the one that listened
- * (net/core/sock.c sk_clone_lock()), one that connected has none. */
-static __always_inline void destination_as_accepted(struct bw_destination *d, const struct sock *sk) {
-        d->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-        d->act = BW_ACT_ACCEPT | (d->act & ACT_GOES_ON);
-}
-
-/* Data on its way into a socket: send(2), write(2), sendfile(2), io_uring. The address it is sent to is the message's; a
- * connected stream takes none, whatever the message says (tcp(7)). */
-static __always_inline void on_socket_sendmsg(const struct socket *socket, const struct msghdr *message) {
-        struct bw_destination d = { .act = BW_ACT_SEND };
-
-        if (!current_is_marked())
-                return;
-        const struct sock *sk = BPF_CORE_READ(socket, sk);
-        if (!socket_is_inet(sk))
-                return;
-        d.protocol = socket_protocol(sk);
-
+/* Data on its way into a socket, to an address or, NULL, to none. A connected stream takes none, whatever the message says
+ * (tcp(7)). */
+static __always_inline void on_sending(const struct sock *sk, const void *address, int length) {
         __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
         bool connected = type == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
-        const void *address = connected ? NULL : BPF_CORE_READ(message, msg_name);
+        struct bw_destination d = { .protocol = socket_protocol(sk), .act = BW_ACT_SEND };
         const struct udp_sock *udp = (const struct udp_sock *)sk;
         int pending = d.protocol == IPPROTO_UDP ? BPF_CORE_READ(udp, pending) : 0;
 
         if (pending) {
                 if (!destination_from_cork(&d, sk, pending))
                         d.family = family;
-        } else if (address && destination_from_address(&d, address, BPF_CORE_READ(message, msg_namelen), family, true)) {
+        } else if (address && !connected && destination_from_address(&d, address, length, sk, true)) {
                 /* to it alone */
         } else if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;
-                if (connected && BPF_CORE_READ(sk, sk_max_ack_backlog))
+                if (connected && socket_was_accepted(sk))
                         destination_as_accepted(&d, sk);
         } else if (type == SOCK_STREAM || d.protocol == IPPROTO_UDP) {
                 return; /* it goes nowhere: the call will fail */
@@ -454,24 +328,49 @@ static __always_inline void on_socket_sendmsg(const struct socket *socket, const
         on_egress(&d);
 }
 
+/* send(2), write(2), sendfile(2), io_uring, where the hook sees the message. */
+static __always_inline void on_socket_sendmsg(const struct socket *socket, const struct msghdr *message) {
+        if (!current_is_marked())
+                return;
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (socket_leaves(sk))
+                on_sending(sk, BPF_CORE_READ(message, msg_name), BPF_CORE_READ(message, msg_namelen));
+}
+
+/* The same where a system call is about to write to `file`, for kernels that do not tell when it is done. To which address a
+ * single datagram goes is not known; for inet other hooks see it. */
+static __always_inline void on_socket_written(const struct file *file) {
+        if (bpf_core_type_exists(btf_trace_sock_send_length) || !current_is_marked() ||
+            (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return;
+        const struct socket *socket = BPF_CORE_READ(file, private_data);
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (socket_leaves(sk))
+                on_sending(sk, NULL, 0);
+}
+
 /* Something was sent on this socket. Whereto a raw socket sends is not known here; that it did must not be silence. */
-static __always_inline void on_sent(const struct sock *sk) {
+static __always_inline void on_sent(const struct sock *sk, int length) {
         struct bw_destination d = { .act = BW_ACT_SEND };
 
-        if (!current_is_marked() || !socket_is_inet(sk))
+        if (!current_is_marked() || !socket_leaves(sk))
+                return;
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+        /* What goes out by AF_XDP lies in memory already, the call has no data of its own (net/xdp/xsk.c xsk_sendmsg()). */
+        if (length < 0 || (length == 0 && family != AF_XDP))
                 return;
         d.protocol = socket_protocol(sk);
         if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;
-                if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && BPF_CORE_READ(sk, sk_max_ack_backlog))
+                if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && socket_was_accepted(sk))
                         destination_as_accepted(&d, sk);
         } else if (d.protocol == IPPROTO_UDP) {
                 /* To an address of its own: the sendmsg hooks have it, but for what is added to a datagram. */
-                if (!destination_from_cork(&d, sk, BPF_CORE_READ(sk, __sk_common.skc_family)))
+                if (!destination_from_cork(&d, sk, family))
                         return;
                 d.act |= ACT_GOES_ON;
         } else {
-                d.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+                d.family = family;
         }
         on_egress(&d);
 }
@@ -480,9 +379,21 @@ static __always_inline void on_sent(const struct sock *sk) {
 static __always_inline void on_accepted(const struct sock *sk) {
         struct bw_destination d = {};
 
-        if (!current_is_marked() || !socket_is_inet(sk) || !destination_from_socket(&d, sk))
+        if (!current_is_marked() || !socket_leaves(sk) || !destination_from_socket(&d, sk))
                 return;
         d.protocol = socket_protocol(sk);
         destination_as_accepted(&d, sk);
         on_egress(&d);
+}
+
+#define TUN_DEVICE (10 << 20 | 200) /* include/linux/miscdevice.h: MISC_MAJOR, TUN_MINOR */
+
+/* Something is about to be written to a file. A packet written to /dev/net/tun arrives at that interface as if it came from
+ * outside, and is routed on. Which interface is not known: the driver is a module, whose types the kernel's BTF does not
+ * have. */
+static __always_inline void on_device_written(const struct file *file) {
+        struct bw_destination d = { .family = AF_PACKET, .act = BW_ACT_SEND | ACT_GOES_ON };
+
+        if (current_is_marked() && BPF_CORE_READ(file, f_inode, i_rdev) == TUN_DEVICE)
+                on_egress(&d);
 }

@@ -4,22 +4,7 @@
 /* A file was opened: is it sensitive, may this program read it, and if not, mark the process. Judged on the opened
  * struct file, never on what the system call was told: that races, is relative and misses links. */
 
-#include "lifecycle.bpf.h"
-
-#define PROC_SUPER_MAGIC 0x9fa0 /* include/uapi/linux/magic.h */
-
-/* The current process gets an entry that is judged by the policy in force, if it has none. Returns 0, or 1 when the
- * policy changed meanwhile. */
-static __always_inline int process_ready(struct task_struct *task, const struct policy_view *v) {
-        __u32 pid = BPF_CORE_READ(task, tgid);
-
-        process_learn_current();
-        struct process *p = process_find(pid, task_start(task));
-        if (!p || p->generation == v->table->generation)
-                return 0;
-        ancestors_judge(pid);
-        return process_judge(pid, false);
-}
+#include "flow.bpf.h"
 
 /* A file of `classes` was opened by the current process, or came to it (enum bw_via): apply the rules, and mark it.
  * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
@@ -64,17 +49,9 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
 
         __u64 now = bpf_ktime_get_ns(), exe = p ? p->exe : 0;
 
-        struct mark *m = mark_find(pid, start);
-        if (!m) {
-                __u32 zero = 0;
-                const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-                if (!empty)
-                        return 0;
-                m = mark_add(pid, empty);
-                if (!m)
-                        return 0;
-                m->start_boot_ns = start;
-        }
+        struct mark *m = mark_take(pid, start);
+        if (!m)
+                return 0;
 
         __u64 until = now + window_ns + (1ULL << (TICK_SHIFT + 1)); /* ticks are rounded, twice */
         if (m->until_mono_ns < until)
@@ -90,7 +67,8 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
         f->pid = pid;
         f->uid = BPF_CORE_READ(task, cred, uid.val);
-        f->hops = 0;
+        f->hops = f->handed = 0;
+        f->way = 0;
         f->via = via;
         f->flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0;
         BPF_CORE_READ_INTO(&f->comm, task, comm);
@@ -102,11 +80,11 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         /* Who traces it can read all it reads. */
         if (BPF_CORE_READ(task, ptrace)) {
                 struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE);
+                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
         }
 
         /* A sweep may have found the mark expired just before and have removed it meanwhile. */
-        m = bpf_map_lookup_elem(&bw_marks, &pid);
+        m = mark_get(pid);
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
 }
 
@@ -136,6 +114,8 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
                 return;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+        struct task_struct *task = current_task();
+        bool judged = false, touched = false;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
@@ -144,67 +124,35 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                if (!classes || file_is_own(inode, current_task()))
-                        return;
-                if (process_ready(current_task(), &v) == 0 && file_touched(address_of(file), classes, via) == 0)
-                        return;
+                touched = classes && !file_is_own(inode, task);
+                judged = !touched ||
+                        (process_ready(task, &v) == 0 && file_touched(address_of(file), classes, via) == 0);
+                if (judged)
+                        break;
         }
-        count_and_tell(BW_LOSS_POLICY_BUSY);
+        if (!judged)
+                count_and_tell(BW_LOSS_POLICY_BUSY);
+        else if (touched)
+                memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
+                file_taken(address_of(file)); /* reading it need not be a call */
 }
 
-/* Which system calls return a descriptor of a file they opened. Each ABI numbers them its own way. */
-static __always_inline bool syscall_opens(struct pt_regs *regs, struct task_struct *task) {
-#if defined(__TARGET_ARCH_x86)
-        switch (SYSCALL_NUMBER(regs) & ~0x40000000 /* x32 */) {
-        case 2:   /* open */
-        case 85:  /* creat */
-        case 257: /* openat */
-        case 304: /* open_by_handle_at */
-                return !SYSCALL_IS_COMPAT(task);
-        case 437: /* openat2, both ABIs */
-                return true;
-        case 5: /* open; fstat for 64 bit */
-        case 8: /* creat; lseek */
-        case 295: /* openat; preadv */
-        case 342: /* open_by_handle_at */
-                return SYSCALL_IS_COMPAT(task);
-        }
-#elif defined(__TARGET_ARCH_arm64)
-        switch (SYSCALL_NUMBER(regs)) {
-        case 56:  /* openat */
-        case 265: /* open_by_handle_at */
-                return !SYSCALL_IS_COMPAT(task);
-        case 437: /* openat2, both ABIs */
-                return true;
-        case 5: /* open; setxattr for 64 bit */
-        case 8: /* creat; getxattr */
-        case 322: /* openat */
-        case 371: /* open_by_handle_at */
-                return SYSCALL_IS_COMPAT(task);
-        }
-#endif
-        return false;
-}
-
-/* A system call returned `fd`. The descriptor is in the table since before the return: another thread that closed it
- * meanwhile is counted. */
-static __always_inline void on_open_returned(struct pt_regs *regs, long fd) {
+/* A system call returned the descriptor of a file that it opened, or fetched from another process. The descriptor is in the
+ * table since before the return: another thread that closed it meanwhile is counted. */
+static __always_inline void on_open_returned(struct task_struct *task, int number, long fd, enum bw_via via) {
         if (fd < 0)
-                return;
-
-        struct task_struct *task = current_task();
-        if (!syscall_opens(regs, task))
                 return;
 
         struct file *file = descriptor_file(task, fd);
         if (!file) {
                 /* A sandbox's filter refused the call with SECCOMP_RET_TRAP: the kernel then puts the call's number back
                  * where its result would be (syscall_rollback()), and nothing was opened. */
-                if (fd != SYSCALL_NUMBER(regs))
+                if (fd != number)
                         count_and_tell(BW_LOSS_FILE_GONE);
                 return;
         }
-        on_file_open(file, BW_VIA_OPEN);
+        on_file_open(file, via);
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
@@ -227,6 +175,139 @@ static __always_inline void on_memory_access(struct task_struct *child, unsigned
         struct process *p = process_find(child_pid, child_start);
         if (p)
                 p->traced = 1;
-        mark_pass(pid, start, child_pid, child_start, BW_VIA_TRACE);
-        mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE);
+        mark_pass(pid, start, child_pid, child_start, BW_VIA_TRACE, task);
+        mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE, child);
+}
+
+/* ---- sensor "tracepoint": calls that end ---- */
+
+/* A file was mapped: code that is foreign; or what others wrote to it; or what it holds will go there. */
+static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 prot, __u64 flags) {
+        const struct file *file = flags & MAP_ANONYMOUS ? NULL : descriptor_file(task, fd);
+        struct object o = {};
+
+        if (flags & MAP_SHARED) {
+                if (file)
+                        object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                else
+                        object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0); /* for children */
+                if (o.holder)
+                        on_memory_shared(&o);
+        }
+        if (!file)
+                return;
+        if (prot & PROT_EXEC)
+                on_code_mapped(file);
+        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
+                file_taken((__u64)file);
+}
+
+/* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
+#define SOL_SOCKET 1
+#define SCM_RIGHTS 1
+/* Control messages looked at in one message, and descriptors (include/net/scm.h SCM_MAX_FD). */
+#define CONTROLS_MAX 4
+#define MESSAGES_MAX 16 /* of recvmmsg(2) */
+#define DESCRIPTORS_MAX 253
+
+/* Another process passed this descriptor to the current one. */
+__noinline int descriptor_received(int fd) {
+        struct file *file = descriptor_file(current_task(), fd);
+
+        if (file)
+                on_file_open(file, BW_VIA_RECEIVED);
+        return 0;
+}
+
+/* recvmsg(2) returned: descriptors may have come. Only the process's own memory says which, and another thread may change it
+ * meanwhile; the sensors lsm and fentry ask the kernel. */
+__noinline int message_received(__u64 message, __u32 compat) {
+        __u64 at = 0, length = 0;
+        __u32 word[2] = {};
+
+        if (compat) {
+                if (bpf_probe_read_user(word, sizeof(word), (void *)message + 16))
+                        return 0;
+                at = word[0];
+                length = word[1];
+        } else if (bpf_probe_read_user(&at, sizeof(at), (void *)message + 32) ||
+                   bpf_probe_read_user(&length, sizeof(length), (void *)message + 40)) {
+                return 0;
+        }
+
+        /* The kernel puts all of them into one control message (net/core/scm.c scm_detach_fds()). */
+        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
+        __u64 first = 0, end = 0;
+        for (__u32 i = 0; i < CONTROLS_MAX; i++) {
+                __u64 size = 0;
+                if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
+                    bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
+                        break;
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS) {
+                        first = at + header;
+                        end = at + size;
+                }
+                __u64 step = (size + word_size - 1) & ~(word_size - 1);
+                if (step > length)
+                        break;
+                at += step;
+                length -= step;
+        }
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = -1;
+                __u64 where = first + i * sizeof(fd);
+                if (where + sizeof(fd) > end || bpf_probe_read_user(&fd, sizeof(fd), (void *)where))
+                        break;
+                descriptor_received(fd);
+        }
+        return 0;
+}
+
+static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
+        struct task_struct *task = current_task();
+        enum call call = call_of(regs, task);
+
+        switch (call) {
+        case CALL_OPEN:
+                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_OPEN);
+                break;
+        case CALL_FETCH:
+                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
+                break;
+        case CALL_MAP:
+                if ((__u64)ret < (__u64)-MAX_ERRNO)
+                        on_mapped(task, (int)call_argument(regs, task, 4), call_argument(regs, task, 2),
+                                call_argument(regs, task, 3));
+                break;
+        case CALL_MAP_OLD: {
+                __u32 arguments[6] = {};
+                if ((__u64)ret >= (__u64)-MAX_ERRNO)
+                        break;
+                bpf_probe_read_user(arguments, sizeof(arguments), (void *)call_argument(regs, task, 0));
+                on_mapped(task, (int)arguments[4], arguments[2], arguments[3]);
+                break;
+        }
+        case CALL_ATTACH: {
+                struct object o = {};
+                if ((__u64)ret >= (__u64)-MAX_ERRNO)
+                        break;
+                object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(task, nsproxy, ipc_ns, ns.inum), (int)call_argument(regs, task, 0),
+                        1);
+                on_memory_shared(&o);
+                break;
+        }
+        case CALL_RECEIVE:
+                if (ret >= 0)
+                        message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                on_call_took(regs, task, call, ret);
+                break;
+        case CALL_RECEIVE_MANY:
+                for (__u32 i = 0; i < MESSAGES_MAX && i < ret; i++)
+                        message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
+                                SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                on_call_took(regs, task, call, ret);
+                break;
+        default:
+                on_call_took(regs, task, call, ret);
+        }
 }

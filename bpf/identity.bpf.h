@@ -333,38 +333,6 @@ __noinline __u32 process_flags(__u32 pid) {
 
 /* ---- foreign code ---- */
 
-/* Does this system call map a file with PROT_EXEC? What becomes executable later, by mprotect(2), is not seen. */
-static __always_inline bool syscall_maps_code(struct pt_regs *regs, struct task_struct *task, long *ret_fd) {
-#if defined(__TARGET_ARCH_x86)
-        switch (SYSCALL_NUMBER(regs) & ~0x40000000 /* x32 */) {
-        case 9: /* mmap; link for 32 bit */
-                *ret_fd = (int)regs->r8;
-                return regs->dx & PROT_EXEC && !SYSCALL_IS_COMPAT(task);
-        case 192: /* mmap2; lgetxattr for 64 bit */
-                *ret_fd = (int)regs->di;
-                return regs->dx & PROT_EXEC && SYSCALL_IS_COMPAT(task);
-        case 90: { /* mmap with its arguments in memory; chmod */
-                __u32 arguments[6] = {};
-                if (!SYSCALL_IS_COMPAT(task))
-                        return false;
-                bpf_probe_read_user(arguments, sizeof(arguments), (void *)(__u64)(__u32)regs->bx);
-                *ret_fd = (int)arguments[4];
-                return arguments[2] & PROT_EXEC;
-        }
-        }
-#elif defined(__TARGET_ARCH_arm64)
-        switch (SYSCALL_NUMBER(regs)) {
-        case 222: /* mmap */
-                *ret_fd = (int)regs->regs[4];
-                return regs->regs[2] & PROT_EXEC && !SYSCALL_IS_COMPAT(task);
-        case 192: /* mmap2; mq_timedsend… for 64 bit */
-                *ret_fd = (int)regs->regs[4];
-                return regs->regs[2] & PROT_EXEC && SYSCALL_IS_COMPAT(task);
-        }
-#endif
-        return false;
-}
-
 /* The current process runs code of this file. If others than root may change it, the process is no longer what its
  * executable says. */
 static __always_inline void on_code_mapped(const struct file *file) {
@@ -382,17 +350,5 @@ static __always_inline void on_code_protected(const struct vm_area_struct *area,
         const struct file *file = BPF_CORE_READ(area, vm_file);
 
         if (file && prot & PROT_EXEC)
-                on_code_mapped(file);
-}
-
-/* A system call returned: has it mapped code? */
-static __always_inline void on_map_returned(struct pt_regs *regs, long ret) {
-        struct task_struct *task = current_task();
-        long fd = -1;
-
-        if (!syscall_maps_code(regs, task, &fd) || (__u64)ret >= (__u64)-MAX_ERRNO)
-                return;
-        const struct file *file = descriptor_file(task, fd);
-        if (file)
                 on_code_mapped(file);
 }

@@ -21,6 +21,7 @@
 struct inode;
 struct dentry;
 struct vfsmount;
+struct socket;
 struct mm_struct;
 struct mnt_namespace;
 struct pid;
@@ -56,6 +57,8 @@ struct inode {
         kuid_t i_uid;
         struct super_block *i_sb;
         unsigned long i_ino;
+        __u32 i_generation;
+        unsigned int i_rdev;
         unsigned int i_nlink;
 };
 
@@ -70,10 +73,14 @@ struct path {
         struct dentry *dentry;
 };
 
+struct cred;
+
 struct file {
         unsigned int f_mode;
+        const struct cred *f_cred;
         struct inode *f_inode;
         struct path f_path;
+        void *private_data;
 };
 
 struct vm_area_struct {
@@ -101,10 +108,32 @@ struct sock {
         __u16 sk_type;
         __u16 sk_protocol;
         __u32 sk_max_ack_backlog;
+        struct pid *sk_peer_pid; /* of a unix socket: who was at the other end when it was connected */
+        struct socket *sk_socket;
 };
 
 struct socket {
         struct sock *sk;
+};
+
+/* include/net/sock.h: what every inode of sockfs lies in. */
+struct socket_alloc {
+        struct socket socket;
+        struct inode vfs_inode;
+};
+
+/* include/net/af_unix.h. path: where the socket is bound to, or, of an accepted one, the socket that listened. */
+struct unix_sock {
+        struct path path;
+        struct sock *peer;
+};
+
+/* include/trace/events/sock.h. A kernel that has the tracepoint has its type. */
+typedef void (*btf_trace_sock_send_length)(void *, struct sock *, int, int);
+
+/* net/packet/internal.h: the interface it is bound to */
+struct packet_sock {
+        int ifindex;
 };
 
 /* include/net/flow.h, inet_sock.h, linux/udp.h: the datagram that is being put together */
@@ -220,7 +249,12 @@ struct cgroup_namespace {
         struct css_set *root_cset;
 };
 
+struct ipc_namespace {
+        struct ns_common ns;
+};
+
 struct nsproxy {
+        struct ipc_namespace *ipc_ns;
         struct mnt_namespace *mnt_ns;
         struct cgroup_namespace *cgroup_ns;
 };
@@ -276,6 +310,7 @@ struct task_struct {
         char comm[16];
         unsigned int ptrace;
         struct fs_struct *fs;
+        void *vfork_done; /* of a child of vfork(2), until it executes a program or ends */
         struct files_struct *files;
         struct nsproxy *nsproxy;
         struct signal_struct *signal;
@@ -294,7 +329,7 @@ struct bpf_iter__task {
  * through the 32-bit interface, which numbers them otherwise, and its arguments. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-        unsigned long orig_ax, bx, dx, di, r8;
+        unsigned long orig_ax, bx, cx, dx, si, di, r8, r10;
 };
 #define SYSCALL_NUMBER(regs) ((int)(regs)->orig_ax)
 #define TS_COMPAT 0x0002 /* arch/x86/include/asm/thread_info.h */
@@ -302,6 +337,7 @@ struct pt_regs {
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
         unsigned long regs[31];
+        unsigned long orig_x0;
         int syscallno;
 };
 #define SYSCALL_NUMBER(regs) ((regs)->syscallno)
@@ -315,20 +351,31 @@ struct pt_regs {
 
 /* include/linux/fs.h, include/uapi/linux/stat.h */
 #define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
 #define FMODE_NOACCOUNT 0x20000000 /* of another file system's own use: what lies below an overlay */
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
+#define S_IFIFO 0010000
+#define S_IFSOCK 0140000
 
 /* include/linux/dcache.h: the dentry's place in the tree is not known (a file opened by its handle). */
 #define DCACHE_DISCONNECTED 0x20
 
 #define AF_UNSPEC 0
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_KEY 15
+#define AF_NETLINK 16
+#define AF_PACKET 17
+#define AF_ALG 38
+#define AF_VSOCK 40
+#define AF_XDP 44
 
 /* include/linux/net.h, include/net/tcp_states.h */
 #define SOCK_STREAM 1
+#define SOCK_PACKET 10 /* of AF_PACKET, with an address of its own kind */
 #define TCP_CLOSE 7
 
 /* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
@@ -336,6 +383,8 @@ struct pt_regs {
 
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4
+#define MAP_SHARED 0x1 /* and MAP_SHARED_VALIDATE: 0x3 */
+#define MAP_ANONYMOUS 0x20
 
 /* include/linux/err.h; fs/mount.h MNT_NS_INTERNAL: of a mount that the kernel keeps to itself. */
 #define MAX_ERRNO 4095

@@ -3,7 +3,7 @@
 
 /* Birth, change and death of processes: true ancestry for all of them, marks for those that have one. */
 
-#include "identity.bpf.h"
+#include "memory.bpf.h"
 
 /* Name id of the executable a process runs; its text is kept. 0 for kernel threads. */
 static __always_inline __u64 exe_name(struct task_struct *task) {
@@ -105,7 +105,8 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         }
         process_add(pid, start, p ? p->exe : 0, p, parent);
 
-        mark_pass(parent_pid, parent_start, pid, start, BW_VIA_FORK);
+        memory_inherit(pid, start, address_of(child));
+        mark_pass(parent_pid, parent_start, pid, start, BW_VIA_FORK, NULL);
 }
 
 /* exec: the same process, another executable. What it holds it keeps; the rules it held it loses. */
@@ -127,6 +128,7 @@ static __always_inline void on_exec(struct task_struct *task) {
                                 break;
         }
 
+        memory_leave(pid);
         struct mark *m = mark_find(pid, start);
         if (!m)
                 return;
@@ -144,8 +146,9 @@ static __always_inline void on_exit(struct task_struct *task) {
 
         __u32 pid = BPF_CORE_READ(task, tgid);
         bpf_map_delete_elem(&bw_processes, &pid);
+        memory_leave(pid);
 
-        struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        struct mark *m = mark_get(pid);
         if (!m)
                 return;
         __u32 reported = m->reported;

@@ -18,6 +18,9 @@ const volatile __u32 cells_mask = 0xffff;
 const volatile __u32 marks_limit = 7372;
 /* Above this many, a state record warns. 75 %. */
 const volatile __u32 marks_pressure = 6144;
+/* The same limit for objects, which have a share of their own in the table: a marked process that writes thousands of files
+ * must not keep others from being marked. */
+const volatile __u32 objects_limit = 3686;
 /* Alerts whose repeats can be counted at one time, on each CPU and in all. */
 const volatile __u32 repeat_slots_per_cpu = 1024;
 const volatile __u32 repeat_slots = 1024;
@@ -65,42 +68,85 @@ struct touched_file {
         __u8 hops;
         __u8 via;
         __u8 flags;
-        __u8 zero;
+        __u8 handed; /* hand-overs on its way */
+        __u64 way;   /* the latest of them, key of bw_hops; 0: none */
         char comm[BW_COMM_SIZE];
 };
 
-/* The mark of one process. Its truth is in last[] and bound_last[], one word per class: two threads that mark at the
- * same time cannot undo each other. */
+/* The mark of one holder: a process, or an object that a marked process has written to, and that marks who reads from it.
+ * Its truth is in last[] and bound_last[], one word per class: two threads that mark at the same time cannot undo each
+ * other. */
 struct mark {
-        __u64 start_boot_ns;             /* whose mark this is: the PID may have been reused. 0: being made */
+        __u64 start_boot_ns;             /* whose mark this is: the PID may have been reused. 0: being made. Of an object:
+                                          * a second hash of what it is */
         __u64 until_mono_ns;             /* no class is within its window after this */
         __u32 last[BW_CLASSES_MAX];      /* tick of the last open of each class */
         __u32 bound_last[BW_CLASSES_MAX]; /* same, for opens under a rule with Destination= */
         struct bw_bits rules;            /* those rules: they hold for this process alone, until it execs */
         __u32 n_files;                   /* files touched so far; files[] holds the latest, in no order */
         __u32 reported;                  /* a correlation was reported: user space wants to hear of the exit */
+        __u32 changes;                   /* times that something was added: what was passed on before need not be again */
+        __u32 zero;
         struct touched_file files[BW_FILES_MAX];
 };
 
-/* Per-PID (thread group), LRU as a last resort only: marks_limit is far below max_entries. */
+/* Per holder: PIDs (thread groups), and BW_HOLDER_OBJECT with a hash of an object. LRU as a last resort only: the limits are far below max_entries. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __uint(max_entries, 8192);
-        __type(key, __u32);
+        __uint(max_entries, 12288);
+        __type(key, __u64);
         __type(value, struct mark);
 } bw_marks SEC(".maps");
 
-/* PIDs of marked processes in the order in which they were marked: where to look for marks that have expired. A queue
- * in a ring; it is worked off faster than it grows, so it holds few entries beside the live ones: twice the default of
- * MaxMarks=. A power of two. With a larger MaxMarks= what laps the queue expires only with its process. */
-#define MARKED_PIDS 16384
+/* Marked holders in the order in which they were marked: where to look for marks that have expired. A queue in a ring; it
+ * is worked off faster than it grows, so it holds few entries beside the live ones: room for the default of MaxMarks= and
+ * its objects. A power of two. With a larger MaxMarks= what laps the queue expires only with its process. */
+#define MARKED_MAX 16384
 
 struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);
-        __uint(max_entries, MARKED_PIDS);
+        __uint(max_entries, MARKED_MAX);
         __type(key, __u32);
-        __type(value, __u32);
-} bw_marked_pids SEC(".maps");
+        __type(value, __u64);
+} bw_marked SEC(".maps");
+
+/* One hand-over of a secret, and the one before it: who gave, and by which means. The same giver, means and past are one
+ * entry, whatever passes. LRU: a way that is needed is looked up at every further step; one whose beginning was evicted is
+ * told as far as it is known. */
+struct hop {
+        __u64 before; /* 0: it was the first */
+        __u32 pid;
+        __u8 via;
+        __u8 zero[3];
+        char comm[BW_COMM_SIZE];
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, __u64);
+        __type(value, struct hop);
+} bw_hops SEC(".maps");
+
+/* What has flowed already: a pipe is written to a thousand times, and marked once. */
+struct flow_key {
+        __u64 from, to; /* holders */
+        __u64 to_is;    /* start_boot_ns of its mark; of a process also what it executes: rules may stop one program only */
+};
+
+struct flow_value {
+        __u32 changes;    /* of the source, when it was */
+        __u32 generation; /* of the policy */
+        __u32 stopped;    /* 1: nothing came through, and nothing will */
+};
+
+/* LRU: what is pushed out is found out once more. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, struct flow_key);
+        __type(value, struct flow_value);
+} bw_flowed SEC(".maps");
 
 /* Which thread took which place of a mark's files[]: insertion decides, where 5.10 has no compare-and-swap. An entry
  * that is evicted has done its work: it matters while two threads open at the same time, and 4,096 such opens fit. */
@@ -224,6 +270,27 @@ struct {
         __type(key, __u64);
         __type(value, struct scratch);
 } bw_scratch SEC(".maps");
+
+/* ---- io_uring ---- */
+
+/* Opens of a ring that were submitted, and not posted yet, the latest: what one batch opens before it uses it. */
+#define URING_OPENS_MAX 8
+
+struct uring_opens {
+        __u64 request[URING_OPENS_MAX]; /* struct io_kiocb; 0: posted */
+        __u32 slot[URING_OPENS_MAX];    /* of the ring's own table, see uring.bpf.h */
+        __u32 n;
+        __u32 zero;
+};
+
+/* By the address of the ring. One that is evicted loses what its batch has opened and not posted; more rings than this
+ * do not open files at one time. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, __u64);
+        __type(value, struct uring_opens);
+} bw_uring_opens SEC(".maps");
 
 /* ---- names ---- */
 

@@ -162,7 +162,7 @@ static __always_inline bool bits_meet(const struct bw_bits *a, const struct bw_b
 }
 
 /* Runs an automaton over a path. For files it returns the classes that are included and not excluded, and a path that
- * was too long to be seen whole is counted and judged as far as it was seen. For executables it returns whether any rule
+ * was too long to be seen whole is counted and judged as far as it was seen. For what carries, BW_CARRIER_*. For executables it returns whether any rule
  * matches; which ones is written to the entry of process `pid`, as `rules` or `own`; a path that was not seen whole
  * matches none. A global function: verified once, however many hooks call it (and it takes no pointer to the stack
  * before 5.12). */
@@ -206,6 +206,8 @@ __noinline __u64 path_match(__u32 table, __u32 which, __u32 pid, __u64 vfsmount,
 
         if (whole && output)
                 bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].final);
+        if (which == BW_AUTOMATON_CARRIER)
+                return bits.word[0];
         if (which == BW_AUTOMATON_FILE) {
                 if (!connected)
                         count_and_tell(BW_LOSS_PATH_UNKNOWN);

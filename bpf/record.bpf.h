@@ -191,9 +191,53 @@ __noinline int record_put_lineage(__u32 draft, __u32 pid, __u64 start) {
         return 0;
 }
 
+/* The way of a secret whose last hand-over is `id`, as the hops of file number `n` of the record in a draft. */
+__noinline int way_put(__u32 draft, __u64 id, __u64 n) {
+        struct draft *d = draft_get(draft);
+        /* The far end of the record, which no string reaches yet, holds the keys meanwhile: the latest comes first. */
+        __u64 *keys = d ? (void *)d->bytes + BW_RECORD_MAX - BW_HOPS_MAX * sizeof(*keys) : NULL;
+
+        if (!d)
+                return 0;
+        struct bw_touched_file *f = &d->record.files[n % BW_FILES_MAX];
+        __u64 at = d->record.header.size;
+        const __u64 begin = at;
+        if (at > BW_RECORD_MAX - BW_HOPS_MAX * (sizeof(*keys) + sizeof(struct bw_hop)) - 1) {
+                d->record.flags |= BW_CORRELATION_STRINGS_CUT;
+                return 0;
+        }
+        for (__u32 i = 0; i < BW_HOPS_MAX; i++) {
+                const struct hop *hop = id ? bpf_map_lookup_elem(&bw_hops, &id) : NULL;
+                keys[i] = hop ? id : 0;
+                if (id && !hop)
+                        f->flags |= BW_FILE_WAY_CUT;
+                id = hop ? hop->before : 0;
+        }
+        for (int i = BW_HOPS_MAX - 1; i >= 0; i--) {
+                __u64 key = keys[i];
+                const struct hop *hop = key ? bpf_map_lookup_elem(&bw_hops, &key) : NULL;
+                keys[i] = 0;
+                if (!hop || at > BW_RECORD_MAX - sizeof(struct bw_hop) - 1)
+                        continue;
+                struct bw_hop *to = (void *)(d->bytes + at);
+                bpf_probe_read_kernel(&to->pid, sizeof(to->pid), &hop->pid);
+                to->via = hop->via;
+                to->zero[0] = to->zero[1] = to->zero[2] = 0;
+                bpf_probe_read_kernel(to->comm, sizeof(to->comm), hop->comm);
+                at += sizeof(*to);
+        }
+        if (at == begin)
+                return 0;
+        d->bytes[at] = 0;
+        f->way.offset = begin;
+        f->way.length = at - begin;
+        d->record.header.size = at + 1;
+        return 0;
+}
+
 /* The files of the classes that are reported. */
 __noinline int record_put_files(__u32 draft, __u32 pid) {
-        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        const struct mark *m = mark_get(pid);
         struct draft *d = draft_get(draft);
 
         if (!d || !m)
@@ -217,6 +261,8 @@ __noinline int record_put_files(__u32 draft, __u32 pid) {
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
                 name_put(draft, from->path, true, RECORD_AT(files[0].path) + n * sizeof(*to));
                 name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
+                if (from->way)
+                        way_put(draft, from->way, n);
                 r->n_files++;
         }
         if (m->n_files > BW_FILES_MAX)
@@ -260,6 +306,11 @@ static __always_inline bool record_emit(const struct correlation *c) {
         r->destination.act = c->act;
         r->flags = c->flood ? BW_CORRELATION_FLOOD : 0;
         /* In this order what is worth most is there when the record is full. */
+        if (c->key.destination.family == AF_UNIX) {
+                __u64 path;
+                __builtin_memcpy(&path, c->key.destination.address, sizeof(path));
+                name_put(draft, path, true, RECORD_AT(destination_path));
+        }
         record_put_process(draft);
         record_put_files(draft, c->key.pid);
         record_put_lineage(draft, c->key.pid, c->key.start_boot_ns);

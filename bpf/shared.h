@@ -21,7 +21,11 @@ enum bw_hook {
         BW_HOOK_SENDMSG4,
         BW_HOOK_SENDMSG6,
         BW_HOOK_SEND_LENGTH,
+        BW_HOOK_SYS_ENTER,
         BW_HOOK_SYS_EXIT,
+        BW_HOOK_URING_SUBMIT,
+        BW_HOOK_URING_COMPLETE,
+        BW_HOOK_URING_OVERFLOW,
         /* sensors "lsm" and "fentry" */
         BW_HOOK_SOCKET_CONNECT,
         BW_HOOK_SOCKET_SENDMSG,
@@ -33,6 +37,9 @@ enum bw_hook {
         BW_HOOK_FILE_OPEN,
         BW_HOOK_MAX = 32,
 };
+
+/* In the key of a marked holder that is no process: a pipe, a socket, a file. */
+#define BW_HOLDER_OBJECT (1ULL << 63)
 
 struct bw_shared {
         __u32 policy_active;   /* which of the two tables is in force */

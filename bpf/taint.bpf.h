@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The mark of a process: make, inherit, judge, expire, forget. Every entry carries its process's start time: a
- * PID alone is never trusted. */
+/* The mark of a holder, a process or an object: make, inherit, pass on, judge, expire, forget. Every entry of a process
+ * carries its start time: a PID alone is never trusted. */
 
 #include "path.bpf.h"
 
@@ -24,22 +24,31 @@ static __always_inline __u64 task_start(struct task_struct *task) {
         return BPF_CORE_READ(task, group_leader, start_boottime);
 }
 
-static __always_inline void mark_forget(__u32 pid) {
-        if (bpf_map_delete_elem(&bw_marks, &pid) == 0)
-                __sync_fetch_and_add(&shared.counters[BW_COUNT_MARKS_LIVE], -1);
+static __always_inline struct mark *mark_get(__u64 holder) {
+        return bpf_map_lookup_elem(&bw_marks, &holder);
 }
 
-/* The mark of the process `pid` that started at `start`, or NULL. One left behind by an earlier owner of the PID is
- * removed. One that has no owner yet is being made by another thread of this process. */
-static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
-        struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+/* Which counter counts the marks of such holders. */
+static __always_inline enum bw_counter holder_counter(__u64 holder) {
+        return holder & BW_HOLDER_OBJECT ? BW_COUNT_OBJECTS_LIVE : BW_COUNT_MARKS_LIVE;
+}
+
+static __always_inline void mark_forget(__u64 holder) {
+        if (bpf_map_delete_elem(&bw_marks, &holder) == 0)
+                __sync_fetch_and_add(&shared.counters[holder_counter(holder)], -1);
+}
+
+/* The mark of the holder that started at `start`, or NULL. One left behind by an earlier owner of the PID, or of the hash,
+ * is removed. One that has no owner yet is being made by another thread. */
+static __always_inline struct mark *mark_find(__u64 holder, __u64 start) {
+        struct mark *m = mark_get(holder);
 
         if (!m)
                 return NULL;
         if (!m->start_boot_ns)
                 m->start_boot_ns = start;
         if (m->start_boot_ns != start) {
-                mark_forget(pid);
+                mark_forget(holder);
                 return NULL;
         }
         return m;
@@ -49,15 +58,15 @@ static __always_inline struct mark *mark_find(__u32 pid, __u64 start) {
 #define SWEEP_ALWAYS 4 /* more than the one that is added */
 #define SWEEP_FULL 64
 
-static __always_inline void marked_push(__u32 pid) {
-        __u32 place = (*(volatile __u32 *)&shared.marked_tail)++ % MARKED_PIDS;
-        __u32 *to = bpf_map_lookup_elem(&bw_marked_pids, &place);
+static __always_inline void marked_push(__u64 holder) {
+        __u32 place = (*(volatile __u32 *)&shared.marked_tail)++ % MARKED_MAX;
+        __u64 *to = bpf_map_lookup_elem(&bw_marked, &place);
 
         if (to)
-                *to = pid;
+                *to = holder;
 }
 
-/* Removes marks all of whose windows have passed: their processes live on, so nothing else would. Takes up to n entries
+/* Removes marks all of whose windows have passed: their holders live on, or nobody hears of their end. Takes up to n entries
  * from the queue and puts the ones that are still needed back. A process that is being marked again at this moment
  * sees that its mark is gone, and makes another (file_touched()). */
 __noinline int marks_sweep(__u32 n) {
@@ -69,58 +78,77 @@ __noinline int marks_sweep(__u32 n) {
                         break;
                 *(volatile __u32 *)&shared.marked_head = head + 1;
 
-                __u32 place = head % MARKED_PIDS;
-                __u32 *from = bpf_map_lookup_elem(&bw_marked_pids, &place);
+                __u32 place = head % MARKED_MAX;
+                __u64 *from = bpf_map_lookup_elem(&bw_marked, &place);
                 if (!from)
                         break;
-                __u32 pid = *from;
-                struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+                __u64 holder = *from;
+                struct mark *m = mark_get(holder);
                 if (!m)
                         continue; /* the process has ended */
                 __u64 until = *(volatile __u64 *)&m->until_mono_ns;
                 if (until && now > until) /* 0: being made */
-                        mark_forget(pid);
+                        mark_forget(holder);
                 else
-                        marked_push(pid);
+                        marked_push(holder);
         }
         return 0;
 }
 
-/* Adds an entry for a process that has none, as a copy of *from. NULL, and counted, when the table is at its limit. */
-static __always_inline struct mark *mark_add(__u32 pid, const struct mark *from) {
-        __u64 live = *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE];
+/* Makes sure that a holder has an entry, which begins empty. false, and counted, when the table is at its limit. */
+static __always_inline bool mark_make(__u64 holder, __u64 start) {
+        bool object = holder & BW_HOLDER_OBJECT;
+        __u32 limit = object ? objects_limit : marks_limit, zero = 0;
+        __u64 *count_live = &shared.counters[object ? BW_COUNT_OBJECTS_LIVE : BW_COUNT_MARKS_LIVE];
+        __u64 live = *(volatile __u64 *)count_live;
+        const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
 
-        marks_sweep(live >= marks_limit ? SWEEP_FULL : SWEEP_ALWAYS);
-        if (live >= marks_limit) {
-                live = *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE];
-        }
-        if (live >= marks_limit) {
-                count_and_tell(BW_LOSS_MARK_REFUSED);
-                return NULL;
-        }
-        if (bpf_map_update_elem(&bw_marks, &pid, from, BPF_NOEXIST) == 0) {
-                count(BW_COUNT_MARKS_MADE);
-                if (live + 1 >= marks_pressure)
+        if (!empty)
+                return false;
+        marks_sweep(live >= limit ? SWEEP_FULL : SWEEP_ALWAYS);
+        if (live >= limit)
+                live = *(volatile __u64 *)count_live;
+        if (live < limit && bpf_map_update_elem(&bw_marks, &holder, empty, BPF_NOEXIST) == 0) {
+                if (!object)
+                        count(BW_COUNT_MARKS_MADE);
+                if (object)
+                        count(BW_COUNT_OBJECTS_LIVE);
+                else if (live + 1 >= marks_pressure)
                         count_and_tell(BW_COUNT_MARKS_LIVE); /* counts the new one, too */
                 else
                         count(BW_COUNT_MARKS_LIVE);
-                marked_push(pid);
+                marked_push(holder);
         }
-        struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
-        if (!m)
-                count_and_tell(BW_LOSS_MARK_REFUSED);
-        return m;
+        struct mark *m = live < limit ? mark_get(holder) : NULL;
+        if (!m) {
+                if (object)
+                        count_and_tell(BW_LOSS_OBJECT_REFUSED);
+                else
+                        count_and_tell(BW_LOSS_MARK_REFUSED);
+                return false;
+        }
+        m->start_boot_ns = start;
+        return true;
+}
+
+/* The mark of a holder, made if it has none. NULL, and counted: the table is at its limit. */
+static __always_inline struct mark *mark_take(__u64 holder, __u64 start) {
+        struct mark *m = mark_find(holder, start);
+
+        if (m || !mark_make(holder, start))
+                return m;
+        return mark_get(holder);
 }
 
 /* Which touches, and within which window. */
 #define LIVE_BOUND 1 /* under a rule with Destination= */
 #define LIVE_FRESH 2 /* within the window in which an egress is not late */
 
-/* Classes of the mark of process `pid` that are within their window. Windows are rounded up to a tick; a touch by another
+/* Classes of the mark of a holder that are within their window. Windows are rounded up to a tick; a touch by another
  * thread may be younger than now. Without branches: the verifier would follow each of 2^64 ways through them. */
-__noinline __u64 mark_live(__u32 table, __u32 pid, __u32 which) {
+__noinline __u64 mark_live(__u32 table, __u64 holder, __u32 which) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        const struct mark *m = bpf_map_lookup_elem(&bw_marks, &pid);
+        const struct mark *m = mark_get(holder);
         __u32 now = tick_now();
         __u64 live = 0;
 
@@ -154,15 +182,22 @@ static __always_inline void mark_unbind(struct mark *m) {
         __builtin_memset(&m->rules, 0, sizeof(m->rules));
 }
 
-/* Adds the times of one mark to those of another, all of them as plain. */
-static __always_inline void marks_join(struct mark *to, const struct mark *from) {
+/* Adds the times of one mark to those of another, all of them as plain: of classes `plain` those that were, of `bound` those
+ * that were bound. Was anything new? */
+static __always_inline bool marks_join(struct mark *to, const struct mark *from, __u64 plain, __u64 bound) {
+        __u64 news = 0;
+
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                __u32 last = from->last[c], bound = from->bound_last[c], own = to->last[c];
-                if (!last || (bound && (__s32)(bound - last) > 0))
-                        last = bound;
-                if (last && (!own || (__s32)(last - own) > 0))
+                __u32 last = word_has(plain, c) ? from->last[c] : 0, other = word_has(bound, c) ? from->bound_last[c] : 0;
+                __u32 own = to->last[c];
+                if (!last || (other && (__s32)(other - last) > 0))
+                        last = other;
+                if (last && (!own || (__s32)(last - own) > 0)) {
                         to->last[c] = last;
+                        news = 1;
+                }
         }
+        return news;
 }
 
 /* The longest window of these classes; fresh: of the windows in which an egress is not late. A function of its own also
@@ -206,6 +241,7 @@ static __always_inline void mark_touch(
         struct mark *m, __u64 plain, __u64 bound, const struct bw_bits *rules) {
         __u32 now = tick_now();
 
+        m->changes++;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -215,66 +251,131 @@ static __always_inline void mark_touch(
         }
 }
 
-enum flow { FLOW_NOTHING, FLOW_DONE, FLOW_AGAIN };
+/* ---- flow: from holder to holder ---- */
 
-/* What process `from` holds that is within its window, the process `to` that started at `to_start` holds from now on, too,
- * plainly and one hop further. Returns FLOW_DONE; FLOW_NOTHING, there is nothing; or FLOW_AGAIN, the policy changed
- * meanwhile, and nothing was done. */
-__noinline int mark_flow(__u32 from, __u32 to, __u64 to_start, __u32 via) {
-        struct mark *source = bpf_map_lookup_elem(&bw_marks, &from);
+/* What the rules that process `pid` holds allow to read, and do not vouch for: what it writes may be the secret. */
+__noinline __u64 printed_classes(__u32 table, __u32 pid) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct mark *m = mark_get(pid);
+        __u64 printed = 0;
+
+        if (!t || !m)
+                return 0;
+        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
+                __u64 held = m->rules.word[i / 64] >> i % 64 & 1, clean = t->rules[i].flags & BW_RULE_CLEAN;
+                printed |= t->rules[i].classes & -(held & ~(clean / BW_RULE_CLEAN));
+        }
+        return printed;
+}
+
+/* The hand-over by process `pid`, whose task is at `giver`, of what had come by `before`; its key. */
+static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
+        struct task_struct *task = (struct task_struct *)giver;
+        struct hop hop = { .before = before, .via = via };
+
+        hop.pid = BPF_CORE_READ(task, tgid);
+        BPF_CORE_READ_INTO(&hop.comm, task, comm);
+        __u64 id = hash_mix(hash_mix(shared.name_seed, before), hash_mix((__u64)via << 32 | hop.pid, task_start(task)));
+        bpf_map_update_elem(&bw_hops, &id, &hop, BPF_ANY);
+        return id;
+}
+
+enum flow {
+        FLOW_NOTHING, /* there is nothing that could */
+        FLOW_DONE,
+        FLOW_REFUSED, /* the target could not be marked: counted */
+        FLOW_AGAIN, /* the policy changed meanwhile, nothing was done: once more */
+};
+
+/* What flows, beside what is held plainly: */
+#define FLOW_BOUND 0x100   /* what is held under a rule with Destination=, too */
+#define FLOW_PRINTED 0x200 /* of that, what the rule does not vouch for */
+#define FLOW_VIA(what) ((what) & 0xff)
+
+/* File number `index` of holder `from` becomes one of holder `to`, if that does not know it: by a way that is no longer, or
+ * because it touched it itself. Was it added? See mark_flow(). */
+__noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 giver) {
+        const struct mark *source = mark_get(from);
+        struct mark *m = mark_get(to);
+
+        if (!source || !m)
+                return false;
+        const struct touched_file *file = &source->files[index % BW_FILES_MAX];
+        struct touched_file *f = mark_place(m, file->path, file->pid);
+        if (f->classes && f->path == file->path && f->pid == file->pid)
+                return false;
+        *f = *file;
+        f->via = FLOW_VIA(what);
+        if (giver) {
+                f->way = hop_learn(file->way, FLOW_VIA(what), giver);
+                f->flags |= BW_FILE_HANDED_OVER;
+                f->handed++;
+        }
+        if (!(to & BW_HOLDER_OBJECT) && f->hops < 255)
+                f->hops++;
+        return true;
+}
+
+/* What holder `from` holds that is within its window, the holder `to` that started at `to_start` holds from now on, too,
+ * plainly. what: enum bw_via, and FLOW_*. giver: the task that hands it over; 0: nobody does, as it was forked, or as it
+ * comes out of an object, where it was put by one. */
+__noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64 giver) {
+        struct mark *source = mark_get(from);
         struct policy_view v;
 
         if (!source || !policy_view_get(&v))
                 return FLOW_NOTHING;
-        bool live = mark_live(v.index, from, 0) || mark_live(v.index, from, LIVE_BOUND);
+        __u64 plain = mark_live(v.index, from, 0), bound = 0, live, carried = 0;
+        if (what & (FLOW_BOUND | FLOW_PRINTED))
+                bound = mark_live(v.index, from, LIVE_BOUND);
+        if (bound && what & FLOW_PRINTED)
+                bound &= printed_classes(v.index, from);
+        __u32 hops_max = giver ? v.table->hops_max : 256;
         if (!policy_view_held(&v))
                 return FLOW_AGAIN;
+        live = plain | bound;
         if (!live)
                 return FLOW_NOTHING;
 
-        struct mark *m = mark_find(to, to_start);
-        if (!m) {
-                __u32 zero = 0;
-                const struct mark *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-                if (!empty)
-                        return FLOW_NOTHING;
-                m = mark_add(to, empty);
-                if (!m)
-                        return FLOW_NOTHING; /* the table is full: counted */
-                m->start_boot_ns = to_start;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (source->files[i].handed < hops_max)
+                        carried |= source->files[i].classes;
+        if (source->n_files > BW_FILES_MAX)
+                carried = live; /* files are forgotten, classes are not */
+        plain &= carried;
+        bound &= carried;
+        if (!(plain | bound)) {
+                count(BW_COUNT_FLOWS_STOPPED);
+                return FLOW_NOTHING;
         }
+
+        struct mark *m = mark_take(to, to_start);
+        if (!m)
+                return FLOW_REFUSED;
         if (m->until_mono_ns < source->until_mono_ns)
                 m->until_mono_ns = source->until_mono_ns;
 
-        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                const struct touched_file *file = &source->files[i];
-                if (!file->classes)
-                        continue;
-                struct touched_file *f = mark_place(m, file->path, file->pid);
-                if (f->classes && f->path == file->path && f->pid == file->pid)
-                        continue; /* it knows of it by a way that is no longer, or has touched it itself */
-                *f = *file;
-                f->via = via;
-                if (via != BW_VIA_FORK)
-                        f->flags |= BW_FILE_HANDED_OVER;
-                if (f->hops < 255)
-                        f->hops++;
-        }
+        __u32 added = 0;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (source->files[i].classes & live && source->files[i].handed < hops_max)
+                        added |= file_pass(from, to, i, what, giver);
         if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
                 m->n_files = source->n_files;
-        marks_join(m, source);
+        if (marks_join(m, source, plain, bound) || added)
+                m->changes++;
         return FLOW_DONE;
 }
 
-/* Flows what process `from` holds to `to`. A policy that changes without end: what was read last may be of two policies,
- * and no mark is made; the next reload is a second away. */
-static __always_inline void mark_pass(__u32 from, __u64 from_start, __u32 to, __u64 to_start, enum bw_via via) {
+/* Flows what process `from` holds to process `to`, all of it. A policy that changes without end: what was read last may be
+ * of two policies, and no mark is made; the next reload is a second away. */
+static __always_inline void mark_pass(
+        __u32 from, __u64 from_start, __u32 to, __u64 to_start, enum bw_via via, struct task_struct *giver) {
         if (!mark_find(from, from_start))
                 return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
-                int r = mark_flow(from, to, to_start, via);
+                int r = mark_flow(from, to, to_start, via | FLOW_BOUND, (__u64)giver);
                 /* A sweep may have found the target's mark expired just before, and have removed it meanwhile. */
-                if (r == FLOW_NOTHING || (r == FLOW_DONE && bpf_map_lookup_elem(&bw_marks, &to)))
+                if (r == FLOW_NOTHING || r == FLOW_REFUSED || (r == FLOW_DONE && mark_get(to)))
                         return;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);

@@ -7,9 +7,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/io_uring.h>
 
 #include "hook-proof.h"
 #include "util.h"
@@ -71,6 +74,30 @@ int act_connect(void) {
                 return -errno;
         _cleanup_close_ int accepted = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
         return accepted < 0 ? -errno : 0;
+}
+
+int act_uring(void) {
+        struct io_uring_params p = {};
+        _cleanup_close_ int fd = syscall(__NR_io_uring_setup, 1, &p);
+
+        if (fd < 0)
+                return -errno;
+        size_t n = p.sq_off.array + sizeof(uint32_t), n_entries = sizeof(struct io_uring_sqe);
+        char *ring = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQ_RING);
+        struct io_uring_sqe *entry = mmap(NULL, n_entries, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
+        int r = -ENOMEM;
+
+        if (ring != MAP_FAILED && entry != MAP_FAILED) {
+                *entry = (struct io_uring_sqe){ .opcode = IORING_OP_NOP };
+                *(uint32_t *)(ring + p.sq_off.array) = 0;
+                __atomic_store_n((uint32_t *)(ring + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+                r = syscall(__NR_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0 ? -errno : 0;
+        }
+        if (ring != MAP_FAILED)
+                munmap(ring, n);
+        if (entry != MAP_FAILED)
+                munmap(entry, n_entries);
+        return r;
 }
 
 int act_child(void) {

@@ -12,5 +12,8 @@ int act_pass_descriptor(void);
 int act_map(void);
 /* A unix socket that listens under a name of the kernel's choice, is connected to, and accepts. */
 int act_connect(void);
+/* A ring of io_uring that is asked to do nothing. -EPERM, -ENOSYS: this machine has none for us, and nobody else's opens
+ * need be seen, or only root's (kernel.io_uring_disabled). */
+int act_uring(void);
 /* Makes a child, looks at it in /proc, and lets it end. */
 int act_child(void);

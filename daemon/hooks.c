@@ -42,11 +42,32 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .blinds = "the end of processes",
                 .act = act_child,
         },
+        [BW_HOOK_SYS_ENTER] = {
+                .sections = TRACEPOINT("tp_btf/sys_enter"),
+                .blinds = "secrets that a process hands on by a pipe, a unix socket or a file",
+                .act = act_open,
+        },
         [BW_HOOK_SYS_EXIT] = {
                 .sections = TRACEPOINT("tp_btf/sys_exit"),
                 .essential = true,
                 .blinds = "opens of sensitive files",
                 .act = act_open,
+        },
+        [BW_HOOK_URING_SUBMIT] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_submit_req"),
+                .formerly = "io_uring_submit_sqe",
+                .blinds = "files that are opened through io_uring and sent away in one batch",
+                .act = act_uring,
+        },
+        [BW_HOOK_URING_COMPLETE] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_complete"),
+                .blinds = "files that are opened through io_uring",
+                .act = act_uring,
+        },
+        [BW_HOOK_URING_OVERFLOW] = {
+                .sections = TRACEPOINT("tp_btf/io_uring_cqe_overflow"),
+                .dispensable = true,
+                .blinds = "that a file was opened through a ring of io_uring that was full",
         },
         /* The daemon may make no internet socket (RestrictAddressFamilies= of its unit): nothing proves these. */
         [BW_HOOK_CONNECT4] = {

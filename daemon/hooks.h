@@ -25,8 +25,10 @@ int sensor_kind_from_string(const char *name);
 
 typedef struct HookInfo {
         const char *sections[SENSOR_KINDS]; /* of its program: "lsm/file_open"; NULL: not of that sensor */
+        const char *formerly;               /* what older kernels call the place: "io_uring_submit_sqe" */
         enum bpf_attach_type cgroup;        /* of a program on the root cgroup; 0 (an attach type of no interest here): others */
         bool essential;                     /* without it the sensor is none */
+        bool dispensable;                   /* a kernel that does not have it needs none */
         bool elsewhere;                     /* the tracepoint sensor sees it by another hook */
         const char *blinds;                 /* what is not seen without it: "files that …" */
         int (*act)(void);                   /* makes it run, see hook-proof.h; NULL: nothing that the daemon may do does */

@@ -17,7 +17,7 @@ const char sensor_carry_names[] = "names.1";
 /* What refers to each other: all of it goes on, or none. */
 static bool map_is_core(SensorMap map) {
         return map == SENSOR_MAP_SHARED || map == SENSOR_MAP_REPEATS || map == SENSOR_MAP_REPEAT_NEXT ||
-                map == SENSOR_MAP_MARKED_PIDS || map >= SENSOR_MAP_HOST;
+                map == SENSOR_MAP_MARKED || map >= SENSOR_MAP_HOST;
 }
 
 /* A number of what the kernel tells of a descriptor (/proc/self/fdinfo), which needs no privilege; -1: it does not. */
@@ -224,10 +224,18 @@ static void table_walk(int map, const SensorShape *shape, EntryHandler handler, 
 }
 
 typedef struct Copy {
-        size_t value_bytes, room, n, added, refused;
+        size_t value_bytes, room, n, added, refused, objects;
         char *there; /* the same entry of `to` */
         int to;
+        bool is_marks;
 } Copy;
+
+static bool holder_is_object(const void *key) {
+        uint64_t holder;
+
+        memcpy(&holder, key, sizeof(holder));
+        return holder & BW_HOLDER_OBJECT;
+}
 
 static void on_entry_copied(const void *key, const void *value, void *userdata) {
         Copy *c = userdata;
@@ -243,33 +251,39 @@ static void on_entry_copied(const void *key, const void *value, void *userdata) 
                 return;
         c->n++;
         c->added += !there;
+        c->objects += !there && c->is_marks && holder_is_object(key);
 }
 
 size_t sensor_carry_copy(SensorCarry *c, SensorMap map, int to, size_t room) {
         size_t value_bytes = c->shapes[map].value_bytes;
         _cleanup_free_ char *there = calloc(1, (value_bytes + 7) / 8 * 8);
-        Copy copy = { .value_bytes = value_bytes, .room = room, .added = c->added[map], .there = there, .to = to };
+        Copy copy = { .value_bytes = value_bytes, .room = room, .added = c->added[map], .there = there, .to = to,
+                .is_marks = map == SENSOR_MAP_MARKS };
 
         if (there)
                 table_walk(c->copy[map], &c->shapes[map], on_entry_copied, &copy);
         c->added[map] = copy.added;
-        if (map == SENSOR_MAP_MARKS)
+        if (copy.is_marks) {
                 c->refused = copy.refused;
+                c->added_objects += copy.objects;
+        }
         return copy.n;
 }
 
 static void on_entry_counted(const void *key, const void *value, void *userdata) {
-        (void)key;
+        size_t *n = userdata;
+
         (void)value;
-        ++*(size_t *)userdata;
+        n[holder_is_object(key)]++;
 }
 
-size_t sensor_carry_count_marks(const SensorStore *store) {
+size_t sensor_carry_count_marks(const SensorStore *store, size_t *ret_objects) {
         int map = sensor_store_find(store, NULL, "marks.");
         SensorShape shape = map_shape(map);
-        size_t n = 0;
+        size_t n[2] = {};
 
-        if (map >= 0 && shape.type == BPF_MAP_TYPE_LRU_HASH && shape.key_bytes == sizeof(uint32_t))
-                table_walk(map, &shape, on_entry_counted, &n);
-        return n;
+        if (map >= 0 && shape.type == BPF_MAP_TYPE_LRU_HASH && shape.key_bytes == sizeof(uint64_t))
+                table_walk(map, &shape, on_entry_counted, n);
+        *ret_objects = n[true];
+        return n[false] + n[true];
 }

@@ -27,6 +27,7 @@ typedef struct SensorCarry {
         int copy[SENSOR_MAPS]; /* the same layout in another size: marks, processes, the ring (to be read) */
         SensorShape shapes[SENSOR_MAPS];
         size_t added[SENSOR_MAPS]; /* entries that were copied to where they were not */
+        size_t added_objects;      /* of those added to the marks */
         size_t refused;            /* there was no room for them */
         uint32_t programs[SENSOR_CARRY_PROGRAMS_MAX]; /* their ids */
         size_t n_programs;
@@ -38,8 +39,8 @@ bool sensor_carry_find(const SensorStore *store, const SensorPlan *plan, SensorC
 /* Copies the entries that `to` does not have, up to `room` of them, and those that it has otherwise. Returns how many. */
 size_t sensor_carry_copy(SensorCarry *c, SensorMap map, int to, size_t room);
 
-/* Marks in the store's tables, whatever their layout. */
-size_t sensor_carry_count_marks(const SensorStore *store);
+/* Marks in the store's tables, whatever their layout: of processes, and of objects. Returns how many in all. */
+size_t sensor_carry_count_marks(const SensorStore *store, size_t *ret_objects);
 
 /* The file of names, in the store. */
 extern const char sensor_carry_names[];

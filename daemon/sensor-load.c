@@ -195,7 +195,7 @@ const char *sensor_kind_obstacle(SensorKind kind, int r) {
 /* With the number of its layout: whoever changes what an entry means, and not its size, raises it. Tables of another
  * number are not looked at. */
 const char *const sensor_map_names[SENSOR_MAPS] = {
-        [SENSOR_MAP_SHARED] = "shared.1",
+        [SENSOR_MAP_SHARED] = "shared.2",
         [SENSOR_MAP_RING] = SENSOR_RING_NAME,
         [SENSOR_MAP_TABLE] = "table.1",
         [SENSOR_MAP_CELLS] = "cells.1",
@@ -203,8 +203,9 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
         [SENSOR_MAP_REPORTED] = "reported.1",
         [SENSOR_MAP_REPEATS] = "repeats.1",
         [SENSOR_MAP_REPEAT_NEXT] = "repeat-next.1",
-        [SENSOR_MAP_MARKS] = "marks.1",
-        [SENSOR_MAP_MARKED_PIDS] = "marked-pids.1",
+        [SENSOR_MAP_MARKS] = "marks.2",
+        [SENSOR_MAP_MARKED] = "marked.2",
+        [SENSOR_MAP_HOPS] = "hops.1",
         [SENSOR_MAP_PROCESSES] = "processes.1",
         [SENSOR_MAP_HOST] = "host.1",
         [SENSOR_MAP_EXE_NAMES] = "exe-names.1",
@@ -247,6 +248,7 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         n_cells = MIN(n_cells, (size_t)POLICY_CELLS_MAX);
         b->rodata->cells_mask = n_cells - 1;
         b->rodata->marks_limit = (uint64_t)limits->marks_max * MARKS_LIMIT_PERCENT / 100;
+        b->rodata->objects_limit = b->rodata->marks_limit / SENSOR_OBJECTS_SHARE;
         b->rodata->marks_pressure = (uint64_t)limits->marks_max * MARKS_PRESSURE_PERCENT / 100;
         b->rodata->repeat_slots_per_cpu = REPEAT_SLOTS_PER_CPU;
         b->rodata->repeat_slots = REPEAT_SLOTS_PER_CPU * cpus;
@@ -256,7 +258,9 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limit
         b->bss->shared.name_seed = seed;
 
         bpf_map__set_value_size(b->maps.bw_cells, n_cells * sizeof(struct bw_cell));
-        bpf_map__set_max_entries(b->maps.bw_marks, limits->marks_max + spare);
+        bpf_map__set_max_entries(b->maps.bw_marks, limits->marks_max + limits->marks_max / SENSOR_OBJECTS_SHARE + spare);
+        bpf_map__set_max_entries(b->maps.bw_hops, bpf_map__max_entries(b->maps.bw_hops) + spare);
+        bpf_map__set_max_entries(b->maps.bw_flowed, bpf_map__max_entries(b->maps.bw_flowed) + spare);
         bpf_map__set_max_entries(b->maps.bw_processes, limits->processes_max + spare);
         bpf_map__set_max_entries(b->maps.bw_exe_names, bpf_map__max_entries(b->maps.bw_exe_names) + spare);
         bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
@@ -282,7 +286,8 @@ static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map)
                 [SENSOR_MAP_REPEATS] = b->maps.bw_repeats,
                 [SENSOR_MAP_REPEAT_NEXT] = b->maps.bw_repeat_next,
                 [SENSOR_MAP_MARKS] = b->maps.bw_marks,
-                [SENSOR_MAP_MARKED_PIDS] = b->maps.bw_marked_pids,
+                [SENSOR_MAP_MARKED] = b->maps.bw_marked,
+                [SENSOR_MAP_HOPS] = b->maps.bw_hops,
                 [SENSOR_MAP_PROCESSES] = b->maps.bw_processes,
                 [SENSOR_MAP_HOST] = b->maps.bw_host,
                 [SENSOR_MAP_EXE_NAMES] = b->maps.bw_exe_names,
@@ -324,9 +329,13 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
         bpf_object__for_each_program(p, b->obj)
                 bpf_program__set_autoload(p, p == b->progs.bw_iter_task);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                const char *formerly = hook_infos[i].formerly;
+
                 p = skeleton_program(b, kind, i);
-                if (p)
-                        bpf_program__set_autoload(p, kernel_has_hook(btf, bpf_program__section_name(p)));
+                if (!p)
+                        continue;
+                bool here = kernel_has_hook(btf, bpf_program__section_name(p));
+                bpf_program__set_autoload(p, here || (formerly && bpf_program__set_attach_target(p, 0, formerly) == 0));
         }
 }
 

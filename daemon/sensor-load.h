@@ -19,7 +19,8 @@ typedef enum SensorMap {
         SENSOR_MAP_REPEATS,
         SENSOR_MAP_REPEAT_NEXT,
         SENSOR_MAP_MARKS,
-        SENSOR_MAP_MARKED_PIDS,
+        SENSOR_MAP_MARKED,
+        SENSOR_MAP_HOPS,
         SENSOR_MAP_PROCESSES,
         SENSOR_MAP_HOST,
         SENSOR_MAP_EXE_NAMES,
@@ -32,6 +33,9 @@ typedef enum SensorMap {
 typedef struct SensorShape {
         uint32_t type, key_bytes, value_bytes, entries;
 } SensorShape;
+
+/* For two processes that may be marked there may be one marked object. */
+#define SENSOR_OBJECTS_SHARE 2
 
 typedef struct SensorLimits {
         unsigned marks_max;     /* marks are refused above 90 % of this */

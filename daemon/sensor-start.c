@@ -18,13 +18,16 @@
 /* Marks, and what is known of processes, from tables of another size. Returns how much was different. */
 static size_t sensor_copy(Sensor *s, SensorCarry *carry, const SensorLimits *limits) {
         static const SensorMap maps[] = { SENSOR_MAP_PROCESSES, SENSOR_MAP_MARKS };
-        size_t n = 0, marks = carry->added[SENSOR_MAP_MARKS];
+        size_t n = 0, marks = carry->added[SENSOR_MAP_MARKS], objects = carry->added_objects;
 
         for (size_t i = 0; i < ELEMENTSOF(maps); i++)
                 if (carry->copy[maps[i]] >= 0)
                         n += sensor_carry_copy(carry, maps[i], s->parts.maps[maps[i]],
-                                i == 0 ? limits->processes_max : limits->marks_max);
-        __atomic_fetch_add(&s->shared->counters[BW_COUNT_MARKS_LIVE], carry->added[SENSOR_MAP_MARKS] - marks, __ATOMIC_RELAXED);
+                                i == 0 ? limits->processes_max : limits->marks_max + limits->marks_max / SENSOR_OBJECTS_SHARE);
+        marks = carry->added[SENSOR_MAP_MARKS] - marks;
+        objects = carry->added_objects - objects;
+        __atomic_fetch_add(&s->shared->counters[BW_COUNT_MARKS_LIVE], marks - objects, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&s->shared->counters[BW_COUNT_OBJECTS_LIVE], objects, __ATOMIC_RELAXED);
         return n;
 }
 
@@ -98,7 +101,7 @@ static int sensor_adopt(const SensorPlan *plan, const PolicyTables *tables, cons
                 return r;
         s->misses_told = s->shared->misses_told;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
-                if (hook_infos[i].sections[s->parts.kind])
+                if (hook_infos[i].sections[s->parts.kind] && !(hook_infos[i].dispensable && s->parts.programs[i] < 0))
                         (void)sensor_add_hook(s, i);
         r = sensor_prove(s);
         if (r < 0)
@@ -136,10 +139,13 @@ static void sensor_release(Sensor *s, SensorStore *store, const SensorPlan *plan
         sensor_store_remove(store, other, "program.", NULL);
         sensor_store_sync(store);
         if (!adopted) {
-                uint64_t marks = sensor_carry_count_marks(store); /* 0: the table is in use by the new ones, and is not theirs any more */
+                /* 0: the table is in use by the new ones, and is not theirs any more */
+                size_t objects, marks = sensor_carry_count_marks(store, &objects);
 
-                if (carry->reuse[SENSOR_MAP_SHARED] >= 0) /* which have counted them */
-                        __atomic_fetch_sub(&s->shared->counters[BW_COUNT_MARKS_LIVE], marks, __ATOMIC_RELAXED);
+                if (carry->reuse[SENSOR_MAP_SHARED] >= 0) { /* which have counted them */
+                        __atomic_fetch_sub(&s->shared->counters[BW_COUNT_MARKS_LIVE], marks - objects, __ATOMIC_RELAXED);
+                        __atomic_fetch_sub(&s->shared->counters[BW_COUNT_OBJECTS_LIVE], objects, __ATOMIC_RELAXED);
+                }
                 s->marks_dropped += carry->copy[SENSOR_MAP_MARKS] >= 0 ? carry->refused : marks;
         }
         int r = sensor_read_old(s, sensor_store_find(store, other, SENSOR_RING_NAME), &carry->shapes[SENSOR_MAP_RING]);
@@ -155,7 +161,7 @@ static void sensor_release(Sensor *s, SensorStore *store, const SensorPlan *plan
 int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, SensorStore *store, int names,
         Sensor **ret) {
         _cleanup_(sensor_freep) Sensor *s = NULL;
-        uint64_t dropped = 0;
+        size_t dropped = 0, objects;
         SensorCarry carry;
         SensorPlan plan;
 
@@ -165,7 +171,7 @@ int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables
         r = sensor_adopt(&plan, tables, store, &s);
         bool adopted = r == 0;
         if (r == -EBADMSG) {
-                dropped = sensor_carry_count_marks(store);
+                dropped = sensor_carry_count_marks(store, &objects);
                 log_warning("The watch begins anew: what happened since the last daemon ended is not told.");
                 sensor_store_remove(store, NULL, NULL, NULL);
                 sensor_store_sync(store);

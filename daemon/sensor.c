@@ -317,7 +317,7 @@ int sensor_attach(Sensor *s) {
         s->shared->hooks = 0;
         int r = s->parts.kind == SENSOR_TRACEPOINT ? sensor_open_cgroup(s, &cgroup) : 0;
         for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
-                if (!hook_infos[i].sections[s->parts.kind])
+                if (!hook_infos[i].sections[s->parts.kind] || (hook_infos[i].dispensable && s->parts.programs[i] < 0))
                         continue;
                 if (i > BW_HOOK_EXIT && !learned) {
                         r = sensor_learn_processes(s);

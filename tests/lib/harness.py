@@ -160,6 +160,11 @@ class Truth:
         self.toucher, self.sender = int(fields["toucher"]), int(fields["sender"])
         self.tid, self.start_ticks = int(fields["tid"]), int(fields["start"])
         self.lineage = [int(pid) for pid in fields["lineage"].split(",") if pid]
+        # How it may have come to the sender, and from whom before: (pid, comm, how).
+        own = self.toucher == self.sender
+        self.via = fields.get("via", "open" if own else "fork").split("|")
+        self.way = [(int(pid), comm, via.split("|"))
+                    for pid, comm, via in (hop.split(":") for hop in fields.get("way", "").split(",") if hop)]
         self.file = urllib.parse.unquote_to_bytes(fields["file"])
 
 

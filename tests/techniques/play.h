@@ -4,8 +4,8 @@
 /* What every technique program shares: read a secret, carry it away, tell the truth about who did which.
  *
  * Every program is called PROGRAM VARIANT KEY ADDRESS PORT and prints one truth line per theft before it
- * sends: toucher=PID sender=PID tid=TID start=TICKS lineage=PID,… file=KEY run.py holds each alert against
- * these. Only real system calls, no test doors into the daemon. */
+ * sends: toucher=PID sender=PID tid=TID start=TICKS lineage=PID,… [via=VIA way=PID:COMM:VIA,…] file=KEY run.py holds
+ * each alert against these. Only real system calls, no test doors into the daemon. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,15 +81,18 @@ static inline void play_read(Play *p, int fd) {
         close(fd);
 }
 
-/* The calling process's start in clock ticks since boot: field 22 of proc_pid_stat(5). */
-static inline unsigned long long play_start_ticks(void) {
+/* A process's start in clock ticks since boot: field 22 of proc_pid_stat(5). */
+static inline unsigned long long play_start_ticks(pid_t pid) {
         unsigned long long ticks = 0;
-        char buffer[1024], *after_comm;
-        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd >= 0 ? read(fd, buffer, sizeof(buffer) - 1) : -1;
+        char path[32], buffer[1024], *after_comm;
+        int fd;
+        ssize_t n;
 
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd >= 0 ? read(fd, buffer, sizeof(buffer) - 1) : -1;
         if (n <= 0)
-                play_die("/proc/self/stat");
+                play_die("%s", path);
         close(fd);
         buffer[n] = 0;
         after_comm = strrchr(buffer, ')');
@@ -97,13 +100,15 @@ static inline unsigned long long play_start_ticks(void) {
                                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
                                            "%*d %*d %*d %*d %llu",
                                            &ticks) != 1)
-                play_die("/proc/self/stat: no start time");
+                play_die("%s: no start time", path);
         return ticks;
 }
 
-/* lineage: the true ancestors, parent first, as many as are known; ends at the first 0. The file name comes
- * last and percent-encoded, as it may hold any byte. */
-static inline void play_truth(const Play *p, pid_t toucher, const pid_t *lineage) {
+/* lineage: the sender's true ancestors, parent first, as many as are known; ends at the first 0. via: how the secret
+ * came to the sender, way: from whom before ("PID:COMM:VIA,…"); NULL for what follows from who is who. The file name
+ * comes last and percent-encoded, as it may hold any byte. */
+static inline void play_tell(const Play *p, pid_t toucher, pid_t sender, pid_t tid, const pid_t *lineage,
+                const char *via, const char *way) {
         char encoded[3 * 8192 + 1], *out = encoded;
         char pids[128] = "";
 
@@ -113,8 +118,42 @@ static inline void play_truth(const Play *p, pid_t toucher, const pid_t *lineage
         for (const char *c = p->key; *c && out < encoded + sizeof(encoded) - 4; c++)
                 out += sprintf(out, "%%%02x", (unsigned char)*c);
         *out = 0;
-        printf("toucher=%d sender=%d tid=%d start=%llu lineage=%s file=%s\n", toucher, getpid(), gettid(),
-                        play_start_ticks(), pids, encoded);
+        printf("toucher=%d sender=%d tid=%d start=%llu lineage=%s", toucher, sender, tid, play_start_ticks(sender),
+                        pids);
+        if (via)
+                printf(" via=%s way=%s", via, way);
+        printf(" file=%s\n", encoded);
+}
+
+static inline void play_truth(const Play *p, pid_t toucher, const pid_t *lineage) {
+        play_tell(p, toucher, getpid(), gettid(), lineage, NULL, NULL);
+}
+
+/* A descriptor, over a unix socket of datagrams, with no byte beside it. */
+static inline void play_pass(int to, int fd) {
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+        struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+        if (sendmsg(to, &message, 0) < 0)
+                play_die("cannot pass a descriptor");
+}
+
+static inline int play_receive(int from) {
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+        int fd;
+
+        if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) < 0 || message.msg_controllen < CMSG_LEN(sizeof(int)))
+                play_die("no descriptor was passed");
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+        return fd;
 }
 
 /* The destination as an address of the family it is written in. */

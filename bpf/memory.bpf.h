@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What goes through memory goes without a call: no hook sees it. So it is remembered which processes share memory, or a
+ * table of descriptors, and what one of them learns counts as learnt by all, at once. That a mapping was removed is not
+ * heard of: it counts until the process ends or executes another program. */
+
+#include "identity.bpf.h"
+#include "object.bpf.h"
+
+/* Shared objects known per process, and processes per object: what comes later takes the place of one before. */
+#define SHARES_MAX 16
+#define SHARERS_MAX 16
+
+struct share_key {
+        __u32 pid;
+        __u32 place;
+};
+
+struct share {
+        __u64 start_boot_ns; /* of the process */
+        __u64 holder, is;    /* the object */
+};
+
+/* LRU: processes that share memory and are quiet for long are forgotten. A desktop has some hundreds. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, struct share_key);
+        __type(value, struct share);
+} bw_shares SEC(".maps");
+
+struct sharer_key {
+        __u64 holder;
+        __u64 place;
+};
+
+struct sharer {
+        __u64 start_boot_ns;
+        __u32 pid;
+        __u32 zero;
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, struct sharer_key);
+        __type(value, struct sharer);
+} bw_sharers SEC(".maps");
+
+/* Process `pid` shares an object from now on. */
+__noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is) {
+        struct share_key key = { .pid = pid, .place = SHARES_MAX };
+        struct sharer_key at = { .holder = holder, .place = SHARERS_MAX };
+        const struct share share = { .start_boot_ns = start, .holder = holder, .is = is };
+        const struct sharer sharer = { .start_boot_ns = start, .pid = pid };
+
+        for (__u32 i = 0; i < SHARES_MAX; i++) {
+                key.place = i;
+                const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
+                if (s && s->start_boot_ns == start && s->holder == holder)
+                        return 0;
+                if (!s || s->start_boot_ns != start)
+                        break;
+                key.place = SHARES_MAX;
+        }
+        if (key.place == SHARES_MAX)
+                key.place = holder % SHARES_MAX;
+        bpf_map_update_elem(&bw_shares, &key, &share, BPF_ANY);
+
+        for (__u32 i = 0; i < SHARERS_MAX; i++) {
+                at.place = i;
+                const struct sharer *s = bpf_map_lookup_elem(&bw_sharers, &at);
+                if (!s || !process_find(s->pid, s->start_boot_ns))
+                        break;
+                at.place = SHARERS_MAX;
+        }
+        if (at.place == SHARERS_MAX)
+                at.place = pid % SHARERS_MAX;
+        bpf_map_update_elem(&bw_sharers, &at, &sharer, BPF_ANY);
+        return 0;
+}
+
+/* Does a [Carrier] name what another process executes, as far as was found out when it was executed? */
+__noinline int process_is_carrier(__u32 table, __u32 pid) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        __u64 carries = 0;
+
+        if (!t || !p || p->object != FINDING_GOOD || p->generation != t->generation || process_is_void(p))
+                return false;
+        for (__u32 i = 0; i < BW_RULES_MAX; i++)
+                carries |= -(p->rules.word[i / 64] >> i % 64 & 1) & t->rules[i].flags;
+        return carries / BW_RULE_CARRIER & 1;
+}
+
+/* An object that holds something has it from one sharer: the others hold it, too. */
+__noinline int memory_reach(__u64 holder, __u32 from) {
+        struct policy_view v;
+
+        if (!policy_view_get(&v))
+                return 0;
+        for (__u32 i = 0; i < SHARERS_MAX; i++) {
+                struct sharer_key at = { .holder = holder, .place = i };
+                const struct sharer *s = bpf_map_lookup_elem(&bw_sharers, &at);
+                if (!s)
+                        break;
+                __u32 pid = s->pid;
+                __u64 start = s->start_boot_ns;
+                if (pid == from || !process_find(pid, start) || process_is_carrier(v.index, pid))
+                        continue;
+                mark_flow(holder, pid, start, BW_VIA_MEMORY, 0);
+        }
+        return 0;
+}
+
+/* The mark of process `pid` was made or has grown: who shares memory with it holds that, too. `task` is the process. */
+__noinline int memory_spread(__u32 pid, __u64 start, __u64 task) {
+        for (__u32 i = 0; i < SHARES_MAX; i++) {
+                const struct share_key key = { .pid = pid, .place = i };
+                const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
+                if (!s || s->start_boot_ns != start)
+                        break;
+                __u64 holder = s->holder, is = s->is;
+                if (mark_flow(pid, holder, is, BW_VIA_MEMORY | FLOW_BOUND, task) == FLOW_DONE)
+                        memory_reach(holder, pid);
+        }
+        return 0;
+}
+
+/* A child has the mappings of its parent, and with CLONE_VM or CLONE_FILES more than copies. A child of vfork(2) borrows its
+ * parent's memory until it executes a program: what it opens for that is not its parent's. */
+__noinline int memory_inherit(__u32 pid, __u64 start, __u64 child_address) {
+        struct task_struct *child = (struct task_struct *)child_address, *parent = current_task();
+        __u32 parent_pid = BPF_CORE_READ(parent, tgid);
+        __u64 parent_start = task_start(parent);
+        struct object o;
+
+        for (__u32 i = 0; i < SHARES_MAX; i++) {
+                const struct share_key key = { .pid = parent_pid, .place = i };
+                const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
+                if (!s || s->start_boot_ns != parent_start)
+                        break;
+                memory_share(pid, start, s->holder, s->is);
+        }
+        if (BPF_CORE_READ(child, vfork_done))
+                return 0;
+        const void *mm = BPF_CORE_READ(child, mm), *files = BPF_CORE_READ(child, files);
+        if (mm && mm == BPF_CORE_READ(parent, mm)) {
+                object_set(&o, BW_VIA_MEMORY, (__u64)mm, 0, 0);
+                memory_share(parent_pid, parent_start, o.holder, o.is);
+                memory_share(pid, start, o.holder, o.is);
+        }
+        if (files && files == BPF_CORE_READ(parent, files)) {
+                object_set(&o, BW_VIA_MEMORY, (__u64)files, 0, 0);
+                memory_share(parent_pid, parent_start, o.holder, o.is);
+                memory_share(pid, start, o.holder, o.is);
+        }
+        return 0;
+}
+
+/* The process ends, or executes another program: its mappings are gone. */
+static __always_inline void memory_leave(__u32 pid) {
+        for (__u32 i = 0; i < SHARES_MAX; i++) {
+                const struct share_key key = { .pid = pid, .place = i };
+                if (bpf_map_delete_elem(&bw_shares, &key))
+                        break;
+        }
+}
+
+/* The current process has mapped an object that others may have mapped, too. */
+static __always_inline void on_memory_shared(const struct object *o) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u64 start = task_start(task);
+
+        memory_share(pid, start, o->holder, o->is);
+        if (*(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] && mark_get(pid))
+                memory_spread(pid, start, (__u64)task);
+        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && mark_find(o->holder, o->is))
+                memory_reach(o->holder, 0);
+}

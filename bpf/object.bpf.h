@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What can carry a mark and is no process, and how it is known: a pipe, the receiving end of a unix socket, a file's inode,
+ * memory. Never by a name. */
+
+#include "taint.bpf.h"
+
+/* include/uapi/linux/magic.h: what is read there was not written there. */
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define DEBUGFS_MAGIC 0x64626720
+#define TRACEFS_MAGIC 0x74726163
+#define SECURITYFS_MAGIC 0x73636673
+#define ANON_INODE_FS_MAGIC 0x09041934 /* regular files, by their mode, since 6.16 */
+
+struct object {
+        __u64 holder; /* 0: it is none */
+        __u64 is;     /* start_boot_ns of its mark */
+        __u32 via;    /* enum bw_via of what passes through it */
+};
+
+/* An object is what two hashes of it say. */
+static __always_inline void object_set(struct object *o, enum bw_via via, __u64 a, __u64 b, __u64 c) {
+        o->holder = BW_HOLDER_OBJECT | hash_mix(hash_mix(hash_mix(shared.name_seed, a), b), c);
+        o->is = hash_mix(hash_mix(hash_mix(~shared.name_seed, c), b), a) | 1;
+        o->via = via;
+}
+
+static __always_inline bool magic_is_kernels(__u64 magic) {
+        return magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC || magic == CGROUP2_SUPER_MAGIC ||
+                magic == CGROUP_SUPER_MAGIC || magic == DEBUGFS_MAGIC || magic == TRACEFS_MAGIC ||
+                magic == SECURITYFS_MAGIC || magic == ANON_INODE_FS_MAGIC;
+}
+
+/* A pipe, a FIFO, a regular file. The inodes of pipes are numbered anew when the numbers wrap; their addresses differ as
+ * long as both are there. */
+static __always_inline void object_of_inode(struct object *o, const struct inode *inode) {
+        __u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+        __u64 number = BPF_CORE_READ(inode, i_ino), device = BPF_CORE_READ(inode, i_sb, s_dev);
+
+        o->holder = 0;
+        if (type == S_IFIFO) {
+                object_set(o, BW_VIA_PIPE, device, number, (__u64)inode);
+        } else if (type == S_IFREG && !magic_is_kernels(BPF_CORE_READ(inode, i_sb, s_magic))) {
+                object_set(o, BW_VIA_FILE, device, number, BPF_CORE_READ(inode, i_generation));
+        }
+}
+
+/* What is written to a unix socket waits at the other end. Connected ends are known by their address and by who connected
+ * them, which a new socket at the same address has not in common; others by their address and inode. */
+static __always_inline void object_of_sock(struct object *o, const struct sock *sk) {
+        __u64 peer = (__u64)BPF_CORE_READ(sk, sk_peer_pid);
+        const struct socket_alloc *alloc =
+                (const void *)BPF_CORE_READ(sk, sk_socket) - bpf_core_field_offset(struct socket_alloc, socket);
+
+        if (!peer)
+                peer = BPF_CORE_READ(alloc, vfs_inode.i_ino);
+        object_set(o, BW_VIA_SOCKET, (__u64)sk, peer, 0);
+}
+
+/* The sock behind a file that is a unix socket, or NULL. */
+static __always_inline const struct sock *file_unix_sock(const struct inode *inode) {
+        const struct socket_alloc *alloc = (const void *)inode - bpf_core_field_offset(struct socket_alloc, vfs_inode);
+        const struct sock *sk = BPF_CORE_READ(alloc, socket.sk);
+
+        return BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? sk : NULL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A secret that goes from hand to hand: a giver opens it, carriers hand it on, a taker sends it. All are forked before
+ * the first of them opens it, so that none has the mark by its birth. Who conducts them never touches it, tells the
+ * truth before they begin, and lets one act after the other; by signals, which carry nothing: a pipe between them
+ * would be one more way for the secret.
+ *
+ * They run in a directory of their own, which the test removes. */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "play.h"
+
+/* A giver and so many carriers are as many hands as a secret is followed through: MaxHops=. */
+#define CAST_CARRIERS_MAX 7
+/* One carrier more, and the taker. */
+#define CAST_MAX (CAST_CARRIERS_MAX + 3)
+/* None of them has anything to wait for but the others; an emulated machine takes its time. */
+#define CAST_SECONDS 50
+/* Where an actor puts a descriptor that others find by its number. */
+#define CAST_FD 100
+
+typedef struct Scene {
+        const char *name, *via; /* NULL: who sends tells of itself */
+        void (*prepare)(void); /* by who conducts: what all of them inherit */
+        void (*ready)(void);   /* by the taker, before the giver opens the secret */
+        void (*give)(void), (*carry)(void), (*take)(void);
+        const char *give_comm, *carry_comm; /* of the programs that they become, if they do */
+        size_t n_carriers;
+        long blocked;  /* number of the system call that the taker waits in before the giver opens the secret */
+        bool mortal;   /* the giver has ended when the next acts; otherwise it outlives them all */
+        bool own;      /* the taker comes to the file itself: it is who touched it, and nobody's hand was before */
+} Scene;
+
+static Play p;
+static struct {
+        const Scene *scene;
+        size_t n, index;
+        pid_t pid[CAST_MAX], conductor, other;
+        bool ended[CAST_MAX], told;
+        int pipes[CAST_MAX][2];
+        size_t n_pipes;
+} cast;
+
+/* Waits for one of the signals, as far as there is one. */
+static inline siginfo_t cast_signal(void) {
+        struct timespec limit = {.tv_sec = CAST_SECONDS};
+        siginfo_t info;
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        if (getpid() == cast.conductor)
+                sigaddset(&set, SIGCHLD);
+        while (sigtimedwait(&set, &info, &limit) < 0)
+                if (errno != EINTR)
+                        play_die("%s: nobody woke %d", p.variant, getpid());
+        return info;
+}
+
+/* An actor's: its turn has come. */
+static inline void actor_wait(void) {
+        cast.other = cast_signal().si_value.sival_int;
+}
+
+/* An actor's: the next may act. */
+static inline void actor_done(void) {
+        if (!cast.told && kill(cast.conductor, SIGUSR1) < 0)
+                play_die("kill");
+        cast.told = true;
+}
+
+static inline void cast_pipes(void) {
+        for (cast.n_pipes = 0; cast.n_pipes + 1 < cast.n; cast.n_pipes++)
+                if (pipe2(cast.pipes[cast.n_pipes], O_CLOEXEC) < 0)
+                        play_die("pipe");
+}
+
+static inline int cast_in(void) {
+        return cast.pipes[cast.index - 1][0];
+}
+
+static inline int cast_out(void) {
+        return cast.pipes[cast.index][1];
+}
+
+/* Each keeps only its own ends: a reader may wait for the end of it all. */
+static inline void pipes_keep(size_t index) {
+        for (size_t i = 0; i < cast.n_pipes; i++) {
+                if (i + 1 != index)
+                        close(cast.pipes[i][0]);
+                if (i != index)
+                        close(cast.pipes[i][1]);
+        }
+}
+
+static inline int key_open(void) {
+        int fd = open(p.key, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                play_die("open %s", p.key);
+        return fd;
+}
+
+static inline void secret_read(void) {
+        play_read(&p, key_open());
+}
+
+static inline void secret_write(int fd) {
+        if (fd < 0 || write(fd, p.secret, p.n_secret) != (ssize_t)p.n_secret)
+                play_die("write (%s)", p.variant);
+}
+
+/* Puts a program in the actor's place; what it writes to standard output goes to fd. */
+__attribute__((noreturn, sentinel)) static inline void actor_exec(int in, int out, const char *file, ...) {
+        const char *argv[16] = {file};
+        va_list ap;
+
+        va_start(ap, file);
+        for (size_t i = 1; i < 15 && (argv[i] = va_arg(ap, const char *)); i++)
+                ;
+        va_end(ap);
+        if ((in >= 0 && dup2(in, STDIN_FILENO) < 0) || (out >= 0 && dup2(out, STDOUT_FILENO) < 0))
+                play_die("dup2");
+        execvp(file, (char **)argv);
+        play_exit(PLAY_CANNOT, "exec %s", file);
+}
+
+static inline pid_t actor_start(size_t index) {
+        bool giver = index == 0, taker = index == cast.n - 1;
+        pid_t pid = fork();
+
+        if (pid < 0)
+                play_die("fork");
+        if (pid > 0)
+                return pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, giver ? "giver" : taker ? "taker" : "carrier");
+        cast.index = index;
+        pipes_keep(index);
+        if (taker && cast.scene->ready) {
+                actor_wait();
+                cast.scene->ready();
+                actor_done();
+                cast.told = false;
+        }
+        actor_wait();
+        (giver ? cast.scene->give : taker ? cast.scene->take : cast.scene->carry)();
+        if (!taker && !(giver && cast.scene->mortal)) {
+                actor_done();
+                actor_wait();
+        }
+        exit(0);
+}
+
+static inline void actor_wake(size_t index) {
+        union sigval other = {.sival_int = cast.pid[index == 0 ? cast.n - 1 : 0]};
+
+        if (sigqueue(cast.pid[index], SIGUSR1, other) < 0)
+                play_die("sigqueue");
+}
+
+/* Until that actor has acted, or has ended well. */
+static inline void cast_wait(size_t index) {
+        while (!cast.ended[index]) {
+                int status;
+                pid_t pid;
+
+                if (cast_signal().si_signo == SIGUSR1)
+                        return;
+                while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                                fprintf(stderr, "%s: %d ended with %#x\n", p.variant, pid, (unsigned)status);
+                                exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+                        }
+                        for (size_t i = 0; i < cast.n; i++)
+                                cast.ended[i] |= cast.pid[i] == pid;
+                }
+        }
+}
+
+static inline void actor_step(size_t index) {
+        actor_wake(index);
+        cast_wait(index);
+}
+
+/* Until it sleeps in that system call. */
+static inline void actor_blocked(size_t index, long number) {
+        struct timespec pause = {.tv_nsec = 1000 * 1000};
+        char path[32], text[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/syscall", cast.pid[index]);
+        for (int i = 0; i < CAST_SECONDS * 1000; i++) {
+                int fd = open(path, O_RDONLY | O_CLOEXEC);
+                ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+                char *end;
+
+                close(fd);
+                if (n > 0) {
+                        text[n] = 0;
+                        if (strtol(text, &end, 10) == number && end > text)
+                                return;
+                }
+                nanosleep(&pause, NULL);
+        }
+        play_die("%s: the taker does not wait in system call %ld", p.variant, number);
+}
+
+/* What stands behind a colon in the variant, which ends there. */
+static inline const char *cast_argument(char *variant) {
+        char *colon = variant ? strchr(variant, ':') : NULL;
+
+        if (!colon)
+                return NULL;
+        *colon = 0;
+        return colon + 1;
+}
+
+static inline void cast_tell(void) {
+        pid_t lineage[] = {getpid(), getppid(), 0}, taker = cast.pid[cast.n - 1];
+        const Scene *s = cast.scene;
+        char way[CAST_MAX * 48] = "";
+
+        for (size_t i = 0; !s->own && i + 1 < cast.n; i++)
+                snprintf(way + strlen(way), sizeof(way) - strlen(way), "%s%d:%s:%s", i > 0 ? "," : "", cast.pid[i],
+                                i == 0 ? s->give_comm ?: "giver" : s->carry_comm ?: "carrier", s->via);
+        play_tell(&p, s->own ? taker : cast.pid[0], taker, taker, lineage, s->via, way);
+}
+
+static inline int cast_play(const Scene *scenes, int argc, char **argv) {
+        size_t taker;
+        sigset_t set;
+
+        play_init(&p, argc, argv);
+        for (cast.scene = scenes; cast.scene->name && !play_variant(&p, cast.scene->name); cast.scene++)
+                ;
+        if (!cast.scene->name)
+                play_unknown(&p);
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        cast.conductor = getpid();
+        cast.n = cast.scene->n_carriers + 2;
+        taker = cast.n - 1;
+        if (cast.scene->prepare)
+                cast.scene->prepare();
+        for (size_t i = 0; i < cast.n; i++)
+                cast.pid[i] = actor_start(i);
+        pipes_keep(CAST_MAX + 1);
+        if (cast.scene->via)
+                cast_tell();
+        if (cast.scene->ready)
+                actor_step(taker);
+        if (cast.scene->blocked) {
+                actor_wake(taker);
+                actor_blocked(taker, cast.scene->blocked);
+        }
+        for (size_t i = 0; i < taker; i++)
+                actor_step(i);
+        if (!cast.scene->blocked)
+                actor_wake(taker);
+        cast_wait(taker);
+        for (size_t i = 0; i < taker; i++)
+                if (!cast.ended[i])
+                        actor_step(i);
+        return 0;
+}

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all rows of the catalogue share: play a theft, find its alert, hold each of its claims against the truth; and
+what is expected of each sensor."""
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+
+import harness
+import tap
+from expected import HOLES
+from harness import as_text, program, truths
+from net import HOST_V4
+from tap import Failure, Skip, require, require_equal
+
+CANNOT = 77  # play.h: PLAY_CANNOT
+SSH = "ssh-private-keys"
+# An alert is there within milliseconds. Who has waited that long asks whether anything is still to come.
+SOON = 0.5 * tap.SLOW
+
+
+class Missed(Failure):
+    """The theft took place, and no alert names it."""
+
+
+def hole_of(name, sensor, kernel):
+    """Why this sensor on this kernel does not catch that case; None: it must."""
+    return next((hole["reason"] for hole in HOLES
+                 if sensor in hole["sensors"] and any(fnmatch.fnmatchcase(name, glob) for glob in hole["cases"])
+                 and kernel < hole.get("before", kernel + (0,))), None)
+
+
+def sensor_in_use(bw):
+    """As barbwired says when it is armed."""
+    return re.search(r"armed: sensor (\w+)", "\n".join(bw.stderr)).group(1)
+
+
+class Catalogue:
+    """Runs cases as a Tap does. One that is listed as a hole must be missed; its name ends in "[hole]"."""
+
+    def __init__(self, t, sensor):
+        self.t, self.sensor = t, sensor
+
+    def case(self, name, function, *args, **kwargs):
+        reason = hole_of(name, self.sensor, harness.kernel_version())
+        if reason is None:
+            return self.t.case(name, function, *args, **kwargs)
+        return self.t.case(name + " [hole]", self.missed, reason, function, *args, **kwargs)
+
+    def missed(self, reason, function, *args, **kwargs):
+        try:
+            function(*args, **kwargs)
+        except Missed:
+            return
+        raise Failure(f"it is caught, but expected.py lists it as a hole of {self.sensor}: {reason}")
+
+
+class Stage:
+    """The daemon, the network and the decoys that one part of the catalogue shares."""
+
+    def __init__(self, bw, net, home):
+        self.bw, self.net, self.home = bw, net, home
+        self.n_plays = 0
+
+    def scratch(self, where):
+        """A directory for one play; rules of the tests' know it by what it is in."""
+        self.n_plays += 1
+        path = os.path.join(self.home.root.decode(), where, str(self.n_plays))
+        os.makedirs(path)
+        return path
+
+    def play(self, name, variant, key, address=HOST_V4, port=443, command=None,
+             directory="scratch"):
+        result = self.net.run(command or [program("technique-" + name), variant, key, address, str(port)],
+                              cwd=self.scratch(directory))
+        if result.returncode == CANNOT:
+            raise Skip(f"{name} {variant}: {result.stderr.strip()}", environment=True)
+        require(result.returncode == 0, f"{name} {variant}: status {result.returncode}\n{result.stderr}")
+        return result.stdout
+
+    def theft(self, name, variant, address=HOST_V4, port=443, protocol="tcp", make_key=None, decode=None, names=None,
+              **kwargs):
+        """One theft, and its alert: every claim of the alert must be true. decode: what makes of the bytes that arrive
+        what was stolen."""
+        key, secret = (make_key or self.home.key)()
+        told = truths(self.play(name, variant, key, address, port))
+        require(told, "no truth line")
+        self.arrived(secret, decode)
+        return [self.check(truth, key, address, port, protocol, names=names, **kwargs) for truth in told]
+
+    def arrived(self, secret, decode=None):
+        if not decode:
+            self.net.sink.wait_arrived(secret)
+            return
+        with self.net.sink.changed:
+            require(self.net.sink.changed.wait_for(
+                lambda: any(secret in decode(entry[3]) for entry in self.net.sink.arrived), harness.ALERT_TIMEOUT),
+                "the secret has not arrived")
+
+    def check(self, truth, key, address, port, protocol, names=None, **kwargs):
+        wanted = {"family": "inet6" if ":" in address and not address.startswith("::ffff:") else "inet",
+                  "protocol": protocol, "address": address.removeprefix("::ffff:"), "port": port}
+        return self.check_to(truth, key, wanted, names, **kwargs)
+
+    def check_to(self, truth, key, wanted, names=None, **kwargs):
+        """wanted: of the alert's destination. names(path): does it name the file? By default the key's own path does."""
+        names = names or (lambda path: path == as_text(key))
+        alert = self.find(truth, names, lambda alert: all(
+            alert["destination"].get(name) == value for name, value in wanted.items()), f"to {wanted}")
+        check_alert(alert, truth, names, **kwargs)
+        return alert
+
+    def find(self, truth, names, fits, what):
+        def is_it(alert):
+            return alert["process"]["pid"] == truth.sender and fits(alert) and any(
+                names(entry["path"] or "") for entry in alert["files"])
+
+        try:
+            return self.bw.wait_alert(is_it, "the alert", SOON)
+        except Failure:
+            # Whatever was to come has come when a later theft has been told.
+            self.bw.prove_delivered(self.net, self.home)
+        found = self.bw.find(is_it)
+        others = [json.dumps({name: alert[name] for name in ("files", "destination", "summary")})[:1500]
+                  for alert in self.bw.find(lambda alert: alert["process"]["pid"] == truth.sender)]
+        if others and not found:
+            raise Failure(f"no alert {what}, but by the same sender:\n" + "\n".join(others))
+        if not found:
+            raise Missed(f"missed: no alert of the sender {truth.sender}, {what}")
+        return found[0]
+
+    def expect_silence(self, sender, what):
+        self.bw.expect_no_alert(lambda a: a["process"]["pid"] == sender, self.net, self.home, what)
+
+
+def check_way(entry, truth):
+    """Through whose hands it came, the first giver first."""
+    told = [(hop["pid"], hop["comm"], hop["via"]) for hop in entry.get("way") or []]
+    fits = len(told) == len(truth.way) and all(
+        (pid, comm) == hop[:2] and via in hop[2] for (pid, comm, via), hop in zip(told, truth.way))
+    require(fits, f"files[].way: got {told}, wanted {truth.way}")
+
+
+def check_file(entry, truth, class_name, toucher_exe):
+    require(class_name in entry["classes"], f"files[].classes: {entry['classes']}")
+    require(entry["via"] in truth.via, f"files[].via: got {entry['via']}, wanted {truth.via}")
+    if "received" in truth.via and entry["pid"] != truth.toucher:
+        # Both who opened it and who got it from there have touched it.
+        require(entry["hops"] > 0, f"hops: {entry}")
+    else:
+        require_equal(entry["pid"], truth.toucher, "files[].pid")
+        require_equal(entry["hops"] > 0, truth.toucher != truth.sender, "files[].hops > 0")
+        check_way(entry, truth)
+    require(0 <= entry["age_ms"] < 60_000, f"age_ms: {entry['age_ms']}")
+    require_equal(entry["truncated"], False, "files[].truncated")
+    if toucher_exe:
+        require_equal(entry["exe"], toucher_exe, "files[].exe")
+
+
+def check_alert(alert, truth, names, class_name=SSH, toucher_exe=None):
+    process = alert["process"]
+    require_equal(process["pid"], truth.sender, "process.pid")
+    # 0: any of its threads.
+    require(truth.tid in (0, process["tid"]), f"process.tid: got {process['tid']}, wanted {truth.tid}")
+    require_equal(process["uid"], 0, "process.uid")
+    require(harness.start_matches(alert, truth.start_ticks),
+            f"start_time {process['start_time']} is not {harness.ticks_to_realtime(truth.start_ticks)}")
+    require_equal([a["pid"] for a in alert["lineage"]][:len(truth.lineage)], truth.lineage, "lineage")
+    require(class_name in alert["classes"], f"classes: {alert['classes']}")
+    check_file(next(e for e in alert["files"] if names(e["path"] or "")), truth, class_name, toucher_exe)
+    require(alert["reasons"] and alert["techniques"] and alert["summary"], f"explains nothing: {alert}")
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def install(source, target):
+    """A copy that an allow rule may hold for: root's, and nobody else can write it."""
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o755)
+    return target
+
+
+def programs(home, **sources):
+    """Copies of programs by the names that rules know: {name: path}."""
+    directory = os.path.join(home.root.decode(), "programs")
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    return {name: install(source, os.path.join(directory, name.replace("_", "-"))) for name, source in sources.items()}

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""G03, G04, G05, G08, G12, G13, G16: a file is an object, whatever it is called, wherever it is seen, however its bytes are
+taken, and whenever it was opened."""
+
+import os
+import subprocess
+
+import harness
+from harness import as_text, program, truths
+from net import HOST_V4
+from play import write
+from tap import require, require_equal
+
+AGENTS = "agent-sockets"
+NAMES = {
+    "link": "G03 a hard link", "link-descriptor": "G03 a hard link made of a descriptor",
+    "rename": "G04 moved away", "exchange": "G04 exchanged with another file",
+    "rename-directory": "G04 its directory moved away",
+    "bind-directory": "G05 bind mount of its directory", "bind-file": "G05 bind mount of the file",
+    "user-bind": "G05 bind mount in a user's namespaces", "detached": "G05 a mount that is attached nowhere",
+    "chroot": "G05 chroot", "overlay-lower": "G05 overlayfs, lower", "overlay-upper": "G05 overlayfs, upper",
+    "path-only": "G02 named through O_PATH",
+    "mmap": "G08 mmap", "sendfile": "G08 sendfile", "splice": "G08 splice", "copy-file-range": "G08 copy_file_range",
+}
+BEFORE = {
+    "before-running": "G13 a process that ran before", "before-open": "G13 a file that was open before",
+    "before-read": "G13 a file that was open and read before", "before-mapped": "G13 a file that was mapped before",
+}
+
+
+def key_in_directory(home):
+    """A decoy in a directory of its own, which may go away."""
+    home.count += 1
+    return home.decoy(os.path.join(home.ssh, b"own_%d/id_decoy_%d" % (home.count, home.count)))
+
+
+def alias_key(home, name):
+    """A decoy that has a second name, where nobody watches: both are there before barbwired starts."""
+    key, secret = key_in_directory(home)
+    alias = os.path.join(home.root, b"aliases", name)
+    os.makedirs(os.path.dirname(alias), exist_ok=True)
+    os.link(key, alias)
+    return key, secret, alias
+
+
+def names_of(key):
+    """By its own name, wherever it is seen, or by one that the play gave it."""
+    known = (os.path.basename(as_text(key)), "alias")
+    return lambda path: os.path.basename(path) in known
+
+
+def object_theft(stage, variant):
+    key, secret = key_in_directory(stage.home)
+    stage.theft("get-object", variant, make_key=lambda: (key, secret), names=names_of(key))
+
+
+def linked_before(stage, alias):
+    key, secret, path = alias
+    truth, = truths(stage.play("get-object", "at:" + path.decode(), key))
+    stage.net.sink.wait_arrived(secret)
+    known = (as_text(key), as_text(path))
+    stage.check(truth, key, HOST_V4, 443, "tcp", names=lambda name: name in known)
+
+
+def linked_before_seen(stage, alias):
+    """Somebody else has opened it by its own name, since it is watched."""
+    key, secret, _ = alias
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+    linked_before(stage, alias)
+
+
+def replaced(stage):
+    """A new file under the watched name: who wrote it where it was not watched is another matter."""
+    key, _ = stage.home.key()
+    new, secret = stage.home.decoy(os.path.join(stage.home.root, b"new"))
+    os.rename(new, key)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+
+
+class Before:
+    """A thief that has come so far before barbwired is started."""
+
+    def __init__(self, net, home, variant):
+        self.key, self.secret = home.key()
+        self.process = net.popen([program("technique-get-object"), variant, self.key, HOST_V4, "443"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=home.root)
+        self.told = ""
+        while (line := self.process.stdout.readline()) != "ready\n":
+            require(line, f"the thief ended: {variant}")
+            self.told += line
+
+    def theft(self, stage):
+        out, _ = self.process.communicate("go\n", timeout=30)
+        require_equal(self.process.returncode, 0, "the thief")
+        truth, = truths(self.told + out)
+        stage.net.sink.wait_arrived(self.secret)
+        stage.check(truth, self.key, HOST_V4, 443, "tcp")
+
+
+def environment(stage, form):
+    """Of another process, which is handed its secret as services are."""
+    token = stage.home.secret().split()[5]
+    holder = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              env={"TOKEN": token.decode(), "PATH": os.environ["PATH"]})
+    try:
+        path = form.format(pid=holder.pid).encode()
+        stage.theft("get-open-calls", "openat", make_key=lambda: (path, token), class_name="process-secrets")
+    finally:
+        holder.communicate()
+
+
+def agent(stage):
+    """What is asked for is in the agent's memory: the class is of its socket."""
+    stage.home.count += 1
+    path, secret = stage.home.decoy(os.path.join(stage.home.root, b"agent/%d" % stage.home.count))
+    truth, = truths(stage.play("get-agent", "ask", path))
+    stage.net.sink.wait_arrived(secret)
+    stage.check(truth, path, HOST_V4, 443, "tcp", names=lambda name: name.endswith("/agent.sock"), class_name=AGENTS)
+
+
+def prepare(net, home, directory):
+    write(os.path.join(directory, "94-object.conf"), harness.policy_class(AGENTS, ["/**/scratch/*/agent.sock"]))
+    return {"link": alias_key(home, b"before"), "link-seen": alias_key(home, b"seen"),
+            **{variant: Before(net, home, variant) for variant in BEFORE}}
+
+
+def part(t, stage, prepared):
+    for variant, what in NAMES.items():
+        t.case(what, object_theft, stage, variant)
+    t.case("G03 a hard link from before", linked_before, stage, prepared["link"])
+    t.case("G03 a hard link from before, once the file was seen", linked_before_seen, stage,
+           prepared["link-seen"])
+    t.case("G04 replaced by another file", replaced, stage)
+    for variant, what in BEFORE.items():
+        t.case(what, prepared[variant].theft, stage)
+    for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
+        t.case(f"G12 {form.format(pid='PID')}", environment, stage, form)
+    t.case("G16 an agent is asked", agent, stage)
