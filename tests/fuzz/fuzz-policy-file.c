@@ -137,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         messages_check(p);
         policy_check(p);
         carriers_check(p);
-                scoring_check(p);
+        scoring_check(p);
 
         /* A small table: to fill the largest takes longer than a fuzzer should wait, and shows no more. */
         int r = policy_compile(p, &names, 8192, &t, &m);

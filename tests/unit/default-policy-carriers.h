@@ -14,6 +14,7 @@ static const char *const no_marks[] = {
         "/usr/sbin/rsyslogd", "/usr/sbin/nscd", "/usr/libexec/sssd/sssd_nss", "/usr/bin/gpg-agent",
         "/usr/bin/ssh-agent", "/usr/lib/xorg/Xorg", "/usr/bin/Xwayland", "/usr/bin/pipewire",
         "/usr/bin/containerd-shim-runc-v2", "/usr/bin/dockerd", "/usr/libexec/git-core/git-remote-http",
+        "/usr/sbin/barbwired",
 };
 
 static const char *const marked[] = {

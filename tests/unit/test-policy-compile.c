@@ -226,7 +226,7 @@ static void test_carriers(void **state) {
                 struct bw_bits b = match(t, BW_AUTOMATON_CARRIER, places[i].path);
 
                 if (b.word[0] != places[i].is || (b.word[1] | b.word[2] | b.word[3]))
-                        fail_msg("%s: %#lx", places[i].path, b.word[0]);
+                        fail_msg("%s: %#llx", places[i].path, b.word[0]);
                 if (strcmp(places[i].path, "/c") != 0)
                         assert_int_equal(classes_of(t, places[i].path), 0);
         }
