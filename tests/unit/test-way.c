@@ -62,6 +62,11 @@ static void test_flow(void **state) {
                                               "secret any more\n");
         f[1].classes = BIT(SSH);
         assert_score(&e, &policy, 80, TOUCHED);
+        const EventFile opened = f[1];
+        f[1] = f[0];
+        f[0] = opened;
+        assert_score(&e, &policy, 80, TOUCHED);
+        f[0] = f[1];
         e.correlation.n_files = 1;
         f->n_way = 2;
         f->way[1].via = BW_VIA_TRACE;
