@@ -76,7 +76,6 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
         f->classes = classes;
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
-        memory_spread(pid, start, (__u64)task);
 
         /* Who traces it can read all it reads. */
         if (BPF_CORE_READ(task, ptrace)) {
@@ -115,7 +114,8 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
                 return;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        bool judged = false;
+        struct task_struct *task = current_task();
+        bool judged = false, touched = false;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
@@ -124,13 +124,16 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                judged = !classes || file_is_own(inode, current_task()) ||
-                        (process_ready(current_task(), &v) == 0 && file_touched(address_of(file), classes, via) == 0);
+                touched = classes && !file_is_own(inode, task);
+                judged = !touched ||
+                        (process_ready(task, &v) == 0 && file_touched(address_of(file), classes, via) == 0);
                 if (judged)
                         break;
         }
         if (!judged)
                 count_and_tell(BW_LOSS_POLICY_BUSY);
+        else if (touched)
+                memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
         if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
                 file_taken(address_of(file)); /* reading it need not be a call */
 }
@@ -202,8 +205,9 @@ static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 p
 /* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
-/* Control messages looked at in one message, and descriptors in each (include/net/scm.h SCM_MAX_FD). */
+/* Control messages looked at in one message, and descriptors (include/net/scm.h SCM_MAX_FD). */
 #define CONTROLS_MAX 4
+#define MESSAGES_MAX 16 /* of recvmmsg(2) */
 #define DESCRIPTORS_MAX 253
 
 /* Another process passed this descriptor to the current one. */
@@ -212,17 +216,6 @@ __noinline int descriptor_received(int fd) {
 
         if (file)
                 on_file_open(file, BW_VIA_RECEIVED);
-        return 0;
-}
-
-/* The descriptors in one control message of `length` bytes at `at`. */
-__noinline int descriptors_received(__u64 at, __u64 length) {
-        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
-                int fd = -1;
-                if ((i + 1) * sizeof(fd) > length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(at + i * sizeof(fd))))
-                        break;
-                descriptor_received(fd);
-        }
         return 0;
 }
 
@@ -242,19 +235,30 @@ __noinline int message_received(__u64 message, __u32 compat) {
                 return 0;
         }
 
+        /* The kernel puts all of them into one control message (net/core/scm.c scm_detach_fds()). */
         const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
+        __u64 first = 0, end = 0;
         for (__u32 i = 0; i < CONTROLS_MAX; i++) {
                 __u64 size = 0;
                 if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
                     bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
                         break;
-                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS)
-                        descriptors_received(at + header, size - header);
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS) {
+                        first = at + header;
+                        end = at + size;
+                }
                 __u64 step = (size + word_size - 1) & ~(word_size - 1);
                 if (step > length)
                         break;
                 at += step;
                 length -= step;
+        }
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = -1;
+                __u64 where = first + i * sizeof(fd);
+                if (where + sizeof(fd) > end || bpf_probe_read_user(&fd, sizeof(fd), (void *)where))
+                        break;
+                descriptor_received(fd);
         }
         return 0;
 }
@@ -295,6 +299,12 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
         case CALL_RECEIVE:
                 if (ret >= 0)
                         message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                on_call_took(regs, task, call, ret);
+                break;
+        case CALL_RECEIVE_MANY:
+                for (__u32 i = 0; i < MESSAGES_MAX && i < ret; i++)
+                        message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
+                                SYSCALL_IS_COMPAT(task) ? 1 : 0);
                 on_call_took(regs, task, call, ret);
                 break;
         default:

@@ -226,7 +226,7 @@ static __always_inline void on_call(const struct pt_regs *regs) {
 static __always_inline void on_call_took(const struct pt_regs *regs, struct task_struct *task, enum call call, long ret) {
         if (ret <= 0)
                 return;
-        if (call == CALL_READ || call == CALL_RECEIVE)
+        if (call == CALL_READ || call == CALL_RECEIVE || call == CALL_RECEIVE_MANY)
                 descriptor_taken(task, regs, 0);
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 call_moved(task, regs, call);

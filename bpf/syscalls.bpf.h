@@ -12,6 +12,7 @@ enum call {
         CALL_FETCH,    /* returns a descriptor of another process's */
         CALL_READ,     /* from its descriptor, the first argument */
         CALL_RECEIVE,  /* the same, a message; descriptors may come with it */
+        CALL_RECEIVE_MANY, /* several */
         CALL_WRITE,    /* to the first */
         CALL_SENDFILE, /* from the second to the first */
         CALL_SPLICE,   /* from the first to the third */
@@ -37,7 +38,7 @@ static const __u8 calls[CALLS_MAX] = {
         [304] = CALL_OPEN /* open_by_handle_at */,
         [0] = CALL_READ /* read */, [17] = CALL_READ /* pread64 */, [19] = CALL_READ /* readv */,
         [295] = CALL_READ /* preadv */, [327] = CALL_READ /* preadv2 */,
-        [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_READ /* recvmmsg */,
+        [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_RECEIVE_MANY /* recvmmsg */,
         [1] = CALL_WRITE /* write */, [18] = CALL_WRITE /* pwrite64 */, [20] = CALL_WRITE /* writev */,
         [296] = CALL_WRITE /* pwritev */, [328] = CALL_WRITE /* pwritev2 */, [278] = CALL_WRITE /* vmsplice */,
         [44] = CALL_WRITE /* sendto */, [46] = CALL_WRITE /* sendmsg */, [307] = CALL_WRITE /* sendmmsg */,
@@ -46,7 +47,7 @@ static const __u8 calls[CALLS_MAX] = {
         [310] = CALL_VM_READ, [311] = CALL_VM_WRITE, [101] = CALL_TRACE,
         /* x32 has some of its own */
         [515] = CALL_READ /* readv */, [534] = CALL_READ /* preadv */, [546] = CALL_READ /* preadv2 */,
-        [517] = CALL_READ /* recvfrom */, [519] = CALL_RECEIVE /* recvmsg */, [537] = CALL_READ /* recvmmsg */,
+        [517] = CALL_READ /* recvfrom */, [519] = CALL_RECEIVE /* recvmsg */, [537] = CALL_RECEIVE_MANY /* recvmmsg */,
         [516] = CALL_WRITE /* writev */, [535] = CALL_WRITE /* pwritev */, [547] = CALL_WRITE /* pwritev2 */,
         [518] = CALL_WRITE /* sendmsg */, [538] = CALL_WRITE /* sendmmsg */, [532] = CALL_WRITE /* vmsplice */,
         [539] = CALL_VM_READ, [540] = CALL_VM_WRITE, [521] = CALL_TRACE,
@@ -57,8 +58,8 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [342] = CALL_OPEN /* open_by_handle_at */,
         [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ /* readv */,
         [333] = CALL_READ /* preadv */, [378] = CALL_READ /* preadv2 */,
-        [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_READ /* recvmmsg */,
-        [417] = CALL_READ /* recvmmsg_time64 */,
+        [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [334] = CALL_WRITE /* pwritev */, [379] = CALL_WRITE /* pwritev2 */, [316] = CALL_WRITE /* vmsplice */,
         [369] = CALL_WRITE /* sendto */, [370] = CALL_WRITE /* sendmsg */, [345] = CALL_WRITE /* sendmmsg */,
@@ -75,7 +76,7 @@ static const __u8 calls[CALLS_MAX] = {
         [56] = CALL_OPEN /* openat */, [265] = CALL_OPEN /* open_by_handle_at */,
         [63] = CALL_READ /* read */, [67] = CALL_READ /* pread64 */, [65] = CALL_READ /* readv */,
         [69] = CALL_READ /* preadv */, [286] = CALL_READ /* preadv2 */,
-        [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_READ /* recvmmsg */,
+        [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_RECEIVE_MANY /* recvmmsg */,
         [64] = CALL_WRITE /* write */, [68] = CALL_WRITE /* pwrite64 */, [66] = CALL_WRITE /* writev */,
         [70] = CALL_WRITE /* pwritev */, [287] = CALL_WRITE /* pwritev2 */, [75] = CALL_WRITE /* vmsplice */,
         [206] = CALL_WRITE /* sendto */, [211] = CALL_WRITE /* sendmsg */, [269] = CALL_WRITE /* sendmmsg */,
@@ -89,8 +90,8 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [371] = CALL_OPEN /* open_by_handle_at */,
         [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ /* readv */,
         [361] = CALL_READ /* preadv */, [392] = CALL_READ /* preadv2 */,
-        [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_READ /* recvmmsg */,
-        [417] = CALL_READ /* recvmmsg_time64 */,
+        [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [362] = CALL_WRITE /* pwritev */, [393] = CALL_WRITE /* pwritev2 */, [343] = CALL_WRITE /* vmsplice */,
         [290] = CALL_WRITE /* sendto */, [296] = CALL_WRITE /* sendmsg */, [374] = CALL_WRITE /* sendmmsg */,

@@ -96,7 +96,7 @@ __noinline int marks_sweep(__u32 n) {
 }
 
 /* Makes sure that a holder has an entry, which begins empty. false, and counted, when the table is at its limit. */
-__noinline int mark_make(__u64 holder, __u64 start) {
+static __always_inline bool mark_make(__u64 holder, __u64 start) {
         bool object = holder & BW_HOLDER_OBJECT;
         __u32 limit = object ? objects_limit : marks_limit, zero = 0;
         __u64 *count_live = &shared.counters[object ? BW_COUNT_OBJECTS_LIVE : BW_COUNT_MARKS_LIVE];
@@ -269,7 +269,7 @@ __noinline __u64 printed_classes(__u32 table, __u32 pid) {
 }
 
 /* The hand-over by process `pid`, whose task is at `giver`, of what had come by `before`; its key. */
-__noinline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
+static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
         struct task_struct *task = (struct task_struct *)giver;
         struct hop hop = { .before = before, .via = via };
 
