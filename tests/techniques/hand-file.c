@@ -196,7 +196,7 @@ static const Scene scenes[] = {
         {"append", "file", .prepare = relay_begin, .give = give_append, .take = take},
         {"pwrite", "file", .give = give_pwrite, .take = take},
         {"written-early", "file", .give = give_early, .take = take},
-        {"mapped", "file", .give = give_mapped, .take = take},
+        {"mapped", "file|memory", .give = give_mapped, .take = take},
         {"sendfile", "file", .give = give_sendfile, .take = take},
         {"copy-file-range", "file", .give = give_copied, .take = take},
         {"clone", "file", .give = give_cloned, .take = take},

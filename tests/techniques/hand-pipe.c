@@ -38,8 +38,7 @@ static void give_nothing(void) {
 }
 
 static void take_nothing(void) {
-        p.n_secret = (size_t)snprintf(p.secret, sizeof(p.secret), "nothing of %d\n", getpid());
-        play_send(&p);
+        play_send_nothing(&p);
 }
 
 static void connect_first(void) {

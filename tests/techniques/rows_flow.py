@@ -75,9 +75,9 @@ MEMORY = {
 }
 
 
-def nothing(stage):
+def nothing(stage, name):
     key, _ = stage.home.key()
-    truth, = truths(stage.play("hand-pipe", "nothing", key))
+    truth, = truths(stage.play(name, "nothing", key))
     stage.net.sink.wait_arrived(b"nothing of %d" % truth.sender)
     stage.expect_silence(truth.sender, "nothing was handed on")
 
@@ -110,7 +110,8 @@ def part(t, stage, exes):
             t.case(f"{row} {what}", stage.theft, name, variant, decode=DECODE.get(variant))
     for variant, what in OTHERS.items():
         t.case(what, stage.theft, "hand-kernel", variant)
-    t.case("H03 honest: nothing is handed on", nothing, stage)
+    t.case("H03 honest: nothing is handed on", nothing, stage, "hand-pipe")
+    t.case("H06 honest: a file that both map to read", nothing, stage, "hand-memory")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
                           ("mem-write", "/proc/PID/mem, written")):
