@@ -66,7 +66,8 @@ OTHERS = {
 DECODE = {"cat-gzip": gunzip, "gzip": gunzip, "base64": unbase64}
 MEMORY = {
     "memfd-inherited": "a memfd that was inherited", "memfd-proc": "a memfd, by /proc/PID/fd",
-    "memfd-passed": "a memfd, passed", "memfd": "a memfd, mapped", "memfd-taker-early": "a memfd, mapped by the taker before",
+    "memfd-passed": "a memfd, passed", "memfd": "a memfd, mapped",
+    "memfd-taker-early": "a memfd, mapped by the taker before",
     "memfd-early": "a memfd, mapped by both before", "memfd-written": "a memfd, mapped by the taker before, written",
     "posix": "shm_open", "sysv": "System V's",
     "sysv-taker-early": "System V's, attached by the taker before", "sysv-early": "System V's, attached by both before",
