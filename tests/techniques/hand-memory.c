@@ -239,7 +239,7 @@ static const Scene scenes[] = {
                 .take = get},
         {"memfd-early", "memory", .prepare = memfd_make, .ready = map_it, .give = give_mapped_early,
                 .take = get},
-        {"memfd-written", "memory", .prepare = memfd_make, .ready = map_it, .give = give_written,
+        {"memfd-written", "file|memory", .prepare = memfd_make, .ready = map_it, .give = give_written,
                 .take = get_written},
         {"posix", "file|memory", .give = name_give, .take = name_take},
         {"sysv", "file|memory", .prepare = sysv_make, .give = sysv_give, .take = sysv_take},
