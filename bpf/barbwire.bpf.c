@@ -193,14 +193,82 @@ int BPF_PROG(bw_fexit_file_receive, struct file *file, int ret) {
         return 0;
 }
 
+/* ---- sensors "lsm" and "fentry": what is handed on ---- */
+
+/* Every read and write, also by io_uring and splice, before it is done. As long as nobody is marked it costs a look at one
+ * counter. */
+SEC("lsm/file_permission")
+int BPF_PROG(bw_lsm_file_permission, struct file *file, int mask) {
+        HOOK_FIRED(BW_HOOK_FILE_PERMISSION);
+        on_file_used(file, mask);
+        return 0;
+}
+
+SEC("fexit/security_file_permission")
+int BPF_PROG(bw_fexit_file_permission, struct file *file, int mask, int ret) {
+        HOOK_FIRED(BW_HOOK_FILE_PERMISSION);
+        if (!ret)
+                on_file_used(file, mask);
+        return 0;
+}
+
+/* A datagram on a unix socket, to an address or not: only here its receiver is known. */
+SEC("lsm/unix_may_send")
+int BPF_PROG(bw_lsm_unix_may_send, struct socket *socket, struct socket *receiver) {
+        HOOK_FIRED(BW_HOOK_UNIX_MAY_SEND);
+        on_unix_sending(socket, receiver);
+        return 0;
+}
+
+SEC("fexit/security_unix_may_send")
+int BPF_PROG(bw_fexit_unix_may_send, struct socket *socket, struct socket *receiver, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_MAY_SEND);
+        if (!ret)
+                on_unix_sending(socket, receiver);
+        return 0;
+}
+
+/* What came while a reader waited is seen when its read ends: the hooks before it are too early. A pipe's read is called
+ * anon_pipe_read since 6.14, and FIFOs have one of their own. */
+SEC("fexit/anon_pipe_read")
+int BPF_PROG(bw_fexit_pipe_read, struct kiocb *iocb, void *to, long ret) {
+        HOOK_FIRED(BW_HOOK_PIPE_READ);
+        if (ret > 0)
+                on_file_read(BPF_CORE_READ(iocb, ki_filp));
+        return 0;
+}
+
+SEC("fexit/fifo_pipe_read")
+int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
+        HOOK_FIRED(BW_HOOK_FIFO_READ);
+        if (ret > 0)
+                on_file_read(BPF_CORE_READ(iocb, ki_filp));
+        return 0;
+}
+
+SEC("fexit/unix_stream_recvmsg")
+int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_STREAM_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
+SEC("fexit/unix_dgram_recvmsg")
+int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_DGRAM_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
 /* ---- sensors "lsm" and "fentry": code ---- */
 
-/* mmap(2) of a file as code. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
+/* mmap(2), shmat(2): of a file as code, of what others share. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
 SEC("lsm/mmap_file")
-int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot) {
+int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
-        if (file && prot & PROT_EXEC)
-                on_code_mapped(file);
+        on_mapped(file, prot, flags);
         return 0;
 }
 
@@ -208,8 +276,8 @@ int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigne
 SEC("fexit/security_mmap_file")
 int BPF_PROG(bw_fexit_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
-        if (!ret && file && prot & PROT_EXEC)
-                on_code_mapped(file);
+        if (!ret)
+                on_mapped(file, prot, flags);
         return 0;
 }
 
@@ -268,14 +336,17 @@ SEC("lsm/socket_sendmsg")
 int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
         on_socket_sendmsg(socket, message);
+        on_unix_sending(socket, NULL);
         return 0;
 }
 
 SEC("fexit/security_socket_sendmsg")
 int BPF_PROG(bw_fexit_socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
-        if (!ret)
+        if (!ret) {
                 on_socket_sendmsg(socket, message);
+                on_unix_sending(socket, NULL);
+        }
         return 0;
 }
 

@@ -28,12 +28,12 @@ static __always_inline bool repeat_count(const struct correlation *c, const stru
 /* Claims the right to report a correlation: of several threads that come here at once, one gets it, the others have
  * made repeats. The claim is complete when it becomes visible, so they can be counted at once. */
 static __always_inline bool report_claim(struct correlation *c) {
-        __u32 which = c->flood, *next = bpf_map_lookup_elem(&bw_repeat_next, &which);
+        __u32 which = c->key.late == RECORD_FLOOD, *next = bpf_map_lookup_elem(&bw_repeat_next, &which);
 
         if (!next)
                 return false;
         c->when = moment_now();
-        c->slot = c->flood ? repeat_slots + (c->when.cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU) %
+        c->slot = which ? repeat_slots + (c->when.cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU) %
                                         (repeat_slots / repeat_slots_per_cpu * BW_FLOOD_SLOTS_PER_CPU) :
                              (c->when.cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
 
@@ -50,15 +50,15 @@ static __always_inline bool report_claim(struct correlation *c) {
                 .slot = c->slot,
                 .n_files = c->n_files,
         };
-        if (bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
+        if (bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
                 return true;
-        if (repeat_count(c, &c->claim, c->goes_on))
+        if (repeat_count(c, &c->key, c->goes_on))
                 return false;
         /* An old claim whose window has passed: who removes it may take its place. */
-        if (bpf_map_delete_elem(&bw_reported, &c->claim) == 0 &&
-            bpf_map_update_elem(&bw_reported, &c->claim, &value, BPF_NOEXIST) == 0)
+        if (bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
+            bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
                 return true;
-        (void)repeat_count(c, &c->claim, c->goes_on); /* of whoever was quicker */
+        (void)repeat_count(c, &c->key, c->goes_on); /* of whoever was quicker */
         return false;
 }
 
@@ -73,8 +73,6 @@ static __always_inline bool report_claim(struct correlation *c) {
 #define FLOOD_SHARE_EXE 64
 #define FLOOD_SHARE_USER 256
 #define FLOOD_SHARE_LAST 4
-
-#define RECORD_FLOOD 2 /* reported_key.late of a flood's claim; pid: the user; start_boot_ns: the executable */
 
 /* User namespaces can be nested this deep (include/linux/user_namespace.h: level is below 33). */
 #define USER_NAMESPACES_MAX 33
@@ -131,9 +129,6 @@ __noinline int flood_count(__u32 uid, __u64 exe) {
         return 0;
 }
 
-/* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
-#define DESTINATION_PACK(d) \
-        ((__u64)(d)->port | (__u64)(d)->family << 16 | (__u64)(d)->protocol << 32 | (__u64)(d)->act << 48)
 
 /* Classes that the rules which process `pid` holds allow at this destination. Arithmetic instead of branches: there is
  * one way through the loop's body, and the verifier takes it 256 times. */
@@ -168,14 +163,8 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct task_struct *task = current_task();
         struct correlation c = {};
         struct policy_view v;
-        struct bw_destination *d = &c.key.destination;
 
-        __builtin_memcpy(d->address, &address_low, 8);
-        __builtin_memcpy(d->address + 8, &address_high, 8);
-        d->port = packed;
-        d->family = packed >> 16;
-        d->protocol = packed >> 32;
-        c.act = packed >> 48 & ~ACT_GOES_ON;
+        destination_unpack(&c.key.destination, address_low, address_high, packed);
         c.goes_on = packed >> 48 & ACT_GOES_ON;
         c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
@@ -191,8 +180,9 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
 
                 const __u32 pid = c.key.pid;
                 __u64 plain = mark_live(v.index, pid, 0), bound = mark_live(v.index, pid, LIVE_BOUND);
-                /* A rule that the process held when it opened the file is void if it has run other code since. */
-                __u64 quiet = bound && !strayed ?
+                /* A rule that the process held when it opened the file is void if it has run other code since. Local services
+                 * it may ask, whatever its destinations are. */
+                __u64 quiet = c.key.destination.family == AF_UNIX ? bound : bound && !strayed ?
                         permitted_classes(v.index, pid, address_low, address_high, packed) :
                         0;
                 c.key.classes = plain | (bound & ~quiet);
@@ -222,15 +212,13 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         __u64 exe = p ? p->exe : 0;
         __u32 uid = budget_user(task);
 
-        c.claim = c.key;
-        c.flood = flood_spent(uid, exe);
-        if (c.flood) {
-                __builtin_memset(&c.claim.destination, 0, sizeof(c.claim.destination));
-                c.claim.pid = uid;
-                c.claim.start_boot_ns = exe;
-                c.claim.late = RECORD_FLOOD;
+        if (flood_spent(uid, exe)) {
+                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
+                c.key.pid = uid;
+                c.key.start_boot_ns = exe;
+                c.key.late = RECORD_FLOOD;
                 c.window_ns = FLOOD_INTERVAL_NS;
-                if (repeat_count(&c, &c.claim, false)) {
+                if (repeat_count(&c, &c.key, false)) {
                         count(BW_COUNT_FLOODED);
                         return 0;
                 }
@@ -239,11 +227,11 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 return 0;
 
         m->reported = 1;
-        if (record_emit(&c)) {
+        if (record_emit(&c, address_low, address_high, packed)) {
                 count(BW_COUNT_CORRELATIONS);
                 flood_count(uid, exe);
         } else {
-                bpf_map_delete_elem(&bw_reported, &c.claim); /* the next attempt may be reported */
+                bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
         }
         return 0;
 }
@@ -373,6 +361,14 @@ static __always_inline void on_sent(const struct sock *sk, int length) {
                 d.family = family;
         }
         on_egress(&d);
+}
+
+/* What was moved to this file came to the process in the same call: nothing before it has seen it. */
+static __always_inline void on_socket_moved(const struct file *file) {
+        if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return;
+        const struct socket *socket = BPF_CORE_READ(file, private_data);
+        on_sent(BPF_CORE_READ(socket, sk), 1);
 }
 
 /* accept(2): the peer may pull from now on. */

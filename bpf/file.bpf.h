@@ -77,12 +77,6 @@ __noinline int file_touched(__u64 file_address, __u64 classes, __u32 via) {
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
 
-        /* Who traces it can read all it reads. */
-        if (BPF_CORE_READ(task, ptrace)) {
-                struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
-        }
-
         /* A sweep may have found the mark expired just before and have removed it meanwhile. */
         m = mark_get(pid);
         return !m || m->start_boot_ns != start || m->until_mono_ns < until;
@@ -103,56 +97,84 @@ static __always_inline bool file_is_own(struct inode *inode, struct task_struct 
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
 }
 
-/* The body of every hook that sees an open file come to the current process. */
-static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+/* The current process has learnt something: who traces it can read it, and so can who shares memory with it. */
+__noinline int current_spread(void) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u64 start = task_start(task);
+
+        if (BPF_CORE_READ(task, ptrace)) {
+                struct task_struct *tracer = BPF_CORE_READ(task, parent);
+                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
+        }
+        return memory_spread(pid, start, (__u64)task);
+}
+
+/* An open file came to the current process: was it marked for it? */
+static __always_inline bool file_judge(struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
-                return;
+                return false;
 
         struct inode *inode = BPF_CORE_READ(file, f_inode);
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
-                return;
+                return false;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         struct task_struct *task = current_task();
-        bool judged = false, touched = false;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
                 if (!policy_view_get(&v))
-                        return;
+                        return false;
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                touched = classes && !file_is_own(inode, task);
-                judged = !touched ||
-                        (process_ready(task, &v) == 0 && file_touched(address_of(file), classes, via) == 0);
-                if (judged)
-                        break;
+                if (!classes || file_is_own(inode, task))
+                        return false;
+                if (current_ready() == 0 && file_touched(address_of(file), classes, via) == 0)
+                        return true;
         }
-        if (!judged)
-                count_and_tell(BW_LOSS_POLICY_BUSY);
-        else if (touched)
-                memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
-                file_taken(address_of(file)); /* reading it need not be a call */
+        count_and_tell(BW_LOSS_POLICY_BUSY);
+        return false;
 }
 
-/* A system call returned the descriptor of a file that it opened, or fetched from another process. The descriptor is in the
- * table since before the return: another thread that closed it meanwhile is counted. */
-static __always_inline void on_open_returned(struct task_struct *task, int number, long fd, enum bw_via via) {
+/* The body of every hook that sees an open file come to the current process. It may hold what was written there, too, and reading
+ * it need not be a call. */
+static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        if (file_judge(file, via))
+                current_spread();
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
+/* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
+ * return. */
+enum opened { OPENED, OPENED_SECRET, OPENED_GONE };
+__noinline int descriptor_judge(int fd, __u32 via) {
+        struct file *file = descriptor_file(current_task(), fd);
+
+        if (!file)
+                return OPENED_GONE;
+        return file_judge(file, via) ? OPENED_SECRET : OPENED;
+}
+
+static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
+        int r = descriptor_judge(fd, via);
+
+        if (r == OPENED_SECRET)
+                current_spread();
+        return r != OPENED_GONE;
+}
+
+/* Another thread that closed it meanwhile is counted. Not where a sandbox's filter refused the call with SECCOMP_RET_TRAP: the
+ * kernel then puts the call's number back where its result would be (syscall_rollback()), and nothing was opened. */
+static __always_inline void on_open_returned(int number, long fd, enum bw_via via) {
         if (fd < 0)
                 return;
-
-        struct file *file = descriptor_file(task, fd);
-        if (!file) {
-                /* A sandbox's filter refused the call with SECCOMP_RET_TRAP: the kernel then puts the call's number back
-                 * where its result would be (syscall_rollback()), and nothing was opened. */
-                if (fd != number)
-                        count_and_tell(BW_LOSS_FILE_GONE);
-                return;
-        }
-        on_file_open(file, via);
+        if (!descriptor_opened(fd, via) && fd != number)
+                count_and_tell(BW_LOSS_FILE_GONE);
+        descriptor_taken(fd);
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
@@ -179,88 +201,123 @@ static __always_inline void on_memory_access(struct task_struct *child, unsigned
         mark_pass(child_pid, child_start, pid, start, BW_VIA_TRACE, child);
 }
 
-/* ---- sensor "tracepoint": calls that end ---- */
-
-/* A file was mapped: code that is foreign; or what others wrote to it; or what it holds will go there. */
-static __always_inline void on_mapped(struct task_struct *task, long fd, __u64 prot, __u64 flags) {
-        const struct file *file = flags & MAP_ANONYMOUS ? NULL : descriptor_file(task, fd);
+/* Memory was mapped that others may have mapped, too; without a file that children will have. */
+static __always_inline void on_mapped_shared(const struct file *file) {
+        struct task_struct *task = current_task();
         struct object o = {};
+        __u32 what = SHARES_ALL;
 
-        if (flags & MAP_SHARED) {
-                if (file)
-                        object_of_inode(&o, BPF_CORE_READ(file, f_inode));
-                else
-                        object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0); /* for children */
-                if (o.holder)
-                        on_memory_shared(&o);
+        if (!file) {
+                object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0);
+        } else {
+                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+                        what = SHARES_READ;
+                else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
+                        what = SHARES_FILE;
         }
+        if (o.holder)
+                on_memory_shared(&o, what);
+}
+
+/* A file was mapped, or memory without one: code that is foreign; what others have written to it; what they will. */
+static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+        if (flags & MAP_SHARED)
+                on_mapped_shared(file);
         if (!file)
                 return;
         if (prot & PROT_EXEC)
                 on_code_mapped(file);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
-                file_taken((__u64)file);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
+/* ---- sensor "tracepoint": calls that end ---- */
+
+__noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        on_mapped(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
+        return 0;
+}
+
+/* The same where the arguments are in memory. */
+__noinline int descriptor_mapped_by(__u64 at) {
+        __u32 arguments[6] = {};
+
+        bpf_probe_read_user(arguments, sizeof(arguments), (void *)at);
+        return descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
+}
+
+/* shmat(2): the segment is known by its number in its namespace. */
+__noinline int segment_attached(int id) {
+        struct object o = {};
+
+        object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, 1);
+        on_memory_shared(&o, SHARES_ALL);
+        return 0;
 }
 
 /* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
-/* Control messages looked at in one message, and descriptors (include/net/scm.h SCM_MAX_FD). */
+/* Control messages looked at in one message, and descriptors in one call (include/net/scm.h SCM_MAX_FD). */
 #define CONTROLS_MAX 4
-#define MESSAGES_MAX 16 /* of recvmmsg(2) */
+#define MESSAGES_MAX 64 /* of recvmmsg(2) */
 #define DESCRIPTORS_MAX 253
 
-/* Another process passed this descriptor to the current one. */
-__noinline int descriptor_received(int fd) {
-        struct file *file = descriptor_file(current_task(), fd);
-
-        if (file)
-                on_file_open(file, BW_VIA_RECEIVED);
-        return 0;
-}
-
-/* recvmsg(2) returned: descriptors may have come. Only the process's own memory says which, and another thread may change it
- * meanwhile; the sensors lsm and fentry ask the kernel. */
-__noinline int message_received(__u64 message, __u32 compat) {
+/* Where the descriptors lie that recvmsg(2) brought, and how many: the first one's address. Only the process's own memory
+ * says it, and another thread may change that meanwhile; the sensors lsm and fentry ask the kernel, which puts all of them into
+ * one control message (net/core/scm.c scm_detach_fds()). */
+__noinline __u64 message_descriptors(__u64 message, __u32 compat) {
+        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
         __u64 at = 0, length = 0;
         __u32 word[2] = {};
 
-        if (compat) {
-                if (bpf_probe_read_user(word, sizeof(word), (void *)message + 16))
-                        return 0;
-                at = word[0];
-                length = word[1];
-        } else if (bpf_probe_read_user(&at, sizeof(at), (void *)message + 32) ||
-                   bpf_probe_read_user(&length, sizeof(length), (void *)message + 40)) {
-                return 0;
-        }
-
-        /* The kernel puts all of them into one control message (net/core/scm.c scm_detach_fds()). */
-        const __u64 word_size = compat ? 4 : 8, header = word_size + 8;
-        __u64 first = 0, end = 0;
+        bpf_probe_read_user(&at, word_size & 0xf, (void *)message + 4 * word_size);
+        bpf_probe_read_user(&length, word_size & 0xf, (void *)message + 5 * word_size);
         for (__u32 i = 0; i < CONTROLS_MAX; i++) {
                 __u64 size = 0;
                 if (!at || length < header || bpf_probe_read_user(&size, word_size & 0xf, (void *)at) ||
                     bpf_probe_read_user(word, sizeof(word), (void *)at + word_size) || size < header || size > length)
                         break;
-                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS) {
-                        first = at + header;
-                        end = at + size;
-                }
+                if (word[0] == SOL_SOCKET && word[1] == SCM_RIGHTS)
+                        return at + header;
                 __u64 step = (size + word_size - 1) & ~(word_size - 1);
                 if (step > length)
                         break;
                 at += step;
                 length -= step;
         }
-        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
-                int fd = -1;
-                __u64 where = first + i * sizeof(fd);
-                if (where + sizeof(fd) > end || bpf_probe_read_user(&fd, sizeof(fd), (void *)where))
-                        break;
-                descriptor_received(fd);
-        }
         return 0;
+}
+
+/* recvmsg(2), recvmmsg(2): descriptor number `index` of those that came with `n` messages, one behind the other. -1: there are
+ * fewer. */
+__noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 compat) {
+        const __u64 word_size = compat ? 4 : 8;
+
+        for (__u32 i = 0; i < MESSAGES_MAX; i++) {
+                __u64 size = 0;
+                int fd = -1;
+                if (i >= n)
+                        break;
+                __u64 at = message_descriptors(message + i * (compat ? 32 : 64) /* struct mmsghdr */, compat);
+                if (!at || bpf_probe_read_user(&size, word_size & 0xf, (void *)at - word_size - 8) || size < word_size + 8)
+                        continue;
+                __u32 here = (size - word_size - 8) / sizeof(fd);
+                if (index < here)
+                        return bpf_probe_read_user(&fd, sizeof(fd), (void *)at + index * sizeof(fd)) ? -1 : fd;
+                index -= here;
+        }
+        return -1;
+}
+
+static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = message_descriptor(message, n, i, compat);
+                if (fd < 0)
+                        break;
+                descriptor_opened(fd, BW_VIA_RECEIVED);
+        }
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
@@ -269,42 +326,28 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
 
         switch (call) {
         case CALL_OPEN:
-                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_OPEN);
+                on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_OPEN);
                 break;
         case CALL_FETCH:
-                on_open_returned(task, SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
+                on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        on_mapped(task, (int)call_argument(regs, task, 4), call_argument(regs, task, 2),
+                        descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
                 break;
-        case CALL_MAP_OLD: {
-                __u32 arguments[6] = {};
-                if ((__u64)ret >= (__u64)-MAX_ERRNO)
-                        break;
-                bpf_probe_read_user(arguments, sizeof(arguments), (void *)call_argument(regs, task, 0));
-                on_mapped(task, (int)arguments[4], arguments[2], arguments[3]);
+        case CALL_MAP_OLD:
+                if ((__u64)ret < (__u64)-MAX_ERRNO)
+                        descriptor_mapped_by(call_argument(regs, task, 0));
                 break;
-        }
-        case CALL_ATTACH: {
-                struct object o = {};
-                if ((__u64)ret >= (__u64)-MAX_ERRNO)
-                        break;
-                object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(task, nsproxy, ipc_ns, ns.inum), (int)call_argument(regs, task, 0),
-                        1);
-                on_memory_shared(&o);
+        case CALL_ATTACH:
+                if ((__u64)ret < (__u64)-MAX_ERRNO)
+                        segment_attached(call_argument(regs, task, 0));
                 break;
-        }
         case CALL_RECEIVE:
-                if (ret >= 0)
-                        message_received(call_argument(regs, task, 1), SYSCALL_IS_COMPAT(task) ? 1 : 0);
-                on_call_took(regs, task, call, ret);
-                break;
         case CALL_RECEIVE_MANY:
-                for (__u32 i = 0; i < MESSAGES_MAX && i < ret; i++)
-                        message_received(call_argument(regs, task, 1) + i * (SYSCALL_IS_COMPAT(task) ? 32 : 64),
-                                SYSCALL_IS_COMPAT(task) ? 1 : 0);
+                if (ret >= 0)
+                        messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret, SYSCALL_IS_COMPAT(task) != 0);
                 on_call_took(regs, task, call, ret);
                 break;
         default:

@@ -7,14 +7,14 @@
 #include "egress.bpf.h"
 #include "syscalls.bpf.h"
 
-/* The current process gets an entry that is judged by the policy in force, if it has none. Returns 0, or 1 when the
- * policy changed meanwhile. */
-static __always_inline int process_ready(struct task_struct *task, const struct policy_view *v) {
-        __u32 pid = BPF_CORE_READ(task, tgid);
+/* The current process gets an entry that is judged by the policy in force. */
+static __always_inline int current_ready(void) {
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+        struct policy_view v;
 
         process_learn_current();
-        struct process *p = process_find(pid, task_start(task));
-        if (!p || p->generation == v->table->generation)
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        if (!p || !policy_view_get(&v) || p->generation == v.table->generation)
                 return 0;
         ancestors_judge(pid);
         return process_judge(pid, false);
@@ -22,17 +22,30 @@ static __always_inline int process_ready(struct task_struct *task, const struct 
 
 /* ---- from a process to an object, and from there to another ---- */
 
-/* Is the current process, by what it executes, one that is not marked by what it reads? */
-static __always_inline bool current_is_carrier(const struct policy_view *v, struct process *p) {
-        struct bw_bits rules = {};
+enum carrier { CARRIER_NO, CARRIER_YES, CARRIER_AGAIN };
+
+/* Is the current process, by what it executes, one that is not marked by what it reads? CARRIER_AGAIN: the policy changed
+ * meanwhile, or its entry is to be judged first. */
+__noinline int current_carries(void) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        struct process *p = process_find(pid, task_start(task));
+        struct bw_bits rules;
+        struct policy_view v;
         __u64 carries = 0;
 
+        if (!policy_view_get(&v))
+                return CARRIER_NO;
         if (!p)
-                return false;
-        process_rules(v, current_task(), p, &rules);
+                return CARRIER_AGAIN;
+        if (p->generation != v.table->generation)
+                return CARRIER_AGAIN;
+        process_rules(&v, task, p, &rules);
         for (__u32 i = 0; i < BW_RULES_MAX; i++)
-                carries |= -(rules.word[i / 64] >> i % 64 & 1) & v->table->rules[i].flags;
-        return carries & BW_RULE_CARRIER;
+                carries |= -(rules.word[i / 64] >> i % 64 & 1) & v.table->rules[i].flags;
+        if (!policy_view_held(&v))
+                return CARRIER_AGAIN;
+        return carries & BW_RULE_CARRIER ? CARRIER_YES : CARRIER_NO;
 }
 
 /* Has what `from` holds flowed to `to`, or can it not? Nothing of it has changed since. */
@@ -66,8 +79,10 @@ static __always_inline void on_local_egress(const struct path *path) {
 
 /* The current process, which is marked, is about to write to this file. What it does under a rule with Destination= to
  * files that it opened and sockets that it connected is its own business; what it inherited, such as its standard output,
- * belongs to whoever started it. */
-__noinline int file_given(__u64 file_address) {
+ * belongs to whoever started it. receiver: the sock that a datagram goes to; 0: whom it is connected to. */
+enum given { GIVEN, GIVEN_TO_EGRESS /* who is behind the socket reaches the network for whoever asks */, GIVEN_NEWS /* to a file */ };
+
+__noinline int file_flows(__u64 file_address, __u64 receiver) {
         const struct file *file = (const struct file *)file_address;
         struct task_struct *task = current_task();
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -81,7 +96,9 @@ __noinline int file_given(__u64 file_address) {
                 return 0;
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
                 const struct unix_sock *own = (const struct unix_sock *)file_unix_sock(inode);
-                const struct unix_sock *peer = own ? (const struct unix_sock *)BPF_CORE_READ(own, peer) : NULL;
+                const struct unix_sock *peer = (const struct unix_sock *)receiver;
+                if (own && !peer)
+                        peer = (const struct unix_sock *)BPF_CORE_READ(own, peer);
                 if (!peer)
                         return 0;
                 object_of_sock(&o, (const struct sock *)peer);
@@ -95,9 +112,9 @@ __noinline int file_given(__u64 file_address) {
         if (!o.holder || flow_is_done(&key, source))
                 return 0;
 
-        __u32 what = o.via;
+        __u32 file_or_memory = o.via == BW_VIA_FILE;
         if (BPF_CORE_READ(file, f_cred) != BPF_CORE_READ(task, cred))
-                what |= FLOW_BOUND | FLOW_PRINTED;
+                o.via |= FLOW_BOUND | FLOW_PRINTED;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 __u32 changes = source->changes;
                 int r = FLOW_NOTHING;
@@ -111,29 +128,72 @@ __noinline int file_given(__u64 file_address) {
                 if (!policy_view_held(&v))
                         continue;
                 if (carrier & BW_CARRIER_EGRESS)
-                        on_local_egress(to_path);
+                        return GIVEN_TO_EGRESS;
                 if (carrier)
                         count(BW_COUNT_FLOWS_STOPPED);
                 else
-                        r = mark_flow(key.from, key.to, key.to_is, what, (__u64)task);
+                        r = mark_flow(key.from, key.to, key.to_is, o.via, (__u64)task);
                 if (r == FLOW_AGAIN)
                         continue;
                 if (r != FLOW_REFUSED)
                         flow_set_done(&key, changes, generation, r == FLOW_NOTHING);
-                return 0;
+                return r == FLOW_DONE && file_or_memory ? GIVEN_NEWS : GIVEN;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
         return 0;
 }
 
+static __always_inline void file_given(const struct file *file, const struct sock *receiver) {
+        int r = file_flows(address_of(file), (__u64)receiver);
+
+        if (r == GIVEN_NEWS) {
+                struct object o;
+                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                memory_reach(o.holder, bpf_get_current_pid_tgid() >> 32);
+        }
+        if (r != GIVEN_TO_EGRESS)
+                return;
+        const struct socket *socket = BPF_CORE_READ(file, private_data);
+        const struct unix_sock *own = (const struct unix_sock *)BPF_CORE_READ(socket, sk);
+        const struct unix_sock *peer = receiver ? (const struct unix_sock *)receiver :
+                                                  (const struct unix_sock *)BPF_CORE_READ(own, peer);
+        on_local_egress(&peer->path);
+}
+
+/* The current process has read from an object. Returns FLOW_AGAIN where its entry is to be judged first, or the policy
+ * changed. */
+__noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
+        struct task_struct *task = current_task();
+        __u64 start = task_start(task);
+        struct flow_key key = {
+                .from = holder,
+                .to = BPF_CORE_READ(task, tgid),
+                .to_is = start ^ process_image(task),
+        };
+        const struct mark *source = mark_find(holder, is);
+        __u32 generation = *(volatile __u32 *)&shared.generation;
+
+        if (!source || flow_is_done(&key, source))
+                return FLOW_NOTHING;
+        __u32 changes = source->changes;
+        int r = FLOW_NOTHING, carries = current_carries();
+        if (carries == CARRIER_AGAIN)
+                return FLOW_AGAIN;
+        if (carries)
+                count(BW_COUNT_FLOWS_STOPPED);
+        else
+                r = mark_flow(holder, key.to, start, via, 0);
+        if (r == FLOW_DONE)
+                count(BW_COUNT_FLOWS);
+        if (r == FLOW_DONE || r == FLOW_NOTHING)
+                flow_set_done(&key, changes, generation, r == FLOW_NOTHING);
+        return r;
+}
+
 /* The current process has read from this file, or may have: it maps it, or has opened it for reading. */
-__noinline int file_taken(__u64 file_address) {
-        const struct file *file = (const struct file *)file_address;
+static __always_inline void file_taken(const struct file *file) {
         struct task_struct *task = current_task();
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
-        struct flow_key key = { .to = BPF_CORE_READ(task, tgid) };
-        __u64 start = task_start(task);
-        struct policy_view v;
         struct object o = {};
 
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
@@ -143,91 +203,128 @@ __noinline int file_taken(__u64 file_address) {
         } else {
                 object_of_inode(&o, inode);
         }
-        const struct mark *source = o.holder ? mark_find(o.holder, o.is) : NULL;
-        if (!source)
-                return 0;
-        key.from = o.holder;
-        key.to_is = start ^ process_image(task);
-        if (flow_is_done(&key, source))
-                return 0;
-
+        if (!o.holder || !mark_get(o.holder))
+                return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
-                __u32 changes = source->changes, generation;
-                int r = FLOW_NOTHING;
-
-                if (!policy_view_get(&v))
-                        return 0;
-                generation = v.table->generation;
-                if (process_ready(task, &v))
-                        continue;
-                bool stopped = current_is_carrier(&v, process_find(key.to, start));
-                if (!policy_view_held(&v))
-                        continue;
-                if (stopped)
-                        count(BW_COUNT_FLOWS_STOPPED);
-                else
-                        r = mark_flow(key.from, key.to, start, o.via, 0);
-                if (r == FLOW_AGAIN)
-                        continue;
-                if (r == FLOW_DONE) {
-                        count(BW_COUNT_FLOWS);
-                        memory_spread(key.to, start, (__u64)task);
-                }
-                if (r != FLOW_REFUSED)
-                        flow_set_done(&key, changes, generation, r == FLOW_NOTHING);
-                return 0;
+                int r = object_taken(o.holder, o.is, o.via);
+                if (r == FLOW_DONE)
+                        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+                if (r != FLOW_AGAIN)
+                        return;
+                current_ready();
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
-        return 0;
+}
+
+/* ---- where the hook sees the kernel's own objects ---- */
+
+static __always_inline bool anything_is_marked(enum bw_counter live) {
+        return *(volatile __u64 *)&shared.counters[live];
+}
+
+/* A file is about to be read from, or written to. */
+static __always_inline void on_file_used(const struct file *file, int mask) {
+        if (mask & MAY_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
+                on_device_written(file);
+                file_given(file, NULL);
+        }
+        if (mask & MAY_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
+/* Something was read from it; perhaps it was waited for. */
+static __always_inline void on_file_read(const struct file *file) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
+static __always_inline void on_socket_received(const struct socket *socket) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(BPF_CORE_READ(socket, file));
+}
+
+/* A message goes out on a unix socket; receiver: to an address. */
+static __always_inline void on_unix_sending(const struct socket *socket, const struct socket *receiver) {
+        if (!anything_is_marked(BW_COUNT_MARKS_LIVE) || !current_is_marked())
+                return;
+        file_given(BPF_CORE_READ(socket, file), receiver ? BPF_CORE_READ(receiver, sk) : NULL);
 }
 
 /* ---- sensor "tracepoint": calls ---- */
 
-static __always_inline void descriptor_given(struct task_struct *task, const struct pt_regs *regs, __u32 argument) {
-        const struct file *file = descriptor_file(task, (int)call_argument(regs, task, argument));
+__noinline int descriptor_leaves(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
 
-        if (!file || !current_is_marked())
-                return;
-        on_socket_written(file);
-        on_device_written(file);
-        file_given((__u64)file);
+        if (file) {
+                on_socket_written(file);
+                on_device_written(file);
+        }
+        return 0;
 }
 
-static __always_inline void descriptor_taken(struct task_struct *task, const struct pt_regs *regs, __u32 argument) {
-        const struct file *file = NULL;
+__noinline int descriptor_gives(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
 
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE])
-                file = descriptor_file(task, (int)call_argument(regs, task, argument));
         if (file)
-                file_taken((__u64)file);
+                file_given(file, NULL);
+        return 0;
+}
+
+static __always_inline void descriptor_given(int fd) {
+        if (!current_is_marked())
+                return;
+        descriptor_leaves(fd);
+        descriptor_gives(fd);
+}
+
+__noinline int descriptor_takes(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
+
+        if (file)
+                file_taken(file);
+        return 0;
+}
+
+static __always_inline void descriptor_taken(int fd) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                descriptor_takes(fd);
 }
 
 /* From one descriptor to another: what comes from the one is in the process's hands, too. */
-static __always_inline void call_moved(struct task_struct *task, const struct pt_regs *regs, enum call call) {
-        descriptor_taken(task, regs, call == CALL_SENDFILE ? 1 : 0);
-        descriptor_given(task, regs, call == CALL_SENDFILE ? 0 : call == CALL_TEE ? 1 : 2);
+static __always_inline int call_moves(struct task_struct *task, const struct pt_regs *regs, enum call call) {
+        int to = call_argument(regs, task, call == CALL_SENDFILE ? 0 : call == CALL_TEE ? 1 : 2);
+
+        descriptor_taken(call_argument(regs, task, call == CALL_SENDFILE ? 1 : 0));
+        descriptor_given(to);
+        return to;
 }
 
 /* A system call begins. */
 static __always_inline void on_call(const struct pt_regs *regs) {
         struct task_struct *task = current_task();
 
-        if (!(*(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] |
-              *(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE]))
+        if (!anything_is_marked(BW_COUNT_MARKS_LIVE) && !anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 return;
         enum call call = call_of(regs, task);
         if (call == CALL_WRITE)
-                descriptor_given(task, regs, 0);
+                descriptor_given(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
-                call_moved(task, regs, call);
+                call_moves(task, regs, call);
 }
 
-/* It ends. What it read came while it waited, perhaps. */
+__noinline int descriptor_moved(int fd) {
+        const struct file *file = current_is_marked() ? descriptor_file(current_task(), fd) : NULL;
+
+        on_socket_moved(file);
+        return 0;
+}
+
+/* It ends. What it read came while it waited, perhaps; and went on at once, if it was moved to a connection. */
 static __always_inline void on_call_took(const struct pt_regs *regs, struct task_struct *task, enum call call, long ret) {
         if (ret <= 0)
                 return;
         if (call == CALL_READ || call == CALL_RECEIVE || call == CALL_RECEIVE_MANY)
-                descriptor_taken(task, regs, 0);
+                descriptor_taken(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
-                call_moved(task, regs, call);
+                descriptor_moved(call_moves(task, regs, call));
 }

@@ -77,15 +77,20 @@ static __always_inline bool inode_is_roots(const struct inode *inode) {
 /* Finds out about the object that `task` executes. A file that was removed since it was executed is still what it was
  * (an upgrade does that); one that was removed before never had a path. The mount it came by must be of the
  * namespace that the process is in: /proc/PID/root/… of a user's own namespace shows what that user mounted there. */
-static __always_inline void object_look(
-        struct process *p, struct task_struct *task, const struct file *file, bool at_exec) {
+__noinline int object_look(__u32 pid, __u64 task_address, __u32 at_exec) {
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        struct task_struct *task = (struct task_struct *)task_address;
+        const struct file *file = BPF_CORE_READ(task, mm, exe_file);
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         __u64 namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
         bool good = (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG && inode_is_roots(inode) &&
                 !(at_exec && BPF_CORE_READ(inode, i_nlink) == 0);
 
+        if (!p)
+                return 0;
         p->object = good ? FINDING_GOOD : FINDING_BAD;
         p->host = host_seen(task) && file_mount_namespace(file) == namespace ? FINDING_GOOD : FINDING_BAD;
+        return 0;
 }
 
 static __always_inline bool task_is_traced(struct task_struct *task) {
@@ -113,7 +118,7 @@ __noinline int process_judge_own(__u32 pid, __u64 task_address) {
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
         if (file && path_match(v.index, BW_AUTOMATON_ANCESTOR, pid, (__u64)BPF_CORE_READ(file, f_path.mnt),
                             (__u64)BPF_CORE_READ(file, f_path.dentry)) && !p->object)
-                object_look(p, task, file, false);
+                object_look(pid, task_address, false);
         if (policy_view_held(&v))
                 p->own_generation = generation;
         return 0;
@@ -169,7 +174,7 @@ __noinline int process_judge(__u32 pid, __u32 at_exec) {
         }
         if (rules | own) {
                 if (!p->object)
-                        object_look(p, task, file, at_exec);
+                        object_look(pid, (__u64)task, at_exec);
                 if (task_is_traced(task))
                         p->traced = 1;
         }
@@ -206,9 +211,6 @@ __noinline __u32 unit_match(__u32 table) {
         struct task_struct *task = current_task();
         struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
         const struct host *h = host_get();
-        __u64 unit = 0;
-        __u32 length = 0;
-        bool whole = false;
 
         if (!t || !h)
                 return 0;
@@ -218,7 +220,7 @@ __noinline __u32 unit_match(__u32 table) {
         for (__u32 i = 0; i < UNIT_DEPTH_MAX; i++) {
                 struct kernfs_node *parent = kernfs_up(node);
                 if (!parent || (__u64)node == h->cgroup) {
-                        whole = true;
+                        s->state = 1; /* seen whole */
                         break;
                 }
                 __u64 name = (__u64)BPF_CORE_READ(node, name);
@@ -227,18 +229,17 @@ __noinline __u32 unit_match(__u32 table) {
                         break;
                 __u64 last = 0; /* seven bytes and the NUL; a shorter name begins with bytes of others */
                 bpf_probe_read_kernel(&last, sizeof(last), (void *)(name + n - 8));
-                static const char slice[8] = "..slice";
-                __u64 wanted;
-                __builtin_memcpy(&wanted, slice, 8);
-                bool is_slice = n > 7 && last >> 8 == wanted >> 8;
+                bool is_slice = n > 7 && last >> 8 == 0x6563696c732e; /* ".slice" and its NUL, the first byte lowest */
                 if (!is_slice) {
-                        unit = name;
-                        length = n - 1;
+                        s->hash = name;
+                        s->length = n - 1;
                 }
                 node = parent;
         }
+        __u64 unit = s->state ? s->hash : 0;
+        __u32 length = s->length;
         scratch_put();
-        if (!whole || !unit)
+        if (!unit)
                 return 0;
 
         __u64 r = path_component(table, BW_AUTOMATON_UNIT, t->start[BW_AUTOMATON_UNIT], unit, length);

@@ -113,6 +113,7 @@ struct sock {
 };
 
 struct socket {
+        struct file *file;
         struct sock *sk;
 };
 
@@ -172,6 +173,10 @@ struct inet_sock {
 
 struct udp_sock {
         int pending; /* AF_INET, AF_INET6: it has begun */
+};
+
+struct kiocb {
+        struct file *ki_filp;
 };
 
 struct msghdr {
@@ -380,6 +385,10 @@ struct pt_regs {
 
 /* include/linux/ptrace.h: access to the memory, not only to what /proc tells of a process. */
 #define PTRACE_MODE_ATTACH 0x02
+
+/* include/linux/fs.h: masks of file_permission */
+#define MAY_WRITE 0x2
+#define MAY_READ 0x4
 
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4

@@ -20,7 +20,14 @@ struct share_key {
 struct share {
         __u64 start_boot_ns; /* of the process */
         __u64 holder, is;    /* the object */
+        __u32 what;          /* that flows there, see mark_flow(); 0: nothing, it only reads */
+        __u32 zero;
 };
+
+#define SHARES_READ 0
+#define SHARES_FILE BW_VIA_MEMORY /* a file that it opened itself */
+#define SHARES_ALL (BW_VIA_MEMORY | FLOW_BOUND)
+#define SHARES_DESCRIPTORS (BW_VIA_RECEIVED | FLOW_BOUND)
 
 /* LRU: processes that share memory and are quiet for long are forgotten. A desktop has some hundreds. */
 struct {
@@ -49,16 +56,16 @@ struct {
 } bw_sharers SEC(".maps");
 
 /* Process `pid` shares an object from now on. */
-__noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is) {
+__noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u32 what) {
         struct share_key key = { .pid = pid, .place = SHARES_MAX };
         struct sharer_key at = { .holder = holder, .place = SHARERS_MAX };
-        const struct share share = { .start_boot_ns = start, .holder = holder, .is = is };
+        const struct share share = { .start_boot_ns = start, .holder = holder, .is = is, .what = what };
         const struct sharer sharer = { .start_boot_ns = start, .pid = pid };
 
         for (__u32 i = 0; i < SHARES_MAX; i++) {
                 key.place = i;
                 const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
-                if (s && s->start_boot_ns == start && s->holder == holder)
+                if (s && s->start_boot_ns == start && s->holder == holder && s->what >= what)
                         return 0;
                 if (!s || s->start_boot_ns != start)
                         break;
@@ -122,7 +129,7 @@ __noinline int memory_spread(__u32 pid, __u64 start, __u64 task) {
                 if (!s || s->start_boot_ns != start)
                         break;
                 __u64 holder = s->holder, is = s->is;
-                if (mark_flow(pid, holder, is, BW_VIA_MEMORY | FLOW_BOUND, task) == FLOW_DONE)
+                if (s->what && mark_flow(pid, holder, is, s->what, task) == FLOW_DONE)
                         memory_reach(holder, pid);
         }
         return 0;
@@ -141,20 +148,20 @@ __noinline int memory_inherit(__u32 pid, __u64 start, __u64 child_address) {
                 const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
                 if (!s || s->start_boot_ns != parent_start)
                         break;
-                memory_share(pid, start, s->holder, s->is);
+                memory_share(pid, start, s->holder, s->is, s->what);
         }
         if (BPF_CORE_READ(child, vfork_done))
                 return 0;
         const void *mm = BPF_CORE_READ(child, mm), *files = BPF_CORE_READ(child, files);
         if (mm && mm == BPF_CORE_READ(parent, mm)) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)mm, 0, 0);
-                memory_share(parent_pid, parent_start, o.holder, o.is);
-                memory_share(pid, start, o.holder, o.is);
+                memory_share(parent_pid, parent_start, o.holder, o.is, SHARES_ALL);
+                memory_share(pid, start, o.holder, o.is, SHARES_ALL);
         }
         if (files && files == BPF_CORE_READ(parent, files)) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)files, 0, 0);
-                memory_share(parent_pid, parent_start, o.holder, o.is);
-                memory_share(pid, start, o.holder, o.is);
+                memory_share(parent_pid, parent_start, o.holder, o.is, SHARES_DESCRIPTORS);
+                memory_share(pid, start, o.holder, o.is, SHARES_DESCRIPTORS);
         }
         return 0;
 }
@@ -169,13 +176,13 @@ static __always_inline void memory_leave(__u32 pid) {
 }
 
 /* The current process has mapped an object that others may have mapped, too. */
-static __always_inline void on_memory_shared(const struct object *o) {
+static __always_inline void on_memory_shared(const struct object *o, __u32 what) {
         struct task_struct *task = current_task();
         __u32 pid = BPF_CORE_READ(task, tgid);
         __u64 start = task_start(task);
 
-        memory_share(pid, start, o->holder, o->is);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] && mark_get(pid))
+        memory_share(pid, start, o->holder, o->is, what);
+        if (what && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] && mark_get(pid))
                 memory_spread(pid, start, (__u64)task);
         if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && mark_find(o->holder, o->is))
                 memory_reach(o->holder, 0);

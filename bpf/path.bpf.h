@@ -18,9 +18,9 @@
 /* A path of the largest length may lack its beginning. */
 #define NAME_IS_CUT(id) (NAME_LENGTH(id) == NAME_LONG_MAX)
 
-/* What a dentry keeps in itself (DNAME_INLINE_LEN, include/linux/dcache.h: 32, from 6.14 on 40). Longer names are
- * read in words. Either may read bytes before the name: inside the dentry, or the header of an external name. */
-#define NAME_INLINE 40
+/* What a dentry keeps in itself (DNAME_INLINE_LEN, include/linux/dcache.h: 32, from 6.14 on 40, of which 32 are as much
+ * as our stack has room for). Longer names are read in words. Either may read bytes before the name: inside the dentry, or the header of an external name. */
+#define NAME_INLINE 32
 #define NAME_MAX 255
 
 /* Results of path_component(): state in the lower half, its output index above, and whether the name was unreadable. */

@@ -155,7 +155,6 @@ __noinline int record_put_process(__u32 draft) {
         to->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
         to->pid_namespace = BPF_CORE_READ(pid_namespace, ns.inum);
         BPF_CORE_READ_INTO(&to->comm, task, comm);
-        to->flags = process_flags(to->pid);
         const struct process *p = process_find(to->pid, to->start_boot_ns);
         name_put(draft, p ? p->exe : 0, false, RECORD_AT(process.exe));
         cmdline_put(d, task);
@@ -191,8 +190,8 @@ __noinline int record_put_lineage(__u32 draft, __u32 pid, __u64 start) {
         return 0;
 }
 
-/* The way of a secret whose last hand-over is `id`, as the hops of file number `n` of the record in a draft. */
-__noinline int way_put(__u32 draft, __u64 id, __u64 n) {
+/* The way of file number `n` of the record in a draft, as its hops. In its place stood the last one's key. */
+__noinline int way_put(__u32 draft, __u64 n) {
         struct draft *d = draft_get(draft);
         /* The far end of the record, which no string reaches yet, holds the keys meanwhile: the latest comes first. */
         __u64 *keys = d ? (void *)d->bytes + BW_RECORD_MAX - BW_HOPS_MAX * sizeof(*keys) : NULL;
@@ -200,7 +199,10 @@ __noinline int way_put(__u32 draft, __u64 id, __u64 n) {
         if (!d)
                 return 0;
         struct bw_touched_file *f = &d->record.files[n % BW_FILES_MAX];
-        __u64 at = d->record.header.size;
+        __u64 id = f->way.offset | (__u64)f->way.length << 16 | (__u64)f->zero2 << 32, at = d->record.header.size;
+        f->way.offset = f->way.length = f->zero2 = 0;
+        if (!id)
+                return 0;
         const __u64 begin = at;
         if (at > BW_RECORD_MAX - BW_HOPS_MAX * (sizeof(*keys) + sizeof(struct bw_hop)) - 1) {
                 d->record.flags |= BW_CORRELATION_STRINGS_CUT;
@@ -261,8 +263,9 @@ __noinline int record_put_files(__u32 draft, __u32 pid) {
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
                 name_put(draft, from->path, true, RECORD_AT(files[0].path) + n * sizeof(*to));
                 name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
-                if (from->way)
-                        way_put(draft, from->way, n);
+                to->way.offset = from->way; /* for way_put() */
+                to->way.length = from->way >> 16;
+                to->zero2 = from->way >> 32;
                 r->n_files++;
         }
         if (m->n_files > BW_FILES_MAX)
@@ -270,12 +273,27 @@ __noinline int record_put_files(__u32 draft, __u32 pid) {
         return 0;
 }
 
+/* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
+#define DESTINATION_PACK(d) \
+        ((__u64)(d)->port | (__u64)(d)->family << 16 | (__u64)(d)->protocol << 32 | (__u64)(d)->act << 48)
+
+/* In the act on its way to correlate(): more data on a connection, which is no repeat of what was told of it. */
+#define ACT_GOES_ON 0x8000
+
+static __always_inline void destination_unpack(
+        struct bw_destination *d, __u64 address_low, __u64 address_high, __u64 packed) {
+        __builtin_memcpy(d->address, &address_low, 8);
+        __builtin_memcpy(d->address + 8, &address_high, 8);
+        d->port = packed;
+        d->family = packed >> 16;
+        d->protocol = packed >> 32;
+}
+
+#define RECORD_FLOOD 2 /* reported_key.late of a flood's claim; pid: the user; start_boot_ns: the executable */
+
 /* What a correlation is about, gathered before there is a record to hold it. */
 struct correlation {
-        struct reported_key key;
-        struct reported_key claim; /* what is claimed: the same, or that of a flood */
-        __u32 act; /* enum bw_act: not in the key, as connect(2) and the first send are one theft */
-        __u32 flood;
+        struct reported_key key; /* what is claimed: the correlation, or that of a flood */
         __u32 goes_on;
         __u32 n_files; /* of the mark: a repeat that tells of more is one, also on the same connection */
         __u64 fresh;
@@ -286,7 +304,10 @@ struct correlation {
 };
 
 /* Makes the record of a correlation by the current process, and submits it. false, and counted: there was no room. */
-static __always_inline bool record_emit(const struct correlation *c) {
+static __always_inline bool record_emit(
+        const struct correlation *c, __u64 address_low, __u64 address_high, __u64 packed) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
         __u32 draft = draft_claim(DRAFT_TRIES_ALERT);
         struct draft *d = draft_get(draft);
 
@@ -302,18 +323,19 @@ static __always_inline bool record_emit(const struct correlation *c) {
         r->window_ns = c->window_ns;
         r->slot = c->slot;
         r->generation = c->generation;
-        r->destination = c->key.destination;
-        r->destination.act = c->act;
-        r->flags = c->flood ? BW_CORRELATION_FLOOD : 0;
+        destination_unpack(&r->destination, address_low, address_high, packed);
+        r->destination.act = packed >> 48 & ~ACT_GOES_ON; /* not in the key, as connect(2) and the first send are one theft */
+        r->flags = c->key.late == RECORD_FLOOD ? BW_CORRELATION_FLOOD : 0;
         /* In this order what is worth most is there when the record is full. */
-        if (c->key.destination.family == AF_UNIX) {
-                __u64 path;
-                __builtin_memcpy(&path, c->key.destination.address, sizeof(path));
-                name_put(draft, path, true, RECORD_AT(destination_path));
-        }
+        if (r->destination.family == AF_UNIX)
+                name_put(draft, address_low, true, RECORD_AT(destination_path));
         record_put_process(draft);
-        record_put_files(draft, c->key.pid);
-        record_put_lineage(draft, c->key.pid, c->key.start_boot_ns);
+        r->process.flags = process_flags(pid);
+        record_put_files(draft, pid);
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (i < r->n_files)
+                        way_put(draft, i);
+        record_put_lineage(draft, pid, task_start(task));
         if (r->flags & (BW_CORRELATION_NAME_LOST | BW_CORRELATION_STRINGS_CUT))
                 count(BW_LOSS_NAME_LOST);
 

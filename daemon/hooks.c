@@ -22,6 +22,8 @@ int sensor_kind_from_string(const char *name) {
 
 #define EVERY_SENSOR(section) { section, section, section }
 #define LSM_AND_FENTRY(hook) { "lsm/" hook, "fexit/security_" hook, NULL }
+/* Where there is no LSM hook. */
+#define LSM_FENTRY_FEXIT(function) { "fexit/" function, "fexit/" function, NULL }
 #define TRACEPOINT(section) { NULL, NULL, section }
 
 const HookInfo hook_infos[BW_HOOK_MAX] = {
@@ -127,6 +129,41 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .sections = LSM_AND_FENTRY("ptrace_access_check"),
                 .blinds = "secrets that are read from, or written to, another process's memory",
                 .act = act_child,
+        },
+        [BW_HOOK_FILE_PERMISSION] = {
+                .sections = LSM_AND_FENTRY("file_permission"),
+                .elsewhere = true,
+                .blinds = "secrets that a process hands on by a pipe or a file",
+                .act = act_open,
+        },
+        [BW_HOOK_UNIX_MAY_SEND] = {
+                .sections = LSM_AND_FENTRY("unix_may_send"),
+                .blinds = "secrets that a process hands on by a unix datagram",
+                .act = act_pass_descriptor,
+        },
+        [BW_HOOK_PIPE_READ] = {
+                .sections = LSM_FENTRY_FEXIT("anon_pipe_read"),
+                .formerly = "pipe_read",
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a pipe",
+                .act = act_child,
+        },
+        [BW_HOOK_FIFO_READ] = {
+                .sections = LSM_FENTRY_FEXIT("fifo_pipe_read"),
+                .dispensable = true,
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a FIFO",
+        },
+        [BW_HOOK_UNIX_STREAM_RECVMSG] = {
+                .sections = LSM_FENTRY_FEXIT("unix_stream_recvmsg"),
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a unix stream socket",
+        },
+        [BW_HOOK_UNIX_DGRAM_RECVMSG] = {
+                .sections = LSM_FENTRY_FEXIT("unix_dgram_recvmsg"),
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a unix datagram socket",
+                .act = act_pass_descriptor,
         },
         [BW_HOOK_SOCKET_CONNECT] = {
                 .sections = LSM_AND_FENTRY("socket_connect"),
