@@ -276,7 +276,9 @@ MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.
         systemd-remount-fs.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount
         sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@.service systemd-tpm2-setup.service
         systemd-tpm2-setup-early.service systemd-timesyncd.service systemd-networkd.service getty.target
-        console-getty.service serial-getty@ttyS0.service""".split()
+        console-getty.service serial-getty@ttyS0.service run-lock.mount proc-sys-fs-binfmt_misc.automount
+        proc-sys-fs-binfmt_misc.mount systemd-binfmt.service systemd-tmpfiles-clean.timer
+        systemd-hostnamed.socket systemd-sysext.socket""".split()
 
 
 def write(path, text, mode=0o644):
@@ -300,6 +302,10 @@ def guest_prepare(root):
     for unit in MASKED:
         with contextlib.suppress(FileExistsError):
             os.symlink("/dev/null", f"{units}/{unit}")
+    # Each is a program to start, for units that no guest has.
+    for name in os.listdir(f"{root}/usr/lib/systemd/system-generators"):
+        os.makedirs(f"{root}/etc/systemd/system-generators", exist_ok=True)
+        os.symlink("/dev/null", f"{root}/etc/systemd/system-generators/{name}")
     for name in ("vm.service", "vm.target"):
         shutil.copyfile(f"{GUEST}/{name}", f"{units}/{name}")
     os.makedirs(f"{units}/multi-user.target.wants", exist_ok=True)
