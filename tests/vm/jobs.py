@@ -40,6 +40,7 @@ class Job:
     kernel: str
     steps: tuple
     arguments: str = ""  # of the kernel, beside those that every guest has
+    architecture: str = "amd64"
     rootfs: Rootfs = BASE
     target: str = "vm.target"
     cpus: int = 1
@@ -112,6 +113,7 @@ def scenarios():
             weight=20),
         Job("selinux", "6.12", (Step("selinux", python("tests/vm/selinux-test.py"), seconds=900),),
             selinux_rootfs.ARGUMENTS, rootfs=selinux_rootfs.SELINUX, target="multi-user.target", weight=70),
+        Job("arm64", "6.12", whole("tracepoint"), architecture="arm64", weight=60),
     ]
 
 
