@@ -329,7 +329,7 @@ int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned i
 /* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
  * again. The traced one is stopped. Since 4.9. */
 SEC("fexit/ptrace_access_vm")
-int BPF_PROG(bw_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
+int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
         unsigned int flags, int ret) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
         if (ret > 0)
