@@ -98,7 +98,8 @@ __noinline int file_is_own(__u64 inode_address, __u64 task_address) {
 }
 
 /* The process of `task` has learnt something: who traces it can read it, and so can who shares memory with it. */
-static __always_inline void mark_spread(struct task_struct *task) {
+__noinline int mark_spread(__u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address;
         __u32 pid = BPF_CORE_READ(task, tgid);
         __u64 start = task_start(task);
 
@@ -106,72 +107,80 @@ static __always_inline void mark_spread(struct task_struct *task) {
                 struct task_struct *tracer = BPF_CORE_READ(task, parent);
                 mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
         }
-        memory_spread(pid, start, (__u64)task);
+        return memory_spread(pid, start, task_address);
 }
 
-/* An open file has come to the process of `task`, or it has one. */
-static __always_inline void file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+/* An open file came to the process of `task`, or is found with it: was it marked for it? */
+static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+        on_memory_opened(task, file);
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
-                return;
+                return false;
 
         struct inode *inode = BPF_CORE_READ(file, f_inode);
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
-                return;
+                return false;
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        bool judged = false, touched = false;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
                 if (!policy_view_get(&v))
-                        return;
+                        return false;
                 __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
                 if (!policy_view_held(&v))
                         continue;
-                touched = classes && !file_is_own((__u64)inode, (__u64)task);
-                judged = !touched ||
-                        (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0);
-                if (judged)
-                        break;
+                if (!classes || file_is_own((__u64)inode, (__u64)task))
+                        return false;
+                if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
+                        return true;
         }
-        if (!judged)
-                count_and_tell(BW_LOSS_POLICY_BUSY);
-        else if (touched)
-                mark_spread(task);
+        count_and_tell(BW_LOSS_POLICY_BUSY);
+        return false;
 }
 
-/* The body of every hook that sees an open file come to the current process. */
+/* The body of every hook that sees an open file come to the current process. It may hold what was written there, too, and reading
+ * it need not be a call. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
-        on_memory_opened(current_task(), file);
-        file_judge(current_task(), file, via);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE) && BPF_CORE_READ(file, f_mode) & FMODE_READ)
-                file_taken(file); /* reading it need not be a call */
+        if (file_judge(current_task(), file, via))
+                mark_spread(bpf_get_current_task());
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
 }
 
 /* A process had this file open before us: as if it had opened it now. */
 static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
-        if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-                return;
-        on_memory_opened(task, file);
-        file_judge(task, file, BW_VIA_OPEN);
+        if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD) && file_judge(task, file, BW_VIA_OPEN))
+                mark_spread((__u64)task);
 }
 
 /* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
- * return. false: it is there no more. */
-__noinline int descriptor_opened(int fd, __u32 via) {
+ * return. */
+enum opened { OPENED, OPENED_SECRET, OPENED_GONE };
+__noinline int descriptor_judge(int fd, __u32 via) {
         struct file *file = descriptor_file(current_task(), fd);
 
-        if (file)
-                on_file_open(file, via);
-        return file != NULL;
+        if (!file)
+                return OPENED_GONE;
+        return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
+}
+
+static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
+        int r = descriptor_judge(fd, via);
+
+        if (r == OPENED_SECRET)
+                mark_spread(bpf_get_current_task());
+        return r != OPENED_GONE;
 }
 
 /* Another thread that closed it meanwhile is counted. Not where a sandbox's filter refused the call with SECCOMP_RET_TRAP: the
  * kernel then puts the call's number back where its result would be (syscall_rollback()), and nothing was opened. */
 static __always_inline void on_open_returned(int number, long fd, enum bw_via via) {
-        if (fd >= 0 && !descriptor_opened(fd, via) && fd != number)
+        if (fd < 0)
+                return;
+        if (!descriptor_opened(fd, via) && fd != number)
                 count_and_tell(BW_LOSS_FILE_GONE);
+        descriptor_taken(fd);
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
@@ -220,6 +229,23 @@ __noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
         return 0;
 }
 
+/* The same where the arguments are in memory. */
+__noinline int descriptor_mapped_by(__u64 at) {
+        __u32 arguments[6] = {};
+
+        bpf_probe_read_user(arguments, sizeof(arguments), (void *)at);
+        return descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
+}
+
+/* shmat(2): the segment is known by its number in its namespace. */
+__noinline int segment_attached(int id) {
+        struct object o = {};
+
+        object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, 1);
+        on_memory_shared(&o, SHARES_ALL);
+        return 0;
+}
+
 /* struct user_msghdr and struct cmsghdr (include/linux/socket.h), and where the other ABI has the same things. */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
@@ -254,32 +280,34 @@ __noinline __u64 message_descriptors(__u64 message, __u32 compat) {
         return 0;
 }
 
-/* recvmsg(2), recvmmsg(2): `n` messages, one behind the other, each of which may have brought descriptors. A turn of the loop
- * is a message or a descriptor. */
-__noinline int messages_received(__u64 message, __u64 n, __u32 compat) {
-        const __u64 word_size = compat ? 4 : 8, stride = compat ? 32 : 64; /* struct mmsghdr */
-        __u64 at = 0, end = 0;
+/* recvmsg(2), recvmmsg(2): descriptor number `index` of those that came with `n` messages, one behind the other. -1: there are
+ * fewer. */
+__noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 compat) {
+        const __u64 word_size = compat ? 4 : 8;
 
-        for (__u32 i = 0; i < MESSAGES_MAX + DESCRIPTORS_MAX; i++) {
-                int fd = -1;
-                if (at + sizeof(fd) <= end) {
-                        if (bpf_probe_read_user(&fd, sizeof(fd), (void *)at))
-                                break;
-                        descriptor_opened(fd, BW_VIA_RECEIVED);
-                        at += sizeof(fd);
-                        continue;
-                }
-                if (!n)
-                        break;
-                n--;
+        for (__u32 i = 0; i < MESSAGES_MAX; i++) {
                 __u64 size = 0;
-                at = message_descriptors(message, compat);
-                if (at)
-                        bpf_probe_read_user(&size, word_size & 0xf, (void *)at - word_size - 8);
-                end = size ? at + size - word_size - 8 : 0;
-                message += stride;
+                int fd = -1;
+                if (i >= n)
+                        break;
+                __u64 at = message_descriptors(message + i * (compat ? 32 : 64) /* struct mmsghdr */, compat);
+                if (!at || bpf_probe_read_user(&size, word_size & 0xf, (void *)at - word_size - 8) || size < word_size + 8)
+                        continue;
+                __u32 here = (size - word_size - 8) / sizeof(fd);
+                if (index < here)
+                        return bpf_probe_read_user(&fd, sizeof(fd), (void *)at + index * sizeof(fd)) ? -1 : fd;
+                index -= here;
         }
-        return 0;
+        return -1;
+}
+
+static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
+        for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
+                int fd = message_descriptor(message, n, i, compat);
+                if (fd < 0)
+                        break;
+                descriptor_opened(fd, BW_VIA_RECEIVED);
+        }
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
@@ -298,23 +326,14 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                         descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
                 break;
-        case CALL_MAP_OLD: {
-                __u32 arguments[6] = {};
-                if ((__u64)ret >= (__u64)-MAX_ERRNO)
-                        break;
-                bpf_probe_read_user(arguments, sizeof(arguments), (void *)call_argument(regs, task, 0));
-                descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
+        case CALL_MAP_OLD:
+                if ((__u64)ret < (__u64)-MAX_ERRNO)
+                        descriptor_mapped_by(call_argument(regs, task, 0));
                 break;
-        }
-        case CALL_ATTACH: {
-                struct object o = {};
-                if ((__u64)ret >= (__u64)-MAX_ERRNO)
-                        break;
-                object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(task, nsproxy, ipc_ns, ns.inum), (int)call_argument(regs, task, 0),
-                        1);
-                on_memory_shared(&o, SHARES_ALL);
+        case CALL_ATTACH:
+                if ((__u64)ret < (__u64)-MAX_ERRNO)
+                        segment_attached(call_argument(regs, task, 0));
                 break;
-        }
         case CALL_RECEIVE:
         case CALL_RECEIVE_MANY:
                 if (ret >= 0)

@@ -7,8 +7,7 @@
 #include "egress.bpf.h"
 #include "trace.bpf.h"
 
-/* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
- * Returns 0, or 1 when the policy changed meanwhile. */
+/* The process of `task` is judged by the policy in force; the current one gets an entry for it. */
 static __always_inline int task_ready(struct task_struct *task) {
         __u32 pid = BPF_CORE_READ(task, tgid);
         bool own = task == current_task();
@@ -229,9 +228,13 @@ static __always_inline bool anything_is_marked(enum bw_counter live) {
 static __always_inline void on_file_used(const struct file *file, int mask) {
         if (mask & MAY_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
                 on_device_written(file);
+                on_memory_file(file, true);
                 file_given(file, NULL);
         }
-        if (mask & MAY_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (!(mask & MAY_READ))
+                return;
+        on_memory_file(file, false);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
 }
 

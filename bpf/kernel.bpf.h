@@ -424,6 +424,10 @@ struct pt_regs {
 #define MAY_WRITE 0x2
 #define MAY_READ 0x4
 
+/* include/linux/fs.h: masks of file_permission */
+#define MAY_WRITE 0x2
+#define MAY_READ 0x4
+
 /* include/linux/mman.h */
 #define PROT_EXEC 0x4
 #define MAP_SHARED 0x1 /* and MAP_SHARED_VALIDATE: 0x3 */

@@ -156,8 +156,8 @@ static __always_inline struct file *uring_slot_file(const struct io_ring_ctx *ri
         return (struct file *)(file & ~SLOT_FLAGS);
 }
 
-/* What an open with this slot and result has made. Returns 0 where there is nothing. */
-__noinline int uring_opened(__u64 ring, __u32 slot, __s32 result) {
+/* What an open with this slot and result has made: enum opened. */
+__noinline int uring_judge(__u64 ring, __u32 slot, __s32 result) {
         struct file *file = NULL;
 
         if (slot == 0)
@@ -167,9 +167,16 @@ __noinline int uring_opened(__u64 ring, __u32 slot, __s32 result) {
         else if (result >= 0)
                 file = uring_slot_file((const struct io_ring_ctx *)ring, result);
         if (!file)
-                return 0;
-        on_file_open(file, BW_VIA_OPEN);
-        return 1;
+                return OPENED_GONE;
+        return file_judge(current_task(), file, BW_VIA_OPEN) ? OPENED_SECRET : OPENED;
+}
+
+static __always_inline bool uring_opened(__u64 ring, __u32 slot, __s32 result) {
+        int r = uring_judge(ring, slot, result);
+
+        if (r == OPENED_SECRET)
+                mark_spread(bpf_get_current_task());
+        return r != OPENED_GONE;
 }
 
 /* The opens of this ring that have not been posted yet, if they are done. One that is not has the result of a request before
