@@ -97,22 +97,24 @@ __noinline int file_is_own(__u64 inode_address, __u64 task_address) {
         return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
 }
 
-/* The process of `task` has learnt something: who traces it can read it, and so can who shares memory with it. */
-__noinline int mark_spread(__u64 task_address) {
-        struct task_struct *task = (struct task_struct *)task_address;
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        __u64 start = task_start(task);
+/* Who traces a process can read all it reads. */
+__noinline int tracer_learns(__u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address, *tracer = BPF_CORE_READ(task, parent);
 
-        if (BPF_CORE_READ(task, ptrace)) {
-                struct task_struct *tracer = BPF_CORE_READ(task, parent);
-                mark_pass(pid, start, BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE, task);
-        }
-        return memory_spread(pid, start, task_address);
+        if (BPF_CORE_READ(task, ptrace))
+                mark_pass(BPF_CORE_READ(task, tgid), task_start(task), BPF_CORE_READ(tracer, tgid), task_start(tracer), BW_VIA_TRACE,
+                        task);
+        return 0;
 }
 
-/* An open file came to the process of `task`, or is found with it: was it marked for it? */
+/* The process of `task` has learnt something: who traces it learns it, too, and who shares memory with it. */
+static __always_inline void task_spread(struct task_struct *task) {
+        tracer_learns((__u64)task);
+        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+}
+
+/* An open file has come to the process of `task`, or it has one: was it marked for it? */
 static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
-        on_memory_opened(task, file);
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return false;
@@ -142,16 +144,20 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
 /* The body of every hook that sees an open file come to the current process. It may hold what was written there, too, and reading
  * it need not be a call. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        on_memory_opened(current_task(), file);
         if (file_judge(current_task(), file, via))
-                mark_spread(bpf_get_current_task());
+                task_spread(current_task());
         if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
 }
 
 /* A process had this file open before us: as if it had opened it now. */
 static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
-        if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD) && file_judge(task, file, BW_VIA_OPEN))
-                mark_spread((__u64)task);
+        if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+                return;
+        on_memory_opened(task, file);
+        if (file_judge(task, file, BW_VIA_OPEN))
+                task_spread(task);
 }
 
 /* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
@@ -162,6 +168,7 @@ __noinline int descriptor_judge(int fd, __u32 via) {
 
         if (!file)
                 return OPENED_GONE;
+        on_memory_opened(current_task(), file);
         return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
 }
 
@@ -169,7 +176,7 @@ static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
         int r = descriptor_judge(fd, via);
 
         if (r == OPENED_SECRET)
-                mark_spread(bpf_get_current_task());
+                task_spread(current_task());
         return r != OPENED_GONE;
 }
 

@@ -7,7 +7,8 @@
 #include "egress.bpf.h"
 #include "trace.bpf.h"
 
-/* The process of `task` is judged by the policy in force; the current one gets an entry for it. */
+/* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
+ * Returns 0, or 1 when the policy changed meanwhile. */
 static __always_inline int task_ready(struct task_struct *task) {
         __u32 pid = BPF_CORE_READ(task, tgid);
         bool own = task == current_task();

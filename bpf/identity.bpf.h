@@ -181,7 +181,7 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         }
         if (rules | own) {
                 if (!p->object)
-                        object_look(pid, task_address, when == JUDGED_AT_EXEC);
+                        object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
                 if (task_is_traced(task))
                         p->traced = 1;
         }
@@ -216,12 +216,11 @@ static __always_inline void process_forget_findings(struct process *p) {
 /* The unit of a task: the outermost component of its cgroup2 path that is no slice. Below it, whoever the
  * cgroup is delegated to (user@1000.service) chooses the names. Returns the output of the automaton for it. */
 __noinline __u32 unit_match(__u32 table, __u64 task_address) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         struct task_struct *task = (struct task_struct *)task_address;
         struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
         const struct host *h = host_get();
 
-        if (!t || !h)
+        if (!h)
                 return 0;
         struct scratch *s = scratch_get();
         if (!s)
@@ -248,7 +247,8 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
         __u64 unit = s->state ? s->hash : 0;
         __u32 length = s->length;
         scratch_put();
-        if (!unit)
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        if (!unit || !t)
                 return 0;
 
         __u64 r = path_component(table, BW_AUTOMATON_UNIT, t->start[BW_AUTOMATON_UNIT], unit, length);

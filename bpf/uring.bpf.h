@@ -175,7 +175,7 @@ static __always_inline bool uring_opened(__u64 ring, __u32 slot, __s32 result) {
         int r = uring_judge(ring, slot, result);
 
         if (r == OPENED_SECRET)
-                mark_spread(bpf_get_current_task());
+                task_spread(current_task());
         return r != OPENED_GONE;
 }
 

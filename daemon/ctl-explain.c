@@ -224,24 +224,50 @@ static void put_executable(const json_t *exe) {
                 put("", "  an interpreter: a rule without Script= allows every script that it is given");
 }
 
+static void put_conditions(const json_t *rule) {
+        const json_t *condition;
+        size_t i;
+
+        json_array_foreach(json_object_get(rule, "conditions"), i, condition) put("", "  %-7s  %s%s%s",
+                        ctl_string(condition, "holds", "?"), ctl_string(condition, "key", "?"),
+                        strcmp(ctl_string(condition, "key", ""), "executable") == 0 ? " " : "=",
+                        ctl_string(condition, "text", "?"));
+}
+
 static void put_rules(const json_t *explained, bool any_exe) {
-        const json_t *rule, *condition;
-        size_t i, k;
+        const json_t *rule;
+        size_t i;
 
         json_array_foreach(json_object_get(explained, "rules"), i, rule) {
                 put(i == 0 ? "rules" : "", "[Allow %s] (%s)%s%s", ctl_string(rule, "name", "?"),
                                 ctl_string(rule, "origin", "?"), any_exe ? "" : ", holds: ",
                                 any_exe ? "" : ctl_string(rule, "holds", "?"));
-                json_array_foreach(json_object_get(rule, "conditions"), k, condition) put("", "  %-7s  %s%s%s",
-                                ctl_string(condition, "holds", "?"), ctl_string(condition, "key", "?"),
-                                strcmp(ctl_string(condition, "key", ""), "executable") == 0 ? " " : "=",
-                                ctl_string(condition, "text", "?"));
+                put_conditions(rule);
         }
         if (i == 0 && strcmp(ctl_string(explained, "mark", ""), "no") != 0)
                 put("rules", any_exe ? "no [Allow] is about these classes" : "no [Allow] of these classes names it");
         else if (i > 0 && !any_exe)
                 put("", "assumed: it sees the host's files, was started without LD_PRELOAD= and the like, runs no "
                         "code that others can change, and is not traced");
+}
+
+static void put_carriers(const json_t *carriers, const char *exe) {
+        const json_t *c;
+        size_t i;
+
+        json_array_foreach(carriers, i, c) {
+                const char *pattern = ctl_string(c, "pattern", NULL);
+
+                put(i == 0 ? "carriers" : "", "[Carrier %s] (%s)", ctl_string(c, "name", "?"),
+                                ctl_string(c, "origin", "?"));
+                if (pattern)
+                        put("", "  by Path=%s: %s", pattern, json_is_true(json_object_get(c, "egress"))
+                                        ? "to talk to it is to reach the network"
+                                        : "who reads what was written there is not marked");
+                if (json_array_size(json_object_get(c, "conditions")) > 0)
+                        put("", "  %s is not marked by what it reads, holds: %s", exe, ctl_string(c, "holds", "?"));
+                put_conditions(c);
+        }
 }
 
 static void put_score(const json_t *score, const json_t *late) {
@@ -276,6 +302,7 @@ static void put_explained(const char *path, const json_t *o) {
         put_classes(json_object_get(o, "classes"));
         put_executable(json_object_get(o, "executable"));
         put_rules(o, any_exe);
+        put_carriers(json_object_get(o, "carriers"), ctl_string(json_object_get(o, "executable"), "path", "?"));
         put("mark", "%s%s", ctl_string(o, "mark", "?"), strcmp(ctl_string(o, "mark", ""), "no") == 0
                                                         ? ": the open leaves nothing behind"
                                                         : ": the open marks the process, and what it starts");

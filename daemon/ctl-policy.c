@@ -271,6 +271,33 @@ static json_t *rules_explain(Explainer *x) {
         return STEAL_PTR(array);
 }
 
+/* Those that the path or the program is one of. */
+static json_t *carriers_explain(const Explainer *x) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < x->p->n_carriers; i++) {
+                const PolicyCarrier *c = x->p->carriers + i;
+                const PolicyGlob *path = policy_match_path(x->p, c->paths, c->n_paths, x->q->path);
+                json_auto_t *conditions = NULL;
+                const char *exe = x->q->exe.path;
+                Truth holds = TRUTH_NO;
+
+                if (exe && policy_match_path(x->p, c->who.exes, c->who.n_exes, exe)) {
+                        if (rule_judge(x, &c->who, &conditions, &holds) < 0)
+                                return NULL;
+                } else if (path)
+                        conditions = json_array();
+                else
+                        continue;
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:b, s:o, s:O}", "name",
+                                    json_text(c->who.name), "origin", json_origin(&c->who.origin), "pattern",
+                                    json_text(path ? path->glob : NULL), "egress", c->egress, "holds",
+                                    json_truth(holds), "conditions", conditions)) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
 /* Of all classes that were touched: the least that is true of one. YES: nothing was touched. */
 static Truth classes_all(const Explainer *x, const Truth truths[static BW_CLASSES_MAX]) {
         Truth all = TRUTH_YES;
@@ -385,9 +412,9 @@ int policy_explain(const Policy *p, const PolicyNames *names, const ExplainQuery
         json_auto_t *classes = classes_explain(&x), *rules = rules_explain(&x), *score = score_explain(&x, false);
         Truth clean = classes_all(&x, x.clean);
 
-        json_t *o = json_pack("{s:o, s:b, s:O, s:o, s:O, s:o, s:o, s:O, s:o, s:o}", "path", json_text(q->path),
+        json_t *o = json_pack("{s:o, s:b, s:O, s:o, s:O, s:o, s:o, s:o, s:O, s:o, s:o}", "path", json_text(q->path),
                         "directory", q->directory, "classes", classes, "executable", executable_explain(&q->exe),
-                        "rules", rules, "mark", json_truth(TRUTH_YES - clean), "destination",
+                        "rules", rules, "carriers", carriers_explain(&x), "mark", json_truth(TRUTH_YES - clean), "destination",
                         destination_explain(&x), "score", score, "late", score_explain(&x, true), "verdict",
                         verdict_explain(&x, classes, score));
         for (Truth t = TRUTH_NO; t < _TRUTH_MAX; t++)

@@ -47,7 +47,8 @@ bool explain_script_is_plain(const char *script);
 /* *ret: path, directory, classes[{name,description|null,pattern,origin,exclude|null,exclude_origin|null}],
  * executable{path,trusted,problems[],interpreter|null}|null,
  * rules[{name,origin,classes[],destinations,holds,conditions[{key,holds,text}]}] (of these classes; with an executable,
- * those that name it), mark, destination{family,address,port,allowed}|null,
+ * those that name it), carriers[{name,origin,pattern|null,egress,holds,conditions[]}] (that match the path, or name the
+ * executable: holds is about that), mark, destination{family,address,port,allowed}|null,
  * score{score,severity,ignored,below,window_usec,reasons[{points,text}]}|null, late (the same)|null,
  * verdict{result ("silent","alert","unknown"),text}. "yes", "no" or "unknown": trusted, holds, mark, allowed.
  * names: of policy_compile(). -ENOMEM. */

@@ -130,6 +130,10 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .blinds = "secrets that are read from, or written to, another process's memory",
                 .act = act_child,
         },
+        [BW_HOOK_PTRACE_ACCESS_VM] = {
+                .sections = { "fexit/ptrace_access_vm", "fexit/ptrace_access_vm", NULL },
+                .blinds = "secrets that are read from, or written to, the memory of a process that was traced before",
+        },
         [BW_HOOK_FILE_PERMISSION] = {
                 .sections = LSM_AND_FENTRY("file_permission"),
                 .elsewhere = true,
@@ -164,10 +168,6 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a unix datagram socket",
                 .act = act_pass_descriptor,
-        },
-        [BW_HOOK_PTRACE_ACCESS_VM] = {
-                .sections = { "fexit/ptrace_access_vm", "fexit/ptrace_access_vm", NULL },
-                .blinds = "secrets that are read from, or written to, the memory of a process that was traced before",
         },
         [BW_HOOK_SOCKET_CONNECT] = {
                 .sections = LSM_AND_FENTRY("socket_connect"),

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <syslog.h>
 
 #include "journal-entry.h"
@@ -190,7 +191,8 @@ static void put_destination(FILE *f, const Alert *a) {
         if (a->destination.address[0])
                 put_string(f, "BARBWIRE_DESTINATION_ADDRESS", a->destination.address);
         put_name(f, "BARBWIRE_DESTINATION_PATH", &a->destination.path);
-        put_number(f, "BARBWIRE_DESTINATION_PORT", a->destination.port);
+        if (a->destination.address[0] && a->destination.family != AF_PACKET)
+                put_number(f, "BARBWIRE_DESTINATION_PORT", a->destination.port);
         put_string(f, "BARBWIRE_DESTINATION_ACT", a->destination.act);
 }
 

@@ -9,7 +9,6 @@
 
 #include <nettle/sha2.h>
 
-#include "../bpf/event.h"
 #include "policy-file.h"
 
 /* A hostile or broken file of 1 MiB can hold half a million mistakes. A person reads the first few. */
@@ -57,6 +56,6 @@ void policy_list_clear(void *field, size_t *n, size_t size, bool owned);
 #define POLICY_SCORE_HIGH_DEFAULT 70
 #define POLICY_MARKS_DEFAULT 8192
 #define POLICY_PROCESSES_DEFAULT 8192
-#define POLICY_HOPS_DEFAULT BW_HOPS_MAX
+#define POLICY_HOPS_DEFAULT 8
 #define POLICY_ALERTS_DEFAULT 4096
 #define POLICY_RING_DEFAULT_BYTES (UINT64_C(8) << 20)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../bpf/event.h"
 #include "policy-build.h"
 #include "policy-parser.h"
 #include "policy-values.h"

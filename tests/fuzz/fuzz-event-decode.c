@@ -26,9 +26,15 @@ static PolicyClass classes[] = {
                                 .score = 90,
                                 .severity = SEVERITY_MEDIUM},
 };
+static PolicyGlob sockets[] = {{.glob = (char *)"/run/*.sock"}};
+static PolicyCarrier carriers[] = {
+                {.who.name = (char *)"\x1b", .paths = sockets, .n_paths = 1, .egress = true, .score = -100},
+};
 static const Policy policy = {
                 .classes = classes,
                 .n_classes = ELEMENTSOF(classes),
+                .carriers = carriers,
+                .n_carriers = ELEMENTSOF(carriers),
                 .scoring = {.alert = 20, .medium = 40, .high = 70},
 };
 static const PolicyNames names = {
@@ -74,6 +80,9 @@ static void check_json(const Alert *a) {
         check_printable(text, '\n');
 
         check(json_array_size(json_object_get(root, "files")) == a->n_files);
+        for (size_t i = 0; i < a->n_files; i++)
+                check(json_array_size(json_object_get(json_array_get(json_object_get(root, "files"), i), "way")) ==
+                                a->files[i].n_way);
         check(json_array_size(json_object_get(root, "lineage")) == a->n_lineage);
         check(strcmp(json_string_value(json_object_get(root, "id")), a->id) == 0);
 }

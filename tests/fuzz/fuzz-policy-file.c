@@ -66,6 +66,21 @@ static void policy_check(const Policy *p) {
         }
 }
 
+static void carriers_check(const Policy *p) {
+        REQUIRE(p->hops_max >= 1 && p->hops_max <= 8);
+        for (size_t i = 0; i < p->n_carriers; i++) {
+                const PolicyCarrier *c = p->carriers + i;
+
+                REQUIRE(!c->who.broken && c->who.n_exes + c->n_paths > 0 && abs(c->score) <= 100);
+                REQUIRE(c->who.n_exes > 0 || c->who.n_units + c->who.n_users == 0);
+                REQUIRE(!c->egress || c->n_paths > 0);
+                globs_check(c->who.exes, c->who.n_exes, true);
+                globs_check(c->who.units, c->who.n_units, false);
+                for (size_t k = 0; k < c->who.n_users; k++)
+                        REQUIRE(c->who.users[k].known && c->who.users[k].uid < UINT32_MAX);
+        }
+}
+
 static void scoring_check(const Policy *p) {
         REQUIRE(p->scoring.alert <= p->scoring.medium && p->scoring.medium <= p->scoring.high && p->scoring.high <= 100);
         for (size_t i = 0; i < p->n_lineages; i++) {
@@ -98,6 +113,8 @@ static void tables_check(const PolicyTables *t) {
                 REQUIRE(t->table->rules[n->rule].n_nets > 0);
                 REQUIRE((n->address[0] & ~n->mask[0]) == 0 && (n->address[1] & ~n->mask[1]) == 0);
         }
+        for (size_t i = 0; i < BW_RULES_MAX; i++)
+                REQUIRE(!(t->table->rules[i].flags & BW_RULE_CARRIER) || t->table->rules[i].classes == 0);
         for (size_t i = 0; i < BW_USERS_MAX; i++)
                 REQUIRE(t->table->users[i].used == (i < t->n_users) && t->table->users[i].rule < BW_RULES_MAX);
 }
@@ -119,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         REQUIRE(policy_finish(p) == 0);
         messages_check(p);
         policy_check(p);
+        carriers_check(p);
         scoring_check(p);
 
         /* A small table: to fill the largest takes longer than a fuzzer should wait, and shows no more. */

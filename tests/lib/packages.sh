@@ -7,7 +7,7 @@ BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang llvm bpftool libbpf-dev li
 # What the tests use beside that.
 TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sudo curl wget binutils git systemd dbus man-db less mmdebstrap cron
         nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr
-        util-linux e2fsprogs kmod zstd)
+        util-linux e2fsprogs kmod zstd lld)
 
 # packages_install NAME...
 packages_install() {

@@ -56,8 +56,10 @@ def keys():
     require(table, "no table of keys in the source")
     for kind, name, title in (("CLASS", "barbwire.policy.5", "[CLASS NAME] SECTION"),
                               ("ALLOW", "barbwire.policy.5", "[ALLOW NAME] SECTION"),
+                              ("CARRIER", "barbwire.policy.5", "[CARRIER NAME] SECTION"),
                               ("CORRELATOR", "barbwire.conf.5", "[CORRELATOR] SECTION")):
-        documented = re.findall(r"^\*(\w+)=\*$", section(page(name), title), re.MULTILINE)
+        terms = re.findall(r"^\*\w+=\*(?:, \*\w+=\*)*$", section(page(name), title), re.MULTILINE)
+        documented = re.findall(r"(\w+)=", " ".join(terms))
         require_equal(sorted(documented), sorted(key for k, key in table if k == kind), f"keys in {title}")
 
 
@@ -72,6 +74,7 @@ def defaults():
             ("barbwire.policy.5", "Score", str(constant("POLICY_SCORE_DEFAULT"))),
             ("barbwire.conf.5", "MaxMarks", str(constant("POLICY_MARKS_DEFAULT"))),
             ("barbwire.conf.5", "MaxProcesses", str(constant("POLICY_PROCESSES_DEFAULT"))),
+            ("barbwire.conf.5", "MaxHops", str(constant("POLICY_HOPS_DEFAULT"))),
             ("barbwire.conf.5", "RingBuffer", f"{constant('POLICY_RING_DEFAULT_BYTES')}M")):
         entry = re.search(rf"^\*{key}=\*\n(.*?)(?=^\S)", page(name), re.MULTILINE | re.DOTALL)[1]
         require(re.search(rf"Defaults\s+to\s+{wanted}\.", entry),

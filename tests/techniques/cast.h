@@ -33,6 +33,7 @@ typedef struct Scene {
         const char *give_comm, *carry_comm; /* of the programs that they become, if they do */
         size_t n_carriers;
         long blocked;  /* number of the system call that the taker waits in before the giver opens the secret */
+        long pause_ms; /* before the taker acts */
         bool mortal;   /* the giver has ended when the next acts; otherwise it outlives them all */
         bool own;      /* the taker comes to the file itself: it is who touched it, and nobody's hand was before */
 } Scene;
@@ -263,6 +264,7 @@ static inline int cast_play(const Scene *scenes, int argc, char **argv) {
         }
         for (size_t i = 0; i < taker; i++)
                 actor_step(i);
+        nanosleep(&(struct timespec){cast.scene->pause_ms / 1000, cast.scene->pause_ms % 1000 * 1000000}, NULL);
         if (!cast.scene->blocked)
                 actor_wake(taker);
         cast_wait(taker);

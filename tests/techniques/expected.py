@@ -65,4 +65,9 @@ HOLES = [
      "sensors": ["lsm", "fentry", "tracepoint"],
      "what": "a secret among the arguments of a process, read by another in `/proc/PID/cmdline`",
      "reason": "whoever lists processes reads them all: to follow that would mark every `ps`"},
+    {"cases": ["H04 a message queue, *", "H04 a terminal", "H05 an extended attribute", "H05 a symbolic link's target",
+               "H05 a file's name", "H06 a key in a keyring"],
+     "sensors": ["lsm", "fentry", "tracepoint"],
+     "what": "a secret in a message queue, a terminal, a file's name or attributes, a link's target, a keyring",
+     "reason": "what everybody reads would mark everybody (terminals, names), and the rest has calls of its own"},
 ]

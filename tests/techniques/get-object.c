@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* G03, G04, G05, G08, G13: the file is reached under another name or in another tree, its bytes are taken by other calls
- * than read, or it is opened before anybody watches ("before-…": prints "ready" and goes on when a line comes on stdin).
+/* G03, G04, G05, G08, G13: the file is reached under another name or in another tree, its bytes are taken by other
+ * calls than read, or it is opened before anybody watches ("before-…": prints "ready" and goes on when a line comes).
  * Runs in a directory of its own. "at:PATH" opens what another has put there. */
 
 #include <sched.h>

@@ -3,8 +3,8 @@
 /* G10, G11: the taker does not open the file: it gets the descriptor of somebody who has, by a unix socket, with
  * pidfd_getfd(2), or in a table of descriptors that both share ("files").
  *
- * "scm:PROGRAM", "pidfd:PROGRAM": that program, a copy of this one, opens the file. It may be allowed to; then nobody is
- * marked before the taker. */
+ * "scm:PROGRAM", "pidfd:PROGRAM": that program, a copy of this one, opens the file. It may be allowed to; then nobody
+ * is marked before the taker. */
 
 #include <linux/sched.h>
 
@@ -104,7 +104,7 @@ static int play_files(void) {
         child = clone(on_other, stack + sizeof(stack), CLONE_FILES | SIGCHLD, NULL);
         if (child < 0)
                 play_die("clone");
-        play_tell(&p, child, child, child, lineage, "received", "");
+        play_tell(&p, child, child, child, lineage, "received|memory", "");
         if (dup2(key_open(), CAST_FD) < 0 || kill(child, SIGUSR1) < 0)
                 play_die("kill");
         return play_wait(child);

@@ -3,6 +3,7 @@
 /* H05, G15: the secret lies in a file for a while: written in every way, left by programs of the system, moved and
  * copied on, and read by somebody who has nothing else in common with who left it.
  *
+ * "late": a second and a half later.
  * "print:PROGRAM" has a program's standard output in the file, "create:PROGRAM" lets it make the copy itself. */
 
 #include <linux/fs.h>
@@ -192,11 +193,12 @@ static void take_sendfile(void) {
 
 static const Scene scenes[] = {
         {"plain", "file", .give = give, .take = take},
+        {"late", "file", .give = give, .take = take, .pause_ms = 1500, .mortal = true},
         {"dead", "file", .give = give, .take = take, .mortal = true},
         {"append", "file", .prepare = relay_begin, .give = give_append, .take = take},
         {"pwrite", "file", .give = give_pwrite, .take = take},
         {"written-early", "file", .give = give_early, .take = take},
-        {"mapped", "file", .give = give_mapped, .take = take},
+        {"mapped", "file|memory", .give = give_mapped, .take = take},
         {"sendfile", "file", .give = give_sendfile, .take = take},
         {"copy-file-range", "file", .give = give_copied, .take = take},
         {"clone", "file", .give = give_cloned, .take = take},

@@ -127,6 +127,24 @@ static void take_others(void) {
         play_send(&p);
 }
 
+/* As every program does with the C library's tables: who maps a file only to read it gives nothing away. */
+static void map_to_read(void) {
+        int fd = open(RELAY, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0 || mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+                play_die("mmap " RELAY);
+}
+
+static void give_nothing(void) {
+        secret_read();
+        map_to_read();
+}
+
+static void take_nothing(void) {
+        map_to_read();
+        play_send_nothing(&p);
+}
+
 /* By name: the directory is tmpfs's, and everybody's. */
 static void name_make(char *ret, size_t n) {
         snprintf(ret, n, "/barbwire-relay.%d", cast.conductor);
@@ -221,7 +239,7 @@ static const Scene scenes[] = {
                 .take = get},
         {"memfd-early", "memory", .prepare = memfd_make, .ready = map_it, .give = give_mapped_early,
                 .take = get},
-        {"memfd-written", "memory", .prepare = memfd_make, .ready = map_it, .give = give_written,
+        {"memfd-written", "file|memory", .prepare = memfd_make, .ready = map_it, .give = give_written,
                 .take = get_written},
         {"posix", "file|memory", .give = name_give, .take = name_take},
         {"sysv", "file|memory", .prepare = sysv_make, .give = sysv_give, .take = sysv_take},
@@ -234,6 +252,7 @@ static const Scene scenes[] = {
                 .take = get},
         {"file-early", "memory", .prepare = file_make, .ready = map_it, .give = give_mapped_early,
                 .take = get},
+        {"nothing", "memory", .prepare = file_make, .give = give_nothing, .take = take_nothing},
         {"anonymous-early", "memory", .prepare = anonymous_map, .give = give_inherited, .take = get},
         {.name = NULL},
 };

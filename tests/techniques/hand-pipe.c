@@ -32,6 +32,15 @@ static void take(void) {
         play_send(&p);
 }
 
+/* Nothing is handed on: that they act one after the other is no way for a secret. */
+static void give_nothing(void) {
+        secret_read();
+}
+
+static void take_nothing(void) {
+        play_send_nothing(&p);
+}
+
 static void connect_first(void) {
         struct sockaddr_storage address;
         socklen_t length = play_address(&p, &address);
@@ -170,6 +179,7 @@ static void take_from_socket(void) {
 
 static const Scene scenes[] = {
         {"plain", "pipe", .prepare = cast_pipes, .give = give, .take = take},
+        {"nothing", "pipe", .prepare = cast_pipes, .give = give_nothing, .take = take_nothing},
         {"blocked", "pipe", .prepare = cast_pipes, .give = give, .take = take, .blocked = SYS_read},
         {"blocked-readv", "pipe", .prepare = cast_pipes, .give = give, .take = take_readv,
                 .blocked = SYS_readv},

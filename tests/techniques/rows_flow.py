@@ -58,16 +58,29 @@ FILES = {
     "tar": "tar", "gzip": "gzip", "base64": "base64", "opened-early": "opened by the reader before",
     "taken-mapped": "mapped by the reader", "taken-sendfile": "sent by sendfile",
 }
+OTHERS = {
+    "queue-sysv": "H04 a message queue, System V's", "queue-posix": "H04 a message queue, POSIX's",
+    "terminal": "H04 a terminal", "attribute": "H05 an extended attribute", "link": "H05 a symbolic link's target",
+    "name": "H05 a file's name", "key": "H06 a key in a keyring",
+}
 DECODE = {"cat-gzip": gunzip, "gzip": gunzip, "base64": unbase64}
 MEMORY = {
     "memfd-inherited": "a memfd that was inherited", "memfd-proc": "a memfd, by /proc/PID/fd",
-    "memfd-passed": "a memfd, passed", "memfd": "a memfd, mapped", "memfd-taker-early": "a memfd, mapped by the taker before",
+    "memfd-passed": "a memfd, passed", "memfd": "a memfd, mapped",
+    "memfd-taker-early": "a memfd, mapped by the taker before",
     "memfd-early": "a memfd, mapped by both before", "memfd-written": "a memfd, mapped by the taker before, written",
     "posix": "shm_open", "sysv": "System V's",
     "sysv-taker-early": "System V's, attached by the taker before", "sysv-early": "System V's, attached by both before",
     "file": "a file, mapped by both", "file-taker-early": "a file, mapped by the taker before",
     "file-early": "a file, mapped by both before", "anonymous-early": "anonymous, inherited by both",
 }
+
+
+def nothing(stage, name):
+    key, _ = stage.home.key()
+    truth, = truths(stage.play(name, "nothing", key))
+    stage.net.sink.wait_arrived(b"nothing of %d" % truth.sender)
+    stage.expect_silence(truth.sender, "nothing was handed on")
 
 
 def prepare(net, home, directory):
@@ -96,6 +109,10 @@ def part(t, stage, exes):
                                 ("H05 file:", "hand-file", FILES), ("H06 memory:", "hand-memory", MEMORY)):
         for variant, what in variants.items():
             t.case(f"{row} {what}", stage.theft, name, variant, decode=DECODE.get(variant))
+    for variant, what in OTHERS.items():
+        t.case(what, stage.theft, "hand-kernel", variant)
+    t.case("H03 honest: nothing is handed on", nothing, stage, "hand-pipe")
+    t.case("H06 honest: a file that both map to read", nothing, stage, "hand-memory")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
                           ("mem-write", "/proc/PID/mem, written")):

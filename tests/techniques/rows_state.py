@@ -56,6 +56,23 @@ def outside_window(stage):
     require_equal(alert["files"][0]["class"], "brief", "files[].class")
 
 
+def left_outside_window(stage):
+    """In a file, until its class's window is over: nothing is held against it for ever."""
+    key, secret = stage.home.decoy(os.path.join(stage.home.root, b"brief/%d-left" % stage.home.count))
+    truth, = truths(stage.play("hand-file", "late", key))
+    stage.net.sink.wait_arrived(secret)
+    stage.expect_silence(truth.sender, "read after the window")
+
+
+def left_for_the_window(stage):
+    """The same, with the long tier: late, and told."""
+    key, secret = stage.home.decoy(os.path.join(stage.home.root, b"patient/%d-left" % stage.home.count))
+    truth, = truths(stage.play("hand-file", "late", key))
+    stage.net.sink.wait_arrived(secret)
+    alert = stage.check(truth, key, HOST_V4, 443, "tcp", class_name="patient")
+    require([r for r in alert["reasons"] if "waited" in r["text"]], f"reasons: {alert['reasons']}")
+
+
 def waits_for_the_window(stage):
     """Class patient has Window=1s and the long tier: waiting lowers the score, and buys no silence."""
     scores = {}
@@ -200,6 +217,8 @@ def part(t, stage, exes):
     policy_dir = exes["directory"]
     t.case("S05 PID reuse", pid_reuse, stage)
     t.case("S04 outside the window", outside_window, stage)
+    t.case("S04 left in a file, outside the window", left_outside_window, stage)
+    t.case("S04 left in a file for the window to end", left_for_the_window, stage)
     t.case("S04 waits for the window to end", waits_for_the_window, stage)
     t.case("repeats: told at the window's end", repeats_at_window_end, stage)
     t.case("S08 a mark survives a reload", reload_between, stage)

@@ -113,6 +113,31 @@ static inline Event event_new_inherited(void) {
         return e;
 }
 
+/* The same secret, which cat read; gzip packed it, and nc sends it. */
+static inline Event event_new_piped(void) {
+        Event e = event_new_inherited();
+        EventFile *f = e.correlation.files;
+
+        e.correlation.process.comm = view("nc");
+        f->pid = 10;
+        f->comm = view("cat");
+        f->via = BW_VIA_PIPE;
+        f->hops = f->n_way = 2;
+        f->handed_over = true;
+        f->way[0] = (EventHop){.pid = 10, .via = BW_VIA_PIPE, .comm = view("cat")};
+        f->way[1] = (EventHop){.pid = 11, .via = BW_VIA_SOCKET, .comm = view("gzip")};
+        return e;
+}
+
+/* It talks to a local service, or to whatever else is no address. numbers: what struct bw_destination says of them. */
+static inline void event_to(Event *e, uint16_t family, uint32_t first, uint32_t second, const char *path) {
+        const uint32_t numbers[] = {first, second};
+
+        e->correlation.destination = (struct bw_destination){.family = family, .act = BW_ACT_CONNECT};
+        memcpy(e->correlation.destination.address, numbers, sizeof(numbers));
+        e->correlation.destination_path = view(path);
+}
+
 /* Its JSON; NULL: something failed. */
 static inline char *alert_line(const Alert *a) {
         json_auto_t *object = NULL;

@@ -118,6 +118,52 @@ static void test_golden_sparse(void **state) {
                         "\"port\":0,\"act\":\"send\",\"path\":null}}");
 }
 
+static void test_way(void **state) {
+        Event e = event_new_piped();
+        (void)state;
+
+        e.correlation.files[0].way[1].comm = view("a\xff\n");
+        e.correlation.files[0].way_cut = true;
+        _cleanup_free_ char *line = json_of(&e, 0);
+        assert_non_null(strstr(line, "\"hops\":2,\"via\":\"pipe\",\"truncated\":false,"
+                                     "\"way\":[{\"pid\":10,\"comm\":\"cat\",\"via\":\"pipe\"},"
+                                     "{\"pid\":11,\"comm\":\"a\\\\xff\\n\",\"via\":\"socket\"}],\"way_cut\":true}"));
+}
+
+static void test_families(void **state) {
+        static const struct {
+                uint16_t family;
+                const char *path, *json;
+        } cases[] = {
+                        {AF_UNIX, "/run/a\n", "\"family\":\"unix\",\"protocol\":\"unknown\",\"address\":\"\","
+                                              "\"port\":0,\"act\":\"connect\",\"path\":\"/run/a\\n\"}"},
+                        {AF_VSOCK, "", "\"family\":\"vsock\",\"protocol\":\"unknown\",\"address\":\"2\","
+                                       "\"port\":70000,\"act\":\"connect\",\"path\":null}"},
+                        {AF_PACKET, "", "\"family\":\"packet\",\"protocol\":\"unknown\",\"address\":\"2\","
+                                        "\"port\":0,\"act\":\"connect\",\"path\":null}"},
+                        {AF_NETLINK, "", "\"family\":\"family-16\",\"protocol\":\"unknown\",\"address\":\"\","
+                                         "\"port\":0,\"act\":\"connect\",\"path\":null}"},
+                        {65535, "", "\"family\":\"family-65535\""},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Event e = event_new();
+
+                event_to(&e, cases[i].family, 2, 70000, cases[i].path);
+                _cleanup_free_ char *line = json_of(&e, 0);
+                if (!strstr(line, cases[i].json))
+                        fail_msg("wanted %s\nin %s", cases[i].json, line);
+        }
+
+        /* Another family's protocol is no internet protocol, whatever its number. */
+        Event e = event_new();
+        event_to(&e, AF_PACKET, 2, 0, "");
+        e.correlation.destination.protocol = 6;
+        _cleanup_free_ char *line = json_of(&e, 0);
+        assert_non_null(strstr(line, "\"protocol\":\"6\""));
+}
+
 /* Each alone, by its name, and all of them. */
 static void test_flags(void **state) {
         (void)state;
@@ -304,6 +350,8 @@ int main(void) {
                         cmocka_unit_test(test_delayed),
                 cmocka_unit_test(test_golden),
                         cmocka_unit_test(test_golden_sparse),
+                        cmocka_unit_test(test_way),
+                        cmocka_unit_test(test_families),
                         cmocka_unit_test(test_flags),
                         cmocka_unit_test(test_round_trip),
                         cmocka_unit_test(test_text_is_kept),

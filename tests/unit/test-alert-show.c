@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -67,6 +68,36 @@ static void test_show(void **state) {
                                   "ssh-private-keys)\n"
                                   "    techniques   T1552.004, T1552.001, T1041\n"
                                   "    id           " EVENT_ID "\n");
+}
+
+static void assert_shown(const Event *e, const char *lines) {
+        _cleanup_free_ char *text = shown(e, false);
+
+        if (!strstr(text, lines))
+                fail_msg("wanted %s\nin %s", lines, text);
+}
+
+static void test_way(void **state) {
+        Event e = event_new_piped();
+        (void)state;
+
+        e.correlation.files[0].way_cut = true;
+        e.correlation.files[0].way[1].comm = view("\x1b");
+        event_to(&e, AF_UNIX, 1, 1, "/run/a b");
+        assert_shown(&e, "                 ↓ opened by cat (pid 10, uid 1002) /usr/bin/python3.11, 1.2 s before\n"
+                         "                 ↓ …\n"
+                         "                 ↓ handed over by cat (pid 10): pipe\n"
+                         "                 ↓ handed over by \\x1b (pid 11): socket\n"
+                         "    sender       nc (pid 12)\n"
+                         "                 ↓ connected\n"
+                         "    destination  unix /run/a b\n"
+                         "    score");
+        event_to(&e, AF_VSOCK, 2, 70000, "");
+        assert_shown(&e, "    destination  vsock 2:70000\n    score");
+        event_to(&e, AF_PACKET, 3, 0, "");
+        assert_shown(&e, "    destination  packet 3\n    score");
+        event_to(&e, AF_NETLINK, 0, 0, "");
+        assert_shown(&e, "    destination  family-16 ?\n    score");
 }
 
 static void test_everything(void **state) {
@@ -218,13 +249,6 @@ static void test_hostile_names(void **state) {
         assert_harmless(text);
 }
 
-static void assert_shown(const Event *e, const char *line) {
-        _cleanup_free_ char *text = shown(e, false);
-
-        if (!strstr(text, line))
-                fail_msg("no %s in\n%s", line, text);
-}
-
 /* Names that read on as the line does. */
 static void test_quoted_names(void **state) {
         (void)state;
@@ -297,6 +321,7 @@ static void test_strangers(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_show),
+                        cmocka_unit_test(test_way),
                         cmocka_unit_test(test_everything),
                         cmocka_unit_test(test_colour),
                         cmocka_unit_test(test_hostile_names),

@@ -107,6 +107,51 @@ static void test_sentence_inherited(void **state) {
                         "[ssh-private-keys, high]");
 }
 
+static void test_sentence_way(void **state) {
+        Event e = event_new_piped();
+        EventFile *f = e.correlation.files;
+        (void)state;
+
+        assert_sentence(&e, "nc (pid 12, uid 1000), which holds what cat (pid 10) read from /home/ana/.ssh/id_ed25519, "
+                            "connected 1.2 s later to 192.0.2.7:443; it came by cat → pipe → gzip → socket → nc "
+                            "[ssh-private-keys, high]");
+        /* It is told by its way alone, and hostile names cannot lengthen it. */
+        f->hops = 0;
+        f->way_cut = true;
+        f->way[0].comm = view("a → b");
+        f->way[1].comm = view("→\x1b");
+        assert_sentence(&e, "nc (pid 12, uid 1000), which holds what cat (pid 10) read from /home/ana/.ssh/id_ed25519, "
+                            "connected 1.2 s later to 192.0.2.7:443; it came by … → \"a → b\" → pipe → "
+                            "\"→\\x1b\" → socket → nc [ssh-private-keys, high]");
+}
+
+static void test_sentence_families(void **state) {
+        static const struct {
+                uint16_t family, act;
+                const char *path, *what;
+        } cases[] = {
+                        {AF_UNIX, BW_ACT_CONNECT, "/run/docker.sock", "connected to /run/docker.sock"},
+                        {AF_UNIX, BW_ACT_SEND, "@a (b\n", "sent data to \"@a (b\\x0a\""},
+                        {AF_UNIX, BW_ACT_CONNECT, "", "connected to a local service"},
+                        {AF_VSOCK, BW_ACT_CONNECT, "", "connected to vsock CID 2, port 70000"},
+                        {AF_VSOCK, BW_ACT_ACCEPT, "", "had a connection from vsock CID 2, port 70000"},
+                        {AF_PACKET, BW_ACT_SEND, "", "sent data to network interface 2"},
+                        {AF_NETLINK, BW_ACT_SEND, "", "sent data to a socket of family-16"},
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *wanted = NULL;
+                Event e = event_new();
+
+                event_to(&e, cases[i].family, 2, 70000, cases[i].path);
+                e.correlation.destination.act = cases[i].act;
+                assert_true(asprintf(&wanted, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s "
+                                              "later %s [ssh-private-keys, high]", cases[i].what) > 0);
+                assert_sentence(&e, wanted);
+        }
+}
+
 static void test_sentence_files(void **state) {
         (void)state;
         Event e = event_new();
@@ -389,6 +434,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_sentence),
                         cmocka_unit_test(test_sentence_inherited),
+                        cmocka_unit_test(test_sentence_way),
+                        cmocka_unit_test(test_sentence_families),
                         cmocka_unit_test(test_sentence_files),
                         cmocka_unit_test(test_sentence_repeats),
                         cmocka_unit_test(test_ages),

@@ -46,6 +46,13 @@ static const char text[] = "[Class keys]\n"
                            "Exe=/bin/contained\n"
                            "Unit=box.scope\n"
                            "Container=yes\n"
+                           "[Carrier bus]\n"
+                           "Exe=/bin/bus\n"
+                           "Unit=bus.service\n"
+                           "Path=/etc/key ~/.keys/log\n"
+                           "[Carrier docker]\n"
+                           "Path=/run/docker.sock\n"
+                           "Egress=yes\n"
                            "[Destination net]\n"
                            "Address=192.0.2.0/24\n"
                            "Score=5\n";
@@ -100,6 +107,54 @@ static void assert_verdict(World *w, const ExplainQuery *q, const char *mark, co
 
         assert_string_equal(json_string_value(json_object_get(json_object_get(o, "verdict"), "text")), verdict);
         assert_string_equal(json_string_value(json_object_get(o, "mark")), mark);
+}
+
+static const json_t *the_carrier(const json_t *o, size_t n, const char *name) {
+        const json_t *carriers = json_object_get(o, "carriers"), *c = json_array_get(carriers, 0);
+
+        assert_int_equal(json_array_size(carriers), n);
+        if (n > 0)
+                assert_string_equal(json_string_value(json_object_get(c, "name")), name);
+        return c;
+}
+
+/* Of the path, of the program, of both. */
+static void test_carriers(void **state) {
+        World *w = *state;
+        ExplainQuery q = {.path = "/etc/key"};
+
+        json_auto_t *place = explained(w, &q);
+        const json_t *c = the_carrier(place, 1, "bus");
+        assert_string_equal(json_string_value(json_object_get(c, "pattern")), "/etc/key");
+        assert_string_equal(json_string_value(json_object_get(c, "holds")), "no");
+        assert_true(json_is_false(json_object_get(c, "egress")));
+        assert_int_equal(json_array_size(json_object_get(c, "conditions")), 0);
+
+        q.path = "/run/docker.sock";
+        json_auto_t *service = explained(w, &q);
+        c = the_carrier(service, 1, "docker");
+        assert_true(json_is_true(json_object_get(c, "egress")));
+
+        q.path = "/x";
+        json_auto_t *none = explained(w, &q);
+        the_carrier(none, 0, NULL);
+
+        q.exe = program("/bin/bus");
+        json_auto_t *program_only = explained(w, &q);
+        c = the_carrier(program_only, 1, "bus");
+        assert_true(json_is_null(json_object_get(c, "pattern")));
+        assert_string_equal(json_string_value(json_object_get(c, "holds")), "unknown"); /* which unit? */
+        assert_int_equal(json_array_size(json_object_get(c, "conditions")), 3);
+
+        q.unit = "bus.service";
+        q.path = "/root/.keys/log";
+        json_auto_t *both = explained(w, &q);
+        c = the_carrier(both, 1, "bus");
+        assert_string_equal(json_string_value(json_object_get(c, "holds")), "yes");
+        assert_string_equal(json_string_value(json_object_get(c, "pattern")), "~/.keys/log");
+        q.exe.flags = BW_PROCESS_EXE_WRITABLE;
+        json_auto_t *writable = explained(w, &q);
+        assert_string_equal(json_string_value(json_object_get(the_carrier(writable, 1, "bus"), "holds")), "no");
 }
 
 /* The automaton of the same policy says the same of each path. */
@@ -236,6 +291,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test_setup_teardown(test_match, world_new, world_free),
                         cmocka_unit_test_setup_teardown(test_destination, world_new, world_free),
+                        cmocka_unit_test_setup_teardown(test_carriers, world_new, world_free),
                         cmocka_unit_test_setup_teardown(test_files, world_new, world_free),
                         cmocka_unit_test_setup_teardown(test_rules, world_new, world_free),
                         cmocka_unit_test_setup_teardown(test_two_classes, world_new, world_free),

@@ -274,6 +274,19 @@ static void test_handed_on(void **state) {
         assert_none(&e, "there is no narrow rule");
 }
 
+/* A rule's Destination= is an address; without one it would allow everything. */
+static void test_no_address(void **state) {
+        static const uint16_t families[] = {AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK};
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                Event e = event_of("/x");
+
+                event_to(&e, families[i], 1, 2, "/run/a.sock");
+                assert_none(&e, "did not talk to an address");
+        }
+}
+
 static void test_none(void **state) {
         (void)state;
         static const struct {
@@ -342,6 +355,7 @@ int main(void) {
                         cmocka_unit_test_setup(test_unit, setup),
                         cmocka_unit_test_setup(test_script, setup),
                         cmocka_unit_test_setup(test_handed_on, setup),
+                        cmocka_unit_test_setup(test_no_address, setup),
                         cmocka_unit_test_setup(test_none, setup),
                         cmocka_unit_test_setup(test_strange, setup),
         };

@@ -18,6 +18,7 @@
 #include "../../daemon/glob-automaton.h"
 #include "../../daemon/policy-compile.h"
 #include "../../daemon/score.h"
+#include "default-policy-carriers.h"
 #include "default-policy-files.h"
 
 static const char *source_root;
@@ -381,6 +382,65 @@ static void test_no_tool_of_thieves(void **state) {
         }
 }
 
+static bool carries_nothing(const char *exe) {
+        const Program p = { .exe = exe };
+        struct bw_bits rules = rules_of(&p);
+
+        for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
+                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & BW_RULE_CARRIER)
+                        return true;
+        return false;
+}
+
+/* Who serves everybody takes no mark. Who hands on what it is given always does. */
+static void test_carriers(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(no_marks); i++)
+                if (!carries_nothing(no_marks[i]))
+                        fail_msg("%s", no_marks[i]);
+        for (size_t i = 0; i < ELEMENTSOF(marked); i++)
+                if (carries_nothing(marked[i]))
+                        fail_msg("%s", marked[i]);
+        assert_int_equal(tables->table->hops_max, 8);
+}
+
+static void test_places(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                uint64_t got = match(BW_AUTOMATON_CARRIER, places[i].path).word[0];
+
+                if (got != places[i].is)
+                        fail_msg("%s: %#lx", places[i].path, got);
+        }
+}
+
+/* Who prints a token when asked is followed; who only uses it is not. */
+static void test_output(void **state) {
+        static const struct {
+                const char *allow;
+                bool clean;
+        } rules[] = {
+                { "netrc-clients", true }, { "cargo", true }, { "client-history", true }, { "tls-java-services", true },
+                { "aws-cli", false }, { "aws-cli-script", false }, { "gcloud", false }, { "az", false },
+                { "forge-clients", false }, { "cloud-clients", false }, { "password-managers", false },
+                { "debuggers", false }, { "gke-auth-plugin", false },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
+                const PolicyAllow *a = policy->allows;
+
+                while (strcmp(a->name, rules[i].allow) != 0)
+                        if (++a == policy->allows + policy->n_allows)
+                                fail_msg("no [Allow %s]", rules[i].allow);
+                if (a->clean != rules[i].clean)
+                        fail_msg("[Allow %s]", a->name);
+                assert_true(a->n_destinations > 0);
+        }
+}
+
 /* Whoever may use a class outside the host's file system must be told apart by its unit. */
 static void test_containers(void **state) {
         (void)state;
@@ -514,6 +574,9 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_files_reference),
                 cmocka_unit_test(test_readers),
                 cmocka_unit_test(test_no_tool_of_thieves),
+                cmocka_unit_test(test_carriers),
+                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_output),
                 cmocka_unit_test(test_containers),
                 cmocka_unit_test(test_classes),
                 cmocka_unit_test(test_scoring),

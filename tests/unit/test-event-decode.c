@@ -3,6 +3,7 @@
 /* A good record decodes to what went in; each check is tripped by changing exactly what it looks at. */
 
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -519,11 +520,44 @@ static void test_state(void **state) {
         assert_string_equal(why, "shorter than its kind's fixed part");
 }
 
+/* A fuzzer starts from whole records, not from those of another version: each seed with more than a header is one. */
+static void test_seeds(void **state) {
+        const char *root = getenv("BW_SOURCE_ROOT");
+        _cleanup_free_ char *pattern = NULL;
+        size_t n = 0, n_ways = 0;
+        glob_t found;
+
+        (void)state;
+        if (!root)
+                skip();
+        assert_true(asprintf(&pattern, "%s/tests/fuzz/corpus/event-decode/*", root) > 0);
+        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+                char bytes[sizeof(Record)];
+                FILE *file = fopen(found.gl_pathv[i], "re");
+                const char *why = "";
+                Event e;
+
+                assert_non_null(file);
+                size_t size = fread(bytes, 1, sizeof(bytes), file);
+                fclose(file);
+                if (size <= sizeof(struct bw_header))
+                        continue;
+                if (event_decode(bytes, size, &e, &why) < 0)
+                        fail_msg("%s: %s", found.gl_pathv[i], why);
+                n++;
+                n_ways += e.kind == BW_KIND_CORRELATION && e.correlation.n_files > 0 && e.correlation.files[0].n_way > 0;
+        }
+        globfree(&found);
+        assert_true(n >= 13 && n_ways >= 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_correlation),
                         cmocka_unit_test(test_full),
                         cmocka_unit_test(test_ways),
+                        cmocka_unit_test(test_seeds),
                         cmocka_unit_test(test_unused_slots),
                         cmocka_unit_test(test_flips),
                         cmocka_unit_test(test_nul_ends_a_name),

@@ -469,7 +469,8 @@ static void assert_documented(const char *page, const Sent *s) {
 static void test_manual_page(void **state) {
         (void)state;
         _cleanup_free_ char *page = source_read("daemon/man/barbwire.journal-fields.7.scd");
-        Event e = event_new_inherited();
+        Event e = event_new_piped();
+        e.correlation.destination_path = view("/run/a.sock");
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.process.flags = BW_PROCESS_TRACED;
         e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is told late */

@@ -189,6 +189,94 @@ static void test_conditions(void **state) {
 }
 
 /* Homes are taken literally, whatever bytes they hold. */
+static unsigned rule_bit(const PolicyNames *names, const char *name) {
+        for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
+                if (names->rule_names[bit] && strcmp(names->rule_names[bit], name) == 0)
+                        return bit;
+        fail_msg("no rule %s", name);
+        return 0;
+}
+
+/* Programs are rules beside those of [Allow], also of the same name; places are an automaton of their own. */
+static void test_carriers(void **state) {
+        _cleanup_(policy_freep) Policy *p =
+                        parsed("[Class c]\nPath=/c\n"
+                               "[Carrier x]\nExe=/usr/bin/bus /usr/bin/both\nUnit=x.service\nUser=7\nPath=/run/x/** ~/.x\n"
+                               "[Carrier places]\nPath=/var/log/** /run/two\n"
+                               "[Carrier out]\nPath=/run/*.sock /run/two\nEgress=yes\n"
+                               "[Allow x]\nClass=c\nExe=/usr/bin/a /usr/bin/both\nDestination=any:1\nOutput=clean\n"
+                               "[Allow y]\nClass=c\nExe=/usr/bin/a\n"
+                               "[Correlator]\nMaxHops=5\n");
+        static const struct {
+                const char *path;
+                uint64_t is;
+        } places[] = {
+                        {"/run/x/a/b", BW_CARRIER_SILENT},   {"/home/ana/.x", BW_CARRIER_SILENT},
+                        {"/root/.x", BW_CARRIER_SILENT},     {"/var/log/a", BW_CARRIER_SILENT},
+                        {"/run/a.sock", BW_CARRIER_EGRESS},  {"/run/a/b.sock", 0},
+                        {"/run/two", BW_CARRIER_SILENT | BW_CARRIER_EGRESS}, {"/c", 0}, {"/usr/bin/bus", 0},
+        };
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        (void)state;
+
+        assert_int_equal(p->n_messages, 0);
+        _cleanup_(policy_tables_freep) PolicyTables *t = compiled(p, &names);
+        assert_int_equal(t->table->hops_max, 5);
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                struct bw_bits b = match(t, BW_AUTOMATON_CARRIER, places[i].path);
+
+                if (b.word[0] != places[i].is || (b.word[1] | b.word[2] | b.word[3]))
+                        fail_msg("%s: %#llx", places[i].path, b.word[0]);
+                if (strcmp(places[i].path, "/c") != 0)
+                        assert_int_equal(classes_of(t, places[i].path), 0);
+        }
+
+        unsigned allow = rule_bit(&names, "x"), plain = rule_bit(&names, "y"), carrier = rule_bit(&names, "Carrier:x");
+        const struct bw_rule *rules = t->table->rules;
+        assert_true(allow != carrier && plain != carrier);
+        assert_int_equal(rules[allow].flags, BW_RULE_CLEAN);
+        assert_int_equal(rules[allow].classes, 1);
+        assert_int_equal(rules[plain].flags, 0);
+        assert_int_equal(rules[carrier].flags, BW_RULE_CARRIER);
+        assert_int_equal(rules[carrier].classes, 0);
+        assert_int_equal(rules[carrier].n_nets, 0);
+        assert_null(names.rule_names[3]); /* places take no number */
+        assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/bus").word[0], 1U << carrier);
+        assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/both").word[0], 1U << carrier | 1U << allow);
+        assert_int_equal(match(t, BW_AUTOMATON_UNIT, "/x.service").word[0], 1U << carrier);
+        assert_int_equal(t->table->asks[BW_CONDITION_UNIT].word[0], 1U << carrier);
+        assert_int_equal(t->table->asks[BW_CONDITION_USER].word[0], 1U << carrier);
+        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 7);
+        assert_int_equal(t->n_users, 1);
+        assert_int_equal(t->table->users[0].rule, carrier);
+
+        /* Without any, and with every default. */
+        _cleanup_(policy_freep) Policy *bare = parsed("[Class c]\nPath=/c\n");
+        _cleanup_(policy_tables_freep) PolicyTables *u = compiled(bare, &names);
+        assert_int_equal(u->table->hops_max, 8);
+        assert_int_equal(u->table->start[BW_AUTOMATON_CARRIER], 0);
+        assert_int_equal(u->table->rules[carrier].flags, 0);
+        assert_string_equal(names.rule_names[carrier], "Carrier:x"); /* it keeps its number */
+}
+
+/* Both kinds share the numbers. */
+static void test_carriers_limit(void **state) {
+        _cleanup_free_ char *text = malloc(64 * (BW_RULES_MAX + 2));
+        char *end = stpcpy(text, "[Class c]\nPath=/c\n[Allow a]\nClass=c\nExe=/a\n[Carrier place]\nPath=/p\n");
+        (void)state;
+
+        for (unsigned i = 1; i < BW_RULES_MAX; i++)
+                end += sprintf(end, "[Carrier k%u]\nExe=/a\n", i);
+        _cleanup_(policy_freep) Policy *fits = parsed(text);
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        _cleanup_(policy_tables_freep) PolicyTables *t = compiled(fits, &names);
+        assert_int_equal(t->table->rules[rule_bit(&names, "Carrier:k255")].flags, BW_RULE_CARRIER);
+
+        (void)stpcpy(end, "[Carrier more]\nExe=/a\n");
+        _cleanup_(policy_freep) Policy *p = parsed(text);
+        expect_failure(p, 0, -E2BIG, "f:518:1: ", "[Carrier more] is one more than the 256 rules");
+}
+
 static void test_homes(void **state) {
         _cleanup_(policy_freep) Policy *p = parsed("[Class a]\nPath=~/.k/{x,y}\n");
         static const char *const homes[] = {"/srv/*", "/srv/[a]", "/srv/{b,c}", "/srv/d\\e", "/h\xff?"};
@@ -439,6 +527,8 @@ int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
                         cmocka_unit_test(test_tables),
                         cmocka_unit_test(test_conditions),
+                        cmocka_unit_test(test_carriers),
+                        cmocka_unit_test(test_carriers_limit),
                         cmocka_unit_test(test_homes),
                         cmocka_unit_test(test_neighbours),
                         cmocka_unit_test(test_names),

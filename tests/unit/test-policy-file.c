@@ -287,7 +287,7 @@ static void test_many_items(void **state) {
 
 static void test_many_sections(void **state) {
         (void)state;
-        static const char *const types[] = {"Class", "Allow", "Lineage", "Destination"};
+        static const char *const types[] = {"Class", "Allow", "Carrier", "Lineage", "Destination"};
 
         for (unsigned k = 0; k < ELEMENTSOF(types); k++) {
                 _cleanup_free_ char *data = malloc(65536);
@@ -301,7 +301,7 @@ static void test_many_sections(void **state) {
                 (void)snprintf(at, sizeof(at), "f:1025:1: more than 1024 [%s] sections", types[k]);
                 expect(p, 0, at, "");
                 assert_int_equal(p->n_messages, 1);
-                const size_t counts[] = {p->n_classes, p->n_allows, p->n_lineages, p->n_peers};
+                const size_t counts[] = {p->n_classes, p->n_allows, p->n_carriers, p->n_lineages, p->n_peers};
                 assert_int_equal(counts[k], 1024);
                 assert_int_equal(p->classes[0].score, 3);
                 assert_int_equal(p->allows[0].n_exes, 1);

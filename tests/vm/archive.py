@@ -8,7 +8,7 @@ import subprocess
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # What apt-cache calls the package that always depends on a suite's newest kernel of the flavour for clouds: it boots
 # fast, since it has no drivers for hardware.
-META_PACKAGE = "linux-image-cloud-amd64"
+META_PACKAGE = "linux-image-cloud-"
 # A kernel is one package, or, since 2026, a signed image without modules and the modules.
 KERNEL_PACKAGE = re.compile(r"^linux-(image|binary|modules)-\d")
 
@@ -26,15 +26,20 @@ def site(label):
 
 
 class Archive:
-    """The packages of some suites, below a directory."""
+    """The packages of some suites, below a directory. Of another architecture than this machine's, nothing counts as
+    installed."""
 
-    def __init__(self, directory, suites):
+    def __init__(self, directory, suites, architecture="amd64"):
         self.directory, self.suites = str(directory), suites
+        self.meta_package = META_PACKAGE + architecture
         options = {"Dir::Etc::SourceList": f"{directory}/sources.list", "Dir::Etc::SourceParts": "/dev/null",
                    "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
                    "Dir::State::Lists": f"{directory}/lists", "Dir::Cache": f"{directory}/cache",
                    "APT::Sandbox::User": "root", "Debug::NoLocking": "1", "Acquire::Languages": "none",
                    "Acquire::Retries": "3", "APT::Install-Recommends": "0"}
+        if architecture != "amd64":
+            options |= {"APT::Architecture": architecture, "APT::Architectures": architecture,
+                        "Dir::State::status": "/dev/null"}
         self.options = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
     def apt(self, program, *args, cwd=None):
@@ -75,11 +80,11 @@ class Archive:
             names = re.split(r"[,|]\s*", self.show(package).get("Depends", ""))
             return [n.split()[0] for n in names if KERNEL_PACKAGE.match(n)]
 
-        packages = needed(META_PACKAGE)
+        packages = needed(self.meta_package)
         for package in packages:
             packages += [name for name in needed(package) if name not in packages]
         if not packages:
-            raise Unreachable(f"{META_PACKAGE} of {self.suites[0]} names no kernel")
+            raise Unreachable(f"{self.meta_package} of {self.suites[0]} names no kernel")
         versions = [self.show(package)["Version"] for package in packages]
         return versions[0], [f"{package}={version}" for package, version in zip(packages, versions)]
 
@@ -89,9 +94,10 @@ class Archive:
         self.apt("apt-get", "download", "-qq", *packages, cwd=f"{self.directory}/debs")
         self.unpack(f"{self.directory}/debs", target)
 
-    def fetch_program(self, package, target):
-        """Downloads and unpacks a package with all that it needs and this machine lacks."""
-        self.apt("apt-get", "install", "-qq", "-y", "--download-only", "-t", self.suites[-1], package)
+    def fetch_programs(self, packages, target):
+        """Downloads and unpacks packages with all that they need and this machine lacks."""
+        self.update()
+        self.apt("apt-get", "install", "-qq", "-y", "--download-only", "-t", self.suites[-1], *packages)
         self.unpack(f"{self.directory}/cache/archives", target)
 
     @staticmethod

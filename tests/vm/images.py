@@ -28,7 +28,8 @@ RESOLVED_SECONDS = 86400
 DISK_MODULES = ("virtio_mmio", "virtio_blk", "ext4")
 # qemu 7.2 (Debian 12) now and then hangs when it emulates.
 QEMU_MIN = (8, 2)
-QEMU = "qemu-system-x86_64"
+QEMU = {"amd64": ("qemu-system-x86_64", ("qemu-system-x86", "seabios")),
+        "arm64": ("qemu-system-aarch64", ("qemu-system-arm",))}  # the program, its packages
 # The files and room for a run; the image is sparse.
 ROOT_MEGABYTES, ROOT_INODES = 1500, 65536
 # For small files that are copied once, a journal and checksums are only work.
@@ -137,43 +138,41 @@ def qemu_version(command):
     return (0, 0)
 
 
-def qemu_command(directory):
+def qemu_command(directory, program):
     """qemu as it lies unpacked there, with the libraries that came with it."""
-    return ["env", f"LD_LIBRARY_PATH={directory}/usr/lib/x86_64-linux-gnu", f"{directory}/usr/bin/{QEMU}",
+    return ["env", f"LD_LIBRARY_PATH={directory}/usr/lib/x86_64-linux-gnu", f"{directory}/usr/bin/{program}",
             "-L", f"{directory}/usr/share/qemu", "-L", f"{directory}/usr/share/seabios"]
 
 
-def qemu(cache):
+def qemu(cache, architecture="amd64"):
     """The command that runs a qemu that works: this machine's, or one from its suite's backports."""
-    if qemu_version([QEMU]) >= QEMU_MIN:
-        return [QEMU]
+    program, packages = QEMU[architecture]
+    if qemu_version([program]) >= QEMU_MIN:
+        return [program]
     # Kept while it works: a newer one is no better for us.
-    kept = qemu_command(cache.path("qemu"))
+    kept = qemu_command(cache.path(f"qemu-{architecture}"), program)
     if qemu_version(kept) >= QEMU_MIN:
         return kept
     with open("/etc/os-release", encoding="utf-8") as release:
         codename = re.search(r"^VERSION_CODENAME=(\w+)", release.read(), re.MULTILINE)
     if not codename:
-        raise Missing(f"no {QEMU} from {'.'.join(map(str, QEMU_MIN))} on, and this is no Debian")
+        raise Missing(f"no {program} from {'.'.join(map(str, QEMU_MIN))} on, and this is no Debian")
 
     def make(directory):
         with tempfile.TemporaryDirectory(dir=cache.directory) as scratch:
-            archive = Archive(scratch, [codename[1], codename[1] + "-backports"])
-            archive.update()
-            for package in ("qemu-system-x86", "seabios"):
-                archive.fetch_program(package, directory)
+            Archive(scratch, [codename[1], codename[1] + "-backports"]).fetch_programs(packages, directory)
 
-    command = qemu_command(cache.artefact("qemu", codename[1], make))
+    command = qemu_command(cache.artefact(f"qemu-{architecture}", codename[1], make), program)
     if qemu_version(command) < QEMU_MIN:
-        raise Missing(f"the {QEMU} of {codename[1]}-backports does not run here: {qemu_version(command)}")
+        raise Missing(f"the {program} of {codename[1]}-backports does not run here: {qemu_version(command)}")
     return command
 
 
 # ---- kernels ----
 
-def resolve(cache, archive, suite):
+def resolve(cache, archive, name):
     """(version, packages) of a suite's newest kernel; yesterday's answer when nobody answers today."""
-    path, known = cache.path(f"resolved-{suite}.json"), None
+    path, known = cache.path(f"resolved-{name}.json"), None
     with contextlib.suppress(FileNotFoundError, ValueError):
         known = json.loads(content(path))
         if 0 <= time.time() - known["time"] < RESOLVED_SECONDS:
@@ -184,7 +183,7 @@ def resolve(cache, archive, suite):
     except Unreachable as problem:
         if not known:
             raise
-        cache.say(f"{suite}: {problem}; going on with {known['version']}")
+        cache.say(f"{name}: {problem}; going on with {known['version']}")
         return known["version"], known["packages"]
     with open(path, "w", encoding="ascii") as out:
         json.dump({"time": time.time(), "version": version, "packages": packages}, out)
@@ -218,7 +217,7 @@ def cpio(entries):
     return bytes(out)
 
 
-def kernel_unpack(archive, packages, directory):
+def kernel_unpack(archive, packages, directory, compiler):
     """vmlinuz, initrd, and the modules as a file system of their own, so that the guest loads what a test needs."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(directory)) as root:
         archive.fetch(packages, root)
@@ -230,7 +229,7 @@ def kernel_unpack(archive, packages, directory):
                   if name.startswith("vmlinuz")]
         shutil.copyfile(images[0], f"{directory}/vmlinuz")
 
-        tool("gcc", "-O2", "-static", "-Wall", "-Werror", "-o", f"{root}/init", f"{HERE}/init.c")
+        tool(*compiler, "-O2", "-static", "-Wall", "-Werror", "-o", f"{root}/init", f"{HERE}/init.c")
         entries = {"init": (0o100755, content(f"{root}/init")), "modules": (0o040755, b"")}
         paths = disk_modules(root, release)
         names = [re.sub(r"\.(xz|zst)$", "", os.path.basename(path)) for path in paths]
@@ -246,19 +245,20 @@ def kernel_unpack(archive, packages, directory):
         tool(*MKE2FS, "-d", f"{root}/lib/modules", f"{directory}/modules.ext4", f"{(used >> 20) * 5 // 4 + 32}M")
 
 
-def kernel(cache, label):
-    suite = SUITES[label]
+def kernel(cache, label, architecture="amd64", compiler=("gcc",)):
+    """compiler: for the initrd's program."""
+    name = f"{SUITES[label]}-{architecture}"
     with tempfile.TemporaryDirectory(dir=cache.directory) as scratch:
-        archive = Archive(scratch, [suite])
-        version, packages = resolve(cache, archive, suite)
+        archive = Archive(scratch, [SUITES[label]], architecture)
+        version, packages = resolve(cache, archive, name)
 
         def make(directory):
             if not os.path.exists(f"{scratch}/sources.list"):
                 archive.update()
-            kernel_unpack(archive, packages, directory)
+            kernel_unpack(archive, packages, directory, compiler)
 
         key = digest(packages, DISK_MODULES, content(f"{HERE}/init.c"))
-        path = cache.artefact(f"kernel-{suite}", key, make)
+        path = cache.artefact(f"kernel-{name}", key, make)
     return Kernel(label, version, f"{path}/vmlinuz", f"{path}/initrd", f"{path}/modules.ext4")
 
 
@@ -276,7 +276,9 @@ MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.
         systemd-remount-fs.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount
         sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@.service systemd-tpm2-setup.service
         systemd-tpm2-setup-early.service systemd-timesyncd.service systemd-networkd.service getty.target
-        console-getty.service serial-getty@ttyS0.service""".split()
+        console-getty.service serial-getty@ttyS0.service run-lock.mount proc-sys-fs-binfmt_misc.automount
+        proc-sys-fs-binfmt_misc.mount systemd-binfmt.service systemd-tmpfiles-clean.timer
+        systemd-hostnamed.socket systemd-sysext.socket""".split()
 
 
 def write(path, text, mode=0o644):
@@ -300,6 +302,10 @@ def guest_prepare(root):
     for unit in MASKED:
         with contextlib.suppress(FileExistsError):
             os.symlink("/dev/null", f"{units}/{unit}")
+    # Each is a program to start, for units that no guest has.
+    for name in os.listdir(f"{root}/usr/lib/systemd/system-generators"):
+        os.makedirs(f"{root}/etc/systemd/system-generators", exist_ok=True)
+        os.symlink("/dev/null", f"{root}/etc/systemd/system-generators/{name}")
     for name in ("vm.service", "vm.target"):
         shutil.copyfile(f"{GUEST}/{name}", f"{units}/{name}")
     os.makedirs(f"{units}/multi-user.target.wants", exist_ok=True)
@@ -315,6 +321,15 @@ def debian_root(cache, packages):
     return made.stdout.strip()
 
 
+def image_write(root, path, megabytes=ROOT_MEGABYTES):
+    tool(*MKE2FS, "-N", str(ROOT_INODES), "-d", root, path, f"{megabytes}M")
+
+
+def rootfs_key():
+    """Of what is the same in all."""
+    return digest(" ".join(MASKED), content(*(f"{GUEST}/{name}" for name in ("vm.service", "vm.target")), __file__))
+
+
 def rootfs(cache, variant):
     """The path of the image."""
     directory = debian_root(cache, GUEST_PACKAGES + variant.packages)
@@ -325,10 +340,9 @@ def rootfs(cache, variant):
         guest_prepare(f"{work}/root")
         if variant.prepare:
             variant.prepare(f"{work}/root")
-        tool(*MKE2FS, "-N", str(ROOT_INODES), "-d", f"{work}/root", f"{work}/root.ext4", f"{variant.megabytes}M")
+        image_write(f"{work}/root", f"{work}/root.ext4", variant.megabytes)
         shutil.rmtree(f"{work}/root")
 
-    key = digest(os.path.basename(directory), variant.packages, variant.megabytes, " ".join(MASKED),
-                 content(*(f"{GUEST}/{name}" for name in ("vm.service", "vm.target")), __file__),
+    key = digest(rootfs_key(), os.path.basename(directory), variant.packages, variant.megabytes,
                  time.time_ns() if variant.key is None else variant.key)
     return cache.artefact(f"rootfs-{variant.name}", key, make) + "/root.ext4"

@@ -40,11 +40,12 @@ class Job:
     kernel: str
     steps: tuple
     arguments: str = ""  # of the kernel, beside those that every guest has
+    architecture: str = "amd64"
     rootfs: Rootfs = BASE
     target: str = "vm.target"
     cpus: int = 1
     megabytes: int = 1024
-    # About how long it takes, to begin with what takes longest.
+    # About how many seconds it takes, to begin with what takes longest.
     weight: int = 1
 
 
@@ -61,7 +62,7 @@ def theft(sensor, wanted=None, *options):
 
 
 def whole(sensor):
-    """What a sensor must pass on every kernel. Each start of barbwired is ten seconds of the kernel's verifier, so the
+    """What a sensor must pass on every kernel. Each start of barbwired is nine seconds of the kernel's verifier, so the
     first test makes do with one, and what is the same for each sensor is left to the first."""
     steps = (Step("techniques", python("tests/techniques/run.py", "all"), sensor, seconds=600),
              # One end of three: the other two begin with the same programs.
@@ -90,42 +91,43 @@ def enabled_prepare(root):
 ENABLED = Rootfs("enabled", prepare=enabled_prepare, key=None)
 
 
-def preempted(kernel, mode, sensor):
-    return Job(f"preempt-{mode}-{kernel}-{sensor}", kernel,
-               (Step("preempt", guest("test-preempt.py", mode, str(THEFTS)), sensor, seconds=400),),
-               f"preempt={mode}", cpus=2, weight=6)
+def preempted(mode, sensor):
+    return Step(f"preempt={mode}", guest("test-preempt.py", mode, str(THEFTS)), sensor, seconds=400)
 
 
 def scenarios():
+    """Steps that leave the machine as they found it share a guest; lockdown, which only rises, comes last."""
     return [
+        Job("machine", "6.12",
+            (preempted("full", "tracepoint"),
+             Step("no BTF", guest("test-cannot.py", "btf")),
+             Step("service", guest("test-pid1.py", "--newer")),
+             theft("auto", "lsm", "--lockdown=integrity"),
+             Step("confidentiality", guest("test-cannot.py", "confidentiality"))), cpus=2, weight=90),
+        Job("preempt", "newest",
+            (preempted("full", "tracepoint"), preempted("lazy", "tracepoint"), preempted("lazy", "auto")),
+            cpus=2, weight=80),
         Job("boot", "6.12", (Step("boot", guest("test-boot.py")),), rootfs=ENABLED, target="multi-user.target",
-            weight=4),
-        Job("service", "6.12", (Step("service", guest("test-pid1.py", "--newer")),), weight=5),
-        preempted("6.12", "full", "tracepoint"),
-        preempted("newest", "full", "tracepoint"),
-        preempted("newest", "lazy", "tracepoint"),
-        preempted("newest", "lazy", "auto"),
-        Job("lockdown", "6.12",
-            (theft("auto", "lsm", "--lockdown=integrity"),
-             Step("confidentiality", guest("test-cannot.py", "confidentiality"))),
-            "lockdown=integrity", weight=3),
-        Job("no-btf", "6.12", (Step("no BTF", guest("test-cannot.py", "btf")),)),
+            weight=30),
         Job("no-bpf-lsm", "5.10", (Step("no BPF LSM", guest("test-cannot.py", "lsm")), theft("auto", "fentry")),
-            weight=2),
+            weight=20),
         Job("selinux", "6.12", (Step("selinux", python("tests/vm/selinux-test.py"), seconds=900),),
-            selinux_rootfs.ARGUMENTS, rootfs=selinux_rootfs.SELINUX, target="multi-user.target", weight=8),
+            selinux_rootfs.ARGUMENTS, rootfs=selinux_rootfs.SELINUX, target="multi-user.target", weight=70),
+        Job("arm64", "6.12", whole("tracepoint"), architecture="arm64", weight=60),
     ]
+
+
+def matrix(kernel, prefix, steps):
+    """A boot and the unpacking are ten seconds: one guest for all sensors of a kernel."""
+    return Job(prefix + kernel, kernel, steps, WITH_BPF_LSM.get(kernel, ""), weight=100 + KERNELS.index(kernel))
 
 
 def full(sensors):
     """Every kernel with every sensor, and what else can be different about a machine."""
-    matrix = [Job(f"{kernel}-{sensor}", kernel, whole(sensor), WITH_BPF_LSM.get(kernel, "") if sensor == "lsm" else "",
-                  weight=10) for kernel in KERNELS for sensor in sensors]
-    return matrix + scenarios()
+    return [matrix(kernel, "", tuple(step for sensor in sensors for step in whole(sensor)))
+            for kernel in KERNELS] + scenarios()
 
 
 def short(sensors):
     """Each kernel boots, each sensor is loaded, each tells a theft."""
-    return [Job(f"short-{kernel}", kernel, tuple(theft(sensor) for sensor in sensors), WITH_BPF_LSM.get(kernel, ""),
-                weight=KERNELS.index(kernel))
-            for kernel in KERNELS]
+    return [matrix(kernel, "short-", tuple(theft(sensor) for sensor in sensors)) for kernel in KERNELS]

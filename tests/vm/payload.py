@@ -27,18 +27,28 @@ def owned_by_root(member):
     return None if "__pycache__" in member.name or member.name.endswith(".p") else member
 
 
-def write(path, jobs):
-    """A tar, to be the guest's disk as it is."""
+def played(directory):
+    """The names of the programs there that tests play. Tests of units are no kernel's matter, and would take a guest
+    seconds to unpack."""
+    return [name for name in sorted(os.listdir(directory)) if not name.startswith("test-") and
+            os.path.isfile(f"{directory}/{name}") and os.access(f"{directory}/{name}", os.X_OK)]
+
+
+def write_native(path, jobs):
+    """With what is tested on this machine, too."""
     service.prepare_files()
+    write(path, jobs, service.BUILD, harness.TEST_BIN, ("barbwired", "barbwirectl", "installed-files"))
+
+
+def write(path, jobs, build, test_bin, names):
+    """A tar, to be the guest's disk as it is."""
     with tarfile.open(path, "w") as tar:
         for name in SOURCES:
             tar.add(os.path.join(harness.SOURCE_ROOT, name), f"src/{name}", filter=owned_by_root)
-        for name in ("barbwired", "barbwirectl", "installed-files"):
-            tar.add(os.path.join(service.BUILD, name), f"build/{name}", filter=owned_by_root)
-        for name in sorted(os.listdir(harness.TEST_BIN)):
-            program = os.path.join(harness.TEST_BIN, name)
-            if os.path.isfile(program) and os.access(program, os.X_OK):
-                tar.add(program, f"build/tests/{name}", filter=owned_by_root)
+        for name in names:
+            tar.add(os.path.join(build, name), f"build/{name}", filter=owned_by_root)
+        for name in played(test_bin):
+            tar.add(os.path.join(test_bin, name), f"build/tests/{name}", filter=owned_by_root)
         plan = {"environment": ENVIRONMENT,
                 "jobs": {job.name: [dataclasses.asdict(step) for step in job.steps] for job in jobs}}
         text = json.dumps(plan).encode()

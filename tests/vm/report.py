@@ -6,6 +6,8 @@ import json
 
 from jobs import KERNELS, SENSORS, TOMORROW
 
+# Cases of a test that are named one by one in README.md.
+TOLD_MAX = 8
 README_BEGIN, README_END = "<!-- kernels: written by tests/vm/run --readme -->", "<!-- kernels: end -->"
 
 
@@ -87,7 +89,7 @@ def readme_table(runs):
     for run in runs:
         versions[run.job.kernel] = run.kernel.version
         for outcome in run.outcomes:
-            if run.job.name == f"{run.job.kernel}-{outcome.step.sensor}":
+            if run.job.name == run.job.kernel:
                 cells.setdefault((run.job.kernel, outcome.step.sensor), []).append(outcome)
     lines += ["| kernel (Debian's) | " + " | ".join(f"`{sensor}`" for sensor in SENSORS) + " |",
               "|---" * (len(SENSORS) + 1) + "|"]
@@ -106,15 +108,14 @@ def readme_table(runs):
             line.append(text)
         lines.append("| " + " | ".join(line) + " |")
     lines += ["", "| beside that | kernel | |", "|---|---|---|"]
-    for run in runs:
-        if run.job.name != f"{run.job.kernel}-{run.outcomes[0].step.sensor}":
-            told = [name for outcome in run.outcomes for name, result, _ in outcome.cases if result == "passed"]
-            missed = [outcome.problem or name for outcome in run.outcomes
-                      for name in [n for n, r, _ in outcome.cases if r == "failed"] or [""] if not outcome.passed]
-            text = "; ".join(told + [f"FAILED: {name}" for name in missed])
-            sensors = {outcome.step.sensor for outcome in run.outcomes} - {""}
-            lines.append(f"| {run.job.name}{' (' + ', '.join(sorted(sensors)) + ')' if sensors else ''} "
-                         f"| {run.kernel.version} | {text} |")
+    for outcome in (outcome for run in runs if run.job.name != run.job.kernel for outcome in run.outcomes):
+        told = [name for name, result, _ in outcome.cases if result == "passed"]
+        told = told if len(told) <= TOLD_MAX else [verdict(outcome)]
+        told += [f"FAILED: {name}" for name, result, _ in outcome.cases if result == "failed"]
+        told += [f"FAILED: {outcome.problem}"] if outcome.problem else []
+        sensor = f" ({outcome.step.sensor})" if outcome.step.sensor else ""
+        name = outcome.step.name if outcome.job.architecture == "amd64" else f"arm64: {outcome.step.name}"
+        lines.append(f"| {name}{sensor} | {versions[outcome.job.kernel]} | {'; '.join(told)} |")
     return lines
 
 

@@ -8,6 +8,7 @@ usage: test-preempt.py MODE THEFTS"""
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 
@@ -25,12 +26,32 @@ DEBUGFS = "/sys/kernel/debug"
 STATE_TIMEOUT = 30 * tap.SLOW
 
 
-def in_force(mode):
+@contextlib.contextmanager
+def preempted(mode):
+    """The kernel's mode, which is switched as it runs (PREEMPT_DYNAMIC); then the one of before."""
     if not os.path.exists(f"{DEBUGFS}/sched"):
         subprocess.run(["mount", "-t", "debugfs", "none", DEBUGFS], check=True)
+    before = re.search(r"\((\w+)\)", modes())[1]
+    mode_switch(mode)
+    try:
+        yield
+    finally:
+        mode_switch(before)
+
+
+def modes():
+    """All that this kernel has, the one in force in brackets."""
     with open(f"{DEBUGFS}/sched/preempt", encoding="ascii") as file:
-        modes = file.read()
-    require(f"({mode})" in modes, f"the kernel has: {modes}")
+        return file.read()
+
+
+def mode_switch(mode):
+    with open(f"{DEBUGFS}/sched/preempt", "w", encoding="ascii") as file:
+        file.write(mode)
+
+
+def in_force(mode):
+    require(f"({mode})" in modes(), f"the kernel has: {modes()}")
 
 
 @contextlib.contextmanager
@@ -74,11 +95,11 @@ def main():
     mode, thefts = sys.argv[1], int(sys.argv[2])
     harness.require_machine()
     t = tap.Tap()
-    t.case(f"preempt={mode} is in force", in_force, mode)
-    with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
+    with preempted(mode), Net() as net, harness.Home() as home, harness.Barbwired() as bw:
         t.case(f"{thefts} thefts, {TASKS_PER_CPU} tasks on each CPU: told, or the loss is", thefts_told, t, bw, net,
                home, thefts)
         t.case("no other loss", ends, t, bw)
+        t.case(f"preempt={mode} was in force", in_force, mode)
     t.done()
 
 

@@ -3,7 +3,8 @@
 """The least that must work on a kernel: barbwired is armed with the sensor that is wanted, and tells one theft.
 
 usage: test-theft.py [--lockdown=MODE] SENSOR
-SENSOR    as it must be told; BW_SENSOR= is how it was asked for ("auto", too)"""
+--lockdown    raised at run time: there is no way back
+SENSOR        as it must be told; BW_SENSOR= is how it was asked for ("auto", too)"""
 
 import os
 import sys
@@ -19,6 +20,8 @@ LOCKDOWN = "/sys/kernel/security/lockdown"
 
 
 def locked_down(mode):
+    with open(LOCKDOWN, "w", encoding="ascii") as file:
+        file.write(mode)
     with open(LOCKDOWN, encoding="ascii") as file:
         require(f"[{mode}]" in file.read(), f"this kernel is not under lockdown={mode}")
 
