@@ -275,6 +275,25 @@ int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *
         return 0;
 }
 
+/* ---- sensors "lsm" and "fentry": names ---- */
+
+/* A file is renamed, or gets a link: under its new name it is what it was. In kernels with CONFIG_SECURITY_PATH. */
+SEC("lsm/path_rename")
+int BPF_PROG(bw_lsm_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+        HOOK_FIRED(BW_HOOK_PATH_RENAME);
+        on_name_changed(from, dentry);
+        on_name_changed(to, replaced); /* they may be exchanged */
+        return 0;
+}
+
+SEC("fexit/security_path_rename")
+int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+        HOOK_FIRED(BW_HOOK_PATH_RENAME);
+        on_name_changed(from, dentry);
+        on_name_changed(to, replaced);
+        return 0;
+}
+
 /* ---- sensors "lsm" and "fentry": code ---- */
 
 /* mmap(2), shmat(2): of a file as code, of what others share. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
@@ -329,7 +348,7 @@ int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned i
 /* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
  * again. The traced one is stopped. Since 4.9. */
 SEC("fexit/ptrace_access_vm")
-int BPF_PROG(bw_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
+int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
         unsigned int flags, int ret) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
         if (ret > 0)

@@ -229,9 +229,13 @@ static __always_inline bool anything_is_marked(enum bw_counter live) {
 static __always_inline void on_file_used(const struct file *file, int mask) {
         if (mask & MAY_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
                 on_device_written(file);
+                on_memory_file(file, true);
                 file_given(file, NULL);
         }
-        if (mask & MAY_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (!(mask & MAY_READ))
+                return;
+        on_memory_file(file, false);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
 }
 

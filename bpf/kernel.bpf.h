@@ -21,6 +21,7 @@
 struct inode;
 struct dentry;
 struct vfsmount;
+struct mount;
 struct socket;
 struct mm_struct;
 struct mnt_namespace;
@@ -32,11 +33,26 @@ struct qstr {
         const unsigned char *name;
 };
 
+struct hlist_node {
+        struct hlist_node *next;
+};
+
+struct hlist_head {
+        struct hlist_node *first;
+};
+
 struct dentry {
         unsigned int d_flags;
         struct dentry *d_parent;
         struct qstr d_name;
         struct inode *d_inode;
+        union {
+                struct hlist_node d_alias; /* the next dentry of the same inode */
+        } d_u;
+};
+
+struct dentry___newer {
+        struct hlist_node d_alias;
 };
 
 typedef struct {
@@ -50,6 +66,20 @@ typedef struct {
 struct super_block {
         unsigned int s_dev;
         unsigned long s_magic;
+        struct dentry *s_root;
+        struct mount *s_mounts; /* since 6.18 */
+};
+
+struct list_head {
+        struct list_head *next;
+};
+
+struct super_block___before_6_18 {
+        struct list_head s_mounts;
+};
+
+struct mount___before_6_18 {
+        struct list_head mnt_instance;
 };
 
 struct inode {
@@ -60,6 +90,7 @@ struct inode {
         __u32 i_generation;
         unsigned int i_rdev;
         unsigned int i_nlink;
+        struct hlist_head i_dentry; /* its dentries that the cache knows: its names */
 };
 
 /* fs/proc/internal.h: what every inode of procfs lies in; pid is of the process, or thread, that it tells about. */
@@ -194,6 +225,7 @@ struct mount {
         struct dentry *mnt_mountpoint;
         struct vfsmount mnt;
         struct mnt_namespace *mnt_ns;
+        struct mount *mnt_next_for_sb; /* since 6.18 */
 };
 
 struct fs_struct {
@@ -282,14 +314,6 @@ struct nsproxy {
 struct upid {
         int nr;
         struct pid_namespace *ns;
-};
-
-struct hlist_node {
-        struct hlist_node *next;
-};
-
-struct hlist_head {
-        struct hlist_node *first;
 };
 
 struct pid {

@@ -274,7 +274,7 @@ static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
         struct hop hop = { .before = before, .via = via };
 
         hop.pid = BPF_CORE_READ(task, tgid);
-        BPF_CORE_READ_INTO(&hop.comm, task, comm);
+        BPF_CORE_READ_INTO(&hop.comm, task, group_leader, comm); /* not that of a thread that serves io_uring */
         __u64 id = hash_mix(hash_mix(shared.name_seed, before), hash_mix((__u64)via << 32 | hop.pid, task_start(task)));
         bpf_map_update_elem(&bw_hops, &id, &hop, BPF_ANY);
         return id;
