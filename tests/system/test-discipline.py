@@ -38,7 +38,7 @@ secret = open(key, "rb").read()
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
     log.sendto(b"PRIORITY=6\\nMESSAGE=" + secret.replace(b"\\n", b" ") + b"\\n", journal + "/socket")
 open(left, "wb").write(secret)
-subprocess.run(["logger", "--socket", journal + "/dev-log", secret.decode()], check=True)
+subprocess.run(["logger", "--socket", journal + "/dev-log", "--", secret.decode()], check=True)
 subprocess.run(["systemd-cat", "echo", secret], check=True)
 subprocess.run(["dbus-send", "--bus=unix:path=" + bus, "/thief", "org.example.Thief.Said", "string:" + secret.decode()],
                check=True)
@@ -65,7 +65,7 @@ with socket.socket(socket.AF_UNIX) as s:
 # What is done over and over by one shell, which would be marked for good by any mark that comes its way: $1 is a
 # directory of its own, $2 the echo server's socket, $3 how to log in. Each round ends on the network.
 ROUNDS = {
-    "a compile": """make -s -j2 -C "$1" clean all""",
+    "a compile": """make -s -C "$1" clean; make -s -j2 -C "$1" """,
     "find and xargs": """find /usr/share/doc -name copyright | head -n 300 | xargs cat | sort | uniq -c | tail -n 1""",
     "the journal's writers and readers": f"""logger --socket {JOURNAL}/dev-log round; echo round | systemd-cat cat
         journalctl --no-pager --lines=30 | grep round | cut -c 1-60 | tail -n 1 >"$1/last" """,
@@ -194,7 +194,7 @@ def followed(d):
     require_equal(result.returncode, 0, result.stderr)
     alert = d.s.bw.wait_alert(lambda a: a["process"]["comm"] == "curl", "curl's")
     vias = [hop["via"] for hop in alert["files"][0]["way"]]
-    require_equal(vias[-2:], [["file"], ["pipe"]], "the way")
+    require_equal(vias[-2:], ["file", "pipe"], "the way")
 
 
 def main():
