@@ -111,7 +111,16 @@ struct io_kiocb___before_6_0 {
 
 /* The arguments of the three tracepoints have changed: at 6.0 the first became the request, and at 5.19 its result. */
 static __always_inline __u64 uring_submitted(const unsigned long long *ctx) {
-        return bpf_core_type_exists(struct io_cmd_data) ? ctx[0] : ctx[1];
+        __u64 request; /* read in two places: an index that depends would be a modified context to kernels before 5.17 or so */
+
+        if (bpf_core_type_exists(struct io_cmd_data)) {
+                request = ctx[0];
+                barrier_var(request);
+                return request;
+        }
+        request = ctx[1];
+        barrier_var(request);
+        return request;
 }
 
 static __always_inline bool uring_request_opens(const struct io_kiocb *request) {
