@@ -248,7 +248,7 @@ static void test_carriers(void **state) {
         assert_int_equal(match(t, BW_AUTOMATON_UNIT, "/x.service").word[0], 1U << carrier);
         assert_int_equal(t->table->asks[BW_CONDITION_UNIT].word[0], 1U << carrier);
         assert_int_equal(t->table->asks[BW_CONDITION_USER].word[0], 1U << carrier);
-        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 7);
+        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 15);
         assert_int_equal(t->n_users, 1);
         assert_int_equal(t->table->users[0].rule, carrier);
 
