@@ -349,11 +349,8 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_VM_READ:
         case CALL_VM_WRITE:
-                if (ret > 0)
-                        on_trace_done(regs, task, call);
-                break;
         case CALL_TRACE:
-                if (ret == 0)
+                if (call == CALL_TRACE ? ret == 0 : ret > 0)
                         on_trace_done(regs, task, call);
                 break;
         default:
