@@ -114,6 +114,18 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
 /* Run once, by the loader, when all hooks are there: files that were open before us. Descriptor tables that threads share
  * come once (kernel/bpf/task_iter.c). Misses what is mapped and closed, and what waits in a socket or in a ring of
  * io_uring. Since 5.8. */
+/* And of their mappings, as a file that is mapped need not be open any more. Since 5.12. */
+SEC("iter/task_vma")
+int bw_iter_task_vma(struct bpf_iter__task_vma *ctx) {
+        struct task_struct *task = ctx->task;
+        struct vm_area_struct *area = ctx->vma;
+        struct file *file = task && area ? BPF_CORE_READ(area, vm_file) : NULL;
+
+        if (file)
+                on_file_found((struct task_struct *)address_of(task), file);
+        return 0;
+}
+
 SEC("iter/task_file")
 int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
         struct task_struct *task = ctx->task;

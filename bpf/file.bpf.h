@@ -27,7 +27,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 process_rules(&v, task, p, &rules);
         }
         for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                if (!word_has(rules.word[i / 64], i % 64))
+                if (!word_has(rules.word[i / 64], i % 64) || v.table->rules[i].flags & BW_RULE_CARRIER)
                         continue;
                 if (v.table->rules[i].n_nets == 0)
                         unbound |= v.table->rules[i].classes;
@@ -349,11 +349,8 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_VM_READ:
         case CALL_VM_WRITE:
-                if (ret > 0)
-                        on_trace_done(regs, task, call);
-                break;
         case CALL_TRACE:
-                if (ret == 0)
+                if (call == CALL_TRACE ? ret == 0 : ret > 0)
                         on_trace_done(regs, task, call);
                 break;
         default:

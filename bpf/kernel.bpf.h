@@ -55,6 +55,21 @@ struct dentry___newer {
         struct hlist_node d_alias;
 };
 
+struct list_head {
+        struct list_head *next;
+};
+
+/* What the cache knows of a directory's entries: since 6.8, and before. */
+struct dentry___since_6_8 {
+        struct hlist_node d_sib;
+        struct hlist_head d_children;
+};
+
+struct dentry___before_6_8 {
+        struct list_head d_child;
+        struct list_head d_subdirs;
+};
+
 typedef struct {
         unsigned int val;
 } kuid_t;
@@ -68,10 +83,6 @@ struct super_block {
         unsigned long s_magic;
         struct dentry *s_root;
         struct mount *s_mounts; /* since 6.18 */
-};
-
-struct list_head {
-        struct list_head *next;
 };
 
 struct super_block___before_6_18 {
@@ -377,6 +388,12 @@ struct bpf_iter_meta;
 struct bpf_iter__task {
         struct bpf_iter_meta *meta;
         struct task_struct *task;
+};
+
+struct bpf_iter__task_vma {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+        struct vm_area_struct *vma;
 };
 
 struct bpf_iter__task_file {

@@ -185,14 +185,51 @@ __noinline __u64 file_classes(__u32 table, __u64 file_address) {
         return classes;
 }
 
-/* A file of this name is about to get another one, or to lose it: of which classes is it? */
-static __always_inline void on_name_changed(const struct path *directory, const struct dentry *dentry) {
+/* Learns of what classes a file is by its present name. */
+__noinline int name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
+        const struct dentry *dentry = (const struct dentry *)dentry_address;
         const struct inode *inode = BPF_CORE_READ(dentry, d_inode);
         struct policy_view v;
 
         if (!inode || !policy_view_get(&v))
-                return;
-        __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, (__u64)BPF_CORE_READ(directory, mnt), address_of(dentry));
+                return 0;
+        __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, vfsmount, dentry_address);
         if (classes && policy_view_held(&v))
                 secret_learn(inode, classes, v.table->generation);
+        return 0;
+}
+
+/* Entries of a directory looked at when it is moved. */
+#define CHILDREN_MAX 128
+
+/* What the cache knows of what is in a directory: files that nobody has looked at since the start are not found. */
+__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry_address) {
+        if (bpf_core_field_exists(struct dentry___since_6_8, d_children)) {
+                const struct dentry___since_6_8 *directory = (const void *)dentry_address;
+                const struct hlist_node *node = BPF_CORE_READ(directory, d_children.first);
+                for (__u32 i = 0; i < CHILDREN_MAX && node; i++) {
+                        name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___since_6_8, d_sib));
+                        node = BPF_CORE_READ(node, next);
+                }
+                return 0;
+        }
+        const struct dentry___before_6_8 *directory = (const void *)dentry_address;
+        const struct list_head *end = (const void *)dentry_address + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
+        const struct list_head *node = BPF_CORE_READ(directory, d_subdirs.next);
+        for (__u32 i = 0; i < CHILDREN_MAX && node && node != end; i++) {
+                name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___before_6_8, d_child));
+                node = BPF_CORE_READ(node, next);
+        }
+        return 0;
+}
+
+/* What has this name is about to get another one, or to lose it. */
+static __always_inline void on_name_changed(const struct path *directory, const struct dentry *dentry) {
+        __u64 mnt = (__u64)BPF_CORE_READ(directory, mnt), address = address_of(dentry);
+        __u32 type = BPF_CORE_READ(dentry, d_inode, i_mode) & S_IFMT;
+
+        if (type == S_IFDIR)
+                names_learn_classes(mnt, address);
+        else if (type == S_IFREG)
+                name_learn_classes(mnt, address);
 }

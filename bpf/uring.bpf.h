@@ -109,9 +109,19 @@ struct io_kiocb___before_6_0 {
 #define SLOT_CHOSEN (~0U) /* IORING_FILE_INDEX_ALLOC */
 #define SLOT_FLAGS 7UL    /* fs/io_uring.c FFS_MASK, io_uring/filetable.h: what fits below a pointer */
 
-/* The arguments of the three tracepoints have changed: at 6.0 the first became the request, and at 5.19 its result. */
+/* The arguments of the three tracepoints have changed: since 6.0 the first is the request. The two ways must not be made one
+ * that reads ctx at a computed place, which the verifier refuses. */
 static __always_inline __u64 uring_submitted(const unsigned long long *ctx) {
-        return bpf_core_type_exists(struct io_cmd_data) ? ctx[0] : ctx[1];
+        __u64 request;
+
+        if (bpf_core_type_exists(struct io_cmd_data)) {
+                request = ctx[0];
+                asm volatile("" : "+r"(request) : : "memory");
+        } else {
+                request = ctx[1];
+                barrier_var(request);
+        }
+        return request;
 }
 
 static __always_inline bool uring_request_opens(const struct io_kiocb *request) {
