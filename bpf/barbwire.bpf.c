@@ -114,6 +114,18 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
 /* Run once, by the loader, when all hooks are there: files that were open before us. Descriptor tables that threads share
  * come once (kernel/bpf/task_iter.c). Misses what is mapped and closed, and what waits in a socket or in a ring of
  * io_uring. Since 5.8. */
+/* And of their mappings, as a file that is mapped need not be open any more. Since 5.12. */
+SEC("iter/task_vma")
+int bw_iter_task_vma(struct bpf_iter__task_vma *ctx) {
+        struct task_struct *task = ctx->task;
+        struct vm_area_struct *area = ctx->vma;
+        struct file *file = task && area ? BPF_CORE_READ(area, vm_file) : NULL;
+
+        if (file)
+                on_file_found((struct task_struct *)address_of(task), file);
+        return 0;
+}
+
 SEC("iter/task_file")
 int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
         struct task_struct *task = ctx->task;
@@ -275,6 +287,25 @@ int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *
         return 0;
 }
 
+/* ---- sensors "lsm" and "fentry": names ---- */
+
+/* A file is renamed, or gets a link: under its new name it is what it was. In kernels with CONFIG_SECURITY_PATH. */
+SEC("lsm/path_rename")
+int BPF_PROG(bw_lsm_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+        HOOK_FIRED(BW_HOOK_PATH_RENAME);
+        on_name_changed(from, dentry);
+        on_name_changed(to, replaced); /* they may be exchanged */
+        return 0;
+}
+
+SEC("fexit/security_path_rename")
+int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+        HOOK_FIRED(BW_HOOK_PATH_RENAME);
+        on_name_changed(from, dentry);
+        on_name_changed(to, replaced);
+        return 0;
+}
+
 /* ---- sensors "lsm" and "fentry": code ---- */
 
 /* mmap(2), shmat(2): of a file as code, of what others share. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
@@ -329,7 +360,7 @@ int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned i
 /* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
  * again. The traced one is stopped. Since 4.9. */
 SEC("fexit/ptrace_access_vm")
-int BPF_PROG(bw_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
+int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
         unsigned int flags, int ret) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
         if (ret > 0)

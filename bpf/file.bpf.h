@@ -5,6 +5,7 @@
  * struct file, never on what the system call was told: that races, is relative and misses links. */
 
 #include "flow.bpf.h"
+#include "secret.bpf.h"
 
 /* A file of `classes` was opened by the process of `task`, or came to it (enum bw_via): apply the rules, and mark it.
  * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
@@ -26,7 +27,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 process_rules(&v, task, p, &rules);
         }
         for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                if (!word_has(rules.word[i / 64], i % 64))
+                if (!word_has(rules.word[i / 64], i % 64) || v.table->rules[i].flags & BW_RULE_CARRIER)
                         continue;
                 if (v.table->rules[i].n_nets == 0)
                         unbound |= v.table->rules[i].classes;
@@ -123,13 +124,12 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
                 return false;
 
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
                 if (!policy_view_get(&v))
                         return false;
-                __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, mnt, dentry);
+                __u64 classes = file_classes(v.index, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
                 if (!classes || file_is_own((__u64)inode, (__u64)task))
@@ -349,11 +349,8 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_VM_READ:
         case CALL_VM_WRITE:
-                if (ret > 0)
-                        on_trace_done(regs, task, call);
-                break;
         case CALL_TRACE:
-                if (ret == 0)
+                if (call == CALL_TRACE ? ret == 0 : ret > 0)
                         on_trace_done(regs, task, call);
                 break;
         default:

@@ -25,30 +25,21 @@ static __always_inline int task_ready(struct task_struct *task) {
 
 /* ---- from a process to an object, and from there to another ---- */
 
-enum carrier { CARRIER_NO, CARRIER_YES, CARRIER_AGAIN };
-
-/* Is the current process, by what it executes, one that is not marked by what it reads? CARRIER_AGAIN: the policy changed
- * meanwhile, or its entry is to be judged first. */
-__noinline int current_carries(void) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        struct process *p = process_find(pid, task_start(task));
+/* Classes of which the current process, by what it executes, is not marked by what it reads. Its entry is judged. */
+__noinline __u64 current_carries(__u32 table, __u32 pid) {
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
         struct bw_bits rules;
-        struct policy_view v;
         __u64 carries = 0;
 
-        if (!policy_view_get(&v))
-                return CARRIER_NO;
-        if (!p)
-                return CARRIER_AGAIN;
-        if (p->generation != v.table->generation)
-                return CARRIER_AGAIN;
-        process_rules(&v, task, p, &rules);
-        for (__u32 i = 0; i < BW_RULES_MAX; i++)
-                carries |= -(rules.word[i / 64] >> i % 64 & 1) & v.table->rules[i].flags;
-        if (!policy_view_held(&v))
-                return CARRIER_AGAIN;
-        return carries & BW_RULE_CARRIER ? CARRIER_YES : CARRIER_NO;
+        if (!p || !v.table)
+                return 0;
+        process_rules(&v, current_task(), p, &rules);
+        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
+                __u64 holds = rules.word[i / 64] >> i % 64 & v.table->rules[i].flags & BW_RULE_CARRIER;
+                carries |= v.table->rules[i].classes & -holds;
+        }
+        return carries;
 }
 
 /* Has what `from` holds flowed to `to`, or can it not? Nothing of it has changed since. */
@@ -174,18 +165,18 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
                 .to_is = start ^ process_image(task),
         };
         const struct mark *source = mark_find(holder, is);
-        __u32 generation = *(volatile __u32 *)&shared.generation;
+        struct policy_view v;
 
-        if (!source || flow_is_done(&key, source))
+        if (!source || flow_is_done(&key, source) || !policy_view_get(&v))
                 return FLOW_NOTHING;
-        __u32 changes = source->changes;
-        int r = FLOW_NOTHING, carries = current_carries();
-        if (carries == CARRIER_AGAIN)
+        const struct process *p = process_find(key.to, start);
+        __u32 changes = source->changes, generation = v.table->generation;
+        if (p && p->generation != generation)
                 return FLOW_AGAIN;
-        if (carries)
-                count(BW_COUNT_FLOWS_STOPPED);
-        else
-                r = mark_flow(holder, key.to, start, via, 0);
+        __u64 stopped = current_carries(v.index, key.to);
+        if (!policy_view_held(&v))
+                return FLOW_AGAIN;
+        int r = mark_flow(holder, key.to, start, via, stopped);
         if (r == FLOW_DONE)
                 count(BW_COUNT_FLOWS);
         if (r == FLOW_DONE || r == FLOW_NOTHING)
@@ -229,9 +220,13 @@ static __always_inline bool anything_is_marked(enum bw_counter live) {
 static __always_inline void on_file_used(const struct file *file, int mask) {
         if (mask & MAY_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
                 on_device_written(file);
+                on_memory_file(file, true);
                 file_given(file, NULL);
         }
-        if (mask & MAY_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (!(mask & MAY_READ))
+                return;
+        on_memory_file(file, false);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
 }
 

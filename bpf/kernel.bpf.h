@@ -21,6 +21,7 @@
 struct inode;
 struct dentry;
 struct vfsmount;
+struct mount;
 struct socket;
 struct mm_struct;
 struct mnt_namespace;
@@ -32,11 +33,41 @@ struct qstr {
         const unsigned char *name;
 };
 
+struct hlist_node {
+        struct hlist_node *next;
+};
+
+struct hlist_head {
+        struct hlist_node *first;
+};
+
 struct dentry {
         unsigned int d_flags;
         struct dentry *d_parent;
         struct qstr d_name;
         struct inode *d_inode;
+        union {
+                struct hlist_node d_alias; /* the next dentry of the same inode */
+        } d_u;
+};
+
+struct dentry___newer {
+        struct hlist_node d_alias;
+};
+
+struct list_head {
+        struct list_head *next;
+};
+
+/* What the cache knows of a directory's entries: since 6.8, and before. */
+struct dentry___since_6_8 {
+        struct hlist_node d_sib;
+        struct hlist_head d_children;
+};
+
+struct dentry___before_6_8 {
+        struct list_head d_child;
+        struct list_head d_subdirs;
 };
 
 typedef struct {
@@ -50,6 +81,16 @@ typedef struct {
 struct super_block {
         unsigned int s_dev;
         unsigned long s_magic;
+        struct dentry *s_root;
+        struct mount *s_mounts; /* since 6.18 */
+};
+
+struct super_block___before_6_18 {
+        struct list_head s_mounts;
+};
+
+struct mount___before_6_18 {
+        struct list_head mnt_instance;
 };
 
 struct inode {
@@ -60,6 +101,7 @@ struct inode {
         __u32 i_generation;
         unsigned int i_rdev;
         unsigned int i_nlink;
+        struct hlist_head i_dentry; /* its dentries that the cache knows: its names */
 };
 
 /* fs/proc/internal.h: what every inode of procfs lies in; pid is of the process, or thread, that it tells about. */
@@ -194,6 +236,7 @@ struct mount {
         struct dentry *mnt_mountpoint;
         struct vfsmount mnt;
         struct mnt_namespace *mnt_ns;
+        struct mount *mnt_next_for_sb; /* since 6.18 */
 };
 
 struct fs_struct {
@@ -284,14 +327,6 @@ struct upid {
         struct pid_namespace *ns;
 };
 
-struct hlist_node {
-        struct hlist_node *next;
-};
-
-struct hlist_head {
-        struct hlist_node *first;
-};
-
 struct pid {
         struct hlist_head tasks[1]; /* PIDTYPE_PID: the one task that has this number, by its pid_links[0] */
         unsigned int level;
@@ -353,6 +388,12 @@ struct bpf_iter_meta;
 struct bpf_iter__task {
         struct bpf_iter_meta *meta;
         struct task_struct *task;
+};
+
+struct bpf_iter__task_vma {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+        struct vm_area_struct *vma;
 };
 
 struct bpf_iter__task_file {

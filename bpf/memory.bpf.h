@@ -88,17 +88,19 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
         return 0;
 }
 
-/* Does a [Carrier] name what another process executes, as far as was found out when it was executed? */
-__noinline int process_is_carrier(__u32 table, __u32 pid) {
+/* The same as current_carries() of another process, as far as was found out when it executed its program. */
+__noinline __u64 process_carries(__u32 table, __u32 pid) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         __u64 carries = 0;
 
         if (!t || !p || p->object != FINDING_GOOD || p->generation != t->generation || process_is_void(p))
-                return false;
-        for (__u32 i = 0; i < BW_RULES_MAX; i++)
-                carries |= -(p->rules.word[i / 64] >> i % 64 & 1) & t->rules[i].flags;
-        return carries / BW_RULE_CARRIER & 1;
+                return 0;
+        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
+                __u64 holds = p->rules.word[i / 64] >> i % 64 & t->rules[i].flags & BW_RULE_CARRIER;
+                carries |= t->rules[i].classes & -holds;
+        }
+        return carries;
 }
 
 /* An object that holds something has it from one sharer: the others hold it, too. */
@@ -114,9 +116,9 @@ __noinline int memory_reach(__u64 holder, __u32 from) {
                         break;
                 __u32 pid = s->pid;
                 __u64 start = s->start_boot_ns;
-                if (pid == from || !process_find(pid, start) || process_is_carrier(v.index, pid))
+                if (pid == from || !process_find(pid, start))
                         continue;
-                mark_flow(holder, pid, start, BW_VIA_MEMORY, 0);
+                mark_flow(holder, pid, start, BW_VIA_MEMORY, process_carries(v.index, pid));
         }
         return 0;
 }

@@ -81,12 +81,12 @@ struct bw_output {
 };
 
 struct bw_rule {
-        __u64 classes; /* what it allows; 0: nothing, see flags; without any the rule does not exist */
+        __u64 classes; /* what it allows; of a carrier: what it takes no mark of. 0: the rule does not exist */
         __u32 n_nets;  /* destinations it names; 0: any, and an open under it makes no mark */
         __u32 flags;   /* BW_RULE_* */
 };
 
-#define BW_RULE_CARRIER 1 /* a process it holds for is not marked by what it reads, receives or maps */
+#define BW_RULE_CARRIER 1 /* it allows nothing; a process it holds for is not marked by what it reads or maps */
 #define BW_RULE_CLEAN   2 /* what a process under it gives to others holds nothing of the secret */
 
 /* What is written there marks nobody who reads it. */

@@ -274,7 +274,7 @@ static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
         struct hop hop = { .before = before, .via = via };
 
         hop.pid = BPF_CORE_READ(task, tgid);
-        BPF_CORE_READ_INTO(&hop.comm, task, comm);
+        BPF_CORE_READ_INTO(&hop.comm, task, group_leader, comm); /* not that of a thread that serves io_uring */
         __u64 id = hash_mix(hash_mix(shared.name_seed, before), hash_mix((__u64)via << 32 | hop.pid, task_start(task)));
         bpf_map_update_elem(&bw_hops, &id, &hop, BPF_ANY);
         return id;
@@ -317,8 +317,8 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
 }
 
 /* What holder `from` holds that is within its window, the holder `to` that started at `to_start` holds from now on, too,
- * plainly. what: enum bw_via, and FLOW_*. giver: the task that hands it over; 0: nobody does, as it was forked, or as it
- * comes out of an object, where it was put by one. */
+ * plainly. what: enum bw_via, and FLOW_*. giver: the task that hands it over; 0: nobody does, as it was forked. Out of an object
+ * it was put there by one: then `giver` has the classes that do not come through. */
 __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64 giver) {
         struct mark *source = mark_get(from);
         struct policy_view v;
@@ -326,6 +326,10 @@ __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64
         if (!source || !policy_view_get(&v))
                 return FLOW_NOTHING;
         __u64 plain = mark_live(v.index, from, 0), bound = 0, live, carried = 0;
+        if (from & BW_HOLDER_OBJECT) {
+                plain &= ~giver;
+                giver = 0;
+        }
         if (what & (FLOW_BOUND | FLOW_PRINTED))
                 bound = mark_live(v.index, from, LIVE_BOUND);
         if (bound && what & FLOW_PRINTED)

@@ -178,41 +178,56 @@ static __always_inline bool task_may_change(struct task_struct *task, __u64 othe
         return !euid || (uid == BPF_CORE_READ(other, cred, uid.val) && uid == BPF_CORE_READ(other, cred, euid.val));
 }
 
-/* The call begins: what is written may be used before it returns. */
-static __always_inline void on_trace_begins(const struct pt_regs *regs, struct task_struct *task, enum call call) {
-        bool trace = call == CALL_TRACE;
-
-        if (!current_is_marked() || (trace && trace_of(call_argument(regs, task, 0)) != TRACE_WRITES))
-                return;
-        __u64 other = pid_number_task(call_argument(regs, task, trace ? 1 : 0));
-        if (!other)
-                return;
-        /* Only its tracer has its request carried out. */
-        if (trace ? BPF_CORE_READ((struct task_struct *)other, ptrace) &&
-                                BPF_CORE_READ((struct task_struct *)other, parent) == task :
-                    task_may_change(task, other))
-                memory_written((__u64)task, other);
+/* The number in question, and what is asked of ptrace(2): of process_vm_readv(2) and process_vm_writev(2) nothing. */
+static __always_inline enum trace trace_asked(const struct pt_regs *regs, struct task_struct *task, enum call call) {
+        return call == CALL_TRACE ? trace_of(call_argument(regs, task, 0)) :
+                call == CALL_VM_READ ? TRACE_READS :
+                                       TRACE_WRITES;
 }
 
-/* The call was successful. */
-static __always_inline void on_trace_done(const struct pt_regs *regs, struct task_struct *task, enum call call) {
-        enum trace does = call == CALL_VM_READ ? TRACE_READS : TRACE_WRITES;
+/* The current process, which is marked, is about to write to the memory of this one. by_trace: only its tracer has its request
+ * carried out. */
+__noinline int memory_writing(__u32 number, __u32 by_trace) {
+        struct task_struct *task = current_task();
+        __u64 other = pid_number_task(number);
 
-        if (call == CALL_TRACE)
-                does = trace_of(call_argument(regs, task, 0));
-        if (does == TRACE_OTHER)
-                return;
-        __u64 other = pid_number_task(call_argument(regs, task, call == CALL_TRACE ? 1 : 0));
+        if (!other)
+                return 0;
+        if (by_trace ? BPF_CORE_READ((struct task_struct *)other, ptrace) &&
+                                BPF_CORE_READ((struct task_struct *)other, parent) == task :
+                       task_may_change(task, other))
+                memory_written((__u64)task, other);
+        return 0;
+}
+
+/* It has read it, written to it, or attached to it. */
+__noinline int memory_used(__u32 number, __u32 does) {
+        __u64 own = bpf_get_current_task(), other = pid_number_task(number);
+
         if (!other) {
                 /* It has ended since: what it held cannot be asked any more. */
                 if (does == TRACE_READS && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE])
                         count_and_tell(BW_LOSS_FLOW_UNKNOWN);
-                return;
+        } else if (does == TRACE_READS) {
+                memory_read(other, own);
+        } else if (does == TRACE_WRITES) {
+                memory_written(own, other);
+        } else {
+                memory_changed(own, other);
         }
-        if (does == TRACE_READS)
-                memory_read(other, (__u64)task);
-        else if (does == TRACE_WRITES)
-                memory_written((__u64)task, other);
-        else
-                memory_changed((__u64)task, other);
+        return 0;
+}
+
+/* The call begins: what is written may be used before it returns. */
+static __always_inline void on_trace_begins(const struct pt_regs *regs, struct task_struct *task, enum call call) {
+        if (current_is_marked() && trace_asked(regs, task, call) == TRACE_WRITES)
+                memory_writing(call_argument(regs, task, call == CALL_TRACE ? 1 : 0), call == CALL_TRACE);
+}
+
+/* The call was successful. */
+static __always_inline void on_trace_done(const struct pt_regs *regs, struct task_struct *task, enum call call) {
+        enum trace does = trace_asked(regs, task, call);
+
+        if (does != TRACE_OTHER)
+                memory_used(call_argument(regs, task, call == CALL_TRACE ? 1 : 0), does);
 }

@@ -134,6 +134,10 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .sections = { "fexit/ptrace_access_vm", "fexit/ptrace_access_vm", NULL },
                 .blinds = "secrets that are read from, or written to, the memory of a process that was traced before",
         },
+        [BW_HOOK_PATH_RENAME] = {
+                .sections = LSM_AND_FENTRY("path_rename"),
+                .blinds = "sensitive files that were moved elsewhere before they were opened",
+        },
         [BW_HOOK_FILE_PERMISSION] = {
                 .sections = LSM_AND_FENTRY("file_permission"),
                 .elsewhere = true,

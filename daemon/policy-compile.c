@@ -375,6 +375,8 @@ static int rule_fill(const Policy *p, const Numbering *n, size_t i, PolicyTables
                                 rule->classes |= UINT64_C(1) << n->class_bits[c];
 
         rule->flags = n->flags[i];
+        if (rule->flags & BW_RULE_CARRIER && a->n_classes == 0)
+                rule->classes = UINT64_MAX;
         if (a->n_users > BW_USERS_MAX - t->n_users)
                 return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,
                                 "[%s %s] has more users than are left of %u for all rules: use Unit= or Ancestor=",

@@ -204,7 +204,7 @@ static int policy_warn(Policy *p) {
         return r;
 }
 
-static int report_unknown_class(Policy *p, const PolicyAllow *a, const PolicyName *class) {
+static int report_unknown_class(Policy *p, const char *type, const PolicyAllow *a, const PolicyName *class) {
         unsigned nearest_distance = 3; /* more is another name, not a slip */
         const char *nearest = NULL;
 
@@ -218,11 +218,11 @@ static int report_unknown_class(Policy *p, const PolicyAllow *a, const PolicyNam
         }
         if (nearest)
                 return policy_message_add(p, POLICY_ERROR, class->origin,
-                                "there is no [Class %s], did you mean %s? (the whole [Allow %s] is not used)",
-                                class->name, nearest, a->name);
+                                "there is no [Class %s], did you mean %s? (the whole [%s %s] is not used)",
+                                class->name, nearest, type, a->name);
         return policy_message_add(p, POLICY_ERROR, class->origin,
-                        "there is no [Class %s]: add it, or leave the name out (the whole [Allow %s] is not used)",
-                        class->name, a->name);
+                        "there is no [Class %s]: add it, or leave the name out (the whole [%s %s] is not used)",
+                        class->name, type, a->name);
 }
 
 /* A user that is written as a number. */
@@ -238,6 +238,15 @@ static void user_parse(PolicyUser *u) {
 }
 
 /* Of these checks, 0: can be used; 1: cannot, and that is reported. */
+static int class_names_check(Policy *p, const char *type, const PolicyAllow *a) {
+        for (size_t i = 0; i < a->n_classes; i++)
+                if (!policy_class_by_name(p, a->classes[i].name)) {
+                        int r = report_unknown_class(p, type, a, a->classes + i);
+                        return r < 0 ? r : 1;
+                }
+        return 0;
+}
+
 static int users_check(Policy *p, const char *type, const PolicyAllow *a) {
         char quoted[VALUE_QUOTE_SIZE];
 
@@ -257,14 +266,10 @@ static int users_check(Policy *p, const char *type, const PolicyAllow *a) {
 static const char unused[] = "not used";
 
 static int allow_check(Policy *p, const PolicyAllow *a) {
-        int r;
+        int r = class_names_check(p, "Allow", a);
 
-        for (size_t i = 0; i < a->n_classes; i++)
-                if (!policy_class_by_name(p, a->classes[i].name)) {
-                        r = report_unknown_class(p, a, a->classes + i);
-                        return r < 0 ? r : 1;
-                }
-        r = users_check(p, "Allow", a);
+        if (r == 0)
+                r = users_check(p, "Allow", a);
         if (r != 0)
                 return r;
 
@@ -286,13 +291,16 @@ static int allow_check(Policy *p, const PolicyAllow *a) {
 
 static int carrier_check(Policy *p, const PolicyCarrier *c) {
         const PolicyAllow *who = &c->who;
-        int r = users_check(p, "Carrier", who);
+        int r = class_names_check(p, "Carrier", who);
 
+        if (r == 0)
+                r = users_check(p, "Carrier", who);
         if (r != 0)
                 return r;
-        if (who->n_exes == 0 && who->n_units + who->n_users > 0)
+        if (who->n_exes == 0 && who->n_units + who->n_users + who->n_classes > 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
-                                "[Carrier %s] has Unit= or User=, but no Exe=, %s: say which program", who->name, unused);
+                                "[Carrier %s] has Class=, Unit= or User=, but no Exe=, %s: say which program", who->name,
+                                unused);
         else if (c->egress && c->n_paths == 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
                                 "[Carrier %s] has Egress=yes, but no Path=, %s: say which socket", who->name, unused);
@@ -425,14 +433,13 @@ int policy_finish(Policy *p) {
         int r = 0;
 
         hash_finish(policy_build(p));
-        for (size_t i = 0; r == 0 && i < p->n_allows; i++) {
-                PolicyAllow *a = p->allows + i;
-
+        PolicyAllow *a;
+        for (size_t i = 0; r == 0 && (a = policy_rule(p, i)); i++) {
                 if (a->broken || !allow_prune_classes(p, a))
                         continue;
                 a->broken = true;
-                r = policy_message_add(p, POLICY_ERROR, a->origin,
-                                "[Allow %s] is not used: no class that it names has a Path=", a->name);
+                r = policy_message_add(p, POLICY_ERROR, a->origin, "[%s %s] is not used: no class that it names has a Path=",
+                                i < p->n_allows ? "Allow" : "Carrier", a->name);
         }
         if (r == 0)
                 r = classes_finish(p);

@@ -113,9 +113,10 @@ static json_t *allow_to_json(const void *section) {
 static json_t *carrier_to_json(const void *section) {
         const PolicyCarrier *c = section;
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:o}",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:o}",
                 "name", text_to_json(c->who.name),
                 "description", description_to_json(c->description),
+                "classes", LIST(c->who.classes, c->who.n_classes),
                 "exes", LIST(c->who.exes, c->who.n_exes),
                 "units", LIST(c->who.units, c->who.n_units),
                 "users", LIST(c->who.users, c->who.n_users),

@@ -93,6 +93,7 @@ static const KeyInfo keys[] = {
         {SECTION_ALLOW, "Output", KEY_OUTPUT, FIELD(PolicyAllow, clean)},
 
         {SECTION_CARRIER, "Exe", KEY_STRINGS, PROGRAMS(exes, PolicyGlob), .check = value_check_program},
+        {SECTION_CARRIER, "Class", KEY_STRINGS, PROGRAMS(classes, PolicyName), .check = value_check_name},
         {SECTION_CARRIER, "Unit", KEY_STRINGS, PROGRAMS(units, PolicyGlob), .check = value_check_unit},
         {SECTION_CARRIER, "User", KEY_STRINGS, PROGRAMS(users, PolicyUser)},
         {SECTION_CARRIER, "Path", KEY_STRINGS, ITEMS(PolicyCarrier, paths, PolicyGlob), .check = value_check_path},

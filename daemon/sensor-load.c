@@ -214,7 +214,7 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
 };
 
 void sensor_parts_init(SensorParts *p) {
-        *p = (SensorParts){ .iterator = -1, .file_iterator = -1 };
+        *p = (SensorParts){ .iterator = -1, .file_iterator = -1, .map_iterator = -1 };
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 p->maps[i] = -1;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
@@ -230,6 +230,7 @@ void sensor_parts_done(SensorParts *p) {
         }
         closep(&p->iterator);
         closep(&p->file_iterator);
+        closep(&p->map_iterator);
         sensor_parts_init(p);
 }
 
@@ -329,6 +330,7 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
 
         bpf_object__for_each_program(p, b->obj)
                 bpf_program__set_autoload(p, p == b->progs.bw_iter_task || p == b->progs.bw_iter_task_file);
+        bpf_program__set_autoload(b->progs.bw_iter_task_vma, btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 const char *formerly = hook_infos[i].formerly;
 
@@ -364,7 +366,11 @@ static int skeleton_take(struct barbwire_bpf *b, SensorKind kind, SensorParts *r
         }
         if (r >= 0)
                 r = descriptor_keep(bpf_program__fd(b->progs.bw_iter_task), &ret->iterator);
-        return r < 0 ? r : descriptor_keep(bpf_program__fd(b->progs.bw_iter_task_file), &ret->file_iterator);
+        if (r >= 0)
+                r = descriptor_keep(bpf_program__fd(b->progs.bw_iter_task_file), &ret->file_iterator);
+        if (r >= 0 && bpf_program__autoload(b->progs.bw_iter_task_vma))
+                r = descriptor_keep(bpf_program__fd(b->progs.bw_iter_task_vma), &ret->map_iterator);
+        return r;
 }
 
 static void skeleton_freep(struct barbwire_bpf **b) {

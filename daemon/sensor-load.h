@@ -52,6 +52,7 @@ typedef struct SensorParts {
         int links[BW_HOOK_MAX];    /* -1: not attached */
         int iterator;              /* takes in the processes that run; -1: not loaded here */
         int file_iterator;         /* and the files they have open */
+        int map_iterator;          /* and mapped; -1 before 5.12 */
 } SensorParts;
 
 /* What each table is called where it outlives the daemon, with the number of its layout. */

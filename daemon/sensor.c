@@ -338,6 +338,8 @@ int sensor_attach(Sensor *s) {
         }
         if (r >= 0 && !known) {
                 r = iterate(s->parts.file_iterator);
+                if (r >= 0 && s->parts.map_iterator >= 0)
+                        r = iterate(s->parts.map_iterator);
                 if (r < 0)
                         log_error("Cannot look at the files that are open: %s", strerror(-r));
         }

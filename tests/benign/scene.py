@@ -81,8 +81,9 @@ class World:
     def command(self, user, command, **environment):
         """As if that user had logged in and typed it. Everything in front of it becomes it, by exec."""
         home = self.home_of(user)
+        # What it prints goes to a terminal: no pager must wait there for a key.
         settings = {"HOME": home, "USER": user, "LOGNAME": user, "PATH": PATH, "LC_ALL": "C", "TERM": "dumb",
-                    **environment}
+                    "PAGER": "cat", **environment}
         identity = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
                                               "--inh-caps=-all"]
         return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *identity, "env", "-i", "-C", home,

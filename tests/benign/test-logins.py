@@ -15,70 +15,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import scene as stage
 from scene import PASSWORD, URL, USERS
+from sshd import Server
 
 import tap
 from net import HOST_V4
 from tap import Failure, Skip, require, require_equal
 
-SSHD = "/usr/sbin/sshd"
 FORWARD_PORT = 8022
 # An @reboot job runs as soon as cron does.
 CRON_TIMEOUT = 20
 LOGIN_TIMEOUT = 20
-
-SSHD_CONFIG = """
-Port 22
-HostKey {keys}/ssh_host_ed25519_key
-PermitRootLogin yes
-PasswordAuthentication yes
-KbdInteractiveAuthentication no
-StrictModes no
-UsePAM yes
-PidFile none
-Subsystem sftp internal-sftp
-"""
-
-
-class Server:
-    """A real sshd in the host's network, in the same world; its host key is where the policy expects one."""
-
-    def __init__(self, s):
-        self.s, self.process = s, None
-
-    def __enter__(self):
-        if not os.access(SSHD, os.X_OK):
-            return self
-        world = self.s.world
-        world.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key",
-                 stdin="y\n")
-        world.do("sh", "-c", "cat >/etc/ssh/test_config", stdin=SSHD_CONFIG.format(keys="/etc/ssh"))
-        for user in USERS:
-            home = world.home_of(user)
-            world.do("mkdir", "-p", f"{home}/.ssh", user=user)
-            world.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/.ssh/id_ed25519", user=user)
-            world.do("cp", f"{home}/.ssh/id_ed25519.pub", f"{home}/.ssh/authorized_keys", user=user)
-            world.write(user, "askpass", f"#!/bin/sh\necho {PASSWORD}\n", 0o700)
-        self.process = self.s.net.popen(world.command("root", [SSHD, "-D", "-e", "-f", "/etc/ssh/test_config"]),
-                                        namespace=self.s.net.host, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if "Server listening" in line:
-                break
-        else:
-            raise RuntimeError("sshd did not start")
-        return self
-
-    def __exit__(self, *exception):
-        if self.process:
-            self.process.terminate()
-            self.process.communicate()
-
-    def options(self, user):
-        if not self.process:
-            raise Skip("openssh-server is not installed", environment=True)
-        home = self.s.world.home_of(user)
-        return ["-F", "none", "-o", "StrictHostKeyChecking=accept-new", "-o", f"IdentityFile={home}/.ssh/id_ed25519",
-                "-o", f"UserKnownHostsFile={home}/.ssh/known_hosts"]
 
 
 def ssh(s, server, user, command, *options, wanted, program="ssh", **environment):

@@ -306,7 +306,7 @@ def other_marks(thefts):
     with PatientThief(thefts.net, path) as thief:
         kill()
         wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
-        patched("barbwired-marks", b"marks.1\0", b"marks.9\0")()
+        patched("barbwired-marks", marks_layout() + b"\0", b"marks.x\0")()
         wait_told("^upgraded: ", since, "the upgrade")
         is_back(0)
         thief.send()
@@ -335,6 +335,12 @@ os.execv(sys.argv[3], sys.argv[3:])
 def event_version():
     with open(os.path.join(harness.SOURCE_ROOT, "bpf/event.h"), encoding="utf-8") as source:
         return re.search(r"^#define BW_EVENT_VERSION (\d+)$", source.read(), re.MULTILINE)[1]
+
+
+def marks_layout():
+    """By which name the table of marks is kept: its number is its layout's."""
+    with open(os.path.join(harness.SOURCE_ROOT, "daemon/sensor-load.c"), "rb") as source:
+        return re.search(rb'\[SENSOR_MAP_MARKS\] = "(marks\.\d)"', source.read())[1]
 
 
 def damaged(thefts, which, how):

@@ -266,8 +266,11 @@ def no_false_loss(bw, provoked):
 
 
 def shared_cases(t, scene):
-    key_fd = os.open(scene.key(), os.O_RDONLY)
+    # Open when it was no secret yet: whoever has a secret open when the daemon starts is marked.
+    plain = scene.decoy(f"{scene.root}/plain")
+    key_fd = os.open(plain, os.O_RDONLY)
     with Daemon(scene.policy) as bw:
+        os.rename(plain, scene.key())
         t.case(f"two threads open secrets of two classes at once, {OPEN_ROUNDS} times", two_opens, bw, scene)
         t.case(f"four threads send to one destination at once, {SEND_ROUNDS} times", four_sends, bw, scene)
         for variant in ("readlink", "fork"):

@@ -36,6 +36,8 @@ IMPATIENT_SECONDS = 3
 SYSTEMD_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED
 FIELDS_PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire.journal-fields.7.scd")
 LOG_AUTHPRIV = 10  # syslog(3)
+# In the default policy it is a socket of one that reaches the network for others.
+ENGINE = "/run/docker.sock"
 
 
 # ---- the cases, in an administrator's order ----
@@ -144,13 +146,44 @@ class Contained:
                 out.write(str(value))
 
 
+# Reads argv[1] by way of another program; then to the network, and to a container engine.
+HANDED_OVER = """cat "$1" | "$0" -c "
+import socket, sys
+sys.stdin.read()
+socket.create_connection(('$2', 443))
+engine = socket.socket(socket.AF_UNIX)
+engine.connect('$3')
+engine.sendall(b'x')
+"
+"""
+
+
 def documented_of_alert(thefts):
-    """An alert about which everything is known has every field that the manual page tells of, and no other."""
-    entry, _ = thefts.play(preexec_fn=Contained())
-    got = {name for name in entry if name.startswith("BARBWIRE_")}
-    wanted = documented_fields()["FIELDS OF AN ALERT"]
+    """Alerts about which everything is known have every field that the manual page tells of, and no other. A
+    destination has either an address or a path."""
+    path = thefts.home.key()[0]
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as engine:
+        engine.bind(ENGINE)
+        engine.listen()
+        try:
+            played = thefts.net.run(["/bin/sh", "-c", HANDED_OVER, sys.executable, path, HOST_V4, ENGINE],
+                                    preexec_fn=Contained())
+        finally:
+            os.unlink(ENGINE)
+    require_equal((played.returncode, played.stderr), (0, ""), "the theft")
+    both = wait_until(lambda: (lambda found: found if len(found) > 1 else None)(
+        {e["BARBWIRE_DESTINATION_FAMILY"]: e for e in journal() if e.get("BARBWIRE_FILE") == os.fsdecode(path)}),
+        "its alerts")
+    wanted = documented_fields()["FIELDS OF AN ALERT"] | {"BARBWIRE_TIME"}
     require(len(wanted) > 20, f"the manual page tells of {wanted}")
-    require_equal(got, wanted | {"BARBWIRE_TIME"}, "fields of an alert")
+    at = {"inet": {"BARBWIRE_DESTINATION_ADDRESS", "BARBWIRE_DESTINATION_PORT", "BARBWIRE_DESTINATION_PROTOCOL"},
+          "unix": {"BARBWIRE_DESTINATION_PATH"}}
+    for family, other in (("inet", "unix"), ("unix", "inet")):
+        got = {name for name in both[family] if name.startswith("BARBWIRE_")}
+        require_equal((wanted - got, got - wanted), (at[other], set()), f"{family}: missing, and undocumented")
+    require_equal((both["unix"]["BARBWIRE_DESTINATION_PATH"], both["unix"]["BARBWIRE_WAY"].split("|")[:2]),
+                  (ENGINE, ["cat", "pipe"]), "the path, the way")
+    entry = both["inet"]
     require_equal((entry["BARBWIRE_LOGINUID"], entry["BARBWIRE_CONTAINER"]), ("4711", "5a" * 32), "the two rare ones")
     require("injected" in entry["BARBWIRE_EXE_FLAG"], f"BARBWIRE_EXE_FLAG: {entry['BARBWIRE_EXE_FLAG']}")
     alert = json.loads(entry["BARBWIRE_JSON"])

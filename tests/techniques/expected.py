@@ -53,6 +53,18 @@ TECHNIQUES = {
 # "cases": patterns of names (fnmatch), each of one row. "before": on kernels before that. "what" and "reason" are told
 # in README: a hole is there for the kernel's reasons, or because closing it would cost more than it saves.
 HOLES = [
+    {"cases": ["G04 moved away", "G04 exchanged with another file", "G04 its directory moved away"],
+     "sensors": ["tracepoint"],
+     "what": "a file that was moved elsewhere before anybody opened it under its own name",
+     "reason": "no tracepoint tells what a rename moves"},
+    {"cases": ["H04 unix datagram, send*", "H04 abstract datagram, sendto", "E10 a container engine's socket, by a datagram"],
+     "sensors": ["tracepoint"],
+     "what": "a unix datagram that is sent to an address, on a socket that is not connected",
+     "reason": "no tracepoint tells whom it goes to"},
+    {"cases": ["G16 an agent is asked"],
+     "sensors": ["lsm", "fentry", "tracepoint"],
+     "what": "an agent (ssh-agent, gpg-agent) that is asked to use a key",
+     "reason": "the key stays in the agent and no file is opened: a class of sockets would be needed"},
     {"cases": ["E07 * that was there before*"],
      "sensors": ["tracepoint"], "before": (6, 5),
      "what": "data that io_uring sends on connections that were there before",

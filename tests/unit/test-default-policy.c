@@ -263,6 +263,8 @@ static void classes_allowed(const Program *p, uint64_t *ret_plain, uint64_t *ret
         for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
                 if (rules.word[bit / 64] >> bit % 64 & 1) {
                         const struct bw_rule *rule = tables->table->rules + bit;
+                        if (rule->flags & BW_RULE_CARRIER)
+                                continue;
                         *(rule->n_nets ? &bound : &plain) |= rule->classes;
                 }
         *ret_plain = plain;

@@ -203,6 +203,7 @@ static void test_carriers(void **state) {
                         parsed("[Class c]\nPath=/c\n"
                                "[Carrier x]\nExe=/usr/bin/bus /usr/bin/both\nUnit=x.service\nUser=7\nPath=/run/x/** ~/.x\n"
                                "[Carrier places]\nPath=/var/log/** /run/two\n"
+                               "[Carrier z]\nClass=c\nExe=/usr/bin/some\n"
                                "[Carrier out]\nPath=/run/*.sock /run/two\nEgress=yes\n"
                                "[Allow x]\nClass=c\nExe=/usr/bin/a /usr/bin/both\nDestination=any:1\nOutput=clean\n"
                                "[Allow y]\nClass=c\nExe=/usr/bin/a\n"
@@ -238,15 +239,16 @@ static void test_carriers(void **state) {
         assert_int_equal(rules[allow].classes, 1);
         assert_int_equal(rules[plain].flags, 0);
         assert_int_equal(rules[carrier].flags, BW_RULE_CARRIER);
-        assert_int_equal(rules[carrier].classes, 0);
+        assert_true(rules[carrier].classes == UINT64_MAX); /* of none it takes a mark */
         assert_int_equal(rules[carrier].n_nets, 0);
-        assert_null(names.rule_names[3]); /* places take no number */
+        assert_int_equal(rules[rule_bit(&names, "Carrier:z")].classes, 1);
+        assert_null(names.rule_names[4]); /* places take no number */
         assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/bus").word[0], 1U << carrier);
         assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/both").word[0], 1U << carrier | 1U << allow);
         assert_int_equal(match(t, BW_AUTOMATON_UNIT, "/x.service").word[0], 1U << carrier);
         assert_int_equal(t->table->asks[BW_CONDITION_UNIT].word[0], 1U << carrier);
         assert_int_equal(t->table->asks[BW_CONDITION_USER].word[0], 1U << carrier);
-        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 7);
+        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 15);
         assert_int_equal(t->n_users, 1);
         assert_int_equal(t->table->users[0].rule, carrier);
 

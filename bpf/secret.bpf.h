@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Of which classes is a file? A path is one of a file's names: it may have others (links), be reached by another way (bind
+ * mounts, a mount namespace of one's own, an overlay), or have lost the one that tells (rename). So when the path says
+ * nothing, the inode is asked: was it seen under a name that matches, or is another of its names known to the kernel, or does
+ * it matter where its file system is mounted on the host? */
+
+#include "identity.bpf.h"
+#include "object.bpf.h"
+
+/* What inodes were found to be, by one of their names. LRU: a machine has some hundreds of such files. */
+struct secret {
+        __u64 is; /* the second hash of what it is */
+        __u64 classes;
+        __u32 generation; /* of the policy */
+        __u32 zero;
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 4096);
+        __type(key, __u64);
+        __type(value, struct secret);
+} bw_secrets SEC(".maps");
+
+static __always_inline void secret_learn(const struct inode *inode, __u64 classes, __u32 generation) {
+        struct object o;
+
+        object_of_inode(&o, inode);
+        const struct secret s = { .is = o.is, .classes = classes, .generation = generation };
+        const struct secret *known = o.holder ? bpf_map_lookup_elem(&bw_secrets, &o.holder) : NULL;
+        if (!o.holder || (known && known->is == s.is && known->classes == classes && known->generation == generation))
+                return;
+        bpf_map_update_elem(&bw_secrets, &o.holder, &s, BPF_ANY);
+}
+
+static __always_inline __u64 secret_known(const struct inode *inode, __u32 generation) {
+        struct object o;
+
+        object_of_inode(&o, inode);
+        const struct secret *s = o.holder ? bpf_map_lookup_elem(&bw_secrets, &o.holder) : NULL;
+        return s && s->is == o.is && s->generation == generation ? s->classes : 0;
+}
+
+/* ---- where a file system is mounted ---- */
+
+/* Mounts of one file system looked at. A host has one or two, and one more for each service with namespaces of its own. */
+#define MOUNTS_MAX 64
+
+static __always_inline struct mount *mount_first(const struct super_block *sb) {
+        if (!bpf_core_field_exists(struct mount, mnt_next_for_sb)) {
+                const struct super_block___before_6_18 *before = (const void *)sb;
+                const void *first = BPF_CORE_READ(before, s_mounts.next);
+                return (void *)first - bpf_core_field_offset(struct mount___before_6_18, mnt_instance);
+        }
+        return BPF_CORE_READ(sb, s_mounts);
+}
+
+static __always_inline struct mount *mount_next(const struct mount *mount) {
+        if (!bpf_core_field_exists(struct mount, mnt_next_for_sb)) {
+                const struct mount___before_6_18 *before = (const void *)mount;
+                const void *next = BPF_CORE_READ(before, mnt_instance.next);
+                return (void *)next - bpf_core_field_offset(struct mount___before_6_18, mnt_instance);
+        }
+        return BPF_CORE_READ(mount, mnt_next_for_sb);
+}
+
+/* The mount of a whole file system on the host, as struct vfsmount; 0: there is none. The host's first one in the list is taken;
+ * what is mounted twice has two names for everything, and the other one is not looked at. */
+__noinline __u64 mount_of_host(__u64 sb_address) {
+        const struct super_block *sb = (const struct super_block *)sb_address;
+        const struct host *h = host_get();
+        __u64 root = (__u64)BPF_CORE_READ(sb, s_root);
+        const struct mount *m = mount_first(sb);
+
+        for (__u32 i = 0; i < MOUNTS_MAX; i++) {
+                if (!m || !h)
+                        break;
+                if ((__u64)BPF_CORE_READ(m, mnt.mnt_root) == root && (__u64)BPF_CORE_READ(m, mnt_ns) == h->mount_namespace)
+                        return (__u64)m + bpf_core_field_offset(struct mount, mnt);
+                m = mount_next(m);
+        }
+        return 0;
+}
+
+/* Is it reached by another way than the host's own: a mount of a part of its file system, or one that is not the host's? */
+static __always_inline bool mount_is_other(__u64 vfsmount, const struct super_block *sb) {
+        const struct mount *m = (const struct mount *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
+        const struct host *h = host_get();
+
+        return (__u64)BPF_CORE_READ(m, mnt.mnt_root) != (__u64)BPF_CORE_READ(sb, s_root) ||
+                (h && (__u64)BPF_CORE_READ(m, mnt_ns) != h->mount_namespace);
+}
+
+/* ---- other names ---- */
+
+/* Names of one inode looked at. */
+#define ALIASES_MAX 16
+
+static __always_inline __u64 alias_first(const struct inode *inode) {
+        return (__u64)BPF_CORE_READ(inode, i_dentry.first);
+}
+
+/* The names of an inode that are in the cache of dentries, as they are below a mount of its file system. */
+__noinline __u64 aliases_match(__u32 table, __u64 inode_address, __u64 vfsmount) {
+        const struct inode *inode = (const struct inode *)inode_address;
+        __u64 at = bpf_core_field_exists(struct dentry, d_u) ? bpf_core_field_offset(struct dentry, d_u.d_alias) :
+                                                             bpf_core_field_offset(struct dentry___newer, d_alias);
+        __u64 node = alias_first(inode), classes = 0;
+
+        for (__u32 i = 0; i < ALIASES_MAX; i++) {
+                if (!node)
+                        break;
+                classes |= path_match(table, BW_AUTOMATON_FILE, 0, vfsmount, node - at);
+                node = (__u64)BPF_CORE_READ((struct hlist_node *)node, next);
+        }
+        return classes;
+}
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/* Is there an inode here that could be below this one? */
+static __always_inline const struct inode *inode_below(const struct file *file, const struct inode *above) {
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+        return inode != above && BPF_CORE_READ(inode, i_mode) == BPF_CORE_READ(above, i_mode) &&
+                        BPF_CORE_READ(inode, i_sb, s_root) ?
+                inode :
+                NULL;
+}
+
+/* What lies below an open file of an overlay: its private data is the file there, or, since 6.13, a struct whose first member
+ * that is (fs/overlayfs/file.c), which the kernel's types do not tell where overlayfs is a module. */
+static __always_inline const struct inode *inode_overlaid(const struct file *file, const struct inode *inode) {
+        const struct file *below = BPF_CORE_READ(file, private_data);
+        const struct inode *found = inode_below(below, inode);
+
+        if (found)
+                return found;
+        if (bpf_probe_read_kernel(&below, sizeof(below), below))
+                return NULL;
+        return inode_below(below, inode);
+}
+
+/* ---- all of it ---- */
+
+/* The classes of an inode whose path, if any, says nothing. vfsmount: how it was reached, 0: not by a path. */
+static __always_inline __u64 inode_classes(__u32 table, const struct inode *inode, __u64 vfsmount, __u32 generation) {
+        const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+        __u64 classes = secret_known(inode, generation);
+        bool other = !vfsmount || mount_is_other(vfsmount, sb);
+
+        if (classes)
+                return classes;
+        if (other)
+                vfsmount = mount_of_host((__u64)sb);
+        else if (BPF_CORE_READ(inode, i_nlink) < 2)
+                return 0;
+        return vfsmount ? aliases_match(table, (__u64)inode, vfsmount) : 0;
+}
+
+/* The classes of an open file by this table of the policy. */
+__noinline __u64 file_classes(__u32 table, __u64 file_address) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct file *file = (const struct file *)file_address;
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+
+        if (!t)
+                return 0;
+        __u64 classes = path_match(table, BW_AUTOMATON_FILE, 0, mnt, dentry);
+        if (!classes) {
+                if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
+                        return 0;
+                classes = inode_classes(table, inode, mnt, t->generation);
+        }
+        if (!classes && BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
+                const struct inode *below = inode_overlaid(file, inode);
+                if (below)
+                        classes = inode_classes(table, below, 0, t->generation);
+        }
+        if (classes)
+                secret_learn(inode, classes, t->generation);
+        return classes;
+}
+
+/* Learns of what classes a file is by its present name. */
+__noinline int name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
+        const struct dentry *dentry = (const struct dentry *)dentry_address;
+        const struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+        struct policy_view v;
+
+        if (!inode || !policy_view_get(&v))
+                return 0;
+        __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, vfsmount, dentry_address);
+        if (classes && policy_view_held(&v))
+                secret_learn(inode, classes, v.table->generation);
+        return 0;
+}
+
+/* Entries of a directory looked at when it is moved. */
+#define CHILDREN_MAX 128
+
+/* What the cache knows of what is in a directory: files that nobody has looked at since the start are not found. */
+__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry_address) {
+        if (bpf_core_field_exists(struct dentry___since_6_8, d_children)) {
+                const struct dentry___since_6_8 *directory = (const void *)dentry_address;
+                const struct hlist_node *node = BPF_CORE_READ(directory, d_children.first);
+                for (__u32 i = 0; i < CHILDREN_MAX && node; i++) {
+                        name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___since_6_8, d_sib));
+                        node = BPF_CORE_READ(node, next);
+                }
+                return 0;
+        }
+        const struct dentry___before_6_8 *directory = (const void *)dentry_address;
+        const struct list_head *end = (const void *)dentry_address + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
+        const struct list_head *node = BPF_CORE_READ(directory, d_subdirs.next);
+        for (__u32 i = 0; i < CHILDREN_MAX && node && node != end; i++) {
+                name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___before_6_8, d_child));
+                node = BPF_CORE_READ(node, next);
+        }
+        return 0;
+}
+
+/* What has this name is about to get another one, or to lose it. */
+static __always_inline void on_name_changed(const struct path *directory, const struct dentry *dentry) {
+        __u64 mnt = (__u64)BPF_CORE_READ(directory, mnt), address = address_of(dentry);
+        __u32 type = BPF_CORE_READ(dentry, d_inode, i_mode) & S_IFMT;
+
+        if (type == S_IFDIR)
+                names_learn_classes(mnt, address);
+        else if (type == S_IFREG)
+                name_learn_classes(mnt, address);
+}

