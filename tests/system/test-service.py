@@ -176,7 +176,7 @@ def documented_of_alert(thefts):
         "its alerts")
     wanted = documented_fields()["FIELDS OF AN ALERT"] | {"BARBWIRE_TIME"}
     require(len(wanted) > 20, f"the manual page tells of {wanted}")
-    at = {"inet": {"BARBWIRE_DESTINATION_ADDRESS", "BARBWIRE_DESTINATION_PORT", "BARBWIRE_DESTINATION_PROTOCOL"},
+    at = {"inet": {"BARBWIRE_DESTINATION_ADDRESS", "BARBWIRE_DESTINATION_PORT"},
           "unix": {"BARBWIRE_DESTINATION_PATH"}}
     for family, other in (("inet", "unix"), ("unix", "inet")):
         got = {name for name in both[family] if name.startswith("BARBWIRE_")}
