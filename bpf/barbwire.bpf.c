@@ -312,7 +312,7 @@ int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, str
 SEC("lsm/mmap_file")
 int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
-        on_mapped(file, prot, flags);
+        on_mapped((struct file *)address_of(file), prot, flags); /* NULL: the verifier takes the argument for one that is not */
         return 0;
 }
 
@@ -321,7 +321,7 @@ SEC("fexit/security_mmap_file")
 int BPF_PROG(bw_fexit_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
         if (!ret)
-                on_mapped(file, prot, flags);
+                on_mapped((struct file *)address_of(file), prot, flags);
         return 0;
 }
 

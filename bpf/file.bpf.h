@@ -190,12 +190,11 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
         descriptor_taken(fd);
 }
 
-/* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like,
- * and not the file below an overlay's, which comes on top. */
+/* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like. Below an
+ * overlay's file another is opened; that is when the kernel tells what it is. */
 static __always_inline void on_kernel_open(struct file *file) {
-        if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
-                return;
-        on_file_open(file, BW_VIA_OPEN);
+        if (!(BPF_CORE_READ(current_task(), flags) & PF_KTHREAD))
+                on_file_open(file, BW_VIA_OPEN);
 }
 
 /* Memory was mapped that others may have mapped, too; without a file that children will have. */

@@ -169,16 +169,19 @@ __noinline __u64 file_classes(__u32 table, __u64 file_address) {
 
         if (!t)
                 return 0;
-        __u64 classes = path_match(table, BW_AUTOMATON_FILE, 0, mnt, dentry);
-        if (!classes) {
+        /* Below an overlay's: its path may be the overlay's, or of a mount that nobody sees. */
+        bool below = BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT;
+        __u64 classes = below ? inode_classes(table, inode, 0, t->generation) :
+                                path_match(table, BW_AUTOMATON_FILE, 0, mnt, dentry);
+        if (!classes && !below) {
                 if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
                         return 0;
                 classes = inode_classes(table, inode, mnt, t->generation);
         }
         if (!classes && BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
-                const struct inode *below = inode_overlaid(file, inode);
-                if (below)
-                        classes = inode_classes(table, below, 0, t->generation);
+                const struct inode *overlaid = inode_overlaid(file, inode);
+                if (overlaid)
+                        classes = inode_classes(table, overlaid, 0, t->generation);
         }
         if (classes)
                 secret_learn(inode, classes, t->generation);

@@ -45,7 +45,7 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .act = act_child,
         },
         [BW_HOOK_SYS_ENTER] = {
-                .sections = TRACEPOINT("tp_btf/sys_enter"),
+                .sections = EVERY_SENSOR("tp_btf/sys_enter"), /* no hook is asked when pages move into or out of a pipe */
                 .blinds = "secrets that a process hands on by a pipe, a unix socket or a file",
                 .act = act_open,
         },
