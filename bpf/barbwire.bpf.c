@@ -279,6 +279,14 @@ int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr 
         return 0;
 }
 
+SEC("fexit/unix_seqpacket_recvmsg")
+int BPF_PROG(bw_fexit_unix_seqpacket_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_SEQPACKET_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
 SEC("fexit/unix_dgram_recvmsg")
 int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_DGRAM_RECVMSG);

@@ -167,6 +167,11 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a unix stream socket",
         },
+        [BW_HOOK_UNIX_SEQPACKET_RECVMSG] = {
+                .sections = LSM_FENTRY_FEXIT("unix_seqpacket_recvmsg"),
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a unix socket of packets in sequence",
+        },
         [BW_HOOK_UNIX_DGRAM_RECVMSG] = {
                 .sections = LSM_FENTRY_FEXIT("unix_dgram_recvmsg"),
                 .elsewhere = true,
