@@ -74,23 +74,26 @@ static int hook_adopt(const SensorStore *store, const SensorPlan *plan, const ch
         return r < 0 ? r : descriptor_keep(link, ret_link);
 }
 
-/* Which sensor they are of: the first that has all of these hooks in the store. */
+/* Which sensor they are of: the one that has most of these hooks in the store. Sensors have hooks in common. */
 static SensorKind hooks_kind(const SensorStore *store, const SensorPlan *plan, uint32_t hooks) {
-        SensorKind kind;
+        SensorKind found = SENSOR_KINDS;
         char name[64];
 
-        for (kind = 0; kind < SENSOR_KINDS; kind++) {
-                unsigned i = BW_HOOK_EXIT + 1;
+        for (size_t kind = 0, most = 0; kind < SENSOR_KINDS; kind++) {
+                size_t n = 0;
 
-                while (i < BW_HOOK_MAX && (!(hooks >> i & 1) || !hook_infos[i].sections[kind]))
-                        i++;
-                if (i == BW_HOOK_MAX)
-                        continue;
-                hook_name(name, "link", hook_infos[i].sections[kind]);
-                if (sensor_store_find(store, plan->identity, name) >= 0)
-                        break;
+                for (unsigned i = BW_HOOK_EXIT + 1; i < BW_HOOK_MAX; i++) {
+                        if (!(hooks >> i & 1) || !hook_infos[i].sections[kind])
+                                continue;
+                        hook_name(name, "link", hook_infos[i].sections[kind]);
+                        n += sensor_store_find(store, plan->identity, name) >= 0;
+                }
+                if (n > most) {
+                        most = n;
+                        found = kind;
+                }
         }
-        return kind;
+        return found;
 }
 
 static int parts_adopt(const SensorStore *store, const SensorPlan *plan, SensorParts *parts) {
