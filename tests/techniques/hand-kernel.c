@@ -179,7 +179,9 @@ static void key_take(void) {
 
         key_name(name, sizeof(name));
         key = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_USER_KEYRING, "user", name, 0);
-        n = key < 0 ? key : key_call(KEYCTL_READ, key, (long)p.secret, sizeof(p.secret));
+        if (key < 0) /* a session of its own may not see its user's keys */
+                play_exit(PLAY_CANNOT, "keyctl");
+        n = key_call(KEYCTL_READ, key, (long)p.secret, sizeof(p.secret));
         key_call(KEYCTL_UNLINK, key, KEY_SPEC_USER_KEYRING, 0);
         taken(n);
 }

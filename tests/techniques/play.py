@@ -153,7 +153,7 @@ def check_file(entry, truth, class_name, toucher_exe):
         require_equal(entry["pid"], truth.toucher, "files[].pid")
         require_equal(entry["hops"] > 0, truth.toucher != truth.sender, "files[].hops > 0")
         check_way(entry, truth)
-    require(0 <= entry["age_ms"] < 60_000, f"age_ms: {entry['age_ms']}")
+    require(0 <= entry["age_ms"] < 600_000, f"age_ms: {entry['age_ms']}")
     require_equal(entry["truncated"], False, "files[].truncated")
     if toucher_exe:
         require_equal(entry["exe"], toucher_exe, "files[].exe")
