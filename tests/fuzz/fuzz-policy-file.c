@@ -114,7 +114,7 @@ static void tables_check(const PolicyTables *t) {
                 REQUIRE((n->address[0] & ~n->mask[0]) == 0 && (n->address[1] & ~n->mask[1]) == 0);
         }
         for (size_t i = 0; i < BW_RULES_MAX; i++)
-                REQUIRE(!(t->table->rules[i].flags & BW_RULE_CARRIER) || t->table->rules[i].classes == 0);
+                REQUIRE(t->table->rules[i].flags == 0 || t->table->rules[i].classes != 0);
         for (size_t i = 0; i < BW_USERS_MAX; i++)
                 REQUIRE(t->table->users[i].used == (i < t->n_users) && t->table->users[i].rule < BW_RULES_MAX);
 }
