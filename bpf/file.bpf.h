@@ -129,7 +129,7 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
 
                 if (!policy_view_get(&v))
                         return false;
-                __u64 classes = file_classes(v.index, address_of(file));
+                __u64 classes = file_classes(v.index, v.table->generation, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
                 if (!classes || file_is_own((__u64)inode, (__u64)task))
@@ -235,12 +235,12 @@ __noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
         return 0;
 }
 
-/* The same where the arguments are in memory. */
-__noinline int descriptor_mapped_by(__u64 at) {
-        __u32 arguments[6] = {};
+/* Where the arguments are in memory: number n of them. */
+static __always_inline __u32 argument_in_memory(__u64 at, __u32 n) {
+        __u32 argument = 0;
 
-        bpf_probe_read_user(arguments, sizeof(arguments), (void *)at);
-        return descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
+        bpf_probe_read_user(&argument, sizeof(argument), (void *)at + n * sizeof(argument));
+        return argument;
 }
 
 /* shmat(2): the segment is known by its number in its namespace. */
@@ -333,8 +333,10 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                                 call_argument(regs, task, 3));
                 break;
         case CALL_MAP_OLD:
-                if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        descriptor_mapped_by(call_argument(regs, task, 0));
+                if ((__u64)ret < (__u64)-MAX_ERRNO) {
+                        __u64 at = call_argument(regs, task, 0);
+                        descriptor_mapped((int)argument_in_memory(at, 4), argument_in_memory(at, 2), argument_in_memory(at, 3));
+                }
                 break;
         case CALL_ATTACH:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)

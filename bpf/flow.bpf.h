@@ -60,7 +60,7 @@ static __always_inline void flow_set_done(const struct flow_key *key, __u32 chan
 static __always_inline __u64 path_carries(__u32 table, const struct path *path) {
         __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry);
 
-        return dentry ? path_match(table, BW_AUTOMATON_CARRIER, 0, mnt, dentry) : 0;
+        return dentry ? path_match(table, BW_AUTOMATON_CARRIER, mnt, dentry) : 0;
 }
 
 /* Who is behind a local socket reaches the network for whoever asks. */

@@ -116,8 +116,7 @@ __noinline int process_judge_own(__u32 pid, __u64 task_address) {
                 return 0;
 
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
-        if (file && path_match(v.index, BW_AUTOMATON_ANCESTOR, pid, (__u64)BPF_CORE_READ(file, f_path.mnt),
-                            (__u64)BPF_CORE_READ(file, f_path.dentry)) && !p->object)
+        if (file && path_match_rules(v.index, BW_AUTOMATON_ANCESTOR, pid, &file->f_path) && !p->object)
                 object_look(pid, task_address, false);
         if (policy_view_held(&v))
                 p->own_generation = generation;
@@ -173,12 +172,8 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         __u32 generation = v.table->generation;
 
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
-        __u64 rules = 0, own = 0;
-        if (file) {
-                __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-                rules = path_match(v.index, BW_AUTOMATON_EXE, pid, mnt, dentry);
-                own = path_match(v.index, BW_AUTOMATON_ANCESTOR, pid, mnt, dentry);
-        }
+        bool rules = file && path_match_rules(v.index, BW_AUTOMATON_EXE, pid, &file->f_path);
+        bool own = file && path_match_rules(v.index, BW_AUTOMATON_ANCESTOR, pid, &file->f_path);
         if (rules | own) {
                 if (!p->object)
                         object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
