@@ -17,7 +17,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         struct process *p = process_find(pid, start);
         struct policy_view v;
         struct bw_bits rules = {};
-        __u64 unbound = 0, bound = 0;
+        __u64 unbound, bound;
 
         if (!policy_view_get(&v))
                 return 0;
@@ -26,14 +26,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                         return 1;
                 process_rules(&v, task, p, &rules);
         }
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                if (!word_has(rules.word[i / 64], i % 64) || v.table->rules[i].flags & BW_RULE_CARRIER)
-                        continue;
-                if (v.table->rules[i].n_nets == 0)
-                        unbound |= v.table->rules[i].classes;
-                else
-                        bound |= v.table->rules[i].classes;
-        }
+        unbound = rules_classes(v.index, &rules, RULES_UNBOUND);
+        bound = rules_classes(v.index, &rules, RULES_BOUND);
         /* Ticks are rounded, twice. */
         const __u64 until = bpf_ktime_get_ns() + longest_window(v.index, classes, false) + (1ULL << (TICK_SHIFT + 1));
         if (!policy_view_held(&v))
@@ -308,12 +302,17 @@ __noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 com
 }
 
 static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
+        bool secret = false;
+
         for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
                 int fd = message_descriptor(message, n, i, compat);
                 if (fd < 0)
                         break;
-                descriptor_opened(fd, BW_VIA_RECEIVED);
+                if (descriptor_judge(fd, BW_VIA_RECEIVED) == OPENED_SECRET)
+                        secret = true;
         }
+        if (secret)
+                task_spread(current_task());
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {

@@ -30,16 +30,11 @@ __noinline __u64 current_carries(__u32 table, __u32 pid) {
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
         struct bw_bits rules;
-        __u64 carries = 0;
 
         if (!p || !v.table)
                 return 0;
         process_rules(&v, current_task(), p, &rules);
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                __u64 holds = rules.word[i / 64] >> i % 64 & v.table->rules[i].flags & BW_RULE_CARRIER;
-                carries |= v.table->rules[i].classes & -holds;
-        }
-        return carries;
+        return rules_classes(table, &rules, RULES_CARRIER);
 }
 
 /* Has what `from` holds flowed to `to`, or can it not? Nothing of it has changed since. */
@@ -211,10 +206,6 @@ static __always_inline void file_taken(const struct file *file) {
 }
 
 /* ---- where the hook sees the kernel's own objects ---- */
-
-static __always_inline bool anything_is_marked(enum bw_counter live) {
-        return *(volatile __u64 *)&shared.counters[live];
-}
 
 /* A file is about to be read from, or written to. */
 static __always_inline void on_file_used(const struct file *file, int mask) {

@@ -250,21 +250,31 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
         return r & COMPONENT_FAULT ? 0 : COMPONENT_OUTPUT(r);
 }
 
-/* Rules for this user, of one word of them. Without branches, see permitted_classes(). */
-__noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
+#define USERS_AT_ONCE 16
+
+/* Rules for this user, of one word of them, by some users of the table. Without branches, see permitted_classes(). */
+__noinline __u64 user_rules_some(__u32 table, __u32 uid, __u32 word, __u32 first) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         __u64 rules = 0;
 
         if (!t)
                 return 0;
-        for (__u32 i = 0; i < BW_USERS_MAX; i++) {
-                const struct bw_user *u = &t->users[i];
+        for (__u32 i = 0; i < USERS_AT_ONCE; i++) {
+                const struct bw_user *u = &t->users[(first + i) % BW_USERS_MAX];
                 if (!u->used)
                         break;
                 __u64 other = (__u64)(u->uid ^ uid) | (u->rule / 64 ^ word);
                 __u64 differs = (other | -other) >> 63;
                 rules |= (1 - differs) << u->rule % 64;
         }
+        return rules;
+}
+
+__noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
+        __u64 rules = 0;
+
+        for (__u32 i = 0; i < BW_USERS_MAX; i += USERS_AT_ONCE)
+                rules |= user_rules_some(table, uid, word, i);
         return rules;
 }
 

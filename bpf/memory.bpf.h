@@ -92,15 +92,10 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
 __noinline __u64 process_carries(__u32 table, __u32 pid) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-        __u64 carries = 0;
 
         if (!t || !p || p->object != FINDING_GOOD || p->generation != t->generation || process_is_void(p))
                 return 0;
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                __u64 holds = p->rules.word[i / 64] >> i % 64 & t->rules[i].flags & BW_RULE_CARRIER;
-                carries |= t->rules[i].classes & -holds;
-        }
-        return carries;
+        return rules_classes(table, &p->rules, RULES_CARRIER);
 }
 
 /* An object that holds something has it from one sharer: the others hold it, too. */
@@ -184,8 +179,8 @@ static __always_inline void on_memory_shared(const struct object *o, __u32 what)
         __u64 start = task_start(task);
 
         memory_share(pid, start, o->holder, o->is, what);
-        if (what && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] && mark_get(pid))
+        if (what && anything_is_marked(BW_COUNT_MARKS_LIVE) && mark_get(pid))
                 memory_spread(pid, start, (__u64)task);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && mark_find(o->holder, o->is))
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE) && mark_find(o->holder, o->is))
                 memory_reach(o->holder, 0);
 }

@@ -206,7 +206,7 @@ __noinline int memory_used(__u32 number, __u32 does) {
 
         if (!other) {
                 /* It has ended since: what it held cannot be asked any more. */
-                if (does == TRACE_READS && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE])
+                if (does == TRACE_READS && anything_is_marked(BW_COUNT_MARKS_LIVE))
                         count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         } else if (does == TRACE_READS) {
                 memory_read(other, own);
