@@ -242,6 +242,7 @@ static __always_inline void mark_touch(
         __u32 now = tick_now();
 
         m->changes++;
+        m->only = 0;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -365,6 +366,8 @@ __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64
                         added |= file_pass(from, to, i, what, giver);
         if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
                 m->n_files = source->n_files;
+        if (m->only != from)
+                m->only = m->changes ? 0 : from;
         if (marks_join(m, source, plain, bound) || added)
                 m->changes++;
         return FLOW_DONE;
