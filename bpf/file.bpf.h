@@ -210,23 +210,32 @@ static __always_inline void on_mapped_shared(const struct file *file) {
                 on_memory_shared(&o, what);
 }
 
-/* A file was mapped, or memory without one: code that is foreign; what others have written to it; what they will. */
-static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+/* A file was mapped, or memory without one: code that is foreign, what others will write to it. */
+static __always_inline void on_mapping(const struct file *file, __u64 prot, __u64 flags) {
         if (flags & MAP_SHARED)
                 on_mapped_shared(file);
-        if (!file)
-                return;
-        if (prot & PROT_EXEC)
+        if (file && prot & PROT_EXEC)
                 on_code_mapped(file);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+}
+
+/* And what they have written. */
+static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+        on_mapping(file, prot, flags);
+        if (file && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file);
 }
 
 /* ---- sensor "tracepoint": calls that end ---- */
 
 __noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
-        on_mapped(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
+        on_mapping(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
         return 0;
+}
+
+static __always_inline void on_descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        descriptor_mapped(fd, prot, flags);
+        if (!(flags & MAP_ANONYMOUS))
+                descriptor_taken(fd);
 }
 
 /* Where the arguments are in memory: number n of them. */
@@ -328,13 +337,13 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
+                        on_descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
                 break;
         case CALL_MAP_OLD:
                 if ((__u64)ret < (__u64)-MAX_ERRNO) {
                         __u64 at = call_argument(regs, task, 0);
-                        descriptor_mapped((int)argument_in_memory(at, 4), argument_in_memory(at, 2), argument_in_memory(at, 3));
+                        on_descriptor_mapped((int)argument_in_memory(at, 4), argument_in_memory(at, 2), argument_in_memory(at, 3));
                 }
                 break;
         case CALL_ATTACH:

@@ -2,9 +2,10 @@
 #pragma once
 
 /* The secret moves on: what a marked process writes to is marked before the bytes are there; what reads from that is marked
- * before it has seen them. Terminals and the files of the kernel are no objects: everybody's bytes meet there. */
+ * before it has seen them. The files of the kernel are no objects: everybody's bytes meet there. */
 
 #include "egress.bpf.h"
+#include "terminal.bpf.h"
 #include "trace.bpf.h"
 
 /* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
@@ -25,8 +26,9 @@ static __always_inline int task_ready(struct task_struct *task) {
 
 /* ---- from a process to an object, and from there to another ---- */
 
-/* Classes of which the current process, by what it executes, is not marked by what it reads. Its entry is judged. */
-__noinline __u64 current_carries(__u32 table, __u32 pid) {
+/* Classes of which the current process, by what it executes, is not marked by what it reads. kind: RULES_CARRIER, or
+ * RULES_TERMINAL where it reads from a terminal. Its entry is judged. */
+__noinline __u64 current_carries(__u32 table, __u32 pid, __u32 kind) {
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
         struct bw_bits rules;
@@ -34,7 +36,7 @@ __noinline __u64 current_carries(__u32 table, __u32 pid) {
         if (!p || !v.table)
                 return 0;
         process_rules(&v, current_task(), p, &rules);
-        return rules_classes(table, &rules, RULES_CARRIER);
+        return rules_classes(table, &rules, kind);
 }
 
 /* Has what `from` holds flowed to `to`, or can it not? Nothing of it has changed since. */
@@ -94,7 +96,15 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                 to_path = &peer->path;
                 own_path = &own->path;
         } else {
+                const struct tty_struct *terminal = file_terminal(file, inode);
+                /* Who has both hands on a terminal, and what they hold from there alone, types to those who had it: after
+                 * "cat key" below sudo(8) all that is started there later would be marked by the keys that are pressed. */
+                object_of_terminal(&o, terminal);
+                if (o.holder && source->only == o.holder)
+                        return 0;
                 object_of_inode(&o, inode);
+                if (terminal)
+                        object_of_terminal(&o, BPF_CORE_READ(terminal, link));
         }
         key.to = o.holder;
         key.to_is = o.is;
@@ -168,7 +178,7 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
         __u32 changes = source->changes, generation = v.table->generation;
         if (p && p->generation != generation)
                 return FLOW_AGAIN;
-        __u64 stopped = current_carries(v.index, key.to);
+        __u64 stopped = current_carries(v.index, key.to, via == BW_VIA_TERMINAL ? RULES_TERMINAL : RULES_CARRIER);
         if (!policy_view_held(&v))
                 return FLOW_AGAIN;
         int r = mark_flow(holder, key.to, start, via, stopped);
@@ -181,7 +191,6 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
 
 /* The current process has read from this file, or may have: it maps it, or has opened it for reading. */
 static __always_inline void file_taken(const struct file *file) {
-        struct task_struct *task = current_task();
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         struct object o = {};
 
@@ -191,16 +200,19 @@ static __always_inline void file_taken(const struct file *file) {
                         object_of_sock(&o, sk);
         } else {
                 object_of_inode(&o, inode);
+                if (!o.holder)
+                        object_of_terminal(&o, file_terminal(file, inode));
         }
         if (!o.holder || !mark_get(o.holder))
                 return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 int r = object_taken(o.holder, o.is, o.via);
+                struct task_struct *task = current_task();
                 if (r == FLOW_DONE)
                         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
                 if (r != FLOW_AGAIN)
                         return;
-                task_ready(current_task());
+                task_ready(task);
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
 }
@@ -279,7 +291,7 @@ __noinline int descriptor_takes(int fd) {
 }
 
 static __always_inline void descriptor_taken(int fd) {
-        if (shared.memory_opened || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (shared.reads_watched || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 descriptor_takes(fd);
 }
 

@@ -87,6 +87,7 @@ struct mark {
         __u32 reported;                  /* a correlation was reported: user space wants to hear of the exit */
         __u32 changes;                   /* times that something was added: what was passed on before need not be again */
         __u32 zero;
+        __u64 only;                      /* the holder that all of it came from; 0: it touched a file itself, or there are several */
         struct touched_file files[BW_FILES_MAX];
 };
 

@@ -88,7 +88,8 @@ struct bw_rule {
         __u32 flags;   /* BW_RULE_* */
 };
 
-#define BW_RULE_CARRIER 1 /* it allows nothing; a process it holds for is not marked by what it reads or maps */
+#define BW_RULE_CARRIER 1 /* a process it holds for is not marked by what it reads or maps */
+#define BW_RULE_TERMINAL 4 /* the same of what it reads from a terminal: each [Carrier] has this one, and allows nothing */
 #define BW_RULE_CLEAN   2 /* what a process under it gives to others holds nothing of the secret */
 
 /* What is written there marks nobody who reads it. */

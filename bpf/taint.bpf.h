@@ -281,6 +281,7 @@ static __always_inline void mark_touch(
         __u32 now = tick_now();
 
         m->changes++;
+        m->only = 0;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -293,10 +294,11 @@ static __always_inline void mark_touch(
 /* ---- flow: from holder to holder ---- */
 
 /* Kinds of rules, as sets of what struct bw_rule.flags and, above them, whether it has destinations can be: */
-#define RULES_CARRIER 0xaa  /* [Carrier] */
-#define RULES_UNBOUND 0x05  /* [Allow] without Destination= */
-#define RULES_BOUND 0x50    /* with it */
-#define RULES_PRINTING 0x10 /* with it, and not vouched for: what the process writes may be the secret */
+#define RULES_CARRIER 0xaaaa  /* [Carrier] */
+#define RULES_TERMINAL 0xf0f0 /* the same, and those that are so only of terminals */
+#define RULES_UNBOUND 0x000f  /* [Allow] without Destination= */
+#define RULES_BOUND 0x0f00    /* with it */
+#define RULES_PRINTING 0x0300 /* with it, and not vouched for: what the process writes may be the secret */
 
 /* What the rules of one kind name of these 64, number 64 × word and so on, that are set in `rules`. */
 __noinline __u64 rules_word_classes(__u32 table, __u32 word, __u64 rules, __u32 kind) {
@@ -307,7 +309,7 @@ __noinline __u64 rules_word_classes(__u32 table, __u32 word, __u64 rules, __u32 
                 return 0;
         for (__u32 i = 0; i < BW_RULES_MAX / BW_WORDS; i++) {
                 const struct bw_rule *r = &t->rules[word * (BW_RULES_MAX / BW_WORDS) + i];
-                __u64 is = kind >> ((r->flags & 3) | is_set(r->n_nets) << 2);
+                __u64 is = kind >> ((r->flags & 7) | is_set(r->n_nets) << 3);
                 classes |= r->classes & -(is & rules >> i & 1);
         }
         return classes;
@@ -418,6 +420,8 @@ __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64
                         added |= file_pass(from, to, i, what, giver);
         if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
                 m->n_files = source->n_files;
+        if (m->only != from)
+                m->only = m->changes ? 0 : from;
         if (marks_join(to, from, plain, bound) || added)
                 m->changes++;
         return FLOW_DONE;

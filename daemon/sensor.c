@@ -247,7 +247,7 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
                 r = *link < 0 ? -errno : 0;
         }
         if (r >= 0) {
-                s->shared->hooks |= 1U << id;
+                s->shared->hooks |= UINT64_C(1) << id;
                 h->watch = hook_watch_open(*link);
                 return 0;
         }
