@@ -4,7 +4,6 @@
 /* A process reaches for the network: is it marked, is the mark within its window, does a rule make this destination
  * quiet, was it reported already, and if not, report it whole. */
 
-#include "destination.bpf.h"
 #include "record.bpf.h"
 
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */

@@ -141,8 +141,8 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
         on_memory_opened(current_task(), file);
         if (file_judge(current_task(), file, via))
                 task_spread(current_task());
-        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ)
+                on_file_read(file);
 }
 
 /* A process had this file open before us: as if it had opened it now. */
@@ -221,8 +221,8 @@ static __always_inline void on_mapping(const struct file *file, __u64 prot, __u6
 /* And what they have written. */
 static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
         on_mapping(file, prot, flags);
-        if (file && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        if (file)
+                on_file_read(file);
 }
 
 /* ---- sensor "tracepoint": calls that end ---- */

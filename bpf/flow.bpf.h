@@ -68,11 +68,15 @@ static __always_inline void on_local_egress(const struct path *path) {
         correlate(name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)), true), 0, DESTINATION_PACK(&d));
 }
 
+enum given {
+        GIVEN,
+        GIVEN_TO_EGRESS, /* who is behind the socket reaches the network for whoever asks */
+        GIVEN_NEWS,      /* to a file, which others may have mapped */
+};
+
 /* The current process, which is marked, is about to write to this file. What it does under a rule with Destination= to
  * files that it opened and sockets that it connected is its own business; what it inherited, such as its standard output,
  * belongs to whoever started it. receiver: the sock that a datagram goes to; 0: whom it is connected to. */
-enum given { GIVEN, GIVEN_TO_EGRESS /* who is behind the socket reaches the network for whoever asks */, GIVEN_NEWS /* to a file */ };
-
 __noinline int file_flows(__u64 file_address, __u64 receiver) {
         const struct file *file = (const struct file *)file_address;
         struct task_struct *task = current_task();
@@ -219,6 +223,12 @@ static __always_inline void file_taken(const struct file *file) {
 
 /* ---- where the hook sees the kernel's own objects ---- */
 
+/* Something was read from it; perhaps it was waited for. */
+static __always_inline void on_file_read(const struct file *file) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
+}
+
 /* A file is about to be read from, or written to. */
 static __always_inline void on_file_used(const struct file *file, int mask) {
         if (mask & MAY_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
@@ -229,19 +239,11 @@ static __always_inline void on_file_used(const struct file *file, int mask) {
         if (!(mask & MAY_READ))
                 return;
         on_memory_file(file, false);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
-}
-
-/* Something was read from it; perhaps it was waited for. */
-static __always_inline void on_file_read(const struct file *file) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        on_file_read(file);
 }
 
 static __always_inline void on_socket_received(const struct socket *socket) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(BPF_CORE_READ(socket, file));
+        on_file_read(BPF_CORE_READ(socket, file));
 }
 
 /* A message goes out on a unix socket; receiver: to an address. */
@@ -285,8 +287,7 @@ __noinline int descriptor_takes(int fd) {
         if (!file)
                 return 0;
         on_memory_file(file, false);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        on_file_read(file);
         return 0;
 }
 

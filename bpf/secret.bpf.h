@@ -45,7 +45,8 @@ __noinline __u64 secret_known(__u64 inode, __u32 generation) {
 
 /* ---- where a file system is mounted ---- */
 
-/* Mounts of one file system looked at. A host has one or two, and one more for each service with namespaces of its own. */
+/* Mounts of one file system looked at. A host has one or two, and one more for each service with namespaces of its own; the
+ * host's own are among the first that were made. */
 #define MOUNTS_MAX 64
 
 static __always_inline struct mount *mount_first(const struct super_block *sb) {
@@ -101,7 +102,7 @@ __noinline __u64 names_mount(__u64 inode_address, __u64 reached_by) {
 
 /* ---- other names ---- */
 
-/* Names of one inode looked at. */
+/* Names of one inode looked at: a key has one, or a few links that backups made. */
 #define ALIASES_MAX 16
 
 /* The names of an inode that are in the cache of dentries, as they are below a mount of its file system. */
@@ -194,26 +195,29 @@ __noinline int name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
         return 0;
 }
 
-/* Entries of a directory looked at when it is moved. */
+/* Entries of a directory looked at when it is moved: those of a home's .ssh or .aws, but not all of a source tree. */
 #define CHILDREN_MAX 128
 
 /* What the cache knows of what is in a directory: files that nobody has looked at since the start are not found. */
-__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry_address) {
-        if (bpf_core_field_exists(struct dentry___since_6_8, d_children)) {
-                const struct dentry___since_6_8 *directory = (const void *)dentry_address;
-                const struct hlist_node *node = BPF_CORE_READ(directory, d_children.first);
-                for (__u32 i = 0; i < CHILDREN_MAX && node; i++) {
-                        name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___since_6_8, d_sib));
-                        node = BPF_CORE_READ(node, next);
-                }
-                return 0;
+__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry) {
+        const struct dentry___since_6_8 *newer = (const void *)dentry;
+        const struct dentry___before_6_8 *older = (const void *)dentry;
+        __u64 node, end, at;
+
+        /* A list either way, whose links begin with the next one's address. */
+        if (bpf_core_field_exists(newer->d_children)) {
+                node = (__u64)BPF_CORE_READ(newer, d_children.first);
+                end = 0;
+                at = bpf_core_field_offset(struct dentry___since_6_8, d_sib);
+        } else {
+                node = (__u64)BPF_CORE_READ(older, d_subdirs.next);
+                end = dentry + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
+                at = bpf_core_field_offset(struct dentry___before_6_8, d_child);
         }
-        const struct dentry___before_6_8 *directory = (const void *)dentry_address;
-        const struct list_head *end = (const void *)dentry_address + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
-        const struct list_head *node = BPF_CORE_READ(directory, d_subdirs.next);
         for (__u32 i = 0; i < CHILDREN_MAX && node && node != end; i++) {
-                name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___before_6_8, d_child));
-                node = BPF_CORE_READ(node, next);
+                name_learn_classes(vfsmount, node - at);
+                if (bpf_probe_read_kernel(&node, sizeof(node), (const void *)node))
+                        break;
         }
         return 0;
 }
