@@ -279,6 +279,22 @@ int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) 
         return 0;
 }
 
+/* Messages of queues; that one is sent is seen when the call begins, see bw_sys_enter. A kernel may be without either kind. */
+SEC("fexit/do_msgrcv")
+int BPF_PROG(bw_fexit_queue_receive, int id, void *buffer, unsigned long size, long type, int flags, void *fill, long ret) {
+        HOOK_FIRED(BW_HOOK_QUEUE_RECEIVE);
+        if (ret >= 0)
+                on_queue_received(id);
+        return 0;
+}
+
+SEC("fexit/do_mq_timedreceive")
+int BPF_PROG(bw_fexit_mqueue_receive, int fd) {
+        HOOK_FIRED(BW_HOOK_MQUEUE_RECEIVE);
+        descriptor_taken(fd);
+        return 0;
+}
+
 SEC("fexit/unix_stream_recvmsg")
 int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_STREAM_RECVMSG);
