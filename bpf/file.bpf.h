@@ -165,7 +165,7 @@ static __always_inline void on_file_found(struct task_struct *task, struct file 
 
 /* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
  * return. */
-enum opened { OPENED, OPENED_SECRET, OPENED_GONE };
+enum opened { OPENED = 0, OPENED_SECRET = 1, OPENED_GONE = 2 }; /* bits, where it is about several */
 __noinline int descriptor_judge(int fd, __u32 via) {
         struct file *file = descriptor_file(current_task(), fd);
 
@@ -320,31 +320,34 @@ __noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 com
 }
 
 static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
-        bool secret = false;
+        __u32 opened = 0;
 
         for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
                 int fd = message_descriptor(message, n, i, compat);
                 if (fd < 0)
                         break;
-                if (descriptor_judge(fd, BW_VIA_RECEIVED) == OPENED_SECRET)
-                        secret = true;
+                opened |= descriptor_judge(fd, BW_VIA_RECEIVED);
         }
-        if (secret)
+        if (opened & OPENED_SECRET)
                 task_spread(current_task());
 }
 
-/* A watcher has read so many bytes of events. What cannot be found among them was opened, and is not judged. */
+/* A watcher has read so many bytes of events. What cannot be found among them was opened, and is not judged: that counts once. */
 static __always_inline void on_watch_read(__u64 at, __u64 bytes) {
+        __u32 opened = 0;
+
         for (__u32 i = 0; i < WATCH_EVENTS_MAX; i++) {
                 __u64 event = watch_event(at, bytes);
                 if (!event)
                         break;
-                if ((int)event >= 0 && !descriptor_opened((int)event, BW_VIA_OPEN))
-                        count_and_tell(BW_LOSS_FILE_GONE);
+                if ((int)event >= 0)
+                        opened |= descriptor_judge((int)event, BW_VIA_OPEN);
                 at += event >> 32;
                 bytes -= event >> 32;
         }
-        if (bytes)
+        if (opened & OPENED_SECRET)
+                task_spread(current_task());
+        if (bytes || opened & OPENED_GONE)
                 count_and_tell(BW_LOSS_FILE_GONE);
 }
 
