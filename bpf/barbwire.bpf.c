@@ -271,6 +271,15 @@ int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
         return 0;
 }
 
+/* A new terminal is there: at the hooks before it is not. */
+SEC("fexit/ptmx_open")
+int BPF_PROG(bw_fexit_terminal_open, struct inode *inode, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_TERMINAL_OPEN);
+        if (!ret && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                terminal_made(address_of(file));
+        return 0;
+}
+
 /* A terminal's read, also where it fails: before 5.12 it has other arguments behind the file, and its result another place. */
 SEC("fexit/n_tty_read")
 int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) {

@@ -171,6 +171,8 @@ __noinline int descriptor_judge(int fd, __u32 via) {
 
         if (!file)
                 return OPENED_GONE;
+        if (BPF_CORE_READ(file, f_inode, i_rdev) == PTMX_DEVICE)
+                terminal_made((__u64)file);
         on_memory_opened(current_task(), file);
         return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
 }

@@ -32,6 +32,7 @@ enum bw_hook {
         BW_HOOK_SOCK_GRAFT,
         BW_HOOK_PIPE_READ,
         BW_HOOK_FIFO_READ,
+        BW_HOOK_TERMINAL_OPEN,
         BW_HOOK_TERMINAL_READ,
         BW_HOOK_QUEUE_RECEIVE,
         BW_HOOK_MQUEUE_RECEIVE,

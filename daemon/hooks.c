@@ -162,6 +162,11 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a FIFO",
         },
+        [BW_HOOK_TERMINAL_OPEN] = {
+                .sections = LSM_FENTRY_FEXIT("ptmx_open"),
+                .elsewhere = true,
+                .blinds = "that a terminal is a new one, with nothing on it",
+        },
         [BW_HOOK_TERMINAL_READ] = {
                 .sections = LSM_FENTRY_FEXIT("n_tty_read"),
                 .elsewhere = true,
