@@ -304,6 +304,15 @@ int BPF_PROG(bw_fexit_mqueue_receive, int fd) {
         return 0;
 }
 
+/* A unix socket, of a stream or of packets in sequence, is connected: its path may be an agent's. */
+SEC("fexit/unix_stream_connect")
+int BPF_PROG(bw_fexit_unix_stream_connect, struct socket *socket, void *address, int size, int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_STREAM_CONNECT);
+        if (ret == 0)
+                on_unix_connected(socket);
+        return 0;
+}
+
 SEC("fexit/unix_stream_recvmsg")
 int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_STREAM_RECVMSG);

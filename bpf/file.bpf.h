@@ -41,8 +41,9 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 return 0;
         }
 
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        __u64 name = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), true);
+        const struct path *path = file_path(file);
+        const struct inode *inode = path == &file->f_path ? BPF_CORE_READ(file, f_inode) : BPF_CORE_READ(path, dentry, d_inode);
+        __u64 name = name_learn((__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry), file_salt(inode), true);
 
         struct mark *m = mark_take(pid, start);
         if (!m)
@@ -57,8 +58,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
         f->exe = p ? p->exe : 0;
-        f->inode = BPF_CORE_READ(file, f_inode, i_ino);
-        f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+        f->inode = BPF_CORE_READ(inode, i_ino);
+        f->device = BPF_CORE_READ(inode, i_sb, s_dev);
         f->pid = pid;
         f->uid = BPF_CORE_READ(task, cred, uid.val);
         f->hops = f->handed = 0;
@@ -193,6 +194,14 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
         if (!descriptor_opened(fd, via) && fd != number)
                 count_and_tell(BW_LOSS_FILE_GONE);
         descriptor_taken(fd);
+}
+
+/* A unix socket was connected: an agent's is asked for what the agent holds. Other sockets have no path. */
+static __always_inline void on_unix_connected(const struct socket *socket) {
+        struct file *file = BPF_CORE_READ(socket, file);
+
+        if (file && file_judge(current_task(), file, BW_VIA_OPEN))
+                task_spread(current_task());
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like. Below an
@@ -363,6 +372,10 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_FETCH:
                 on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
+                break;
+        case CALL_CONNECT:
+                if (ret == 0)
+                        descriptor_opened(call_argument(regs, task, 0), BW_VIA_OPEN);
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)

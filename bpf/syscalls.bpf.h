@@ -12,6 +12,7 @@ enum call {
         CALL_FETCH,    /* returns a descriptor of another process's */
         CALL_READ,     /* from its descriptor, the first argument */
         CALL_READ_PARTS, /* the same, to several places */
+        CALL_CONNECT,
         CALL_RECEIVE,  /* the same, a message; descriptors may come with it */
         CALL_RECEIVE_MANY, /* several */
         CALL_WRITE,    /* to the first */
@@ -42,7 +43,7 @@ static const __u8 calls[CALLS_MAX] = {
         [304] = CALL_OPEN /* open_by_handle_at */,
         [0] = CALL_READ /* read */, [17] = CALL_READ /* pread64 */, [19] = CALL_READ_PARTS /* readv */,
         [295] = CALL_READ_PARTS /* preadv */, [327] = CALL_READ_PARTS /* preadv2 */,
-        [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [42] = CALL_CONNECT, [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_RECEIVE_MANY /* recvmmsg */,
         [1] = CALL_WRITE /* write */, [18] = CALL_WRITE /* pwrite64 */, [20] = CALL_WRITE /* writev */,
         [296] = CALL_WRITE /* pwritev */, [328] = CALL_WRITE /* pwritev2 */, [278] = CALL_WRITE /* vmsplice */,
         [44] = CALL_WRITE /* sendto */, [46] = CALL_WRITE /* sendmsg */, [307] = CALL_WRITE /* sendmmsg */,
@@ -64,7 +65,7 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [342] = CALL_OPEN /* open_by_handle_at */,
         [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ_PARTS /* readv */,
         [333] = CALL_READ_PARTS /* preadv */, [378] = CALL_READ_PARTS /* preadv2 */,
-        [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [362] = CALL_CONNECT, [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_RECEIVE_MANY /* recvmmsg */,
         [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [334] = CALL_WRITE /* pwritev */, [379] = CALL_WRITE /* pwritev2 */, [316] = CALL_WRITE /* vmsplice */,
@@ -85,7 +86,7 @@ static const __u8 calls[CALLS_MAX] = {
         [56] = CALL_OPEN /* openat */, [265] = CALL_OPEN /* open_by_handle_at */,
         [63] = CALL_READ /* read */, [67] = CALL_READ /* pread64 */, [65] = CALL_READ_PARTS /* readv */,
         [69] = CALL_READ_PARTS /* preadv */, [286] = CALL_READ_PARTS /* preadv2 */,
-        [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [203] = CALL_CONNECT, [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_RECEIVE_MANY /* recvmmsg */,
         [64] = CALL_WRITE /* write */, [68] = CALL_WRITE /* pwrite64 */, [66] = CALL_WRITE /* writev */,
         [70] = CALL_WRITE /* pwritev */, [287] = CALL_WRITE /* pwritev2 */, [75] = CALL_WRITE /* vmsplice */,
         [206] = CALL_WRITE /* sendto */, [211] = CALL_WRITE /* sendmsg */, [269] = CALL_WRITE /* sendmmsg */,
@@ -101,7 +102,7 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [371] = CALL_OPEN /* open_by_handle_at */,
         [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ_PARTS /* readv */,
         [361] = CALL_READ_PARTS /* preadv */, [392] = CALL_READ_PARTS /* preadv2 */,
-        [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [283] = CALL_CONNECT, [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_RECEIVE_MANY /* recvmmsg */,
         [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [362] = CALL_WRITE /* pwritev */, [393] = CALL_WRITE /* pwritev2 */, [343] = CALL_WRITE /* vmsplice */,

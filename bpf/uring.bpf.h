@@ -92,6 +92,7 @@ struct io_kiocb___before_6_0 {
 #define IORING_OP_WRITE_FIXED 5
 #define IORING_OP_SENDMSG 9
 #define IORING_OP_RECVMSG 10
+#define IORING_OP_CONNECT 16
 #define IORING_OP_OPENAT 18
 #define IORING_OP_READ 22
 #define IORING_OP_WRITE 23
@@ -294,6 +295,13 @@ __noinline int uring_watches(__u64 request_address) {
         return 0;
 }
 
+/* It is connected, to an agent perhaps. */
+__noinline int uring_connected(__u64 request_address) {
+        struct file *file = uring_request_file((const struct io_kiocb *)request_address, true);
+
+        return file ? file_judge(current_task(), file, BW_VIA_OPEN) : false;
+}
+
 static __always_inline void uring_moves(const struct io_kiocb *request, bool done) {
         __u64 operation = 1ULL << (BPF_CORE_READ(request, opcode) & 63), address = address_of(request);
 
@@ -328,6 +336,8 @@ static __always_inline void on_uring_complete(const struct io_kiocb *request) {
         if (!uring_request_opens(request)) {
                 if (result > 0)
                         uring_moves(request, true);
+                else if (result == 0 && BPF_CORE_READ(request, opcode) == IORING_OP_CONNECT && uring_connected(address_of(request)))
+                        current_spread();
                 return;
         }
         __u64 ring = (__u64)BPF_CORE_READ(request, ctx), address = address_of(request);

@@ -184,6 +184,11 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process received from a message queue of POSIX's",
         },
+        [BW_HOOK_UNIX_STREAM_CONNECT] = {
+                .sections = LSM_FENTRY_FEXIT("unix_stream_connect"),
+                .elsewhere = true,
+                .blinds = "agents that are asked to use a key",
+        },
         [BW_HOOK_UNIX_STREAM_RECVMSG] = {
                 .sections = LSM_FENTRY_FEXIT("unix_stream_recvmsg"),
                 .elsewhere = true,
