@@ -435,8 +435,8 @@ int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int 
         return 0;
 }
 
-/* Every message, on whatever socket it goes out. Misses what kernels before 6.5 send page by page, without a message:
- * sendfile(2) and splice(2) to TCP, which the connection itself has been told of, unless it was there before. */
+/* Every message, on whatever socket it goes out. Kernels before 6.5 send page by page, without a message, what sendfile(2) and
+ * splice(2) give to TCP: those calls are seen when they begin, see bw_sys_enter. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
