@@ -114,7 +114,8 @@ class Configurations:
                     heard.wait(POLL_SECONDS)
                 yield process
             finally:
-                process.terminate()
+                # bpftrace 0.17 sleeps on when a milder signal comes at the wrong moment. Nothing of a tracer outlives it.
+                process.kill()
                 process.wait()
                 reader.join()
 
