@@ -271,11 +271,36 @@ int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
         return 0;
 }
 
+/* A new terminal is there: at the hooks before it is not. */
+SEC("fexit/ptmx_open")
+int BPF_PROG(bw_fexit_terminal_open, struct inode *inode, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_TERMINAL_OPEN);
+        if (!ret && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                terminal_made(address_of(file));
+        return 0;
+}
+
 /* A terminal's read, also where it fails: before 5.12 it has other arguments behind the file, and its result another place. */
 SEC("fexit/n_tty_read")
 int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) {
         HOOK_FIRED(BW_HOOK_TERMINAL_READ);
         on_file_read(file);
+        return 0;
+}
+
+/* Messages of queues; that one is sent is seen when the call begins, see bw_sys_enter. A kernel may be without either kind. */
+SEC("fexit/do_msgrcv")
+int BPF_PROG(bw_fexit_queue_receive, int id, void *buffer, unsigned long size, long type, int flags, void *fill, long ret) {
+        HOOK_FIRED(BW_HOOK_QUEUE_RECEIVE);
+        if (ret >= 0)
+                on_queue_received(id);
+        return 0;
+}
+
+SEC("fexit/do_mq_timedreceive")
+int BPF_PROG(bw_fexit_mqueue_receive, int fd) {
+        HOOK_FIRED(BW_HOOK_MQUEUE_RECEIVE);
+        descriptor_taken(fd);
         return 0;
 }
 
