@@ -79,8 +79,9 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
 
 /* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
-__noinline int file_is_own(__u64 inode_address, __u64 task_address) {
-        struct inode *inode = (struct inode *)inode_address;
+__noinline int file_is_own(__u64 file_address, __u64 task_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
         struct task_struct *task = (struct task_struct *)task_address;
         struct upid upid = {};
 
@@ -122,8 +123,7 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return false;
 
-        struct inode *inode = BPF_CORE_READ(file, f_inode);
-        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+        if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
                 return false;
 
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
@@ -134,7 +134,7 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
                 __u64 classes = file_classes(v.index, v.table->generation, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
-                if (!classes || file_is_own((__u64)inode, (__u64)task))
+                if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
                 if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
                         return true;
