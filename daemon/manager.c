@@ -26,8 +26,9 @@
 #include "sensor.h"
 #include "time-now.h"
 
-/* Records taken per turn of the loop: signals and a slow reader get their turn within some milliseconds. */
-#define RECORDS_PER_TURN 256
+/* Records taken, or counts of repeats told, per turn of the loop. Each is a tenth of a millisecond; a query takes some three
+ * turns of its own (accept, read, write), each of which may wait for one of these. */
+#define RECORDS_PER_TURN 64
 
 /* Losses are looked at after every batch of records, and this often when none come: a program that was skipped leaves
  * no record. The accuracy lets the kernel put the wake-up where another one is. */
@@ -171,7 +172,8 @@ static int on_record(const void *record, size_t size, void *userdata) {
                 r = manager_on_correlation(m, &e);
                 break;
         case BW_KIND_EXIT:
-                repeat_watches_end(m->watches, repeat_watch_is_of_process, &e, on_watch_ended, m);
+                repeat_watches_expire(m->watches, e.exit.pid, e.exit.start_boot_ns);
+                repeat_watches_end(m->watches, 0, RECORDS_PER_TURN, on_watch_ended, m); /* the rest by the timer */
                 break;
         case BW_KIND_STATE:
                 if (e.state.counter == BW_COUNT_MARKS_LIVE)
@@ -255,7 +257,7 @@ static int on_repeat_timer(sd_event_source *source, uint64_t usec, void *userdat
 
         (void)source;
         (void)usec;
-        repeat_watches_end(m->watches, repeat_watch_is_over, &now_ns, on_watch_ended, m);
+        repeat_watches_end(m->watches, now_ns, RECORDS_PER_TURN, on_watch_ended, m);
         manager_arm_repeat_timer(m);
         return 0;
 }
@@ -478,7 +480,7 @@ int manager_run(Manager *m) {
         sensor_detach(m->sensor);
         if (r >= 0)
                 manager_drain(m, end_usec);
-        repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
+        repeat_watches_end(m->watches, UINT64_MAX, REPEAT_WATCHES_MAX, on_watch_ended, m);
         manager_update_losses(m);
         (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_state, m);
         sensor_told(m->sensor, &m->losses, m->n_repeats, m->n_repeats_untold);
