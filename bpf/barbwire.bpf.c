@@ -271,6 +271,14 @@ int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
         return 0;
 }
 
+/* A terminal's read, also where it fails: before 5.12 it has other arguments behind the file, and its result another place. */
+SEC("fexit/n_tty_read")
+int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) {
+        HOOK_FIRED(BW_HOOK_TERMINAL_READ);
+        on_file_read(file);
+        return 0;
+}
+
 SEC("fexit/unix_stream_recvmsg")
 int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_STREAM_RECVMSG);

@@ -4,7 +4,6 @@
 /* A process reaches for the network: is it marked, is the mark within its window, does a rule make this destination
  * quiet, was it reported already, and if not, report it whole. */
 
-#include "destination.bpf.h"
 #include "record.bpf.h"
 
 /* Was this correlation reported within its window? Then it is a repeat, counted where user space reads it. */
@@ -130,9 +129,12 @@ __noinline int flood_count(__u32 uid, __u64 exe) {
 }
 
 
-/* Classes that the rules which process `pid` holds allow at this destination. Arithmetic instead of branches: there is
- * one way through the loop's body, and the verifier takes it 256 times. */
-__noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
+#define NETS_AT_ONCE 16
+
+/* Classes that the rules which process `pid` holds allow at this destination, by some of the table's: which ones is the upper half
+ * of `at`. Arithmetic instead of branches: there is one way through the loop's body. */
+__noinline __u64 permitted_some(__u64 at, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
+        __u32 table = at;
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct mark *m = mark_get(pid);
         __u64 port = packed & 0xffff, family = packed >> 16 & 0xffff, permitted = 0;
@@ -140,11 +142,11 @@ __noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __
          * that they are about to use (RFC 6724), so any port of a rule will do. */
         __u64 strict = port || packed >> 48 != BW_ACT_CONNECT;
 
-        /* The port of an accepted connection is our own: no destination that a rule could mean. */
-        if (!t || !m || (packed >> 48 & ~(__u64)ACT_GOES_ON) == BW_ACT_ACCEPT)
+        if (!t || !m)
                 return 0;
-        for (__u32 i = 0; i < BW_NETS_MAX; i++) {
-                const struct bw_net *n = &t->nets[i];
+        const struct bw_net *nets = &t->nets[(at >> 32) % (BW_NETS_MAX / NETS_AT_ONCE) * NETS_AT_ONCE];
+        for (__u32 i = 0; i < NETS_AT_ONCE; i++) {
+                const struct bw_net *n = nets + i;
                 __u32 rule = n->rule % BW_RULES_MAX;
                 if (!n->family)
                         break;
@@ -155,6 +157,17 @@ __noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __
                 __u64 differs = (other | -other) >> 63;
                 permitted |= t->rules[rule].classes & (differs - 1);
         }
+        return permitted;
+}
+
+__noinline __u64 permitted_classes(__u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
+        __u64 permitted = 0;
+
+        /* The port of an accepted connection is our own: no destination that a rule could mean. */
+        if ((packed >> 48 & ~(__u64)ACT_GOES_ON) == BW_ACT_ACCEPT)
+                return 0;
+        for (__u64 i = 0; i < BW_NETS_MAX / NETS_AT_ONCE; i++)
+                permitted |= permitted_some(i << 32 | table, pid, address_low, address_high, packed);
         return permitted;
 }
 

@@ -17,7 +17,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         struct process *p = process_find(pid, start);
         struct policy_view v;
         struct bw_bits rules = {};
-        __u64 unbound = 0, bound = 0;
+        __u64 unbound, bound;
 
         if (!policy_view_get(&v))
                 return 0;
@@ -26,14 +26,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                         return 1;
                 process_rules(&v, task, p, &rules);
         }
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                if (!word_has(rules.word[i / 64], i % 64) || v.table->rules[i].flags & BW_RULE_CARRIER)
-                        continue;
-                if (v.table->rules[i].n_nets == 0)
-                        unbound |= v.table->rules[i].classes;
-                else
-                        bound |= v.table->rules[i].classes;
-        }
+        unbound = rules_classes(v.index, &rules, RULES_UNBOUND);
+        bound = rules_classes(v.index, &rules, RULES_BOUND);
         /* Ticks are rounded, twice. */
         const __u64 until = bpf_ktime_get_ns() + longest_window(v.index, classes, false) + (1ULL << (TICK_SHIFT + 1));
         if (!policy_view_held(&v))
@@ -129,7 +123,7 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
 
                 if (!policy_view_get(&v))
                         return false;
-                __u64 classes = file_classes(v.index, address_of(file));
+                __u64 classes = file_classes(v.index, v.table->generation, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
                 if (!classes || file_is_own((__u64)inode, (__u64)task))
@@ -147,8 +141,8 @@ static __always_inline void on_file_open(struct file *file, enum bw_via via) {
         on_memory_opened(current_task(), file);
         if (file_judge(current_task(), file, via))
                 task_spread(current_task());
-        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ)
+                on_file_read(file);
 }
 
 /* A process had this file open before us: as if it had opened it now. */
@@ -216,31 +210,40 @@ static __always_inline void on_mapped_shared(const struct file *file) {
                 on_memory_shared(&o, what);
 }
 
-/* A file was mapped, or memory without one: code that is foreign; what others have written to it; what they will. */
-static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+/* A file was mapped, or memory without one: code that is foreign, what others will write to it. */
+static __always_inline void on_mapping(const struct file *file, __u64 prot, __u64 flags) {
         if (flags & MAP_SHARED)
                 on_mapped_shared(file);
-        if (!file)
-                return;
-        if (prot & PROT_EXEC)
+        if (file && prot & PROT_EXEC)
                 on_code_mapped(file);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+}
+
+/* And what they have written. */
+static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+        on_mapping(file, prot, flags);
+        if (file)
+                on_file_read(file);
 }
 
 /* ---- sensor "tracepoint": calls that end ---- */
 
 __noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
-        on_mapped(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
+        on_mapping(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
         return 0;
 }
 
-/* The same where the arguments are in memory. */
-__noinline int descriptor_mapped_by(__u64 at) {
-        __u32 arguments[6] = {};
+static __always_inline void on_descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        descriptor_mapped(fd, prot, flags);
+        if (!(flags & MAP_ANONYMOUS))
+                descriptor_taken(fd);
+}
 
-        bpf_probe_read_user(arguments, sizeof(arguments), (void *)at);
-        return descriptor_mapped((int)arguments[4], arguments[2], arguments[3]);
+/* Where the arguments are in memory: number n of them. */
+static __always_inline __u32 argument_in_memory(__u64 at, __u32 n) {
+        __u32 argument = 0;
+
+        bpf_probe_read_user(&argument, sizeof(argument), (void *)at + n * sizeof(argument));
+        return argument;
 }
 
 /* shmat(2): the segment is known by its number in its namespace. */
@@ -308,12 +311,17 @@ __noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 com
 }
 
 static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
+        bool secret = false;
+
         for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
                 int fd = message_descriptor(message, n, i, compat);
                 if (fd < 0)
                         break;
-                descriptor_opened(fd, BW_VIA_RECEIVED);
+                if (descriptor_judge(fd, BW_VIA_RECEIVED) == OPENED_SECRET)
+                        secret = true;
         }
+        if (secret)
+                task_spread(current_task());
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
@@ -329,12 +337,14 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
+                        on_descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
                 break;
         case CALL_MAP_OLD:
-                if ((__u64)ret < (__u64)-MAX_ERRNO)
-                        descriptor_mapped_by(call_argument(regs, task, 0));
+                if ((__u64)ret < (__u64)-MAX_ERRNO) {
+                        __u64 at = call_argument(regs, task, 0);
+                        on_descriptor_mapped((int)argument_in_memory(at, 4), argument_in_memory(at, 2), argument_in_memory(at, 3));
+                }
                 break;
         case CALL_ATTACH:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)

@@ -2,9 +2,10 @@
 #pragma once
 
 /* The secret moves on: what a marked process writes to is marked before the bytes are there; what reads from that is marked
- * before it has seen them. Terminals and the files of the kernel are no objects: everybody's bytes meet there. */
+ * before it has seen them. The files of the kernel are no objects: everybody's bytes meet there. */
 
 #include "egress.bpf.h"
+#include "terminal.bpf.h"
 #include "trace.bpf.h"
 
 /* The process of `task` is judged by the policy in force, if it is not yet; the current one gets an entry, if it has none.
@@ -25,21 +26,17 @@ static __always_inline int task_ready(struct task_struct *task) {
 
 /* ---- from a process to an object, and from there to another ---- */
 
-/* Classes of which the current process, by what it executes, is not marked by what it reads. Its entry is judged. */
-__noinline __u64 current_carries(__u32 table, __u32 pid) {
+/* Classes of which the current process, by what it executes, is not marked by what it reads. kind: RULES_CARRIER, or
+ * RULES_TERMINAL where it reads from a terminal. Its entry is judged. */
+__noinline __u64 current_carries(__u32 table, __u32 pid, __u32 kind) {
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
         struct bw_bits rules;
-        __u64 carries = 0;
 
         if (!p || !v.table)
                 return 0;
         process_rules(&v, current_task(), p, &rules);
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                __u64 holds = rules.word[i / 64] >> i % 64 & v.table->rules[i].flags & BW_RULE_CARRIER;
-                carries |= v.table->rules[i].classes & -holds;
-        }
-        return carries;
+        return rules_classes(table, &rules, kind);
 }
 
 /* Has what `from` holds flowed to `to`, or can it not? Nothing of it has changed since. */
@@ -60,7 +57,7 @@ static __always_inline void flow_set_done(const struct flow_key *key, __u32 chan
 static __always_inline __u64 path_carries(__u32 table, const struct path *path) {
         __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry);
 
-        return dentry ? path_match(table, BW_AUTOMATON_CARRIER, 0, mnt, dentry) : 0;
+        return dentry ? path_match(table, BW_AUTOMATON_CARRIER, mnt, dentry) : 0;
 }
 
 /* Who is behind a local socket reaches the network for whoever asks. */
@@ -71,11 +68,15 @@ static __always_inline void on_local_egress(const struct path *path) {
         correlate(name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)), true), 0, DESTINATION_PACK(&d));
 }
 
+enum given {
+        GIVEN,
+        GIVEN_TO_EGRESS, /* who is behind the socket reaches the network for whoever asks */
+        GIVEN_NEWS,      /* to a file, which others may have mapped */
+};
+
 /* The current process, which is marked, is about to write to this file. What it does under a rule with Destination= to
  * files that it opened and sockets that it connected is its own business; what it inherited, such as its standard output,
  * belongs to whoever started it. receiver: the sock that a datagram goes to; 0: whom it is connected to. */
-enum given { GIVEN, GIVEN_TO_EGRESS /* who is behind the socket reaches the network for whoever asks */, GIVEN_NEWS /* to a file */ };
-
 __noinline int file_flows(__u64 file_address, __u64 receiver) {
         const struct file *file = (const struct file *)file_address;
         struct task_struct *task = current_task();
@@ -99,7 +100,15 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                 to_path = &peer->path;
                 own_path = &own->path;
         } else {
+                const struct tty_struct *terminal = file_terminal(file, inode);
+                /* Who has both hands on a terminal, and what they hold from there alone, types to those who had it: after
+                 * "cat key" below sudo(8) all that is started there later would be marked by the keys that are pressed. */
+                object_of_terminal(&o, terminal);
+                if (o.holder && source->only == o.holder)
+                        return 0;
                 object_of_inode(&o, inode);
+                if (terminal)
+                        object_of_terminal(&o, BPF_CORE_READ(terminal, link));
         }
         key.to = o.holder;
         key.to_is = o.is;
@@ -173,7 +182,7 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
         __u32 changes = source->changes, generation = v.table->generation;
         if (p && p->generation != generation)
                 return FLOW_AGAIN;
-        __u64 stopped = current_carries(v.index, key.to);
+        __u64 stopped = current_carries(v.index, key.to, via == BW_VIA_TERMINAL ? RULES_TERMINAL : RULES_CARRIER);
         if (!policy_view_held(&v))
                 return FLOW_AGAIN;
         int r = mark_flow(holder, key.to, start, via, stopped);
@@ -186,7 +195,6 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
 
 /* The current process has read from this file, or may have: it maps it, or has opened it for reading. */
 static __always_inline void file_taken(const struct file *file) {
-        struct task_struct *task = current_task();
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         struct object o = {};
 
@@ -196,24 +204,29 @@ static __always_inline void file_taken(const struct file *file) {
                         object_of_sock(&o, sk);
         } else {
                 object_of_inode(&o, inode);
+                if (!o.holder)
+                        object_of_terminal(&o, file_terminal(file, inode));
         }
         if (!o.holder || !mark_get(o.holder))
                 return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 int r = object_taken(o.holder, o.is, o.via);
+                struct task_struct *task = current_task();
                 if (r == FLOW_DONE)
                         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
                 if (r != FLOW_AGAIN)
                         return;
-                task_ready(current_task());
+                task_ready(task);
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
 }
 
 /* ---- where the hook sees the kernel's own objects ---- */
 
-static __always_inline bool anything_is_marked(enum bw_counter live) {
-        return *(volatile __u64 *)&shared.counters[live];
+/* Something was read from it; perhaps it was waited for. */
+static __always_inline void on_file_read(const struct file *file) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file);
 }
 
 /* A file is about to be read from, or written to. */
@@ -226,19 +239,11 @@ static __always_inline void on_file_used(const struct file *file, int mask) {
         if (!(mask & MAY_READ))
                 return;
         on_memory_file(file, false);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
-}
-
-/* Something was read from it; perhaps it was waited for. */
-static __always_inline void on_file_read(const struct file *file) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        on_file_read(file);
 }
 
 static __always_inline void on_socket_received(const struct socket *socket) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(BPF_CORE_READ(socket, file));
+        on_file_read(BPF_CORE_READ(socket, file));
 }
 
 /* A message goes out on a unix socket; receiver: to an address. */
@@ -282,13 +287,12 @@ __noinline int descriptor_takes(int fd) {
         if (!file)
                 return 0;
         on_memory_file(file, false);
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+        on_file_read(file);
         return 0;
 }
 
 static __always_inline void descriptor_taken(int fd) {
-        if (shared.memory_opened || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (shared.reads_watched || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 descriptor_takes(fd);
 }
 

@@ -116,8 +116,7 @@ __noinline int process_judge_own(__u32 pid, __u64 task_address) {
                 return 0;
 
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
-        if (file && path_match(v.index, BW_AUTOMATON_ANCESTOR, pid, (__u64)BPF_CORE_READ(file, f_path.mnt),
-                            (__u64)BPF_CORE_READ(file, f_path.dentry)) && !p->object)
+        if (file && path_match_rules(v.index, BW_AUTOMATON_ANCESTOR, pid, &file->f_path) && !p->object)
                 object_look(pid, task_address, false);
         if (policy_view_held(&v))
                 p->own_generation = generation;
@@ -173,12 +172,8 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         __u32 generation = v.table->generation;
 
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
-        __u64 rules = 0, own = 0;
-        if (file) {
-                __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-                rules = path_match(v.index, BW_AUTOMATON_EXE, pid, mnt, dentry);
-                own = path_match(v.index, BW_AUTOMATON_ANCESTOR, pid, mnt, dentry);
-        }
+        bool rules = file && path_match_rules(v.index, BW_AUTOMATON_EXE, pid, &file->f_path);
+        bool own = file && path_match_rules(v.index, BW_AUTOMATON_ANCESTOR, pid, &file->f_path);
         if (rules | own) {
                 if (!p->object)
                         object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
@@ -255,21 +250,31 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
         return r & COMPONENT_FAULT ? 0 : COMPONENT_OUTPUT(r);
 }
 
-/* Rules for this user, of one word of them. Without branches, see permitted_classes(). */
-__noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
+#define USERS_AT_ONCE 16
+
+/* Rules for this user, of one word of them, by some users of the table. Without branches, see permitted_classes(). */
+__noinline __u64 user_rules_some(__u32 table, __u32 uid, __u32 word, __u32 first) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         __u64 rules = 0;
 
         if (!t)
                 return 0;
-        for (__u32 i = 0; i < BW_USERS_MAX; i++) {
-                const struct bw_user *u = &t->users[i];
+        for (__u32 i = 0; i < USERS_AT_ONCE; i++) {
+                const struct bw_user *u = &t->users[(first + i) % BW_USERS_MAX];
                 if (!u->used)
                         break;
                 __u64 other = (__u64)(u->uid ^ uid) | (u->rule / 64 ^ word);
                 __u64 differs = (other | -other) >> 63;
                 rules |= (1 - differs) << u->rule % 64;
         }
+        return rules;
+}
+
+__noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
+        __u64 rules = 0;
+
+        for (__u32 i = 0; i < BW_USERS_MAX; i += USERS_AT_ONCE)
+                rules |= user_rules_some(table, uid, word, i);
         return rules;
 }
 

@@ -217,6 +217,19 @@ struct udp_sock {
         int pending; /* AF_INET, AF_INET6: it has begun */
 };
 
+/* include/linux/tty.h. link: the other end of a pseudo-terminal, which no other terminal has. */
+struct tty_port;
+
+struct tty_struct {
+        struct tty_port *port;
+        struct tty_struct *link;
+        void *driver_data; /* of the end that programs run on: its dentry in devpts */
+};
+
+struct tty_file_private {
+        struct tty_struct *tty;
+};
+
 struct kiocb {
         struct file *ki_filp;
 };
@@ -460,10 +473,6 @@ struct pt_regs {
 #define PTRACE_MODE_ATTACH 0x02
 #define PTRACE_MODE_REALCREDS 0x10
 #define FOLL_WRITE 0x01 /* include/linux/mm_types.h */
-
-/* include/linux/fs.h: masks of file_permission */
-#define MAY_WRITE 0x2
-#define MAY_READ 0x4
 
 /* include/linux/fs.h: masks of file_permission */
 #define MAY_WRITE 0x2

@@ -87,6 +87,7 @@ struct mark {
         __u32 reported;                  /* a correlation was reported: user space wants to hear of the exit */
         __u32 changes;                   /* times that something was added: what was passed on before need not be again */
         __u32 zero;
+        __u64 only;                      /* the holder that all of it came from; 0: it touched a file itself, or there are several */
         struct touched_file files[BW_FILES_MAX];
 };
 
@@ -247,9 +248,39 @@ struct {
  * longer (NAME_MAX). A power of two. */
 #define TEXT_MAX 256
 
+/* Where a walk from a dentry up to the root stands. */
+struct path_cursor {
+        __u64 dentry;
+        __u64 mount;    /* struct mount */
+        __u64 mnt_root; /* its root dentry */
+};
+
+/* What it sees there. */
+struct dentry_head {
+        __u64 parent;
+        __u64 hash_len;
+        __u64 name;
+};
+
+/* An automaton on such a walk. */
+struct path_walk {
+        struct path_cursor cursor;
+        struct dentry_head head;
+        struct bw_bits bits; /* outputs collected so far */
+        __u32 state;
+        __u32 output; /* of the component before */
+};
+
+/* How it has ended. */
+enum walk { WALK_GOES_ON, WALK_WHOLE, WALK_CUT, WALK_DISCONNECTED, WALK_SETTLED /* what is left of the path changes nothing */ };
+
+/* Steps that are taken at once: more than the components and mounts of nearly all paths. Divides BW_PATH_STEPS_MAX. */
+#define WALK_STEPS 24
+
 /* Everything that changes from turn to turn of a loop is kept here: what is read back is a new value to the verifier, so
  * that each turn is like the one before. */
 struct scratch {
+        struct path_walk walk;
         struct bw_bits bits;
         __u64 hash;
         __u64 shape; /* of the component that is being read */
@@ -263,7 +294,7 @@ struct scratch {
 
 /* By thread: a program that is preempted keeps its own. (Not a reservation in the ring: discarding it would wake the
  * daemon, and without waking it, it would miss the record behind.) Threads that are in the midst of it at one time;
- * without one no rule with Script= or Unit= holds. */
+ * without one no rule with Script= or Unit= holds, and a long path counts as truncated. */
 struct {
         __uint(type, BPF_MAP_TYPE_HASH);
         __uint(max_entries, 512);
@@ -338,6 +369,14 @@ struct {
 
 /* ---- drafts ---- */
 
+/* The text of a path on the walk that writes it. */
+struct name_walk {
+        struct path_cursor cursor;
+        __u64 hash;
+        __u32 at; /* where the text begins so far */
+        __u32 whole;
+};
+
 /* Where a record is put together before it goes into the ring at its exact length, and where a path's text is written
  * from its end to its beginning. Global functions find it by its number: each is verified once. */
 struct draft {
@@ -345,6 +384,7 @@ struct draft {
                 struct bw_correlation record;
                 __u8 bytes[BW_RECORD_MAX];
                 struct {
+                        struct name_walk walk;
                         struct short_name name;
                         __u8 text[BW_PATH_SIZE + NAME_SHORT_MAX + 1]; /* the verifier adds the largest offset and length */
                 };

@@ -8,7 +8,9 @@
 #include "identity.bpf.h"
 #include "object.bpf.h"
 
-/* Shared objects known per process, and processes per object: what comes later takes the place of one before. */
+/* Shared objects known per process, and processes per object: what comes later takes the place of one before. Servers and
+ * interpreters have a few; of a browser, which has hundreds, those of its latest tabs. Where a mark meets as many, it is counted
+ * that there may be more. */
 #define SHARES_MAX 16
 #define SHARERS_MAX 16
 
@@ -62,18 +64,23 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
         const struct share share = { .start_boot_ns = start, .holder = holder, .is = is, .what = what };
         const struct sharer sharer = { .start_boot_ns = start, .pid = pid };
 
+        bool known = false;
+
         for (__u32 i = 0; i < SHARES_MAX; i++) {
                 key.place = i;
                 const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
-                if (s && s->start_boot_ns == start && s->holder == holder && s->what >= what)
+                known = s && s->start_boot_ns == start && s->holder == holder;
+                if (known && s->what >= what)
                         return 0;
-                if (!s || s->start_boot_ns != start)
+                if (known || !s || s->start_boot_ns != start)
                         break;
                 key.place = SHARES_MAX;
         }
         if (key.place == SHARES_MAX)
                 key.place = holder % SHARES_MAX;
         bpf_map_update_elem(&bw_shares, &key, &share, BPF_ANY);
+        if (known)
+                return 0;
 
         for (__u32 i = 0; i < SHARERS_MAX; i++) {
                 at.place = i;
@@ -92,15 +99,10 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
 __noinline __u64 process_carries(__u32 table, __u32 pid) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-        __u64 carries = 0;
 
         if (!t || !p || p->object != FINDING_GOOD || p->generation != t->generation || process_is_void(p))
                 return 0;
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                __u64 holds = p->rules.word[i / 64] >> i % 64 & t->rules[i].flags & BW_RULE_CARRIER;
-                carries |= t->rules[i].classes & -holds;
-        }
-        return carries;
+        return rules_classes(table, &p->rules, RULES_CARRIER);
 }
 
 /* An object that holds something has it from one sharer: the others hold it, too. */
@@ -113,13 +115,14 @@ __noinline int memory_reach(__u64 holder, __u32 from) {
                 struct sharer_key at = { .holder = holder, .place = i };
                 const struct sharer *s = bpf_map_lookup_elem(&bw_sharers, &at);
                 if (!s)
-                        break;
+                        return 0;
                 __u32 pid = s->pid;
                 __u64 start = s->start_boot_ns;
                 if (pid == from || !process_find(pid, start))
                         continue;
                 mark_flow(holder, pid, start, BW_VIA_MEMORY, process_carries(v.index, pid));
         }
+        count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         return 0;
 }
 
@@ -129,11 +132,12 @@ __noinline int memory_spread(__u32 pid, __u64 start, __u64 task) {
                 const struct share_key key = { .pid = pid, .place = i };
                 const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
                 if (!s || s->start_boot_ns != start)
-                        break;
+                        return 0;
                 __u64 holder = s->holder, is = s->is;
                 if (s->what && mark_flow(pid, holder, is, s->what, task) == FLOW_DONE)
                         memory_reach(holder, pid);
         }
+        count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         return 0;
 }
 
@@ -184,8 +188,8 @@ static __always_inline void on_memory_shared(const struct object *o, __u32 what)
         __u64 start = task_start(task);
 
         memory_share(pid, start, o->holder, o->is, what);
-        if (what && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE] && mark_get(pid))
+        if (what && anything_is_marked(BW_COUNT_MARKS_LIVE) && mark_get(pid))
                 memory_spread(pid, start, (__u64)task);
-        if (*(volatile __u64 *)&shared.counters[BW_COUNT_OBJECTS_LIVE] && mark_find(o->holder, o->is))
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE) && mark_find(o->holder, o->is))
                 memory_reach(o->holder, 0);
 }

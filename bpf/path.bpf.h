@@ -40,55 +40,75 @@ static __always_inline __u32 automaton_step(const struct bw_cell *cells, __u32 s
         return cell->check == fallback ? cell->next : next;
 }
 
-/* Steps over one component, last byte first, and over the '/' before it.
- * table: index of the policy table; which: enum bw_automaton; name: the kernel address of `length` bytes. */
-__noinline __u64 path_component(__u32 table, __u32 which, __u32 state, __u64 name, __u32 length) {
-        __u64 words[NAME_INLINE / 8];
+/* Steps over up to eight bytes of a component, the highest of `word` first. Result: the state, with BW_DEFAULT_SKIPS; the dead
+ * state also where there is no table. */
+__noinline __u32 path_word(__u32 table, __u32 which, __u32 state, __u64 word, __u32 n) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
+
+        if (!t || !cells)
+                return 0;
+        const __u8 *class_of = t->byte_class[which % BW_AUTOMATON_SLOTS];
+        for (__u32 i = 0; i < 8; i++) {
+                if (i >= n || state & BW_DEFAULT_SKIPS)
+                        break;
+                __u8 byte = word >> 56; /* little endian: the last byte in memory */
+                word <<= 8;
+                state = automaton_step(cells, state, class_of[byte]);
+        }
+        return state;
+}
+
+/* Steps over the '/' before a component. */
+static __always_inline __u64 path_slash(const struct bw_table *t, const struct bw_cell *cells, __u32 which, __u32 state) {
+        __u32 class = t->byte_class[which % BW_AUTOMATON_SLOTS]['/'];
+
+        state = automaton_step(cells, state & BW_STATE_MASK, class) & BW_STATE_MASK;
+        __u64 output = cells[state & cells_mask].check & BW_OUTPUT_MASK;
+        return output << 32 | state;
+}
+
+/* The same as path_component() for a name that is not in the dentry. */
+__noinline __u64 path_component_long(__u32 table, __u32 which, __u32 state, __u64 name, __u32 length) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
 
         if (!t || !cells)
                 return COMPONENT_FAULT;
-
-        const __u8 *class_of = t->byte_class[which % BW_AUTOMATON_SLOTS];
-        __u32 waiting = 0;
-
-        if (length <= NAME_INLINE) {
-                if (bpf_probe_read_kernel(words, sizeof(words), (void *)(name + length - sizeof(words))))
+        for (__u32 at = 0; at < NAME_MAX; at += 8) {
+                __u64 word;
+                if (at >= length || state & BW_DEFAULT_SKIPS)
+                        break;
+                if (bpf_probe_read_kernel(&word, sizeof(word), (void *)(name + length - at - 8)))
                         return COMPONENT_FAULT;
-                for (__u32 i = 0; i < NAME_INLINE; i++) {
-                        if (i >= length || waiting)
-                                break;
-                        __u8 byte = ((__u8 *)words)[NAME_INLINE - 1 - i];
-                        state = automaton_step(cells, state, class_of[byte]);
-                        waiting = state & BW_DEFAULT_SKIPS;
-                        state &= BW_STATE_MASK;
-                }
-        } else {
-                __u64 word = 0;
-                for (__u32 i = 0; i < NAME_MAX; i++) {
-                        if (i >= length || waiting)
-                                break;
-                        if (i % 8 == 0 && bpf_probe_read_kernel(&word, 8, (void *)(name + length - i - 8)))
-                                return COMPONENT_FAULT;
-                        __u8 byte = word >> 56; /* little endian: the last byte in memory */
-                        word <<= 8;
-                        state = automaton_step(cells, state, class_of[byte]);
-                        waiting = state & BW_DEFAULT_SKIPS;
-                        state &= BW_STATE_MASK;
-                }
+                state = path_word(table, which, state, word, length - at);
         }
-
-        state = automaton_step(cells, state, class_of['/']) & BW_STATE_MASK;
-        __u64 output = cells[state & cells_mask].check & BW_OUTPUT_MASK;
-        return output << 32 | state;
+        return path_slash(t, cells, which, state);
 }
 
-struct dentry_head {
-        __u64 parent;
-        __u64 hash_len;
-        __u64 name;
-};
+/* Steps over one component of at most NAME_INLINE bytes, last byte first, and over the '/' before it.
+ * table: index of the policy table; which: enum bw_automaton; name: the kernel address of `length` bytes. */
+__noinline __u64 path_component_short(__u32 table, __u32 which, __u32 state, __u64 name, __u32 length) {
+        __u64 words[NAME_INLINE / 8];
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
+
+        if (!t || !cells || bpf_probe_read_kernel(words, sizeof(words), (void *)(name + length - sizeof(words))))
+                return COMPONENT_FAULT;
+        const __u8 *class_of = t->byte_class[which % BW_AUTOMATON_SLOTS];
+        for (__u32 i = 0; i < NAME_INLINE; i++) {
+                if (i >= length || state & BW_DEFAULT_SKIPS)
+                        break;
+                __u8 byte = ((__u8 *)words)[NAME_INLINE - 1 - i];
+                state = automaton_step(cells, state, class_of[byte]);
+        }
+        return path_slash(t, cells, which, state);
+}
+
+static __always_inline __u64 path_component(__u32 table, __u32 which, __u32 state, __u64 name, __u32 length) {
+        return length <= NAME_INLINE ? path_component_short(table, which, state, name, length) :
+                                       path_component_long(table, which, state, name, length);
+}
 
 /* Parent, hash, length and address of the name: neighbours in struct dentry on every kernel that does not shuffle
  * its structs, so one read. */
@@ -105,13 +125,6 @@ static __always_inline bool dentry_head_read(__u64 dentry, struct dentry_head *r
         ret->name = (__u64)BPF_CORE_READ(d, d_name.name);
         return ret->parent;
 }
-
-/* Where a walk stands. */
-struct path_cursor {
-        __u64 dentry;
-        __u64 mount;    /* struct mount */
-        __u64 mnt_root; /* its root dentry */
-};
 
 static __always_inline void path_cursor_init(struct path_cursor *c, __u64 vfsmount, __u64 dentry) {
         c->dentry = dentry;
@@ -161,71 +174,169 @@ static __always_inline bool bits_meet(const struct bw_bits *a, const struct bw_b
                 (a->word[3] & b->word[3]);
 }
 
-/* Runs an automaton over a path. For files it returns the classes that are included and not excluded, and a path that
- * was too long to be seen whole is counted and judged as far as it was seen. For what carries, BW_CARRIER_*. For executables it returns whether any rule
- * matches; which ones is written to the entry of process `pid`, as `rules` or `own`; a path that was not seen whole
- * matches none. A global function: verified once, however many hooks call it (and it takes no pointer to the stack
- * before 5.12). */
-__noinline __u64 path_match(__u32 table, __u32 which, __u32 pid, __u64 vfsmount, __u64 dentry) {
+static __always_inline struct scratch *scratch_get(void) {
+        __u64 thread = bpf_get_current_pid_tgid();
+        __u32 zero = 0;
+        const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+
+        if (!empty || bpf_map_update_elem(&bw_scratch, &thread, empty, BPF_ANY))
+                return NULL;
+        return bpf_map_lookup_elem(&bw_scratch, &thread);
+}
+
+static __always_inline void scratch_put(void) {
+        __u64 thread = bpf_get_current_pid_tgid();
+        bpf_map_delete_elem(&bw_scratch, &thread);
+}
+
+/* Adds what the automaton puts out for the path so far, or for all of it. words: of struct bw_bits, as many as count. */
+static __always_inline void path_walk_collect(__u32 table, struct path_walk *w, bool final, const __u32 words) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        struct path_cursor cursor;
-        struct dentry_head head;
-        struct bw_bits bits = {};
-        __u32 output = 0;
-        bool whole = false, connected = true;
+
+        if (!t || !w->output)
+                return;
+        const struct bw_output *o = &t->outputs[w->output % BW_OUTPUTS_MAX];
+        for (__u32 i = 0; i < words; i++)
+                w->bits.word[i] |= final ? o->final.word[i] : o->sticky.word[i];
+}
+
+/* One step of an automaton over a path. */
+static __always_inline enum walk path_walk_step(__u32 table, __u32 which, struct path_walk *w, const __u32 words) {
+        if (!w->state)
+                return WALK_SETTLED;
+        enum path_move move = path_up(&w->cursor, &w->head);
+        if (move == PATH_MOUNT)
+                return WALK_GOES_ON;
+        if (move != PATH_COMPONENT)
+                return move == PATH_ROOT ? WALK_WHOLE : move == PATH_DISCONNECTED ? WALK_DISCONNECTED : WALK_CUT;
+        __u64 r = path_component(table, which, w->state, w->head.name, w->head.hash_len >> 32);
+        if (r & COMPONENT_FAULT)
+                return WALK_CUT;
+        w->state = COMPONENT_STATE(r);
+        w->output = COMPONENT_OUTPUT(r);
+        if (w->output)
+                path_walk_collect(table, w, false, words);
+        return WALK_GOES_ON;
+}
+
+/* What the bits for a file come to when its walk has ended, see path_match(). */
+static __always_inline __u64 path_verdict(__u32 which, enum walk end, const struct path_walk *w) {
+        if (which == BW_AUTOMATON_CARRIER)
+                return w->bits.word[0];
+        if (end == WALK_DISCONNECTED)
+                count_and_tell(BW_LOSS_PATH_UNKNOWN);
+        else if (end == WALK_CUT || end == WALK_GOES_ON)
+                count_and_tell(BW_LOSS_PATH_TRUNCATED);
+        return w->bits.word[BW_FILE_WORD_INCLUDE] & ~w->bits.word[BW_FILE_WORD_EXCLUDE];
+}
+
+/* Which rules an executable matches goes to the entry of process `pid`. Is there one? */
+static __always_inline __u64 rules_keep(__u32 which, __u32 pid, const struct bw_bits *bits) {
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!p)
+                return 0;
+        if (which == BW_AUTOMATON_EXE)
+                p->rules = *bits;
+        else
+                p->own = *bits;
+        return (bits->word[0] | bits->word[1] | bits->word[2] | bits->word[3]) != 0;
+}
+
+/* The walk goes on, in the current thread's scratch. A policy all of whose classes hold for a path says the same. */
+#define VERDICT_LATER (~0ULL)
+
+/* What path_match() says after the first steps, which are all that nearly every path needs; or VERDICT_LATER. */
+__noinline __u64 path_match_short(__u32 table, __u32 which, __u64 vfsmount, __u64 dentry) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        enum walk end = WALK_GOES_ON;
+        struct path_walk w;
 
         if (!t)
                 return 0;
-        __u32 state = t->start[which % BW_AUTOMATON_SLOTS];
-        path_cursor_init(&cursor, vfsmount, dentry);
-
-        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
-                if (!state) {
-                        whole = true; /* what is left of it changes nothing */
-                        output = 0;
-                        break;
+        /* Zeros that the verifier does not know: then each step is like the one before to it. */
+        for (__u32 i = 0; i < BW_FILE_WORDS; i++)
+                w.bits.word[i] = t->outputs[0].sticky.word[i];
+        w.output = t->outputs[0].sticky.word[0];
+        w.state = t->start[which % BW_AUTOMATON_SLOTS];
+        path_cursor_init(&w.cursor, vfsmount, dentry);
+        for (__u32 i = 0; i < WALK_STEPS && end == WALK_GOES_ON; i++)
+                end = path_walk_step(table, which, &w, BW_FILE_WORDS);
+        if (end == WALK_GOES_ON) {
+                struct scratch *s = scratch_get();
+                if (s) {
+                        s->walk.cursor = w.cursor;
+                        for (__u32 i = 0; i < BW_FILE_WORDS; i++)
+                                s->walk.bits.word[i] = w.bits.word[i];
+                        s->walk.state = w.state;
+                        s->walk.output = w.output;
+                        return VERDICT_LATER;
                 }
-                enum path_move move = path_up(&cursor, &head);
-                if (move == PATH_MOUNT)
-                        continue;
-                if (move == PATH_ROOT)
-                        whole = true;
-                if (move == PATH_DISCONNECTED)
-                        connected = false;
-                if (move != PATH_COMPONENT)
-                        break;
-
-                __u64 r = path_component(table, which, state, head.name, head.hash_len >> 32);
-                if (r & COMPONENT_FAULT)
-                        break;
-                state = COMPONENT_STATE(r);
-                output = COMPONENT_OUTPUT(r);
-                if (output)
-                        bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].sticky);
         }
+        if (end == WALK_WHOLE)
+                path_walk_collect(table, &w, true, BW_FILE_WORDS);
+        return path_verdict(which, end, &w);
+}
 
-        if (whole && output)
-                bits_or(&bits, &t->outputs[output % BW_OUTPUTS_MAX].final);
-        if (which == BW_AUTOMATON_CARRIER)
-                return bits.word[0];
-        if (which == BW_AUTOMATON_FILE) {
-                if (!connected)
-                        count_and_tell(BW_LOSS_PATH_UNKNOWN);
-                else if (!whole)
-                        count_and_tell(BW_LOSS_PATH_TRUNCATED);
-                return bits.word[BW_FILE_WORD_INCLUDE] & ~bits.word[BW_FILE_WORD_EXCLUDE];
-        }
+/* Some more steps, in the current thread's scratch. last: it ends here, as it may be. */
+__noinline __u64 path_match_some(__u32 table, __u32 which, __u32 pid, __u32 last) {
+        __u64 thread = bpf_get_current_pid_tgid();
+        struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
+        enum walk end = WALK_GOES_ON;
 
-        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-        if (!p)
-                return 0;
-        if (!whole)
-                __builtin_memset(&bits, 0, sizeof(bits));
-        if (which == BW_AUTOMATON_EXE)
-                p->rules = bits;
-        else
-                p->own = bits;
-        return bits.word[0] | bits.word[1] | bits.word[2] | bits.word[3];
+        if (!s)
+                return VERDICT_LATER; /* not the walk's, but the verdict */
+        for (__u32 i = 0; i < WALK_STEPS && end == WALK_GOES_ON; i++)
+                end = path_walk_step(table, which, &s->walk, BW_WORDS);
+        if (end == WALK_GOES_ON && !last)
+                return VERDICT_LATER;
+        if (end == WALK_WHOLE)
+                path_walk_collect(table, &s->walk, true, BW_WORDS);
+        if (which == BW_AUTOMATON_FILE || which == BW_AUTOMATON_CARRIER)
+                return path_verdict(which, end, &s->walk);
+        if (end != WALK_WHOLE && end != WALK_SETTLED)
+                __builtin_memset(&s->walk.bits, 0, sizeof(s->walk.bits));
+        return rules_keep(which, pid, &s->walk.bits);
+}
+
+/* The verifier follows each step of a loop: so the many steps are a loop in a loop, and what is between them is in a map. */
+__noinline __u64 path_match_long(__u32 table, __u32 which, __u32 pid) {
+        __u64 r = VERDICT_LATER;
+
+        for (__u32 left = BW_PATH_STEPS_MAX / WALK_STEPS; left > 0 && r == VERDICT_LATER; left--)
+                r = path_match_some(table, which, pid, left == 1);
+        scratch_put();
+        return r;
+}
+
+/* Runs an automaton over the path of a file. BW_AUTOMATON_FILE: the classes that are included and not excluded; a path that
+ * was too long to be seen whole is counted and judged as far as it was seen. BW_AUTOMATON_CARRIER: BW_CARRIER_*. Global
+ * functions do it: verified once, however many hooks call them (and they take no pointer to the stack before 5.12). */
+static __always_inline __u64 path_match(__u32 table, __u32 which, __u64 vfsmount, __u64 dentry) {
+        __u64 r = path_match_short(table, which, vfsmount, dentry);
+
+        return r == VERDICT_LATER ? path_match_long(table, which, 0) : r;
+}
+
+/* Begins a walk in the current thread's scratch. false: there is none. */
+__noinline int path_begin(__u32 table, __u32 which, __u64 vfsmount, __u64 dentry) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        struct scratch *s = t ? scratch_get() : NULL;
+
+        if (!s)
+                return false;
+        s->walk.state = t->start[which % BW_AUTOMATON_SLOTS];
+        path_cursor_init(&s->walk.cursor, vfsmount, dentry);
+        return true;
+}
+
+/* The same over the path of an executable: BW_AUTOMATON_EXE or BW_AUTOMATON_ANCESTOR. Which rules match is written to the
+ * entry of process `pid`, as `rules` or `own`; a path that was not seen whole matches none. Did any? */
+static __always_inline bool path_match_rules(__u32 table, __u32 which, __u32 pid, const struct path *path) {
+        if (path_begin(table, which, (__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry)))
+                return path_match_long(table, which, pid);
+        const struct bw_bits none = {};
+        return rules_keep(which, pid, &none);
 }
 
 /* ---- drafts ---- */
@@ -292,45 +403,57 @@ static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, bool 
  * once for each way to come to it. */
 #define LENGTH_MASK 0xffff
 
+/* One step of name_learn(), whose draft this is. 0: it was the last. */
+__noinline int name_step(__u32 draft) {
+        struct draft *d = draft_get(draft);
+        struct dentry_head head;
+
+        if (!d)
+                return 0;
+        struct name_walk *w = &d->walk;
+        enum path_move move = path_up(&w->cursor, &head);
+        if (move == PATH_MOUNT)
+                return 1;
+        if (move == PATH_ROOT)
+                w->whole = 1;
+        if (move != PATH_COMPONENT)
+                return 0;
+
+        __u32 n = head.hash_len >> 32, at = w->at;
+        if (n > NAME_MAX || n + 1 > at)
+                return 0;
+        at = (at - n) & LENGTH_MASK;
+        barrier_var(at);
+        if (bpf_probe_read_kernel(d->text + (at & NAME_LONG_MAX), n & NAME_MAX, (void *)head.name))
+                return 0;
+        at = (at - 1) & LENGTH_MASK;
+        barrier_var(at);
+        d->text[at & NAME_LONG_MAX] = '/';
+        w->at = at;
+        w->hash = hash_mix(w->hash, head.hash_len);
+        return 1;
+}
+
 /* The name id of a path, whose text is kept; `salt` is device and inode. 0, and counted, when there is no draft. */
 __noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_file) {
-        struct path_cursor cursor;
-        struct dentry_head head;
-        __u64 hash = hash_mix(shared.name_seed, salt);
-        bool whole = false;
-
         __u32 draft = draft_claim(DRAFT_TRIES_NAME);
         struct draft *d = draft_get(draft);
+
         if (!d) {
                 count(BW_LOSS_NAME_LOST);
                 return 0;
         }
-        d->name.length = TEXT_END;
-        __u32 at = *(volatile __u16 *)&d->name.length; /* from memory: of the same range from the first turn on */
-        path_cursor_init(&cursor, vfsmount, dentry);
-        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++) {
-                enum path_move move = path_up(&cursor, &head);
-                if (move == PATH_MOUNT)
-                        continue;
-                if (move == PATH_ROOT)
-                        whole = true;
-                if (move != PATH_COMPONENT)
+        struct name_walk *w = &d->walk;
+        path_cursor_init(&w->cursor, vfsmount, dentry);
+        w->hash = hash_mix(shared.name_seed, salt);
+        w->at = TEXT_END;
+        w->whole = 0;
+        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++)
+                if (!name_step(draft))
                         break;
 
-                __u32 n = head.hash_len >> 32;
-                if (n > NAME_MAX || n + 1 > at)
-                        break;
-                hash = hash_mix(hash, head.hash_len);
-                at = (at - n) & LENGTH_MASK;
-                barrier_var(at);
-                if (bpf_probe_read_kernel(d->text + (at & NAME_LONG_MAX), n & NAME_MAX, (void *)head.name))
-                        break;
-                at = (at - 1) & LENGTH_MASK;
-                barrier_var(at);
-                d->text[at & NAME_LONG_MAX] = '/';
-        }
-
-        __u64 id = hash << 12 | (whole ? (TEXT_END - at) & NAME_LONG_MAX : NAME_LONG_MAX);
+        __u32 at = w->at;
+        __u64 id = w->hash << 12 | (w->whole ? (TEXT_END - at) & NAME_LONG_MAX : NAME_LONG_MAX);
         if (NAME_LENGTH(id))
                 name_keep(d, id, at, of_file);
         draft_release(draft);
@@ -341,21 +464,6 @@ __noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_f
 static __always_inline void exe_name_touch(__u64 id) {
         if (NAME_LENGTH(id) && NAME_LENGTH(id) <= NAME_SHORT_MAX)
                 (void)bpf_map_lookup_elem(&bw_exe_names, &id);
-}
-
-static __always_inline struct scratch *scratch_get(void) {
-        __u64 thread = bpf_get_current_pid_tgid();
-        __u32 zero = 0;
-        const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-
-        if (!empty || bpf_map_update_elem(&bw_scratch, &thread, empty, BPF_ANY))
-                return NULL;
-        return bpf_map_lookup_elem(&bw_scratch, &thread);
-}
-
-static __always_inline void scratch_put(void) {
-        __u64 thread = bpf_get_current_pid_tgid();
-        bpf_map_delete_elem(&bw_scratch, &thread);
 }
 
 /* What tells files of one path apart that came after one another. */

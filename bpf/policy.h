@@ -19,17 +19,19 @@
 #define BW_OUTPUTS_MAX 1024
 
 /* Steps a walk up a path may take, one a component and one a mount crossed; beyond, the path counts as truncated. It
- * bounds one loop that the verifier walks on every kernel: 200 components below 40 mounts. */
+ * bounds loops that the verifier walks on every kernel: 200 components below 40 mounts. */
 #define BW_PATH_STEPS_MAX 240
 
+#define BW_WORDS 4
 struct bw_bits {
-        __u64 word[4];
+        __u64 word[BW_WORDS];
 };
 
 /* Bits of a file automaton's output: word[0] the classes whose Path= matched, word[1] those whose ExcludePath=
  * did. Bits of the other automata's outputs: one per rule. */
 #define BW_FILE_WORD_INCLUDE 0
 #define BW_FILE_WORD_EXCLUDE 1
+#define BW_FILE_WORDS 2
 
 enum bw_automaton {
         BW_AUTOMATON_FILE = 0,
@@ -86,7 +88,8 @@ struct bw_rule {
         __u32 flags;   /* BW_RULE_* */
 };
 
-#define BW_RULE_CARRIER 1 /* it allows nothing; a process it holds for is not marked by what it reads or maps */
+#define BW_RULE_CARRIER 1 /* a process it holds for is not marked by what it reads or maps */
+#define BW_RULE_TERMINAL 4 /* the same of what it reads from a terminal: each [Carrier] has this one, and allows nothing */
 #define BW_RULE_CLEAN   2 /* what a process under it gives to others holds nothing of the secret */
 
 /* What is written there marks nobody who reads it. */

@@ -7,6 +7,7 @@
  * verifier, so that it need not follow every combination of lengths. Offsets and lengths are 64 bits wide where they
  * become addresses: kernels before 6.8 or so do not carry the bounds of a 32-bit comparison over to the whole register. */
 
+#include "destination.bpf.h"
 #include "lifecycle.bpf.h"
 
 /* cgroup2 depth told at most. systemd's user services sit at 6, a pod's containers at 5. */
@@ -276,9 +277,6 @@ __noinline int record_put_files(__u32 draft, __u32 pid) {
 /* The destination travels in three words: a global function takes no pointer to the stack before 5.12. */
 #define DESTINATION_PACK(d) \
         ((__u64)(d)->port | (__u64)(d)->family << 16 | (__u64)(d)->protocol << 32 | (__u64)(d)->act << 48)
-
-/* In the act on its way to correlate(): more data on a connection, which is no repeat of what was told of it. */
-#define ACT_GOES_ON 0x8000
 
 static __always_inline void destination_unpack(
         struct bw_destination *d, __u64 address_low, __u64 address_high, __u64 packed) {

@@ -35,17 +35,18 @@ static __always_inline void secret_learn(const struct inode *inode, __u64 classe
         bpf_map_update_elem(&bw_secrets, &o.holder, &s, BPF_ANY);
 }
 
-static __always_inline __u64 secret_known(const struct inode *inode, __u32 generation) {
+__noinline __u64 secret_known(__u64 inode, __u32 generation) {
         struct object o;
 
-        object_of_inode(&o, inode);
+        object_of_inode(&o, (const struct inode *)inode);
         const struct secret *s = o.holder ? bpf_map_lookup_elem(&bw_secrets, &o.holder) : NULL;
         return s && s->is == o.is && s->generation == generation ? s->classes : 0;
 }
 
 /* ---- where a file system is mounted ---- */
 
-/* Mounts of one file system looked at. A host has one or two, and one more for each service with namespaces of its own. */
+/* Mounts of one file system looked at. A host has one or two, and one more for each service with namespaces of its own; the
+ * host's own are among the first that were made. */
 #define MOUNTS_MAX 64
 
 static __always_inline struct mount *mount_first(const struct super_block *sb) {
@@ -68,14 +69,12 @@ static __always_inline struct mount *mount_next(const struct mount *mount) {
 
 /* The mount of a whole file system on the host, as struct vfsmount; 0: there is none. The host's first one in the list is taken;
  * what is mounted twice has two names for everything, and the other one is not looked at. */
-__noinline __u64 mount_of_host(__u64 sb_address) {
-        const struct super_block *sb = (const struct super_block *)sb_address;
-        const struct host *h = host_get();
+static __always_inline __u64 mount_of_host(const struct super_block *sb, const struct host *h) {
         __u64 root = (__u64)BPF_CORE_READ(sb, s_root);
         const struct mount *m = mount_first(sb);
 
         for (__u32 i = 0; i < MOUNTS_MAX; i++) {
-                if (!m || !h)
+                if (!m)
                         break;
                 if ((__u64)BPF_CORE_READ(m, mnt.mnt_root) == root && (__u64)BPF_CORE_READ(m, mnt_ns) == h->mount_namespace)
                         return (__u64)m + bpf_core_field_offset(struct mount, mnt);
@@ -84,35 +83,39 @@ __noinline __u64 mount_of_host(__u64 sb_address) {
         return 0;
 }
 
-/* Is it reached by another way than the host's own: a mount of a part of its file system, or one that is not the host's? */
-static __always_inline bool mount_is_other(__u64 vfsmount, const struct super_block *sb) {
-        const struct mount *m = (const struct mount *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
+/* Below which mount have the names of an inode to be judged, as struct vfsmount, when the path by which it was reached says
+ * nothing? reached_by: the mount of that path, 0: there was none. 0: it has no other names. */
+__noinline __u64 names_mount(__u64 inode_address, __u64 reached_by) {
+        const struct inode *inode = (const struct inode *)inode_address;
+        const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+        const struct mount *m = (const struct mount *)(reached_by - bpf_core_field_offset(struct mount, mnt));
         const struct host *h = host_get();
 
-        return (__u64)BPF_CORE_READ(m, mnt.mnt_root) != (__u64)BPF_CORE_READ(sb, s_root) ||
-                (h && (__u64)BPF_CORE_READ(m, mnt_ns) != h->mount_namespace);
+        if (!h)
+                return 0;
+        /* By a mount of a part of its file system, or one that is not the host's. */
+        if (!reached_by || (__u64)BPF_CORE_READ(m, mnt.mnt_root) != (__u64)BPF_CORE_READ(sb, s_root) ||
+            (__u64)BPF_CORE_READ(m, mnt_ns) != h->mount_namespace)
+                return mount_of_host(sb, h);
+        return BPF_CORE_READ(inode, i_nlink) > 1 ? reached_by : 0;
 }
 
 /* ---- other names ---- */
 
-/* Names of one inode looked at. */
+/* Names of one inode looked at: a key has one, or a few links that backups made. */
 #define ALIASES_MAX 16
-
-static __always_inline __u64 alias_first(const struct inode *inode) {
-        return (__u64)BPF_CORE_READ(inode, i_dentry.first);
-}
 
 /* The names of an inode that are in the cache of dentries, as they are below a mount of its file system. */
 __noinline __u64 aliases_match(__u32 table, __u64 inode_address, __u64 vfsmount) {
         const struct inode *inode = (const struct inode *)inode_address;
         __u64 at = bpf_core_field_exists(struct dentry, d_u) ? bpf_core_field_offset(struct dentry, d_u.d_alias) :
                                                              bpf_core_field_offset(struct dentry___newer, d_alias);
-        __u64 node = alias_first(inode), classes = 0;
+        __u64 node = (__u64)BPF_CORE_READ(inode, i_dentry.first), classes = 0;
 
         for (__u32 i = 0; i < ALIASES_MAX; i++) {
                 if (!node)
                         break;
-                classes |= path_match(table, BW_AUTOMATON_FILE, 0, vfsmount, node - at);
+                classes |= path_match(table, BW_AUTOMATON_FILE, vfsmount, node - at);
                 node = (__u64)BPF_CORE_READ((struct hlist_node *)node, next);
         }
         return classes;
@@ -145,46 +148,36 @@ static __always_inline const struct inode *inode_overlaid(const struct file *fil
 
 /* ---- all of it ---- */
 
-/* The classes of an inode whose path, if any, says nothing. vfsmount: how it was reached, 0: not by a path. */
-static __always_inline __u64 inode_classes(__u32 table, const struct inode *inode, __u64 vfsmount, __u32 generation) {
-        const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-        __u64 classes = secret_known(inode, generation);
-        bool other = !vfsmount || mount_is_other(vfsmount, sb);
-
+/* The classes of an inode whose path, if any, says nothing. */
+static __always_inline __u64 inode_classes(__u32 table, const struct inode *inode, __u64 reached_by, __u32 generation) {
+        __u64 classes = secret_known((__u64)inode, generation);
         if (classes)
                 return classes;
-        if (other)
-                vfsmount = mount_of_host((__u64)sb);
-        else if (BPF_CORE_READ(inode, i_nlink) < 2)
-                return 0;
-        return vfsmount ? aliases_match(table, (__u64)inode, vfsmount) : 0;
+
+        __u64 mount = names_mount((__u64)inode, reached_by);
+        return mount ? aliases_match(table, (__u64)inode, mount) : 0;
 }
 
 /* The classes of an open file by this table of the policy. */
-__noinline __u64 file_classes(__u32 table, __u64 file_address) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+__noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address) {
         const struct file *file = (const struct file *)file_address;
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-
-        if (!t)
-                return 0;
+        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry), classes = 0;
         /* Below an overlay's: its path may be the overlay's, or of a mount that nobody sees. */
         bool below = BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT;
-        __u64 classes = below ? inode_classes(table, inode, 0, t->generation) :
-                                path_match(table, BW_AUTOMATON_FILE, 0, mnt, dentry);
-        if (!classes && !below) {
-                if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
-                        return 0;
-                classes = inode_classes(table, inode, mnt, t->generation);
-        }
-        if (!classes && BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
-                const struct inode *overlaid = inode_overlaid(file, inode);
-                if (overlaid)
-                        classes = inode_classes(table, overlaid, 0, t->generation);
+
+        if (!below)
+                classes = path_match(table, BW_AUTOMATON_FILE, mnt, dentry);
+        if (!classes && (below || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG)) {
+                classes = inode_classes(table, inode, below ? 0 : mnt, generation);
+                if (!classes && BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
+                        const struct inode *overlaid = inode_overlaid(file, inode);
+                        if (overlaid)
+                                classes = inode_classes(table, overlaid, 0, generation);
+                }
         }
         if (classes)
-                secret_learn(inode, classes, t->generation);
+                secret_learn(inode, classes, generation);
         return classes;
 }
 
@@ -196,32 +189,35 @@ __noinline int name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
 
         if (!inode || !policy_view_get(&v))
                 return 0;
-        __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, 0, vfsmount, dentry_address);
+        __u64 classes = path_match(v.index, BW_AUTOMATON_FILE, vfsmount, dentry_address);
         if (classes && policy_view_held(&v))
                 secret_learn(inode, classes, v.table->generation);
         return 0;
 }
 
-/* Entries of a directory looked at when it is moved. */
+/* Entries of a directory looked at when it is moved: those of a home's .ssh or .aws, but not all of a source tree. */
 #define CHILDREN_MAX 128
 
 /* What the cache knows of what is in a directory: files that nobody has looked at since the start are not found. */
-__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry_address) {
-        if (bpf_core_field_exists(struct dentry___since_6_8, d_children)) {
-                const struct dentry___since_6_8 *directory = (const void *)dentry_address;
-                const struct hlist_node *node = BPF_CORE_READ(directory, d_children.first);
-                for (__u32 i = 0; i < CHILDREN_MAX && node; i++) {
-                        name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___since_6_8, d_sib));
-                        node = BPF_CORE_READ(node, next);
-                }
-                return 0;
+__noinline int names_learn_classes(__u64 vfsmount, __u64 dentry) {
+        const struct dentry___since_6_8 *newer = (const void *)dentry;
+        const struct dentry___before_6_8 *older = (const void *)dentry;
+        __u64 node, end, at;
+
+        /* A list either way, whose links begin with the next one's address. */
+        if (bpf_core_field_exists(newer->d_children)) {
+                node = (__u64)BPF_CORE_READ(newer, d_children.first);
+                end = 0;
+                at = bpf_core_field_offset(struct dentry___since_6_8, d_sib);
+        } else {
+                node = (__u64)BPF_CORE_READ(older, d_subdirs.next);
+                end = dentry + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
+                at = bpf_core_field_offset(struct dentry___before_6_8, d_child);
         }
-        const struct dentry___before_6_8 *directory = (const void *)dentry_address;
-        const struct list_head *end = (const void *)dentry_address + bpf_core_field_offset(struct dentry___before_6_8, d_subdirs);
-        const struct list_head *node = BPF_CORE_READ(directory, d_subdirs.next);
         for (__u32 i = 0; i < CHILDREN_MAX && node && node != end; i++) {
-                name_learn_classes(vfsmount, (__u64)node - bpf_core_field_offset(struct dentry___before_6_8, d_child));
-                node = BPF_CORE_READ(node, next);
+                name_learn_classes(vfsmount, node - at);
+                if (bpf_probe_read_kernel(&node, sizeof(node), (const void *)node))
+                        break;
         }
         return 0;
 }

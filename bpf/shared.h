@@ -32,6 +32,7 @@ enum bw_hook {
         BW_HOOK_SOCK_GRAFT,
         BW_HOOK_PIPE_READ,
         BW_HOOK_FIFO_READ,
+        BW_HOOK_TERMINAL_READ,
         BW_HOOK_UNIX_STREAM_RECVMSG,
         BW_HOOK_UNIX_SEQPACKET_RECVMSG,
         BW_HOOK_UNIX_DGRAM_RECVMSG,
@@ -44,7 +45,7 @@ enum bw_hook {
         BW_HOOK_PTRACE_ACCESS_VM,
         BW_HOOK_FILE_RECEIVE,
         BW_HOOK_FILE_OPEN,
-        BW_HOOK_MAX = 32,
+        BW_HOOK_MAX = 40,
 };
 
 /* In the key of a marked holder that is no process: a pipe, a socket, a file. */
@@ -65,10 +66,12 @@ struct bw_shared {
         /* What the programs do not look at: left by a daemon for the one after it. */
         __u64 told[BW_COUNT_MAX]; /* how much of a counter is told, or counted as lost */
         __u64 misses_told;        /* the same of recursion misses */
-        __u32 hooks;              /* attached: bit n is enum bw_hook n */
-        /* The programs' again: somebody has opened another's /proc/PID/mem. Reads are looked at for it from then on */
-        __u32 memory_opened;
+        __u64 hooks;              /* attached: bit n is enum bw_hook n */
+        /* The programs' again: somebody has opened another's /proc/PID/mem, or a watch of fanotify(7). Reads are looked at for
+         * it from then on */
+        __u32 reads_watched;
+        __u32 zero;
         __u64 name_seed; /* random: makes name ids unpredictable. The ids in marks mean something by this one only */
 };
 
-_Static_assert(sizeof(struct bw_shared) == 24 + 3 * 8 * BW_COUNT_MAX + BW_HOOK_MAX + 24, "shared layout");
+_Static_assert(sizeof(struct bw_shared) == 24 + 3 * 8 * BW_COUNT_MAX + BW_HOOK_MAX + 32, "shared layout");

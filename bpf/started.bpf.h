@@ -13,6 +13,7 @@
 /* Entries, or chunks of long ones, that are looked at. A login has some 30 entries, a program in a pod some hundred;
  * of one that has more nothing good can be said, and no rule holds. */
 #define ENTRIES_MAX 512
+#define ENTRIES_AT_ONCE 32
 
 /* Results of entry_look(): the chunk's length with its NUL; */
 #define ENTRY_LENGTH(r) ((__u32)(r) & 0xff)
@@ -87,51 +88,57 @@ __noinline __u64 entry_look(__u64 address, __u32 secure) {
         return injects | (__u64)n;
 }
 
+/* Results of entries_look(): a finding, or where to go on, which is never so low, and whether that goes on with an entry. */
+#define ENTRIES_INSIDE (1ULL << 63)
+
+/* Looks at some entries of the current process's environment. The verifier follows each turn of a loop: so many turns are a
+ * loop in a loop. */
+__noinline __u64 entries_look(__u64 at, __u64 end, __u32 secure) {
+        __u64 inside = at / ENTRIES_INSIDE;
+
+        at &= ~ENTRIES_INSIDE;
+        for (__u32 i = 0; i < ENTRIES_AT_ONCE; i++) {
+                if (at >= end)
+                        return FINDING_GOOD;
+                __u64 r = entry_look(at, secure);
+                __u64 length = ENTRY_LENGTH(r);
+                if (!length)
+                        return FINDING_UNSEEN;
+                if (r & ENTRY_INJECTS && !inside)
+                        return FINDING_BAD;
+                inside = length / ENTRY_CHUNK; /* cut: its NUL took the place of a byte */
+                barrier_var(inside);
+                at += length - inside;
+        }
+        return at | inside * ENTRIES_INSIDE;
+}
+
 /* Finds out about the current process's environment, whose entry is `pid`'s. */
 __noinline int environment_look(__u32 pid) {
         struct task_struct *task = current_task();
         /* An exec that raised its ids (bprm->secureexec, kernel's security/commoncap.c). */
         __u32 secure = BPF_CORE_READ(task, cred, uid.val) != BPF_CORE_READ(task, cred, euid.val) ||
                 BPF_CORE_READ(task, cred, gid.val) != BPF_CORE_READ(task, cred, egid.val);
-        __u64 at = BPF_CORE_READ(task, mm, env_start), end = BPF_CORE_READ(task, mm, env_end);
-        __u32 finding = FINDING_UNSEEN;
-        __u64 inside = 0; /* this chunk goes on with an entry */
+        __u64 end = BPF_CORE_READ(task, mm, env_end);
+        __u64 r = BPF_CORE_READ(task, mm, env_start);
 
-        for (__u32 i = 0; i < ENTRIES_MAX; i++) {
-                if (at >= end) {
-                        finding = FINDING_GOOD;
+        for (__u32 i = 0; i < ENTRIES_MAX / ENTRIES_AT_ONCE; i++) {
+                r = entries_look(r, end, secure);
+                if (r <= FINDING_UNSEEN)
                         break;
-                }
-                __u64 r = entry_look(at, secure);
-                __u64 length = ENTRY_LENGTH(r);
-                if (!length)
-                        break;
-                if (r & ENTRY_INJECTS && !inside) {
-                        finding = FINDING_BAD;
-                        break;
-                }
-                inside = length / ENTRY_CHUNK; /* cut: its NUL took the place of a byte */
-                barrier_var(inside);
-                at += length - inside;
         }
 
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         if (p)
-                p->environment = finding;
+                p->environment = r <= FINDING_UNSEEN ? r : FINDING_UNSEEN;
         return 0;
 }
 
 /* ---- script ---- */
 
 /* One byte of a path that is text. state: with BW_DEFAULT_SKIPS; returns the next one in the lower half, and above it the
- * output after a '/', otherwise the empty one. A global function: what the loop around it costs is the verifier's, and
- * this is verified once. */
-__noinline __u64 script_step(__u32 table, __u32 state, __u32 byte) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
-
-        if (!t || !cells)
-                return 0;
+ * output after a '/', otherwise the empty one. */
+static __always_inline __u64 script_step(const struct bw_table *t, const struct bw_cell *cells, __u32 state, __u32 byte) {
         if (byte != '/' && state & BW_DEFAULT_SKIPS)
                 return state;
         state = automaton_step(cells, state & BW_STATE_MASK, t->byte_class[BW_AUTOMATON_SCRIPT][byte & 0xff]);
@@ -162,6 +169,39 @@ static __always_inline bool script_read(struct scratch *s, struct task_struct *t
         return s->text[0] == '/';
 }
 
+/* Bytes that are stepped over at once. */
+#define SCRIPT_AT_ONCE 16
+
+/* Some bytes of the text in the current thread's scratch, from its end on: those behind the first `done`. */
+__noinline int script_steps(__u32 table, __u32 done) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct bw_cell *cells = bpf_map_lookup_elem(&bw_cells, &table);
+        __u64 thread = bpf_get_current_pid_tgid();
+        struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
+
+        if (!t || !cells || !s)
+                return 0;
+        for (__u32 i = 0; i < SCRIPT_AT_ONCE; i++) {
+                __u32 left = *(volatile __u32 *)&s->length - done - i;
+                if ((__s32)left <= 0)
+                        break;
+                __u64 byte = (__u8)s->text[(left - 1) & (TEXT_MAX - 1)];
+                __u64 r = script_step(t, cells, s->state, byte);
+
+                s->state = r;
+                s->output = COMPONENT_OUTPUT(r);
+                bits_or(&s->bits, &t->outputs[s->output % BW_OUTPUTS_MAX].sticky);
+                s->hash = hash_mix(s->hash, byte);
+
+                /* Arithmetic instead of branches. */
+                __u64 dot = ((byte ^ '.') - 1) >> 63, slash = ((byte ^ '/') - 1) >> 63;
+                __u64 thin = (s->shape - SHAPE_MIN) >> 63;
+                s->bad |= slash & thin;
+                s->shape = (s->shape + SHAPE_OTHER - dot * (SHAPE_OTHER - SHAPE_DOT)) & (slash - 1);
+        }
+        return 0;
+}
+
 /* Runs the automaton over the path that an interpreter was started with, as text, and writes the rules that match to
  * the entry of `pid`, the current process. What was found at exec is found anew, for another policy, only if the text is
  * still the same. */
@@ -178,24 +218,10 @@ __noinline int script_look(__u32 table, __u32 pid) {
         s->hash = shared.name_seed;
         s->bad = !script_read(s, current_task());
 
-        for (__u32 i = 0; i < TEXT_MAX; i++) {
-                __u32 length = *(volatile __u32 *)&s->length;
-                if (i >= length)
+        for (__u32 done = 0; done < TEXT_MAX; done += SCRIPT_AT_ONCE) {
+                if (done >= *(volatile __u32 *)&s->length)
                         break;
-                __u64 at = (length - 1 - i) & (TEXT_MAX - 1);
-                __u64 byte = (__u8)s->text[at];
-                __u64 r = script_step(table, s->state, byte);
-
-                s->state = r;
-                s->output = COMPONENT_OUTPUT(r);
-                bits_or(&s->bits, &t->outputs[s->output % BW_OUTPUTS_MAX].sticky);
-                s->hash = hash_mix(s->hash, byte);
-
-                /* Arithmetic instead of branches. */
-                __u64 dot = ((byte ^ '.') - 1) >> 63, slash = ((byte ^ '/') - 1) >> 63;
-                __u64 thin = (s->shape - SHAPE_MIN) >> 63;
-                s->bad |= slash & thin;
-                s->shape = (s->shape + SHAPE_OTHER - dot * (SHAPE_OTHER - SHAPE_DOT)) & (slash - 1);
+                script_steps(table, done);
         }
         bits_or(&s->bits, &t->outputs[s->output % BW_OUTPUTS_MAX].final);
         if (s->bad)

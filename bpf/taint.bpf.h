@@ -58,6 +58,11 @@ static __always_inline struct mark *mark_find(__u64 holder, __u64 start) {
 #define SWEEP_ALWAYS 4 /* more than the one that is added */
 #define SWEEP_FULL 64
 
+/* Is anything marked, a process or an object? As long as nothing is, this is all that a hook does. */
+static __always_inline bool anything_is_marked(enum bw_counter live) {
+        return *(volatile __u64 *)&shared.counters[live];
+}
+
 static __always_inline void marked_push(__u64 holder) {
         __u32 place = (*(volatile __u32 *)&shared.marked_tail)++ % MARKED_MAX;
         __u64 *to = bpf_map_lookup_elem(&bw_marked, &place);
@@ -66,32 +71,36 @@ static __always_inline void marked_push(__u64 holder) {
                 *to = holder;
 }
 
+/* The next entry of the queue: removes its mark if all windows have passed, or puts it back. false: there is none. */
+__noinline int marks_sweep_one(__u64 now) {
+        __u32 head = *(volatile __u32 *)&shared.marked_head, place = head % MARKED_MAX;
+        const __u64 *from = bpf_map_lookup_elem(&bw_marked, &place);
+
+        if (!from || head == *(volatile __u32 *)&shared.marked_tail)
+                return false;
+        *(volatile __u32 *)&shared.marked_head = head + 1;
+
+        __u64 holder = *from;
+        const struct mark *m = mark_get(holder);
+        if (!m)
+                return true; /* the process has ended */
+        __u64 until = *(volatile __u64 *)&m->until_mono_ns;
+        if (until && now > until) /* 0: being made */
+                mark_forget(holder);
+        else
+                marked_push(holder);
+        return true;
+}
+
 /* Removes marks all of whose windows have passed: their holders live on, or nobody hears of their end. Takes up to n entries
  * from the queue and puts the ones that are still needed back. A process that is being marked again at this moment
  * sees that its mark is gone, and makes another (file_touched()). */
 __noinline int marks_sweep(__u32 n) {
         __u64 now = bpf_ktime_get_ns();
 
-        for (__u32 i = 0; i < SWEEP_FULL; i++) {
-                __u32 head = *(volatile __u32 *)&shared.marked_head;
-                if (i >= n || head == *(volatile __u32 *)&shared.marked_tail)
+        for (__u32 i = 0; i < SWEEP_FULL; i++)
+                if (i >= n || !marks_sweep_one(now))
                         break;
-                *(volatile __u32 *)&shared.marked_head = head + 1;
-
-                __u32 place = head % MARKED_MAX;
-                __u64 *from = bpf_map_lookup_elem(&bw_marked, &place);
-                if (!from)
-                        break;
-                __u64 holder = *from;
-                struct mark *m = mark_get(holder);
-                if (!m)
-                        continue; /* the process has ended */
-                __u64 until = *(volatile __u64 *)&m->until_mono_ns;
-                if (until && now > until) /* 0: being made */
-                        mark_forget(holder);
-                else
-                        marked_push(holder);
-        }
         return 0;
 }
 
@@ -170,33 +179,62 @@ __noinline __u64 mark_live(__u32 table, __u64 holder, __u32 which) {
         return live;
 }
 
+/* 1 where n is not 0; where a is later than b, as ticks are. Arithmetic instead of branches, as the verifier would follow both
+ * ways in each turn of a loop. */
+static __always_inline __u64 is_set(__u32 n) {
+        return -(__u64)n >> 63;
+}
+
+static __always_inline __u64 tick_is_later(__u32 a, __u32 b) {
+        return -(__u64)(__s64)(__s32)(a - b) >> 63 & (is_set(a) & is_set(b));
+}
+
+/* The later one of two ticks; 0 is earlier than any. */
+static __always_inline __u32 tick_later(__u32 a, __u32 b) {
+        __u32 second = -(tick_is_later(b, a) | (1 - is_set(a)));
+
+        barrier_var(second);
+        return (b & second) | (a & ~second);
+}
+
 /* What was touched under a rule with Destination= counts as touched plainly: for a child, and after exec, the rule
  * does not hold. */
 static __always_inline void mark_unbind(struct mark *m) {
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                __u32 bound = m->bound_last[c];
-                if (bound && (!m->last[c] || (__s32)(bound - m->last[c]) > 0))
-                        m->last[c] = bound;
+                if (m->bound_last[c])
+                        m->last[c] = tick_later(m->last[c], m->bound_last[c]);
                 m->bound_last[c] = 0;
         }
         __builtin_memset(&m->rules, 0, sizeof(m->rules));
 }
 
-/* Adds the times of one mark to those of another, all of them as plain: of classes `plain` those that were, of `bound` those
- * that were bound. Was anything new? */
-static __always_inline bool marks_join(struct mark *to, const struct mark *from, __u64 plain, __u64 bound) {
-        __u64 news = 0;
+#define CLASSES_AT_ONCE 8
 
-        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                __u32 last = word_has(plain, c) ? from->last[c] : 0, other = word_has(bound, c) ? from->bound_last[c] : 0;
-                __u32 own = to->last[c];
-                if (!last || (other && (__s32)(other - last) > 0))
-                        last = other;
-                if (last && (!own || (__s32)(last - own) > 0)) {
-                        to->last[c] = last;
-                        news = 1;
-                }
+/* Adds the times of the mark of holder `from` to those of `to`, for some classes, and all of them as plain: of classes `plain`
+ * those that were, of `bound` those that were bound. Was anything new? */
+__noinline int marks_join_some(__u64 to, __u64 from, __u64 plain, __u64 bound, __u32 first) {
+        const struct mark *source = mark_get(from);
+        struct mark *m = mark_get(to);
+        __u32 news = 0;
+
+        if (!source || !m)
+                return false;
+        for (__u32 i = 0; i < CLASSES_AT_ONCE; i++) {
+                __u32 c = (first + i) % BW_CLASSES_MAX, own = m->last[c];
+                __u32 last = source->last[c] & -(__u32)(plain >> c & 1), other = source->bound_last[c] & -(__u32)(bound >> c & 1);
+                __u32 later = tick_later(tick_later(own, last), other);
+                if (later != own) /* nothing is written back that another thread may have changed */
+                        m->last[c] = later;
+                news |= later ^ own;
         }
+        return news != 0;
+}
+
+static __always_inline bool marks_join(__u64 to, __u64 from, __u64 plain, __u64 bound) {
+        bool news = false;
+
+        for (__u32 i = 0; i < BW_CLASSES_MAX; i += CLASSES_AT_ONCE)
+                news |= marks_join_some(to, from, plain, bound, i);
         return news;
 }
 
@@ -209,10 +247,11 @@ __noinline __u64 longest_window(__u32 table, __u64 classes, __u32 fresh) {
 
         if (!t)
                 return 0;
+        const __u64 *windows = (const void *)t + offsetof(struct bw_table, window_ns) +
+                (fresh & 1) * (offsetof(struct bw_table, fresh_ns) - offsetof(struct bw_table, window_ns));
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                __u64 window = fresh ? t->fresh_ns[c] : t->window_ns[c];
-                if (word_has(classes, c) && window > longest)
-                        longest = window;
+                __u64 window = windows[c] & -(classes >> c & 1);
+                longest += (window - longest) & (__u64)((__s64)(longest - window) >> 63); /* windows are below 2^63 */
         }
         return longest;
 }
@@ -242,6 +281,7 @@ static __always_inline void mark_touch(
         __u32 now = tick_now();
 
         m->changes++;
+        m->only = 0;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -253,19 +293,34 @@ static __always_inline void mark_touch(
 
 /* ---- flow: from holder to holder ---- */
 
-/* What the rules that process `pid` holds allow to read, and do not vouch for: what it writes may be the secret. */
-__noinline __u64 printed_classes(__u32 table, __u32 pid) {
-        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        const struct mark *m = mark_get(pid);
-        __u64 printed = 0;
+/* Kinds of rules, as sets of what struct bw_rule.flags and, above them, whether it has destinations can be: */
+#define RULES_CARRIER 0xaaaa  /* [Carrier] */
+#define RULES_TERMINAL 0xf0f0 /* the same, and those that are so only of terminals */
+#define RULES_UNBOUND 0x000f  /* [Allow] without Destination= */
+#define RULES_BOUND 0x0f00    /* with it */
+#define RULES_PRINTING 0x0300 /* with it, and not vouched for: what the process writes may be the secret */
 
-        if (!t || !m)
+/* What the rules of one kind name of these 64, number 64 × word and so on, that are set in `rules`. */
+__noinline __u64 rules_word_classes(__u32 table, __u32 word, __u64 rules, __u32 kind) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        __u64 classes = 0;
+
+        if (!t || !rules || word >= BW_WORDS)
                 return 0;
-        for (__u32 i = 0; i < BW_RULES_MAX; i++) {
-                __u64 held = m->rules.word[i / 64] >> i % 64 & 1, clean = t->rules[i].flags & BW_RULE_CLEAN;
-                printed |= t->rules[i].classes & -(held & ~(clean / BW_RULE_CLEAN));
+        for (__u32 i = 0; i < BW_RULES_MAX / BW_WORDS; i++) {
+                const struct bw_rule *r = &t->rules[word * (BW_RULES_MAX / BW_WORDS) + i];
+                __u64 is = kind >> ((r->flags & 7) | is_set(r->n_nets) << 3);
+                classes |= r->classes & -(is & rules >> i & 1);
         }
-        return printed;
+        return classes;
+}
+
+static __always_inline __u64 rules_classes(__u32 table, const struct bw_bits *rules, __u32 kind) {
+        __u64 classes = 0;
+
+        for (__u32 i = 0; i < BW_WORDS; i++)
+                classes |= rules_word_classes(table, i, rules->word[i], kind);
+        return classes;
 }
 
 /* The hand-over by process `pid`, whose task is at `giver`, of what had come by `before`; its key. */
@@ -333,7 +388,7 @@ __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64
         if (what & (FLOW_BOUND | FLOW_PRINTED))
                 bound = mark_live(v.index, from, LIVE_BOUND);
         if (bound && what & FLOW_PRINTED)
-                bound &= printed_classes(v.index, from);
+                bound &= rules_classes(v.index, &source->rules, RULES_PRINTING);
         __u32 hops_max = giver ? v.table->hops_max : 256;
         if (!policy_view_held(&v))
                 return FLOW_AGAIN;
@@ -365,7 +420,9 @@ __noinline int mark_flow(__u64 from, __u64 to, __u64 to_start, __u32 what, __u64
                         added |= file_pass(from, to, i, what, giver);
         if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
                 m->n_files = source->n_files;
-        if (marks_join(m, source, plain, bound) || added)
+        if (m->only != from)
+                m->only = m->changes ? 0 : from;
+        if (marks_join(to, from, plain, bound) || added)
                 m->changes++;
         return FLOW_DONE;
 }

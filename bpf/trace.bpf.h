@@ -95,14 +95,14 @@ static __always_inline void on_memory_opened(struct task_struct *task, const str
         __u64 owner = memory_owner(file, task);
         if (!owner)
                 return;
-        shared.memory_opened = 1;
+        shared.reads_watched = 1;
         if (BPF_CORE_READ(file, f_mode) & FMODE_WRITE)
                 memory_changed((__u64)task, owner);
 }
 
 /* The current process has read from this file, or is about to write to it. */
 static __always_inline void on_memory_file(const struct file *file, bool write) {
-        if (!shared.memory_opened || !file_is_memory(file))
+        if (!shared.reads_watched || !file_is_memory(file))
                 return;
         __u64 own = bpf_get_current_task(), owner = memory_owner(file, current_task());
         if (owner && write)
@@ -206,7 +206,7 @@ __noinline int memory_used(__u32 number, __u32 does) {
 
         if (!other) {
                 /* It has ended since: what it held cannot be asked any more. */
-                if (does == TRACE_READS && *(volatile __u64 *)&shared.counters[BW_COUNT_MARKS_LIVE])
+                if (does == TRACE_READS && anything_is_marked(BW_COUNT_MARKS_LIVE))
                         count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         } else if (does == TRACE_READS) {
                 memory_read(other, own);

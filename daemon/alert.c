@@ -304,6 +304,7 @@ static const char *via_to_string(uint8_t via) {
                 [BW_VIA_SOCKET] = "socket",
                 [BW_VIA_FILE] = "file",
                 [BW_VIA_MEMORY] = "memory",
+                [BW_VIA_TERMINAL] = "terminal",
         };
         return names[via]; /* checked when the record was decoded */
 }

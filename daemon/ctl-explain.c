@@ -265,7 +265,9 @@ static void put_carriers(const json_t *carriers, const char *exe) {
                                         ? "to talk to it is to reach the network"
                                         : "who reads what was written there is not marked");
                 if (json_array_size(json_object_get(c, "conditions")) > 0)
-                        put("", "  %s is not marked by what it reads, holds: %s", exe, ctl_string(c, "holds", "?"));
+                        put("", "  %s is not marked by what it reads%s, holds: %s", exe,
+                                        json_is_true(json_object_get(c, "terminal")) ? " from a terminal" : "",
+                                        ctl_string(c, "holds", "?"));
                 put_conditions(c);
         }
 }

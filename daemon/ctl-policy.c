@@ -289,9 +289,10 @@ static json_t *carriers_explain(const Explainer *x) {
                         conditions = json_array();
                 else
                         continue;
-                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:b, s:o, s:O}", "name",
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:O}", "name",
                                     json_text(c->who.name), "origin", json_origin(&c->who.origin), "pattern",
-                                    json_text(path ? path->glob : NULL), "egress", c->egress, "holds",
+                                    json_text(path ? path->glob : NULL), "egress", c->egress,
+                                    "terminal", c->terminal, "holds",
                                     json_truth(holds), "conditions", conditions)) < 0)
                         return NULL;
         }

@@ -271,6 +271,8 @@ static void conditions_add(CtlTable *t, const json_t *allow) {
                                                                   json_string_value(item) ?: "?")) < 0;
         if (json_is_true(json_object_get(allow, "container")))
                 failed |= json_array_append_new(conditions, json_string("Container=yes")) < 0;
+        if (json_is_true(json_object_get(allow, "terminal")))
+                failed |= json_array_append_new(conditions, json_string("Terminal=yes")) < 0;
         if (failed)
                 ctl_table_add(t, CTL_RED, "(memory is short)");
         else

@@ -162,6 +162,11 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a FIFO",
         },
+        [BW_HOOK_TERMINAL_READ] = {
+                .sections = LSM_FENTRY_FEXIT("n_tty_read"),
+                .elsewhere = true,
+                .blinds = "secrets that a process waited for at a terminal",
+        },
         [BW_HOOK_UNIX_STREAM_RECVMSG] = {
                 .sections = LSM_FENTRY_FEXIT("unix_stream_recvmsg"),
                 .elsewhere = true,

@@ -167,7 +167,9 @@ static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_messa
                                         carrier ? "Carrier" : "Allow", a->name, BW_RULES_MAX);
                 n->rules[n->n_rules] = a;
                 n->rule_prints[n->n_rules] = rule_print(a);
-                n->flags[n->n_rules] = carrier ? BW_RULE_CARRIER : a->clean ? BW_RULE_CLEAN : 0;
+                n->flags[n->n_rules] = !carrier               ? (a->clean ? BW_RULE_CLEAN : 0)
+                                : p->carriers[i - p->n_allows].terminal ? BW_RULE_TERMINAL
+                                                                        : BW_RULE_TERMINAL | BW_RULE_CARRIER;
                 n->labels[n->n_rules] = text_concat(carrier ? "Carrier:" : "", a->name, "");
                 if (!n->labels[n->n_rules++])
                         return -ENOMEM;
@@ -375,12 +377,12 @@ static int rule_fill(const Policy *p, const Numbering *n, size_t i, PolicyTables
                                 rule->classes |= UINT64_C(1) << n->class_bits[c];
 
         rule->flags = n->flags[i];
-        if (rule->flags & BW_RULE_CARRIER && a->n_classes == 0)
+        if (rule->flags & BW_RULE_TERMINAL && a->n_classes == 0)
                 rule->classes = UINT64_MAX;
         if (a->n_users > BW_USERS_MAX - t->n_users)
                 return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,
                                 "[%s %s] has more users than are left of %u for all rules: use Unit= or Ancestor=",
-                                rule->flags & BW_RULE_CARRIER ? "Carrier" : "Allow", a->name, BW_USERS_MAX);
+                                rule->flags & BW_RULE_TERMINAL ? "Carrier" : "Allow", a->name, BW_USERS_MAX);
         for (size_t k = 0; k < a->n_users; k++)
                 t->table->users[t->n_users++] = (struct bw_user){
                                 .uid = a->users[k].uid,

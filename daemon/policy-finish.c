@@ -297,10 +297,10 @@ static int carrier_check(Policy *p, const PolicyCarrier *c) {
                 r = users_check(p, "Carrier", who);
         if (r != 0)
                 return r;
-        if (who->n_exes == 0 && who->n_units + who->n_users + who->n_classes > 0)
+        if (who->n_exes == 0 && who->n_units + who->n_users + who->n_classes + c->terminal > 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
-                                "[Carrier %s] has Class=, Unit= or User=, but no Exe=, %s: say which program", who->name,
-                                unused);
+                                "[Carrier %s] has Class=, Unit=, User= or Terminal=, but no Exe=, %s: say which program",
+                                who->name, unused);
         else if (c->egress && c->n_paths == 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
                                 "[Carrier %s] has Egress=yes, but no Path=, %s: say which socket", who->name, unused);

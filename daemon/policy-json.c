@@ -113,7 +113,7 @@ static json_t *allow_to_json(const void *section) {
 static json_t *carrier_to_json(const void *section) {
         const PolicyCarrier *c = section;
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:o}",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:o, s:b}",
                 "name", text_to_json(c->who.name),
                 "description", description_to_json(c->description),
                 "classes", LIST(c->who.classes, c->who.n_classes),
@@ -123,7 +123,8 @@ static json_t *carrier_to_json(const void *section) {
                 "paths", LIST(c->paths, c->n_paths),
                 "egress", c->egress,
                 "score", c->score,
-                "origin", origin_to_json(&c->who.origin));
+                "origin", origin_to_json(&c->who.origin),
+                "terminal", c->terminal);
 }
 
 static json_t *lineage_to_json(const void *section) {

@@ -96,6 +96,7 @@ static const KeyInfo keys[] = {
         {SECTION_CARRIER, "Class", KEY_STRINGS, PROGRAMS(classes, PolicyName), .check = value_check_name},
         {SECTION_CARRIER, "Unit", KEY_STRINGS, PROGRAMS(units, PolicyGlob), .check = value_check_unit},
         {SECTION_CARRIER, "User", KEY_STRINGS, PROGRAMS(users, PolicyUser)},
+        {SECTION_CARRIER, "Terminal", KEY_BOOL, FIELD(PolicyCarrier, terminal)},
         {SECTION_CARRIER, "Path", KEY_STRINGS, ITEMS(PolicyCarrier, paths, PolicyGlob), .check = value_check_path},
         {SECTION_CARRIER, "Egress", KEY_BOOL, FIELD(PolicyCarrier, egress)},
         {SECTION_CARRIER, "Score", KEY_INT, SCALAR(PolicyCarrier, score, -SCORE_MAX, SCORE_MAX, 0)},

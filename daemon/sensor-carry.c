@@ -75,7 +75,7 @@ static int hook_adopt(const SensorStore *store, const SensorPlan *plan, const ch
 }
 
 /* Which sensor they are of: the one that has most of these hooks in the store. Sensors have hooks in common. */
-static SensorKind hooks_kind(const SensorStore *store, const SensorPlan *plan, uint32_t hooks) {
+static SensorKind hooks_kind(const SensorStore *store, const SensorPlan *plan, uint64_t hooks) {
         SensorKind found = SENSOR_KINDS;
         char name[64];
 

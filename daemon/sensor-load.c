@@ -79,7 +79,7 @@ static bool kernel_is_confidential(void) {
         return strstr(text, "[confidentiality]");
 }
 
-int sensor_kernel_check(void) {
+int sensor_kernel_check(struct btf **ret_types) {
         libbpf_set_print(on_libbpf_print);
         memlock_raise();
 
@@ -97,8 +97,15 @@ int sensor_kernel_check(void) {
 
         /* Tells an unprivileged caller from a kernel that is too old. */
         _cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "bw_probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
-        if (fd >= 0)
-                return 0;
+        if (fd >= 0) {
+                struct btf *types = btf__load_vmlinux_btf();
+                int r = types ? 0 : -errno;
+                if (types)
+                        *ret_types = types;
+                else
+                        log_error("Cannot read the kernel's types: %s", strerror(-r));
+                return r;
+        }
         if (errno == EPERM) {
                 log_error(NOT_PRIVILEGED);
                 return -EPERM;
@@ -133,18 +140,12 @@ static bool kernel_has_hook(const struct btf *btf, const char *section) {
         return true;
 }
 
-int sensor_kind_probe(SensorKind kind) {
-        struct btf *btf;
-
+int sensor_kind_probe(SensorKind kind, const struct btf *types) {
         if (kind == SENSOR_TRACEPOINT)
                 return 0;
 
         const char *name = kind == SENSOR_LSM ? "bpf_lsm_file_open" : "security_file_open";
-        btf = btf__load_vmlinux_btf();
-        if (!btf)
-                return -EOPNOTSUPP;
-        int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
-        btf__free(btf);
+        int id = btf__find_by_name_kind(types, name, BTF_KIND_FUNC);
         if (id < 0)
                 return -EOPNOTSUPP;
 
@@ -377,7 +378,7 @@ static void skeleton_freep(struct barbwire_bpf **b) {
         barbwire_bpf__destroy(*b);
 }
 
-static void btf_freep(struct btf **btf) {
+void btf_freep(struct btf **btf) {
         btf__free(*btf);
 }
 
@@ -409,18 +410,17 @@ int sensor_plan(SensorKind kind, const SensorLimits *limits, SensorPlan *ret) {
         return 0;
 }
 
-int sensor_load(SensorKind kind, const SensorLimits *limits, const int *reuse, SensorParts *ret) {
+int sensor_load(SensorKind kind, const struct btf *types, const SensorLimits *limits, const int *reuse, SensorParts *ret) {
         _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
-        _cleanup_(btf_freep) struct btf *btf = btf__load_vmlinux_btf();
         SensorParts parts;
 
-        if (!b || !btf) {
+        if (!b) {
                 int r = -errno;
-                log_error("Cannot read the %s: %s", b ? "kernel's types" : "built-in BPF programs", strerror(-r));
+                log_error("Cannot read the built-in BPF programs: %s", strerror(-r));
                 return r;
         }
         skeleton_configure(b, limits);
-        skeleton_choose(b, kind, btf);
+        skeleton_choose(b, kind, types);
 
         int r = 0;
         for (size_t i = 0; reuse && i < SENSOR_MAPS && r == 0; i++)

@@ -73,19 +73,22 @@ typedef struct SensorPlan {
 /* kind: as it was asked for, SENSOR_AUTO included. */
 int sensor_plan(SensorKind kind, const SensorLimits *limits, SensorPlan *ret);
 
+struct btf; /* <bpf/btf.h>: the kernel's types */
+void btf_freep(struct btf **btf);
+
 /* Does this kernel run programs of this kind at all? Loads the smallest one there is, attaches it and makes it run.
  * Returns 0, or: -EPERM not allowed; -EOPNOTSUPP the kernel has no such programs; -ENODATA it takes them and does not run
  * them. Logs nothing: it may be one of several that are tried. */
-int sensor_kind_probe(SensorKind kind);
+int sensor_kind_probe(SensorKind kind, const struct btf *types);
 const char *sensor_kind_obstacle(SensorKind kind, int r);
 
-/* Is there BTF and a ring buffer, and may we load programs? -EOPNOTSUPP, -EPERM. */
-int sensor_kernel_check(void);
+/* Is there BTF and a ring buffer, and may we load programs? -EOPNOTSUPP, -EPERM, or what reading it failed with. */
+int sensor_kernel_check(struct btf **ret_types);
 
 /* Loads all programs of a sensor and its tables, but for the ones that are there already (`reuse`: descriptors or -1;
  * NULL: none); hooks that this kernel does not have are left out, unless they are
  * essential. -EOPNOTSUPP: this kernel cannot; -EPERM; -ENOMEM. */
-int sensor_load(SensorKind kind, const SensorLimits *limits, const int *reuse, SensorParts *ret);
+int sensor_load(SensorKind kind, const struct btf *types, const SensorLimits *limits, const int *reuse, SensorParts *ret);
 
 /* A copy of a descriptor, for whoever has the first one may close it. */
 int descriptor_keep(int fd, int *ret);

@@ -32,12 +32,13 @@ static size_t sensor_copy(Sensor *s, SensorCarry *carry, const SensorLimits *lim
 }
 
 /* One kind: loaded, with its policy, attached, proved. Programs that run already go on meanwhile. */
-static int sensor_try(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, SensorCarry *carry, Sensor **ret) {
+static int sensor_try(SensorKind kind, const struct btf *types, const SensorLimits *limits, const PolicyTables *tables,
+        SensorCarry *carry, Sensor **ret) {
         _cleanup_(sensor_freep) Sensor *s = NULL;
 
-        int r = sensor_kind_probe(kind);
+        int r = sensor_kind_probe(kind, types);
         if (r == 0)
-                r = sensor_new(kind, limits, carry->reuse, &s);
+                r = sensor_new(kind, types, limits, carry->reuse, &s);
         else
                 log_info("The sensor %s is not to be had: %s.", sensor_kind_to_string(kind), sensor_kind_obstacle(kind, r));
         if (r < 0)
@@ -63,12 +64,13 @@ static int sensor_try(SensorKind kind, const SensorLimits *limits, const PolicyT
 
 static int sensor_load_best(SensorKind kind, const SensorLimits *limits, const PolicyTables *tables, SensorCarry *carry,
         Sensor **ret) {
-        int r = sensor_kernel_check();
+        _cleanup_(btf_freep) struct btf *types = NULL; /* read once: it takes tens of milliseconds */
+        int r = sensor_kernel_check(&types);
 
         if (r < 0)
                 return r;
         if (kind != SENSOR_AUTO) {
-                r = sensor_try(kind, limits, tables, carry, ret);
+                r = sensor_try(kind, types, limits, tables, carry, ret);
                 if (r == -ENODATA || (r == -EPERM && kind != SENSOR_TRACEPOINT))
                         r = -EOPNOTSUPP;
                 if (r == -EOPNOTSUPP)
@@ -77,7 +79,7 @@ static int sensor_load_best(SensorKind kind, const SensorLimits *limits, const P
                 return r;
         }
         for (kind = 0; kind < SENSOR_KINDS; kind++) {
-                r = sensor_try(kind, limits, tables, carry, ret);
+                r = sensor_try(kind, types, limits, tables, carry, ret);
                 if (r == 0 || r == -ENOMEM)
                         break;
         }

@@ -58,12 +58,12 @@ int sensor_open(Sensor *s) {
         return 0;
 }
 
-int sensor_new(SensorKind kind, const SensorLimits *limits, const int *reuse, Sensor **ret) {
+int sensor_new(SensorKind kind, const struct btf *types, const SensorLimits *limits, const int *reuse, Sensor **ret) {
         _cleanup_(sensor_freep) Sensor *s = sensor_make();
 
         if (!s)
                 return -ENOMEM;
-        int r = sensor_load(kind, limits, reuse, &s->parts);
+        int r = sensor_load(kind, types, limits, reuse, &s->parts);
         if (r >= 0)
                 r = sensor_open(s);
         if (r >= 0)
@@ -247,7 +247,7 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
                 r = *link < 0 ? -errno : 0;
         }
         if (r >= 0) {
-                s->shared->hooks |= 1U << id;
+                s->shared->hooks |= UINT64_C(1) << id;
                 h->watch = hook_watch_open(*link);
                 return 0;
         }

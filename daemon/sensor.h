@@ -29,8 +29,10 @@ int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables
 Sensor *sensor_free(Sensor *s);
 DEFINE_CLEANUP(Sensor, sensor_free);
 
-/* Two parts of it, for tests. kind: not SENSOR_AUTO; reuse: see sensor_load(). The policy must be written between them. */
-int sensor_new(SensorKind kind, const SensorLimits *limits, const int *reuse, Sensor **ret);
+/* Two parts of it, for tests. kind: not SENSOR_AUTO; types: see sensor_kernel_check(); reuse: see sensor_load(). The policy must
+ * be written between them. */
+struct btf;
+int sensor_new(SensorKind kind, const struct btf *types, const SensorLimits *limits, const int *reuse, Sensor **ret);
 int sensor_attach(Sensor *s);
 
 SensorKind sensor_kind(const Sensor *s);

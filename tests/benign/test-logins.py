@@ -76,6 +76,31 @@ def git_over_ssh(s, server, user):
     require("change" in out, f"git said {out!r}")
 
 
+def shown(s, server, user, around):
+    """Who logged in looks at a key on a terminal, types something, and the session goes on."""
+    options = server.options(user)
+    script = f"cat {s.world.home_of(user)}/.ssh/id_ed25519; read typed; echo $typed; curl -sS {URL}"
+    out = s.silent(["ssh", "-tt", *options, f"{user}@{HOST_V4}", f"{around} sh -c '{script}'; curl -sS {URL}"], user,
+                   stdin="typed\n", needs=around)
+    require("PRIVATE KEY" in out and out.count("hello") == 2 and "typed" in out, f"the session said {out!r}")
+
+
+def multiplexed(s, user):
+    """One window of tmux shows a key, and the next one fetches something; so does the shell that asked for them."""
+    home = s.world.home_of(user)
+    script = f"""
+        tmux -f /dev/null -L test new-session -d 'cat {home}/.ssh/id_ed25519; tmux -L test wait-for -S shown; cat'
+        tmux -L test wait-for shown
+        until tmux -L test capture-pane -p >{home}/screen; grep -q PRIVATE {home}/screen; do :; done
+        tmux -L test new-window 'curl -sS {URL} >{home}/fetched; tmux -L test wait-for -S fetched'
+        tmux -L test wait-for fetched
+        cat {home}/fetched
+        curl -sS {URL}
+        tmux -L test kill-server
+    """
+    require_equal(s.silent(["sh", "-ec", script], user, needs="tmux"), "hello\nhello\n", "tmux")
+
+
 def sudo(s):
     s.world.do("sh", "-c", "echo 'ana ALL=(ALL) ALL' >/etc/sudoers.d/ana; chmod 440 /etc/sudoers.d/ana")
     require_equal(s.silent(["sudo", "-S", "-p", "", "curl", "-sS", URL], "ana", stdin=f"{PASSWORD}\n"), "hello\n",
@@ -167,9 +192,12 @@ def main():
                 t.case(f"{user}: ssh-agent", agent, s, server, user)
                 t.case(f"{user}: scp and sftp", copy, s, server, user)
                 t.case(f"{user}: git over ssh", git_over_ssh, s, server, user)
+                t.case(f"{user}: a key on the terminal of an ssh session", shown, s, server, user, "env")
+                t.case(f"{user}: a key in a window of tmux", multiplexed, s, user)
                 if server.process:
                     t.case(f"{user}: (theft) the key that was just used", s.theft,
                            f"{home(user)}/.ssh/id_ed25519", "ssh-private-keys")
+            t.case("root: a key on the terminal of sudo", shown, s, server, "root", "sudo")
             if server.process:
                 t.case("(theft) the server's key", s.theft, "/etc/ssh/ssh_host_ed25519_key", "ssh-private-keys")
         t.case("ana: sudo curl", sudo, s)

@@ -84,7 +84,9 @@ static int setup(void **state) {
         assert_int_equal(policy_compile(p, &names, 0, &t, &message), 0);
         policy_names_done(&names);
 
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, NULL, &fixture.sensor), 0);
+        _cleanup_(btf_freep) struct btf *types = NULL;
+        assert_int_equal(sensor_kernel_check(&types), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, &limits, NULL, &fixture.sensor), 0);
         sensor_policy_write(fixture.sensor, t);
         assert_int_equal(sensor_attach(fixture.sensor), 0);
         fixture.marks = map_find("bw_marks");

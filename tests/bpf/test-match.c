@@ -100,7 +100,9 @@ static int setup(void **state) {
         strcpy(directory, "/tmp/barbwire-match.XXXXXX");
         assert_non_null(mkdtemp(directory));
         tree_make();
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, &limits, NULL, &sensor), 0);
+        _cleanup_(btf_freep) struct btf *types = NULL;
+        assert_int_equal(sensor_kernel_check(&types), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, &limits, NULL, &sensor), 0);
         return 0;
 }
 

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-import terminal
+import outlet
 from tap import SLOW, Failure
 
 THIEF_V4, HOST_V4 = "192.0.2.1", "192.0.2.7"  # TEST-NET-1, RFC 5737
@@ -195,7 +195,7 @@ class Net:
     def popen(self, command, namespace=None, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         with self.inside(namespace or self.thief):
-            return terminal.popen(command, **kwargs)
+            return outlet.popen(command, **kwargs)
 
     def run(self, command, timeout=60 * SLOW, **kwargs):
         """Runs to the end in the thief's namespace; returns CompletedProcess with stdout and stderr as

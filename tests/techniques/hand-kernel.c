@@ -14,6 +14,8 @@
 #include "cast.h"
 
 #define RELAY "relay.kernel"
+/* One after the other, so that some of them take the place of the one before. */
+#define TERMINALS 50
 #define ATTRIBUTE "user.relay"
 
 typedef struct Message {
@@ -98,6 +100,60 @@ static void terminal_give(void) {
 
 static void terminal_take(void) {
         taken(read(terminal[0], p.secret, sizeof(p.secret)));
+}
+
+/* What is typed. */
+static void terminal_type(void) {
+        secret_read();
+        secret_write(terminal[0]);
+}
+
+static void terminal_see(void) {
+        taken(read(terminal[1], p.secret, sizeof(p.secret)));
+}
+
+/* As sudo(8) and script(1) do: what is shown on a terminal of their own is shown on the one they were started on. */
+static int outer[2];
+
+static void terminals_make(void) {
+        terminal_make();
+        outer[0] = terminal[0];
+        outer[1] = terminal[1];
+        terminal_make();
+}
+
+static void terminal_relay(void) {
+        p.n_secret = (size_t)read(terminal[0], p.secret, sizeof(p.secret));
+        secret_write(outer[1]);
+}
+
+static void outer_take(void) {
+        taken(read(outer[0], p.secret, sizeof(p.secret)));
+}
+
+/* What comes back from there, to those who had it. */
+static void terminal_return(void) {
+        p.n_secret = (size_t)read(terminal[0], p.secret, sizeof(p.secret));
+        secret_write(terminal[0]);
+}
+
+/* On a terminal that nobody looks at, and that is there no more when another is made. */
+static void terminal_lose(void) {
+        terminal_make();
+        terminal_give();
+        close(terminal[0]);
+        close(terminal[1]);
+}
+
+static void terminal_anew(void) {
+        for (int i = 0; i < TERMINALS; i++) {
+                terminal_make();
+                if (write(terminal[1], "hello", 5) != 5 || read(terminal[0], p.secret, sizeof(p.secret)) != 5)
+                        play_die("a terminal");
+                close(terminal[0]);
+                close(terminal[1]);
+        }
+        play_send_nothing(&p);
 }
 
 static void relay_make(void) {
@@ -191,7 +247,15 @@ static void key_take(void) {
 static const Scene scenes[] = {
         {"queue-sysv", ANYHOW, .prepare = sysv_make, .give = sysv_give, .take = sysv_take},
         {"queue-posix", ANYHOW, .give = posix_give, .take = posix_take},
-        {"terminal", ANYHOW, .prepare = terminal_make, .give = terminal_give, .take = terminal_take},
+        {"terminal", "terminal", .prepare = terminal_make, .give = terminal_give, .take = terminal_take},
+        {"terminal-blocked", "terminal", .prepare = terminal_make, .give = terminal_give, .take = terminal_take,
+                .blocked = SYS_read},
+        {"terminal-typed", "terminal", .prepare = terminal_make, .give = terminal_type, .take = terminal_see},
+        {"terminal-two", "terminal", .prepare = terminals_make, .n_carriers = 1, .give = terminal_give,
+                .carry = terminal_relay, .take = outer_take},
+        {"terminal-returned", "terminal", .prepare = terminal_make, .n_carriers = 1, .give = terminal_give,
+                .carry = terminal_return, .take = terminal_see},
+        {"terminal-new", "terminal", .give = terminal_lose, .mortal = true, .take = terminal_anew},
         {"attribute", ANYHOW, .prepare = relay_make, .give = attribute_give, .take = attribute_take},
         {"link", ANYHOW, .give = link_give, .take = link_take},
         {"name", ANYHOW, .prepare = directory_make, .give = name_give, .take = name_take},

@@ -60,7 +60,9 @@ FILES = {
 }
 OTHERS = {
     "queue-sysv": "H04 a message queue, System V's", "queue-posix": "H04 a message queue, POSIX's",
-    "terminal": "H04 a terminal", "attribute": "H05 an extended attribute", "link": "H05 a symbolic link's target",
+    "terminal": "H04 a terminal", "terminal-blocked": "H04 a terminal, the reader waits",
+    "terminal-typed": "H04 a terminal, typed", "terminal-two": "H04 two terminals, as below sudo(8)",
+    "attribute": "H05 an extended attribute", "link": "H05 a symbolic link's target",
     "name": "H05 a file's name", "key": "H06 a key in a keyring",
 }
 DECODE = {"cat-gzip": gunzip, "gzip": gunzip, "base64": unbase64}
@@ -76,9 +78,9 @@ MEMORY = {
 }
 
 
-def nothing(stage, name):
+def nothing(stage, name, variant="nothing"):
     key, _ = stage.home.key()
-    truth, = truths(stage.play(name, "nothing", key))
+    truth, = truths(stage.play(name, variant, key))
     stage.net.sink.wait_arrived(b"nothing of %d" % truth.sender)
     stage.expect_silence(truth.sender, "nothing was handed on")
 
@@ -113,6 +115,8 @@ def part(t, stage, exes):
         t.case(what, stage.theft, "hand-kernel", variant)
     t.case("H03 honest: nothing is handed on", nothing, stage, "hand-pipe")
     t.case("H06 honest: a file that both map to read", nothing, stage, "hand-memory")
+    t.case("H04 honest: a terminal, to those who had it", silent, stage, "hand-kernel", "terminal-returned")
+    t.case("H04 honest: terminals that are made later", nothing, stage, "hand-kernel", "terminal-new")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
                           ("mem-write", "/proc/PID/mem, written")):

@@ -156,8 +156,7 @@ python3 k.py give && python3 k.py take""",
   mv spool/.job spool/job )
 wait"""),
     Variant("H", "terminal-log", r"""script -qec 'cat "$KEY"' typescript >/dev/null </dev/null
-send <typescript""",
-            missed="who reads the other side of a terminal is not marked, and so not the log that it writes"),
+send <typescript"""),
 ]
 
 OUT = [
@@ -189,8 +188,7 @@ c, _ = l.accept()
 for fd in range(3):
     os.dup2(c.fileno(), fd)
 pty.spawn(["/bin/bash", "--norc"])
-END""", to=(HOST_V4, None), pull=(4444, "unset HISTFILE; cat '$KEY'; exit\n"),
-            missed="who reads the other side of a terminal is not marked, here the parent that holds the connection"),
+END""", to=(HOST_V4, None), pull=(4444, "unset HISTFILE; cat '$KEY'; exit\n")),
     Variant("E", "web-server", r"""cd "$HOME" && python3 -c '
 import http.server as h
 h.HTTPServer(("", 4445), h.SimpleHTTPRequestHandler).handle_request()' 2>/dev/null""",

@@ -17,11 +17,17 @@ static const char *const no_marks[] = {
         "/usr/sbin/barbwired",
 };
 
+/* They take none from a terminal. */
+static const char *const drawers[] = {
+        "/usr/libexec/gnome-terminal-server", "/usr/bin/xterm", "/usr/bin/konsole", "/usr/bin/kitty", "/usr/bin/tmux",
+        "/usr/bin/screen", "/usr/bin/systemd-run", "/usr/bin/login", "/usr/sbin/agetty",
+};
+
 static const char *const marked[] = {
         "/usr/bin/bash", "/usr/bin/dash", "/usr/bin/python3.11", "/usr/bin/node", "/usr/bin/perl", "/usr/bin/cat", "/usr/bin/tee",
         "/usr/bin/cp", "/usr/bin/tar", "/usr/bin/gzip", "/usr/bin/base64", "/usr/bin/nc.openbsd",
-        "/usr/bin/socat", "/usr/bin/curl", "/usr/bin/ssh", "/usr/bin/scp", "/usr/bin/git", "/usr/bin/tmux",
-        "/usr/bin/docker", "/usr/bin/systemd-run", "/usr/bin/systemd-cat", "/usr/bin/busctl",
+        "/usr/bin/socat", "/usr/bin/curl", "/usr/bin/ssh", "/usr/bin/scp", "/usr/bin/git",
+        "/usr/bin/docker", "/usr/bin/sudo", "/usr/bin/script", "/usr/bin/expect", "/usr/bin/su", "/usr/bin/systemd-cat", "/usr/bin/busctl",
         "/usr/bin/gpg", "/usr/bin/gh", "/usr/sbin/nginx", "/usr/sbin/cron", "/tmp/sshd",
 };
 

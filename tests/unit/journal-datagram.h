@@ -83,3 +83,16 @@ static inline size_t datagram_count(const Datagram *d, const char *name) {
                 n++;
         return n;
 }
+
+static inline void assert_nth(const Datagram *d, const char *name, size_t n, const void *data, size_t size) {
+        const Field *f = datagram_nth(d, name, n);
+
+        assert_non_null(f);
+        assert_int_equal(f->size, size);
+        assert_memory_equal(f->data, data, size);
+}
+
+static inline void assert_only(const Datagram *d, const char *name, const char *value) {
+        assert_int_equal(datagram_count(d, name), 1);
+        assert_nth(d, name, 0, value, strlen(value));
+}

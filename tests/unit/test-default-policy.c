@@ -263,7 +263,7 @@ static void classes_allowed(const Program *p, uint64_t *ret_plain, uint64_t *ret
         for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
                 if (rules.word[bit / 64] >> bit % 64 & 1) {
                         const struct bw_rule *rule = tables->table->rules + bit;
-                        if (rule->flags & BW_RULE_CARRIER)
+                        if (rule->flags & BW_RULE_TERMINAL)
                                 continue;
                         *(rule->n_nets ? &bound : &plain) |= rule->classes;
                 }
@@ -384,12 +384,12 @@ static void test_no_tool_of_thieves(void **state) {
         }
 }
 
-static bool carries_nothing(const char *exe) {
+static bool carries_nothing(const char *exe, uint32_t flag) {
         const Program p = { .exe = exe };
         struct bw_bits rules = rules_of(&p);
 
         for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
-                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & BW_RULE_CARRIER)
+                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & flag)
                         return true;
         return false;
 }
@@ -399,10 +399,13 @@ static void test_carriers(void **state) {
         (void)state;
 
         for (size_t i = 0; i < ELEMENTSOF(no_marks); i++)
-                if (!carries_nothing(no_marks[i]))
+                if (!carries_nothing(no_marks[i], BW_RULE_CARRIER) || !carries_nothing(no_marks[i], BW_RULE_TERMINAL))
                         fail_msg("%s", no_marks[i]);
+        for (size_t i = 0; i < ELEMENTSOF(drawers); i++)
+                if (carries_nothing(drawers[i], BW_RULE_CARRIER) || !carries_nothing(drawers[i], BW_RULE_TERMINAL))
+                        fail_msg("%s", drawers[i]);
         for (size_t i = 0; i < ELEMENTSOF(marked); i++)
-                if (carries_nothing(marked[i]))
+                if (carries_nothing(marked[i], BW_RULE_TERMINAL))
                         fail_msg("%s", marked[i]);
         assert_int_equal(tables->table->hops_max, 8);
 }

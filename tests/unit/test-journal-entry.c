@@ -68,19 +68,6 @@ static Sent *sent_of_state(const StateAlert *a) {
         return s;
 }
 
-static void assert_nth(const Sent *s, const char *name, size_t n, const void *data, size_t size) {
-        const Field *f = datagram_nth(&s->d, name, n);
-
-        assert_non_null(f);
-        assert_int_equal(f->size, size);
-        assert_memory_equal(f->data, data, size);
-}
-
-static void assert_only(const Sent *s, const char *name, const char *value) {
-        assert_int_equal(datagram_count(&s->d, name), 1);
-        assert_nth(s, name, 0, value, strlen(value));
-}
-
 #define GOLDEN_BEFORE_JSON \
         "MESSAGE=curl (pid 12, uid 1000), started by sh (pid 11) which opened " \
         "/home/ana/.ssh/id_ed25519, connected 1.2 s later to 192.0.2.7:443 [ssh-private-keys, high] " \
@@ -176,11 +163,11 @@ static void test_sparse(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(absent); i++)
                 assert_null(datagram_nth(&s->d, absent[i], 0));
-        assert_only(s, "BARBWIRE_FILE_VIA", "open");
-        assert_only(s, "BARBWIRE_DESTINATION_FAMILY", "inet6");
-        assert_only(s, "BARBWIRE_DESTINATION_PROTOCOL", "250");
-        assert_only(s, "BARBWIRE_DESTINATION_ADDRESS", "::");
-        assert_only(s, "BARBWIRE_DESTINATION_ACT", "send");
+        assert_only(&s->d, "BARBWIRE_FILE_VIA", "open");
+        assert_only(&s->d, "BARBWIRE_DESTINATION_FAMILY", "inet6");
+        assert_only(&s->d, "BARBWIRE_DESTINATION_PROTOCOL", "250");
+        assert_only(&s->d, "BARBWIRE_DESTINATION_ADDRESS", "::");
+        assert_only(&s->d, "BARBWIRE_DESTINATION_ACT", "send");
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_JSON"), 1);
 }
 
@@ -190,8 +177,8 @@ static void test_flags(void **state) {
 
         e.correlation.process.flags = BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_TRACED;
         _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
-        assert_nth(s, "BARBWIRE_EXE_FLAG", 0, "not-roots", strlen("not-roots"));
-        assert_nth(s, "BARBWIRE_EXE_FLAG", 1, "traced", strlen("traced"));
+        assert_nth(&s->d, "BARBWIRE_EXE_FLAG", 0, "not-roots", strlen("not-roots"));
+        assert_nth(&s->d, "BARBWIRE_EXE_FLAG", 1, "traced", strlen("traced"));
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_EXE_FLAG"), 2);
 }
 
@@ -212,8 +199,8 @@ static void test_priorities(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 a->score.severity = cases[i].severity;
                 _cleanup_(sent_freep) Sent *s = sent_of(a);
-                assert_only(s, "BARBWIRE_SEVERITY", cases[i].name);
-                assert_only(s, "PRIORITY", cases[i].priority);
+                assert_only(&s->d, "BARBWIRE_SEVERITY", cases[i].name);
+                assert_only(&s->d, "PRIORITY", cases[i].priority);
         }
 }
 
@@ -247,14 +234,14 @@ static void test_hostile(void **state) {
         c->lineage[0].comm = view("x exe=/bin/y\n");
         _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
 
-        assert_nth(s, "BARBWIRE_FILE", 0, path.data, path.size);
-        assert_nth(s, "BARBWIRE_EXE", 0, exe.data, exe.size);
-        assert_nth(s, "BARBWIRE_CGROUP", 0, cgroup.data, cgroup.size);
-        assert_nth(s, "BARBWIRE_FILE_EXE", 0, file_exe.data, file_exe.size);
-        assert_nth(s, "BARBWIRE_COMM", 0, comm.data, comm.size);
-        assert_nth(s, "BARBWIRE_FILE_COMM", 0, comm.data, comm.size);
-        assert_only(s, "BARBWIRE_SEVERITY", "high");
-        assert_only(s, "PRIORITY", "2");
+        assert_nth(&s->d, "BARBWIRE_FILE", 0, path.data, path.size);
+        assert_nth(&s->d, "BARBWIRE_EXE", 0, exe.data, exe.size);
+        assert_nth(&s->d, "BARBWIRE_CGROUP", 0, cgroup.data, cgroup.size);
+        assert_nth(&s->d, "BARBWIRE_FILE_EXE", 0, file_exe.data, file_exe.size);
+        assert_nth(&s->d, "BARBWIRE_COMM", 0, comm.data, comm.size);
+        assert_nth(&s->d, "BARBWIRE_FILE_COMM", 0, comm.data, comm.size);
+        assert_only(&s->d, "BARBWIRE_SEVERITY", "high");
+        assert_only(&s->d, "PRIORITY", "2");
         assert_int_equal(datagram_count(&s->d, "MESSAGE"), 1);
 
         const Field *message = datagram_nth(&s->d, "MESSAGE", 0);
@@ -332,7 +319,7 @@ static void test_many(void **state) {
         assert_int_equal(json_array_size(json_object_get(root, "files")), BW_FILES_MAX);
         assert_int_equal(json_array_size(json_object_get(root, "lineage")), BW_LINEAGE_MAX);
         for (unsigned i = 0; i < BW_FILES_MAX; i++)
-                assert_nth(s, "BARBWIRE_FILE", i, paths[i], strlen(paths[i]));
+                assert_nth(&s->d, "BARBWIRE_FILE", i, paths[i], strlen(paths[i]));
 }
 
 static const StateAlert loss = {

@@ -203,7 +203,7 @@ static void test_carriers(void **state) {
                         parsed("[Class c]\nPath=/c\n"
                                "[Carrier x]\nExe=/usr/bin/bus /usr/bin/both\nUnit=x.service\nUser=7\nPath=/run/x/** ~/.x\n"
                                "[Carrier places]\nPath=/var/log/** /run/two\n"
-                               "[Carrier z]\nClass=c\nExe=/usr/bin/some\n"
+                               "[Carrier z]\nClass=c\nExe=/usr/bin/some\nTerminal=yes\n"
                                "[Carrier out]\nPath=/run/*.sock /run/two\nEgress=yes\n"
                                "[Allow x]\nClass=c\nExe=/usr/bin/a /usr/bin/both\nDestination=any:1\nOutput=clean\n"
                                "[Allow y]\nClass=c\nExe=/usr/bin/a\n"
@@ -238,10 +238,11 @@ static void test_carriers(void **state) {
         assert_int_equal(rules[allow].flags, BW_RULE_CLEAN);
         assert_int_equal(rules[allow].classes, 1);
         assert_int_equal(rules[plain].flags, 0);
-        assert_int_equal(rules[carrier].flags, BW_RULE_CARRIER);
+        assert_int_equal(rules[carrier].flags, BW_RULE_CARRIER | BW_RULE_TERMINAL);
         assert_true(rules[carrier].classes == UINT64_MAX); /* of none it takes a mark */
         assert_int_equal(rules[carrier].n_nets, 0);
         assert_int_equal(rules[rule_bit(&names, "Carrier:z")].classes, 1);
+        assert_int_equal(rules[rule_bit(&names, "Carrier:z")].flags, BW_RULE_TERMINAL);
         assert_null(names.rule_names[4]); /* places take no number */
         assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/bus").word[0], 1U << carrier);
         assert_int_equal(match(t, BW_AUTOMATON_EXE, "/usr/bin/both").word[0], 1U << carrier | 1U << allow);
@@ -272,7 +273,7 @@ static void test_carriers_limit(void **state) {
         _cleanup_(policy_freep) Policy *fits = parsed(text);
         _cleanup_(policy_names_done) PolicyNames names = {};
         _cleanup_(policy_tables_freep) PolicyTables *t = compiled(fits, &names);
-        assert_int_equal(t->table->rules[rule_bit(&names, "Carrier:k255")].flags, BW_RULE_CARRIER);
+        assert_int_equal(t->table->rules[rule_bit(&names, "Carrier:k255")].flags, BW_RULE_CARRIER | BW_RULE_TERMINAL);
 
         (void)stpcpy(end, "[Carrier more]\nExe=/a\n");
         _cleanup_(policy_freep) Policy *p = parsed(text);

@@ -144,26 +144,13 @@ static Sent *sent_of_event(const Event *e) {
         return s;
 }
 
-static void assert_nth(const Sent *s, const char *name, size_t n, const void *data, size_t size) {
-        const Field *f = datagram_nth(&s->d, name, n);
-
-        assert_non_null(f);
-        assert_int_equal(f->size, size);
-        assert_memory_equal(f->data, data, size);
-}
-
-static void assert_only(const Sent *s, const char *name, const char *value) {
-        assert_int_equal(datagram_count(&s->d, name), 1);
-        assert_nth(s, name, 0, value, strlen(value));
-}
-
 static void test_journal_way(void **state) {
         Event e = event_new_piped();
         EventFile *f = e.correlation.files;
         (void)state;
 
         _cleanup_(sent_freep) Sent *plain = sent_of_event(&e);
-        assert_only(plain, "BARBWIRE_WAY", "cat|pipe|gzip|socket|nc");
+        assert_only(&plain->d, "BARBWIRE_WAY", "cat|pipe|gzip|socket|nc");
         assert_int_equal(datagram_count(&plain->d, "BARBWIRE_DESTINATION_PATH"), 0);
         /* One for each file that has one; a name is one word of it, whatever is in it. */
         f[1] = f[0];
@@ -176,9 +163,9 @@ static void test_journal_way(void **state) {
         e.correlation.process.comm = view("");
         _cleanup_(sent_freep) Sent *odd = sent_of_event(&e);
         assert_int_equal(datagram_count(&odd->d, "BARBWIRE_WAY"), 2);
-        assert_nth(odd, "BARBWIRE_WAY", 0, "cat|pipe|gzip|socket|", strlen("cat|pipe|gzip|socket|"));
+        assert_nth(&odd->d, "BARBWIRE_WAY", 0, "cat|pipe|gzip|socket|", strlen("cat|pipe|gzip|socket|"));
         static const char second[] = "…|a\\x7cb\\x0a\\\\|memory|";
-        assert_nth(odd, "BARBWIRE_WAY", 1, second, strlen(second));
+        assert_nth(&odd->d, "BARBWIRE_WAY", 1, second, strlen(second));
 }
 
 /* What a family does not have is absent. */
@@ -205,7 +192,7 @@ static void test_journal_families(void **state) {
 
                         (void)snprintf(name, sizeof(name), "BARBWIRE_DESTINATION_%s", wanted[k][0]);
                         if (wanted[k][1])
-                                assert_only(s, name, wanted[k][1]);
+                                assert_only(&s->d, name, wanted[k][1]);
                         else
                                 assert_int_equal(datagram_count(&s->d, name), 0);
                 }
