@@ -317,7 +317,7 @@ void ctl_table_add_list(CtlTable *t, const json_t *array, const char *separator)
         if (f)
                 json_array_foreach(array, i, item)
                                 fprintf(f, "%s%s", i > 0 ? separator : "", json_string_value(item) ?: "?");
-        if (!f || text_close(&f) < 0)
+        if (!f || text_close(&f) < 0 || !text)
                 t->failed = true;
         else
                 ctl_table_add(t, CTL_PLAIN, "%s", size > 0 ? text : "-");

@@ -419,7 +419,7 @@ static int suggest(Suggestion *s, const json_t *classes, Text *all) {
 }
 
 static int text_finish(Text *t, int r) {
-        int q = t->stream ? text_close(&t->stream) : -ENOMEM;
+        int q = t->stream && text_close(&t->stream) >= 0 && t->data ? 0 : -ENOMEM;
         return r < 0 ? r : q < 0 || t->failed ? -ENOMEM : 0;
 }
 

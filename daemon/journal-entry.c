@@ -288,8 +288,8 @@ static int entry_make(
         if (!f)
                 return -ENOMEM;
         bool failed = put(f, alert, json) < 0 || ferror(f);
-        /* It flushes, and that may be what fails. */
-        if (fclose(STEAL_PTR(f)) != 0 || failed)
+        /* It flushes, and that may be what fails, with an error or with NULL alone. */
+        if (fclose(STEAL_PTR(f)) != 0 || failed || !data)
                 return -ENOMEM;
         *ret = STEAL_PTR(data);
         *ret_size = size;

@@ -82,9 +82,9 @@ int json_to_line(const json_t *o, char **ret) {
                 return -ENOMEM;
 
         /* Not json_dumps(): jansson 2.14 does not notice when its buffer cannot grow for a key, and goes on
-         * without the key. A stream remembers. */
+         * without the key. A stream remembers, but for its end: glibc 2.36 closes without an error, and leaves NULL. */
         bool failed = json_dumpf(o, f, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 || ferror(f);
-        if (fclose(STEAL_PTR(f)) != 0 || failed)
+        if (fclose(STEAL_PTR(f)) != 0 || failed || !line)
                 return -ENOMEM;
 
         *ret = STEAL_PTR(line);

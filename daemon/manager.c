@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -24,12 +23,12 @@
 #include "policy-store.h"
 #include "query-server.h"
 #include "repeat-watch.h"
-#include "sensor-carry.h"
 #include "sensor.h"
 #include "time-now.h"
 
-/* Records taken per turn of the loop: signals and a slow reader get their turn within some milliseconds. */
-#define RECORDS_PER_TURN 256
+/* Records taken, or counts of repeats told, per turn of the loop. Each is a tenth of a millisecond; a query takes some three
+ * turns of its own (accept, read, write), each of which may wait for one of these. */
+#define RECORDS_PER_TURN 64
 
 /* Losses are looked at after every batch of records, and this often when none come: a program that was skipped leaves
  * no record. The accuracy lets the kernel put the wake-up where another one is. */
@@ -173,7 +172,8 @@ static int on_record(const void *record, size_t size, void *userdata) {
                 r = manager_on_correlation(m, &e);
                 break;
         case BW_KIND_EXIT:
-                repeat_watches_end(m->watches, repeat_watch_is_of_process, &e, on_watch_ended, m);
+                repeat_watches_expire(m->watches, e.exit.pid, e.exit.start_boot_ns);
+                repeat_watches_end(m->watches, 0, RECORDS_PER_TURN, on_watch_ended, m); /* the rest by the timer */
                 break;
         case BW_KIND_STATE:
                 if (e.state.counter == BW_COUNT_MARKS_LIVE)
@@ -257,7 +257,7 @@ static int on_repeat_timer(sd_event_source *source, uint64_t usec, void *userdat
 
         (void)source;
         (void)usec;
-        repeat_watches_end(m->watches, repeat_watch_is_over, &now_ns, on_watch_ended, m);
+        repeat_watches_end(m->watches, now_ns, RECORDS_PER_TURN, on_watch_ended, m);
         manager_arm_repeat_timer(m);
         return 0;
 }
@@ -272,12 +272,7 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return r;
 }
 
-static int manager_read_policy(Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
-        return policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs, max_cells, strict, ret,
-                ret_tables);
-}
-
-static void manager_tell_policy(Manager *m, const char *previous) {
+void manager_tell_policy(Manager *m, const char *previous) {
         const StateAlert a = policy_store_state(&m->policies, previous);
 
         on_state(&a, m);
@@ -295,31 +290,6 @@ static void manager_tell_foreign(Manager *m) {
                 on_state(&a, m);
 }
 
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
-        _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
-        Manager *m = userdata;
-        char previous[sizeof(m->policies.policy->hash)];
-        Policy *p;
-
-        (void)source;
-        (void)si;
-        memcpy(previous, m->policies.policy->hash, sizeof(previous));
-        if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
-                log_error("policy kept: the new one is not used for the reasons above.");
-                manager_tell_policy(m, previous);
-                return 0;
-        }
-        /* What is still in the ring was judged by the one in force until now, and is told by it (policy_store_judge()). */
-        policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
-        /* What compiling took, tens of times what stays, goes back to the system: the C library would keep some of it, each
-         * time another part. */
-        tables = policy_tables_free(tables);
-        (void)malloc_trim(0);
-        log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
-        manager_tell_policy(m, previous);
-        return 0;
-}
-
 int manager_new(const ManagerOptions *options, Manager **ret) {
         _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
         sd_id128_t boot_id;
@@ -335,6 +305,7 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
         m->options = options;
+        m->draft_done = -1;
         m->watches = calloc(1, sizeof(*m->watches));
         m->harvests = calloc(1, sizeof(*m->harvests));
         if (!m->watches || !m->harvests)
@@ -356,6 +327,7 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
 Manager *manager_free(Manager *m) {
         if (!m)
                 return NULL;
+        manager_end_reader(m);
         for (unsigned i = 0; m->watches && i < m->watches->n; i++)
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
@@ -367,6 +339,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_unref(m->repeat_timer);
         sd_event_source_unref(m->loss_timer);
         sd_event_unref(m->event);
+        closep(&m->draft_done);
         sensor_free(m->sensor);
         sensor_store_free(m->store);
         policy_tables_free(m->tables);
@@ -374,16 +347,6 @@ Manager *manager_free(Manager *m) {
         policy_store_done(&m->policies);
         free(m);
         return NULL;
-}
-
-int manager_load_policy(Manager *m) {
-        int r = sensor_store_new(&m->store);
-
-        if (r >= 0 && sensor_store_keeps(m->store))
-                r = policy_store_open(&m->policies, sensor_store_find(m->store, NULL, sensor_carry_names));
-        if (r == 0) /* bits of what else is kept mean nothing */
-                sensor_store_remove(m->store, NULL, sensor_carry_names, NULL);
-        return r < 0 ? r : manager_read_policy(m, 0, false, &m->policy, &m->tables);
 }
 
 int manager_load_sensor(Manager *m) {
@@ -406,7 +369,7 @@ int manager_load_sensor(Manager *m) {
 static int manager_add_sources(Manager *m) {
         static const int terminating[] = { SIGTERM, SIGINT };
 
-        int r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
+        int r = manager_add_reader(m);
         for (size_t i = 0; i < ELEMENTSOF(terminating) && r >= 0; i++)
                 r = sd_event_add_signal(m->event, NULL, terminating[i], NULL, NULL);
         if (r >= 0)
@@ -517,7 +480,7 @@ int manager_run(Manager *m) {
         sensor_detach(m->sensor);
         if (r >= 0)
                 manager_drain(m, end_usec);
-        repeat_watches_end(m->watches, NULL, NULL, on_watch_ended, m);
+        repeat_watches_end(m->watches, UINT64_MAX, REPEAT_WATCHES_MAX, on_watch_ended, m);
         manager_update_losses(m);
         (void)losses_tell(&m->losses, time_now_usec(CLOCK_MONOTONIC), true, on_state, m);
         sensor_told(m->sensor, &m->losses, m->n_repeats, m->n_repeats_untold);

@@ -351,7 +351,7 @@ int query_next(Query *q, char **ret, size_t *ret_size) {
         q->step = NULL;
         int r = step(q, f);
         bool failed = ferror(f);
-        if ((fclose(f) != 0 || failed) && r >= 0)
+        if ((fclose(f) != 0 || failed || !batch) && r >= 0)
                 r = -ENOMEM;
         if (r < 0)
                 return r;

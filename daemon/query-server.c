@@ -295,7 +295,7 @@ static void server_refuse(QueryServer *s, int fd, uid_t uid, size_t max) {
                 return;
         int r = varlink_error_write(
                         f, BARBWIRE_INTERFACE ".TooManyClients", json_pack("{s:I}", "max", (json_int_t)max));
-        if (fclose(f) == 0 && r >= 0)
+        if (fclose(f) == 0 && r >= 0 && text)
                 (void)send(fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

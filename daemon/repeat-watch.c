@@ -4,20 +4,22 @@
 
 #include "repeat-watch.h"
 
-void repeat_watches_end(RepeatWatches *all,
-        RepeatWatchEnds ends,
-        const void *ends_userdata,
-        RepeatWatchEnded ended,
-        void *userdata) {
+void repeat_watches_end(RepeatWatches *all, uint64_t now_mono_ns, unsigned max, RepeatWatchEnded ended, void *userdata) {
         unsigned kept = 0;
 
         for (unsigned i = 0; i < all->n; i++) {
-                if (!ends || ends(&all->items[i], ends_userdata))
+                if (all->items[i].until_mono_ns <= now_mono_ns && i - kept < max)
                         ended(&all->items[i], userdata);
                 else
                         all->items[kept++] = all->items[i];
         }
         all->n = kept;
+}
+
+void repeat_watches_expire(RepeatWatches *all, uint32_t pid, uint64_t start_boot_ns) {
+        for (unsigned i = 0; i < all->n; i++)
+                if (all->items[i].pid == pid && all->items[i].start_boot_ns == start_boot_ns)
+                        all->items[i].until_mono_ns = 0;
 }
 
 void repeat_watches_add(RepeatWatches *all, const RepeatWatch *w, RepeatWatchEnded ended, void *userdata) {
@@ -39,14 +41,4 @@ uint64_t repeat_watches_next(const RepeatWatches *all) {
         for (unsigned i = 0; i < all->n; i++)
                 next = MIN(next, all->items[i].until_mono_ns);
         return next;
-}
-
-bool repeat_watch_is_over(const RepeatWatch *w, const void *now_mono_ns) {
-        return w->until_mono_ns <= *(const uint64_t *)now_mono_ns;
-}
-
-bool repeat_watch_is_of_process(const RepeatWatch *w, const void *event) {
-        const Event *e = event;
-
-        return w->pid == e->exit.pid && w->start_boot_ns == e->exit.start_boot_ns;
 }

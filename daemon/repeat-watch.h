@@ -23,8 +23,6 @@ typedef struct RepeatWatches {
         unsigned n;
 } RepeatWatches;
 
-/* Is it over? */
-typedef bool (*RepeatWatchEnds)(const RepeatWatch *w, const void *userdata);
 /* Takes ownership of w->alert. */
 typedef void (*RepeatWatchEnded)(RepeatWatch *w, void *userdata);
 
@@ -32,17 +30,11 @@ typedef void (*RepeatWatchEnded)(RepeatWatch *w, void *userdata);
  * is told of what it stands for. */
 void repeat_watches_add(RepeatWatches *all, const RepeatWatch *w, RepeatWatchEnded ended, void *userdata);
 
-/* Ends every watch that `ends` says is over (NULL: all), oldest first. */
-void repeat_watches_end(RepeatWatches *all,
-        RepeatWatchEnds ends,
-        const void *ends_userdata,
-        RepeatWatchEnded ended,
-        void *userdata);
+/* Ends those whose time has come, the oldest first, but at most `max`. */
+void repeat_watches_end(RepeatWatches *all, uint64_t now_mono_ns, unsigned max, RepeatWatchEnded ended, void *userdata);
 
-/* Its window ended before *(const uint64_t *)now_mono_ns. */
-bool repeat_watch_is_over(const RepeatWatch *w, const void *now_mono_ns);
-/* Its process is the one that has gone, by that Event. */
-bool repeat_watch_is_of_process(const RepeatWatch *w, const void *event);
+/* The process has gone: their time has come, whenever it is (0). */
+void repeat_watches_expire(RepeatWatches *all, uint32_t pid, uint64_t start_boot_ns);
 
 /* When the next window ends (CLOCK_MONOTONIC), or UINT64_MAX. */
 uint64_t repeat_watches_next(const RepeatWatches *all);

@@ -31,8 +31,10 @@ THEFTS, PARALLEL, PORT = 1000, 16, 443
 FROZEN_SECONDS = 30 if "--long" in sys.argv else 12
 PATIENCE_SECONDS = 10
 MARKED_MS = 5000
-# What the loop may take to answer: a hundred times what it does take. The machine is shared, and has its own pauses.
-ANSWER_MEDIAN_SECONDS, ANSWER_MAX_SECONDS = 0.1, 5
+# The promise. The machine is shared, and has pauses of its own: so few may take longer, and then so long.
+ANSWER_SECONDS, SLOW_ANSWERS, ANSWER_MAX_SECONDS = 0.1 * tap.SLOW, 2, 2 * tap.SLOW
+# More than may be slow: a policy takes longer to compile than an answer may take.
+RELOADS = 5
 DRAIN_TIMEOUT = 60
 # What the daemon has open for a moment while it loads; fewer than the clients that root may have (query-server.c).
 START_DESCRIPTORS = 35
@@ -72,10 +74,10 @@ class Poller(threading.Thread):
     def require_quick(self, t):
         require(self.failure is None, f"GetStatus: {self.failure}")
         took = sorted(self.took)
-        median = statistics.median(took)
-        t.note(f"{len(took)} answers: median {median * 1000:.1f} ms, p99 {took[len(took) * 99 // 100] * 1000:.1f} ms, "
+        slow = [seconds for seconds in took if seconds > ANSWER_SECONDS]
+        t.note(f"{len(took)} answers: median {statistics.median(took) * 1000:.1f} ms, p99 {took[len(took) * 99 // 100] * 1000:.1f} ms, "
                f"max {took[-1] * 1000:.1f} ms; at most {self.worst_status['alerts']['waiting']} alerts waited")
-        require(median < ANSWER_MEDIAN_SECONDS and took[-1] < ANSWER_MAX_SECONDS, f"slow answers: {took[-10:]}")
+        require(len(slow) <= max(SLOW_ANSWERS, len(took) // 100) and took[-1] < ANSWER_MAX_SECONDS, f"slow answers: {slow[-10:]}")
 
 
 class Burglary:
@@ -189,7 +191,7 @@ def in_order(net, home):
 
 
 def away(t, net, home):
-    """Stopped with its sockets, and started again: by name, for a policy change, and for what was stolen meanwhile."""
+    """Stopped with its sockets, and started again: what was stolen meanwhile is told, and which policies were loaded."""
     burglary, before = Burglary(net, home, b"away", 200), losses()
     # What it has taken it has read: its socket's queue dies with it.
     run("journalctl", "--sync")
@@ -199,8 +201,11 @@ def away(t, net, home):
                 "journald is still there")
         try:
             burglary.commit()
-            systemctl("reload", UNIT)
-            wait_until(lambda: varlink.call("GetStatus")["alerts"]["waiting"] >= burglary.count, "alerts that wait")
+            for _ in range(RELOADS):
+                loaded = varlink.call("GetStatus")["policy"]["loaded"]
+                systemctl("reload", UNIT)
+                wait_until(lambda: varlink.call("GetStatus")["policy"]["loaded"] != loaded, "the reload")
+            wait_until(lambda: varlink.call("GetStatus")["alerts"]["waiting"] >= burglary.count + RELOADS, "alerts that wait")
         finally:
             systemctl("start", *reversed(JOURNALD))
         burglary.require_told_once()

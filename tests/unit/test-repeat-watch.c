@@ -36,7 +36,6 @@ static void add(RepeatWatches *all, uint32_t pid, uint64_t until) {
 
 static void test_ends_what_is_over(void **state) {
         _cleanup_free_ RepeatWatches *all = watches_new();
-        uint64_t now = 20;
 
         (void)state;
         assert_true(repeat_watches_next(all) == UINT64_MAX);
@@ -46,16 +45,16 @@ static void test_ends_what_is_over(void **state) {
         add(all, 4, 40);
         assert_int_equal(repeat_watches_next(all), 10);
 
-        repeat_watches_end(all, repeat_watch_is_over, &now, on_ended, &n_ended);
+        repeat_watches_end(all, 20, REPEAT_WATCHES_MAX, on_ended, &n_ended);
         assert_int_equal(n_ended, 2);
         assert_int_equal(ended[0], 2);
         assert_int_equal(ended[1], 3);
         assert_int_equal(repeat_watches_next(all), 30);
 
-        repeat_watches_end(all, repeat_watch_is_over, &now, on_ended, &n_ended);
+        repeat_watches_end(all, 20, REPEAT_WATCHES_MAX, on_ended, &n_ended);
         assert_int_equal(n_ended, 2);
 
-        repeat_watches_end(all, NULL, NULL, on_ended, &n_ended);
+        repeat_watches_end(all, UINT64_MAX, REPEAT_WATCHES_MAX, on_ended, &n_ended);
         assert_int_equal(n_ended, 4);
         assert_int_equal(ended[2], 1);
         assert_int_equal(ended[3], 4);
@@ -81,15 +80,41 @@ static void test_the_oldest_makes_room(void **state) {
 }
 
 static void test_ends_with_its_process(void **state) {
-        const RepeatWatch w = { .pid = 7, .start_boot_ns = 70 };
-        Event e = { .exit = { .pid = 7, .start_boot_ns = 70 } };
+        _cleanup_free_ RepeatWatches *all = watches_new();
 
         (void)state;
-        assert_true(repeat_watch_is_of_process(&w, &e));
-        e.exit.start_boot_ns++; /* another one with that PID */
-        assert_false(repeat_watch_is_of_process(&w, &e));
-        e = (Event){ .exit = { .pid = 8, .start_boot_ns = 70 } };
-        assert_false(repeat_watch_is_of_process(&w, &e));
+        add(all, 7, 100);
+        add(all, 8, 100);
+        add(all, 7, 50);
+        all->items[2].start_boot_ns = 70; /* another one with that PID */
+        repeat_watches_expire(all, 7, 0);
+        repeat_watches_end(all, 0, REPEAT_WATCHES_MAX, on_ended, &n_ended);
+        assert_int_equal(n_ended, 1);
+        assert_int_equal(all->n, 2);
+        assert_int_equal(all->items[0].pid, 8);
+        repeat_watches_expire(all, 7, 70);
+        assert_int_equal(repeat_watches_next(all), 0);
+        repeat_watches_end(all, 0, REPEAT_WATCHES_MAX, on_ended, &n_ended);
+        assert_int_equal(n_ended, 2);
+}
+
+/* Who ends some at a time comes to the end, and to each once. */
+static void test_ends_some_at_a_time(void **state) {
+        _cleanup_free_ RepeatWatches *all = watches_new();
+
+        (void)state;
+        for (uint32_t i = 0; i < 10; i++)
+                add(all, i, i % 2 ? 10 : 100);
+        repeat_watches_end(all, 20, 3, on_ended, &n_ended);
+        assert_int_equal(n_ended, 3);
+        assert_int_equal(repeat_watches_next(all), 10);
+        repeat_watches_end(all, 20, 3, on_ended, &n_ended);
+        assert_int_equal(n_ended, 5);
+        assert_int_equal(repeat_watches_next(all), 100);
+        for (uint32_t i = 0; i < 5; i++) {
+                assert_int_equal(ended[i], 2 * i + 1);
+                assert_int_equal(all->items[i].pid, 2 * i);
+        }
 }
 
 /* What a flood stands for is told only when its interval is over, so it must still be there then. */
@@ -116,6 +141,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ends_what_is_over),
                 cmocka_unit_test(test_ends_with_its_process),
+                cmocka_unit_test(test_ends_some_at_a_time),
                 cmocka_unit_test(test_the_oldest_makes_room),
                 cmocka_unit_test(test_a_flood_stays),
         };

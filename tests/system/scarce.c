@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* LD_PRELOAD: memory that is short when a test says so. The file of BW_SCARCE= is mapped while the program starts: which
+ * allocation from now on is the first to fail (0: none), how many fail in a row, and, to be read, how many have failed.
+ *
+ * Not while jansson reads: its parser (2.14, lex_unget_unsave()) ends the program by an assertion when its buffer cannot
+ * grow. What ends the daemon so is mended by its restart. */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct Scarcity {
+        uint64_t next, row, failed;
+} Scarcity;
+
+/* The C library's own, which what stands here replaces. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+void *json_loads(const char *input, size_t flags, void *error);
+void *json_loadb(const char *input, size_t size, size_t flags, void *error);
+
+static Scarcity *scarcity;
+static __thread int exempt;
+
+__attribute__((constructor)) static void scarcity_map(void) {
+        const char *path = getenv("BW_SCARCE");
+        int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+        if (fd < 0)
+                return;
+        void *p = mmap(NULL, sizeof(*scarcity), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (p != MAP_FAILED)
+                scarcity = p;
+        close(fd);
+}
+
+static int fails(void) {
+        uint64_t next = scarcity && !exempt ? __atomic_load_n(&scarcity->next, __ATOMIC_SEQ_CST) : 0;
+
+        while (next > 1)
+                if (__atomic_compare_exchange_n(&scarcity->next, &next, next - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+                        return 0;
+        if (next == 0)
+                return 0;
+        __atomic_fetch_add(&scarcity->failed, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_sub_fetch(&scarcity->row, 1, __ATOMIC_SEQ_CST) == 0)
+                __atomic_store_n(&scarcity->next, 0, __ATOMIC_SEQ_CST);
+        errno = ENOMEM;
+        return 1;
+}
+
+void *malloc(size_t size) {
+        return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size) {
+        return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t size) {
+        return fails() ? NULL : __libc_realloc(p, size);
+}
+
+/* json_t and json_error_t are none of our business. */
+void *json_loads(const char *input, size_t flags, void *error) {
+        void *(*next)(const char *, size_t, void *);
+
+        exempt++;
+        *(void **)&next = dlsym(RTLD_NEXT, "json_loads");
+        void *value = next(input, flags, error);
+        exempt--;
+        return value;
+}
+
+void *json_loadb(const char *input, size_t size, size_t flags, void *error) {
+        void *(*next)(const char *, size_t, size_t, void *);
+
+        exempt++;
+        *(void **)&next = dlsym(RTLD_NEXT, "json_loadb");
+        void *value = next(input, size, flags, error);
+        exempt--;
+        return value;
+}
