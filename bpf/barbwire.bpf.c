@@ -271,11 +271,45 @@ int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
         return 0;
 }
 
+/* A new terminal is there: at the hooks before it is not. */
+SEC("fexit/ptmx_open")
+int BPF_PROG(bw_fexit_terminal_open, struct inode *inode, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_TERMINAL_OPEN);
+        if (!ret && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                terminal_made(address_of(file));
+        return 0;
+}
+
 /* A terminal's read, also where it fails: before 5.12 it has other arguments behind the file, and its result another place. */
 SEC("fexit/n_tty_read")
 int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) {
         HOOK_FIRED(BW_HOOK_TERMINAL_READ);
         on_file_read(file);
+        return 0;
+}
+
+/* Messages of queues; that one is sent is seen when the call begins, see bw_sys_enter. A kernel may be without either kind. */
+SEC("fexit/do_msgrcv")
+int BPF_PROG(bw_fexit_queue_receive, int id, void *buffer, unsigned long size, long type, int flags, void *fill, long ret) {
+        HOOK_FIRED(BW_HOOK_QUEUE_RECEIVE);
+        if (ret >= 0)
+                on_queue_received(id);
+        return 0;
+}
+
+SEC("fexit/do_mq_timedreceive")
+int BPF_PROG(bw_fexit_mqueue_receive, int fd) {
+        HOOK_FIRED(BW_HOOK_MQUEUE_RECEIVE);
+        descriptor_taken(fd);
+        return 0;
+}
+
+/* A unix socket, of a stream or of packets in sequence, is connected: its path may be an agent's. */
+SEC("fexit/unix_stream_connect")
+int BPF_PROG(bw_fexit_unix_stream_connect, struct socket *socket, void *address, int size, int flags, int ret) {
+        HOOK_FIRED(BW_HOOK_UNIX_STREAM_CONNECT);
+        if (ret == 0)
+                on_unix_connected(socket);
         return 0;
 }
 
@@ -401,8 +435,8 @@ int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int 
         return 0;
 }
 
-/* Every message, on whatever socket it goes out. Misses what kernels before 6.5 send page by page, without a message:
- * sendfile(2) and splice(2) to TCP, which the connection itself has been told of, unless it was there before. */
+/* Every message, on whatever socket it goes out. Kernels before 6.5 send page by page, without a message, what sendfile(2) and
+ * splice(2) give to TCP: those calls are seen when they begin, see bw_sys_enter. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);

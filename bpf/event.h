@@ -44,6 +44,7 @@ enum bw_via {
         BW_VIA_FILE = 7,   /* through a file, also one in memory, that it opened or read */
         BW_VIA_MEMORY = 8, /* through memory that both have mapped */
         BW_VIA_TERMINAL = 9, /* through a pseudo-terminal */
+        BW_VIA_QUEUE = 10,   /* through a message queue of System V's */
 };
 
 /* What the process did to reach the network. */

@@ -6,6 +6,7 @@
 
 #include "flow.bpf.h"
 #include "secret.bpf.h"
+#include "watch.bpf.h"
 
 /* A file of `classes` was opened by the process of `task`, or came to it (enum bw_via): apply the rules, and mark it.
  * Returns 0, or 1 when the policy or the mark was changed meanwhile and the open must be judged again. */
@@ -40,8 +41,9 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 return 0;
         }
 
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        __u64 name = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), true);
+        const struct path *path = file_path(file);
+        const struct inode *inode = path == &file->f_path ? BPF_CORE_READ(file, f_inode) : BPF_CORE_READ(path, dentry, d_inode);
+        __u64 name = name_learn((__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry), file_salt(inode), true);
 
         struct mark *m = mark_take(pid, start);
         if (!m)
@@ -56,8 +58,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
         f->exe = p ? p->exe : 0;
-        f->inode = BPF_CORE_READ(file, f_inode, i_ino);
-        f->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+        f->inode = BPF_CORE_READ(inode, i_ino);
+        f->device = BPF_CORE_READ(inode, i_sb, s_dev);
         f->pid = pid;
         f->uid = BPF_CORE_READ(task, cred, uid.val);
         f->hops = f->handed = 0;
@@ -77,8 +79,9 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
 
 /* Is it a file about the process of `task` itself, in procfs? What is in its own memory and environment is no secret to
  * it, and allocators and sanitizers look there as every program starts (gperftools, compiler-rt). */
-__noinline int file_is_own(__u64 inode_address, __u64 task_address) {
-        struct inode *inode = (struct inode *)inode_address;
+__noinline int file_is_own(__u64 file_address, __u64 task_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
         struct task_struct *task = (struct task_struct *)task_address;
         struct upid upid = {};
 
@@ -108,14 +111,19 @@ static __always_inline void task_spread(struct task_struct *task) {
         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
 }
 
+/* Apart, as loops call it. */
+__noinline int current_spread(void) {
+        task_spread(current_task());
+        return 0;
+}
+
 /* An open file has come to the process of `task`, or it has one: was it marked for it? */
 static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
                 return false;
 
-        struct inode *inode = BPF_CORE_READ(file, f_inode);
-        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+        if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
                 return false;
 
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
@@ -126,7 +134,7 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
                 __u64 classes = file_classes(v.index, v.table->generation, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
-                if (!classes || file_is_own((__u64)inode, (__u64)task))
+                if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
                 if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
                         return true;
@@ -150,18 +158,22 @@ static __always_inline void on_file_found(struct task_struct *task, struct file 
         if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
                 return;
         on_memory_opened(task, file);
+        if (file_is_watch(file))
+                shared.reads_watched = 1;
         if (file_judge(task, file, BW_VIA_OPEN))
                 task_spread(task);
 }
 
 /* A system call opened this descriptor, fetched it from another process or received it. It is in the table since before the
  * return. */
-enum opened { OPENED, OPENED_SECRET, OPENED_GONE };
+enum opened { OPENED = 0, OPENED_SECRET = 1, OPENED_GONE = 2 }; /* bits, where it is about several */
 __noinline int descriptor_judge(int fd, __u32 via) {
         struct file *file = descriptor_file(current_task(), fd);
 
         if (!file)
                 return OPENED_GONE;
+        if (BPF_CORE_READ(file, f_inode, i_rdev) == PTMX_DEVICE)
+                terminal_made((__u64)file);
         on_memory_opened(current_task(), file);
         return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
 }
@@ -170,7 +182,7 @@ static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
         int r = descriptor_judge(fd, via);
 
         if (r == OPENED_SECRET)
-                task_spread(current_task());
+                current_spread();
         return r != OPENED_GONE;
 }
 
@@ -182,6 +194,14 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
         if (!descriptor_opened(fd, via) && fd != number)
                 count_and_tell(BW_LOSS_FILE_GONE);
         descriptor_taken(fd);
+}
+
+/* A unix socket was connected: an agent's is asked for what the agent holds. Other sockets have no path. */
+static __always_inline void on_unix_connected(const struct socket *socket) {
+        struct file *file = BPF_CORE_READ(socket, file);
+
+        if (file && file_judge(current_task(), file, BW_VIA_OPEN))
+                task_spread(current_task());
 }
 
 /* The kernel opens a file on behalf of the current task: not one of its own, which are file servers (nfsd) and the like. Below an
@@ -311,17 +331,35 @@ __noinline int message_descriptor(__u64 message, __u32 n, __u32 index, __u32 com
 }
 
 static __always_inline void messages_received(__u64 message, __u32 n, __u32 compat) {
-        bool secret = false;
+        __u32 opened = 0;
 
         for (__u32 i = 0; i < DESCRIPTORS_MAX; i++) {
                 int fd = message_descriptor(message, n, i, compat);
                 if (fd < 0)
                         break;
-                if (descriptor_judge(fd, BW_VIA_RECEIVED) == OPENED_SECRET)
-                        secret = true;
+                opened |= descriptor_judge(fd, BW_VIA_RECEIVED);
         }
-        if (secret)
+        if (opened & OPENED_SECRET)
                 task_spread(current_task());
+}
+
+/* A watcher has read so many bytes of events. What cannot be found among them was opened, and is not judged: that counts once. */
+static __always_inline void on_watch_read(__u64 at, __u64 bytes) {
+        __u32 opened = 0;
+
+        for (__u32 i = 0; i < WATCH_EVENTS_MAX; i++) {
+                __u64 event = watch_event(at, bytes);
+                if (!event)
+                        break;
+                if ((int)event >= 0)
+                        opened |= descriptor_judge((int)event, BW_VIA_OPEN);
+                at += event >> 32;
+                bytes -= event >> 32;
+        }
+        if (opened & OPENED_SECRET)
+                task_spread(current_task());
+        if (bytes || opened & OPENED_GONE)
+                count_and_tell(BW_LOSS_FILE_GONE);
 }
 
 static __always_inline void on_call_returned(const struct pt_regs *regs, long ret) {
@@ -334,6 +372,10 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         case CALL_FETCH:
                 on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
+                break;
+        case CALL_CONNECT:
+                if (ret == 0)
+                        descriptor_opened(call_argument(regs, task, 0), BW_VIA_OPEN);
                 break;
         case CALL_MAP:
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
@@ -350,6 +392,13 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 if ((__u64)ret < (__u64)-MAX_ERRNO)
                         segment_attached(call_argument(regs, task, 0));
                 break;
+        case CALL_QUEUE_RECEIVE:
+                if (ret >= 0) /* without text there is still its type */
+                        on_queue_received(call_argument(regs, task, 0));
+                break;
+        case CALL_WATCH:
+                shared.reads_watched = 1;
+                break;
         case CALL_RECEIVE:
         case CALL_RECEIVE_MANY:
                 if (ret >= 0)
@@ -364,5 +413,12 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 break;
         default:
                 on_call_took(regs, task, call, ret);
+                if (!shared.reads_watched || (call != CALL_READ && call != CALL_READ_PARTS) || ret <= 0 ||
+                    !descriptor_is_watch(call_argument(regs, task, 0)))
+                        break;
+                if (call == CALL_READ)
+                        on_watch_read(call_argument(regs, task, 1), ret);
+                else /* several reads in one, each with events of its own; no watcher is known to do it */
+                        count_and_tell(BW_LOSS_FILE_GONE);
         }
 }

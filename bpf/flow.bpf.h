@@ -193,6 +193,22 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
         return r;
 }
 
+/* What waits in an object is in the hands of the current process. */
+static __always_inline void object_reaches(const struct object *o) {
+        if (!o->holder || !mark_get(o->holder))
+                return;
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                int r = object_taken(o->holder, o->is, o->via);
+                struct task_struct *task = current_task();
+                if (r == FLOW_DONE)
+                        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+                if (r != FLOW_AGAIN)
+                        return;
+                task_ready(task);
+        }
+        count_and_tell(BW_LOSS_POLICY_BUSY);
+}
+
 /* The current process has read from this file, or may have: it maps it, or has opened it for reading. */
 static __always_inline void file_taken(const struct file *file) {
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -207,18 +223,7 @@ static __always_inline void file_taken(const struct file *file) {
                 if (!o.holder)
                         object_of_terminal(&o, file_terminal(file, inode));
         }
-        if (!o.holder || !mark_get(o.holder))
-                return;
-        for (__u32 i = 0; i < POLICY_TRIES; i++) {
-                int r = object_taken(o.holder, o.is, o.via);
-                struct task_struct *task = current_task();
-                if (r == FLOW_DONE)
-                        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
-                if (r != FLOW_AGAIN)
-                        return;
-                task_ready(task);
-        }
-        count_and_tell(BW_LOSS_POLICY_BUSY);
+        object_reaches(&o);
 }
 
 /* ---- where the hook sees the kernel's own objects ---- */
@@ -251,6 +256,44 @@ static __always_inline void on_unix_sending(const struct socket *socket, const s
         if (!anything_is_marked(BW_COUNT_MARKS_LIVE) || !current_is_marked())
                 return;
         file_given(BPF_CORE_READ(socket, file), receiver ? BPF_CORE_READ(receiver, sk) : NULL);
+}
+
+/* ---- message queues of System V's: POSIX's are files ---- */
+
+/* A queue is known by its number in its namespace. In the number is a count of those that had its place before (ipc/util.h
+ * ipc_buildid()). */
+static __always_inline void object_of_queue(struct object *o, int id) {
+        object_set(o, BW_VIA_QUEUE, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, 2);
+}
+
+/* The current process, which is marked, is about to send to it. */
+__noinline int queue_gives(int id) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        struct object o;
+
+        if (!mark_find(pid, task_start(task)))
+                return 0;
+        object_of_queue(&o, id);
+        for (__u32 i = 0; i < POLICY_TRIES; i++)
+                if (mark_flow(pid, o.holder, o.is, o.via, (__u64)task) != FLOW_AGAIN)
+                        return 0;
+        count_and_tell(BW_LOSS_POLICY_BUSY);
+        return 0;
+}
+
+/* It has received from it. */
+__noinline int queue_takes(int id) {
+        struct object o;
+
+        object_of_queue(&o, id);
+        object_reaches(&o);
+        return 0;
+}
+
+static __always_inline void on_queue_received(int id) {
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                queue_takes(id);
 }
 
 /* ---- sensor "tracepoint": calls ---- */
@@ -318,6 +361,8 @@ static __always_inline void on_call(const struct pt_regs *regs) {
                 call_moves(task, regs, call);
         else if (call == CALL_VM_WRITE || call == CALL_TRACE)
                 on_trace_begins(regs, task, call);
+        else if (call == CALL_QUEUE_SEND && current_is_marked())
+                queue_gives(call_argument(regs, task, 0));
 }
 
 __noinline int descriptor_moved(int fd) {
@@ -331,7 +376,7 @@ __noinline int descriptor_moved(int fd) {
 static __always_inline void on_call_took(const struct pt_regs *regs, struct task_struct *task, enum call call, long ret) {
         if (ret <= 0)
                 return;
-        if (call == CALL_READ || call == CALL_RECEIVE || call == CALL_RECEIVE_MANY)
+        if (call == CALL_READ || call == CALL_READ_PARTS || call == CALL_RECEIVE || call == CALL_RECEIVE_MANY)
                 descriptor_taken(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 descriptor_moved(call_moves(task, regs, call));

@@ -275,7 +275,7 @@ struct path_walk {
 enum walk { WALK_GOES_ON, WALK_WHOLE, WALK_CUT, WALK_DISCONNECTED, WALK_SETTLED /* what is left of the path changes nothing */ };
 
 /* Steps that are taken at once: more than the components and mounts of nearly all paths. Divides BW_PATH_STEPS_MAX. */
-#define WALK_STEPS 24
+#define WALK_STEPS 16
 
 /* Everything that changes from turn to turn of a loop is kept here: what is read back is a new value to the verifier, so
  * that each turn is like the one before. */

@@ -111,11 +111,11 @@ static __always_inline __u64 path_component(__u32 table, __u32 which, __u32 stat
 }
 
 /* Parent, hash, length and address of the name: neighbours in struct dentry on every kernel that does not shuffle
- * its structs, so one read. */
+ * its structs, so one read, where each is a call. */
 static __always_inline bool dentry_head_read(__u64 dentry, struct dentry_head *ret) {
         const __u64 parent_at = bpf_core_field_offset(struct dentry, d_parent);
 
-        if (bpf_core_field_offset(struct dentry, d_name) == parent_at + 8 &&
+        if (!READS_ARE_DIRECT && bpf_core_field_offset(struct dentry, d_name) == parent_at + 8 &&
             bpf_core_field_offset(struct qstr, hash_len) == 0 && bpf_core_field_offset(struct qstr, name) == 8)
                 return bpf_probe_read_kernel(ret, sizeof(*ret), (void *)(dentry + parent_at)) == 0;
 

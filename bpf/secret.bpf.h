@@ -158,14 +158,28 @@ static __always_inline __u64 inode_classes(__u32 table, const struct inode *inod
         return mount ? aliases_match(table, (__u64)inode, mount) : 0;
 }
 
-/* The classes of an open file by this table of the policy. */
+/* The path that a file goes by: of a unix socket whoever it is connected to, with no dentry where that has no path. NULL: none. */
+static __always_inline const struct path *file_path(const struct file *file) {
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return &file->f_path;
+        const struct unix_sock *own = (const struct unix_sock *)file_unix_sock(inode);
+        const struct unix_sock *peer = own ? (const struct unix_sock *)BPF_CORE_READ(own, peer) : NULL;
+        return peer ? &peer->path : NULL;
+}
+
+/* The classes of an open file by this table of the policy; of a unix socket, those of the path that it is connected to. */
 __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address) {
         const struct file *file = (const struct file *)file_address;
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
-        __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt), dentry = (__u64)BPF_CORE_READ(file, f_path.dentry), classes = 0;
+        const struct path *path = file_path(file);
+        __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry), classes = 0;
         /* Below an overlay's: its path may be the overlay's, or of a mount that nobody sees. */
         bool below = BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT;
 
+        if (!path || !dentry)
+                return 0;
         if (!below)
                 classes = path_match(table, BW_AUTOMATON_FILE, mnt, dentry);
         if (!classes && (below || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG)) {

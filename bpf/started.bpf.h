@@ -170,7 +170,7 @@ static __always_inline bool script_read(struct scratch *s, struct task_struct *t
 }
 
 /* Bytes that are stepped over at once. */
-#define SCRIPT_AT_ONCE 16
+#define SCRIPT_AT_ONCE 8
 
 /* Some bytes of the text in the current thread's scratch, from its end on: those behind the first `done`. */
 __noinline int script_steps(__u32 table, __u32 done) {

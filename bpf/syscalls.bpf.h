@@ -11,6 +11,8 @@ enum call {
         CALL_OPEN,     /* returns a descriptor of a file it opened */
         CALL_FETCH,    /* returns a descriptor of another process's */
         CALL_READ,     /* from its descriptor, the first argument */
+        CALL_READ_PARTS, /* the same, to several places */
+        CALL_CONNECT,
         CALL_RECEIVE,  /* the same, a message; descriptors may come with it */
         CALL_RECEIVE_MANY, /* several */
         CALL_WRITE,    /* to the first */
@@ -23,6 +25,9 @@ enum call {
         CALL_VM_WRITE, /* to it */
         CALL_TRACE,    /* ptrace(2): the process is the second */
         CALL_ATTACH,   /* shmat(2): returns an address */
+        CALL_WATCH,    /* fanotify_init(2) */
+        CALL_QUEUE_SEND, /* to the message queue that is the first argument */
+        CALL_QUEUE_RECEIVE, /* from it */
 };
 
 #define CALLS_MAX 1024 /* a power of two, above all numbers there are */
@@ -36,17 +41,19 @@ static const __u8 calls[CALLS_MAX] = {
         CALLS_OF_ALL,
         [2] = CALL_OPEN /* open */, [85] = CALL_OPEN /* creat */, [257] = CALL_OPEN /* openat */,
         [304] = CALL_OPEN /* open_by_handle_at */,
-        [0] = CALL_READ /* read */, [17] = CALL_READ /* pread64 */, [19] = CALL_READ /* readv */,
-        [295] = CALL_READ /* preadv */, [327] = CALL_READ /* preadv2 */,
-        [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [0] = CALL_READ /* read */, [17] = CALL_READ /* pread64 */, [19] = CALL_READ_PARTS /* readv */,
+        [295] = CALL_READ_PARTS /* preadv */, [327] = CALL_READ_PARTS /* preadv2 */,
+        [42] = CALL_CONNECT, [45] = CALL_READ /* recvfrom */, [47] = CALL_RECEIVE /* recvmsg */, [299] = CALL_RECEIVE_MANY /* recvmmsg */,
         [1] = CALL_WRITE /* write */, [18] = CALL_WRITE /* pwrite64 */, [20] = CALL_WRITE /* writev */,
         [296] = CALL_WRITE /* pwritev */, [328] = CALL_WRITE /* pwritev2 */, [278] = CALL_WRITE /* vmsplice */,
         [44] = CALL_WRITE /* sendto */, [46] = CALL_WRITE /* sendmsg */, [307] = CALL_WRITE /* sendmmsg */,
         [40] = CALL_SENDFILE, [275] = CALL_SPLICE, [326] = CALL_SPLICE /* copy_file_range */, [276] = CALL_TEE,
         [9] = CALL_MAP /* mmap */, [30] = CALL_ATTACH,
         [310] = CALL_VM_READ, [311] = CALL_VM_WRITE, [101] = CALL_TRACE,
+        [300] = CALL_WATCH, [69] = CALL_QUEUE_SEND, [70] = CALL_QUEUE_RECEIVE,
+        [242] = CALL_WRITE /* mq_timedsend */, [243] = CALL_READ /* mq_timedreceive */,
         /* x32 has some of its own */
-        [515] = CALL_READ /* readv */, [534] = CALL_READ /* preadv */, [546] = CALL_READ /* preadv2 */,
+        [515] = CALL_READ_PARTS /* readv */, [534] = CALL_READ_PARTS /* preadv */, [546] = CALL_READ_PARTS /* preadv2 */,
         [517] = CALL_READ /* recvfrom */, [519] = CALL_RECEIVE /* recvmsg */, [537] = CALL_RECEIVE_MANY /* recvmmsg */,
         [516] = CALL_WRITE /* writev */, [535] = CALL_WRITE /* pwritev */, [547] = CALL_WRITE /* pwritev2 */,
         [518] = CALL_WRITE /* sendmsg */, [538] = CALL_WRITE /* sendmmsg */, [532] = CALL_WRITE /* vmsplice */,
@@ -56,9 +63,9 @@ static const __u8 calls_compat[CALLS_MAX] = {
         CALLS_OF_ALL,
         [5] = CALL_OPEN /* open */, [8] = CALL_OPEN /* creat */, [295] = CALL_OPEN /* openat */,
         [342] = CALL_OPEN /* open_by_handle_at */,
-        [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ /* readv */,
-        [333] = CALL_READ /* preadv */, [378] = CALL_READ /* preadv2 */,
-        [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ_PARTS /* readv */,
+        [333] = CALL_READ_PARTS /* preadv */, [378] = CALL_READ_PARTS /* preadv2 */,
+        [362] = CALL_CONNECT, [371] = CALL_READ /* recvfrom */, [372] = CALL_RECEIVE /* recvmsg */, [337] = CALL_RECEIVE_MANY /* recvmmsg */,
         [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [334] = CALL_WRITE /* pwritev */, [379] = CALL_WRITE /* pwritev2 */, [316] = CALL_WRITE /* vmsplice */,
@@ -67,6 +74,9 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [313] = CALL_SPLICE, [377] = CALL_SPLICE /* copy_file_range */, [315] = CALL_TEE,
         [192] = CALL_MAP /* mmap2 */, [90] = CALL_MAP_OLD /* mmap */, [397] = CALL_ATTACH,
         [347] = CALL_VM_READ, [348] = CALL_VM_WRITE, [26] = CALL_TRACE,
+        [338] = CALL_WATCH, [400] = CALL_QUEUE_SEND, [401] = CALL_QUEUE_RECEIVE,
+        [279] = CALL_WRITE /* mq_timedsend */, [280] = CALL_READ /* mq_timedreceive */,
+        [418] = CALL_WRITE /* mq_timedsend_time64 */, [419] = CALL_READ /* mq_timedreceive_time64 */,
 };
 #define CALL_NUMBER_MASK (~0x40000000) /* x32 */
 #elif defined(__TARGET_ARCH_arm64)
@@ -74,23 +84,25 @@ static const __u8 calls_compat[CALLS_MAX] = {
 static const __u8 calls[CALLS_MAX] = {
         CALLS_OF_ALL,
         [56] = CALL_OPEN /* openat */, [265] = CALL_OPEN /* open_by_handle_at */,
-        [63] = CALL_READ /* read */, [67] = CALL_READ /* pread64 */, [65] = CALL_READ /* readv */,
-        [69] = CALL_READ /* preadv */, [286] = CALL_READ /* preadv2 */,
-        [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [63] = CALL_READ /* read */, [67] = CALL_READ /* pread64 */, [65] = CALL_READ_PARTS /* readv */,
+        [69] = CALL_READ_PARTS /* preadv */, [286] = CALL_READ_PARTS /* preadv2 */,
+        [203] = CALL_CONNECT, [207] = CALL_READ /* recvfrom */, [212] = CALL_RECEIVE /* recvmsg */, [243] = CALL_RECEIVE_MANY /* recvmmsg */,
         [64] = CALL_WRITE /* write */, [68] = CALL_WRITE /* pwrite64 */, [66] = CALL_WRITE /* writev */,
         [70] = CALL_WRITE /* pwritev */, [287] = CALL_WRITE /* pwritev2 */, [75] = CALL_WRITE /* vmsplice */,
         [206] = CALL_WRITE /* sendto */, [211] = CALL_WRITE /* sendmsg */, [269] = CALL_WRITE /* sendmmsg */,
         [71] = CALL_SENDFILE, [76] = CALL_SPLICE, [285] = CALL_SPLICE /* copy_file_range */, [77] = CALL_TEE,
         [222] = CALL_MAP /* mmap */, [196] = CALL_ATTACH,
         [270] = CALL_VM_READ, [271] = CALL_VM_WRITE, [117] = CALL_TRACE,
+        [262] = CALL_WATCH, [189] = CALL_QUEUE_SEND, [188] = CALL_QUEUE_RECEIVE,
+        [182] = CALL_WRITE /* mq_timedsend */, [183] = CALL_READ /* mq_timedreceive */,
 };
 static const __u8 calls_compat[CALLS_MAX] = {
         CALLS_OF_ALL,
         [5] = CALL_OPEN /* open */, [8] = CALL_OPEN /* creat */, [322] = CALL_OPEN /* openat */,
         [371] = CALL_OPEN /* open_by_handle_at */,
-        [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ /* readv */,
-        [361] = CALL_READ /* preadv */, [392] = CALL_READ /* preadv2 */,
-        [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_RECEIVE_MANY /* recvmmsg */,
+        [3] = CALL_READ /* read */, [180] = CALL_READ /* pread64 */, [145] = CALL_READ_PARTS /* readv */,
+        [361] = CALL_READ_PARTS /* preadv */, [392] = CALL_READ_PARTS /* preadv2 */,
+        [283] = CALL_CONNECT, [292] = CALL_READ /* recvfrom */, [297] = CALL_RECEIVE /* recvmsg */, [365] = CALL_RECEIVE_MANY /* recvmmsg */,
         [417] = CALL_RECEIVE_MANY /* recvmmsg_time64 */,
         [4] = CALL_WRITE /* write */, [181] = CALL_WRITE /* pwrite64 */, [146] = CALL_WRITE /* writev */,
         [362] = CALL_WRITE /* pwritev */, [393] = CALL_WRITE /* pwritev2 */, [343] = CALL_WRITE /* vmsplice */,
@@ -99,6 +111,9 @@ static const __u8 calls_compat[CALLS_MAX] = {
         [340] = CALL_SPLICE, [391] = CALL_SPLICE /* copy_file_range */, [342] = CALL_TEE,
         [192] = CALL_MAP /* mmap2 */, [305] = CALL_ATTACH,
         [376] = CALL_VM_READ, [377] = CALL_VM_WRITE, [26] = CALL_TRACE,
+        [367] = CALL_WATCH, [301] = CALL_QUEUE_SEND, [302] = CALL_QUEUE_RECEIVE,
+        [276] = CALL_WRITE /* mq_timedsend */, [277] = CALL_READ /* mq_timedreceive */,
+        [418] = CALL_WRITE /* mq_timedsend_time64 */, [419] = CALL_READ /* mq_timedreceive_time64 */,
 };
 #define CALL_NUMBER_MASK (~0)
 #endif

@@ -153,9 +153,11 @@ static __always_inline struct mark *mark_take(__u64 holder, __u64 start) {
 #define LIVE_BOUND 1 /* under a rule with Destination= */
 #define LIVE_FRESH 2 /* within the window in which an egress is not late */
 
-/* Classes of the mark of a holder that are within their window. Windows are rounded up to a tick; a touch by another
- * thread may be younger than now. Without branches: the verifier would follow each of 2^64 ways through them. */
-__noinline __u64 mark_live(__u32 table, __u64 holder, __u32 which) {
+#define CLASSES_AT_ONCE 8
+
+/* Classes of the mark of a holder that are within their window, of some: bits from `first` on. Windows are rounded up to a tick; a
+ * touch by another thread may be younger than now. Without branches: the verifier would follow each of 2^8 ways through them. */
+__noinline __u64 mark_live_some(__u32 table, __u64 holder, __u32 which, __u32 first) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct mark *m = mark_get(holder);
         __u32 now = tick_now();
@@ -163,19 +165,29 @@ __noinline __u64 mark_live(__u32 table, __u64 holder, __u32 which) {
 
         if (!t || !m)
                 return 0;
+        first &= (BW_CLASSES_MAX - 1) & ~(CLASSES_AT_ONCE - 1);
         /* A distance, where a branch would double the verifier's way through the loop. */
         __u64 fresh = (which & LIVE_FRESH) / LIVE_FRESH, bound = which & LIVE_BOUND;
         const __u64 *windows = (const void *)t + offsetof(struct bw_table, window_ns) +
-                fresh * (offsetof(struct bw_table, fresh_ns) - offsetof(struct bw_table, window_ns));
+                fresh * (offsetof(struct bw_table, fresh_ns) - offsetof(struct bw_table, window_ns)) + first * sizeof(*windows);
         const __u32 *last = (const void *)m + offsetof(struct mark, last) +
-                bound * (offsetof(struct mark, bound_last) - offsetof(struct mark, last));
-        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
+                bound * (offsetof(struct mark, bound_last) - offsetof(struct mark, last)) + first * sizeof(*last);
+#pragma clang loop unroll(disable) /* unrolled it takes more stack */
+        for (__u32 c = 0; c < CLASSES_AT_ONCE; c++) {
                 __u64 window = windows[c], touched = last[c];
                 __s64 age = (__s32)(now - last[c]);
                 age &= ~(age >> 63);
                 __u64 over = (window >> TICK_SHIFT) + 1 - age; /* bit 63: longer ago than that */
                 live |= ((-window & -touched & ~over) >> 63) << c;
         }
+        return live << first;
+}
+
+__noinline __u64 mark_live(__u32 table, __u64 holder, __u32 which) {
+        __u64 live = 0;
+
+        for (__u32 i = 0; i < BW_CLASSES_MAX; i += CLASSES_AT_ONCE)
+                live |= mark_live_some(table, holder, which, i);
         return live;
 }
 
@@ -208,8 +220,6 @@ static __always_inline void mark_unbind(struct mark *m) {
         __builtin_memset(&m->rules, 0, sizeof(m->rules));
 }
 
-#define CLASSES_AT_ONCE 8
-
 /* Adds the times of the mark of holder `from` to those of `to`, for some classes, and all of them as plain: of classes `plain`
  * those that were, of `bound` those that were bound. Was anything new? */
 __noinline int marks_join_some(__u64 to, __u64 from, __u64 plain, __u64 bound, __u32 first) {
@@ -219,6 +229,7 @@ __noinline int marks_join_some(__u64 to, __u64 from, __u64 plain, __u64 bound, _
 
         if (!source || !m)
                 return false;
+#pragma clang loop unroll(disable)
         for (__u32 i = 0; i < CLASSES_AT_ONCE; i++) {
                 __u32 c = (first + i) % BW_CLASSES_MAX, own = m->last[c];
                 __u32 last = source->last[c] & -(__u32)(plain >> c & 1), other = source->bound_last[c] & -(__u32)(bound >> c & 1);

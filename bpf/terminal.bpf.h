@@ -25,9 +25,9 @@ static __always_inline const struct tty_struct *file_terminal(const struct file 
         return tty;
 }
 
-/* What can be read at this end. The kernel numbers no terminals, but the lowest free number again and again: so all that was
- * allocated for this one must be where it was, in caches that others use, too.
- * Of a terminal that has no other end `o` is left as it is. */
+/* What can be read at this end. The kernel numbers no terminals, but gives the lowest free number again and again: it is where what was
+ * allocated for this terminal is, and a new one that is there is told of, see terminal_made(). Of a terminal that has no other end
+ * `o` is left as it is. */
 static __always_inline void object_of_terminal(struct object *o, const struct tty_struct *tty) {
         const struct tty_struct *link = BPF_CORE_READ(tty, link);
 
@@ -35,4 +35,19 @@ static __always_inline void object_of_terminal(struct object *o, const struct tt
                 return;
         object_set(o, BW_VIA_TERMINAL, (__u64)tty, (__u64)BPF_CORE_READ(tty, driver_data) ^ (__u64)BPF_CORE_READ(link, driver_data),
                 (__u64)BPF_CORE_READ(tty, port) ^ (__u64)BPF_CORE_READ(link, port));
+}
+
+#define PTMX_DEVICE (TTYAUX_MAJOR << 20 | 2)
+
+/* Who opens /dev/ptmx gets a new terminal: nothing waits there, whatever was known of one in its place. */
+__noinline int terminal_made(__u64 file_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct tty_struct *tty = file_terminal(file, BPF_CORE_READ(file, f_inode));
+        struct object o = {};
+
+        object_of_terminal(&o, tty);
+        mark_forget(o.holder);
+        object_of_terminal(&o, BPF_CORE_READ(tty, link));
+        mark_forget(o.holder);
+        return 0;
 }

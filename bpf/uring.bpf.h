@@ -92,6 +92,7 @@ struct io_kiocb___before_6_0 {
 #define IORING_OP_WRITE_FIXED 5
 #define IORING_OP_SENDMSG 9
 #define IORING_OP_RECVMSG 10
+#define IORING_OP_CONNECT 16
 #define IORING_OP_OPENAT 18
 #define IORING_OP_READ 22
 #define IORING_OP_WRITE 23
@@ -185,7 +186,7 @@ static __always_inline bool uring_opened(__u64 ring, __u32 slot, __s32 result) {
         int r = uring_judge(ring, slot, result);
 
         if (r == OPENED_SECRET)
-                task_spread(current_task());
+                current_spread();
         return r != OPENED_GONE;
 }
 
@@ -285,11 +286,29 @@ __noinline int uring_takes(__u64 request_address, __u32 done) {
         (OPERATION(WRITEV) | OPERATION(WRITE_FIXED) | OPERATION(SENDMSG) | OPERATION(WRITE) | OPERATION(SEND) | \
                 OPERATION(SEND_ZC) | OPERATION(SENDMSG_ZC) | OPERATIONS_MOVE)
 
+/* What it has read there are events of fanotify(7): where, is not looked for. */
+__noinline int uring_watches(__u64 request_address) {
+        const struct file *file = uring_request_file((const struct io_kiocb *)request_address, true);
+
+        if (file && file_is_watch(file))
+                count_and_tell(BW_LOSS_FILE_GONE);
+        return 0;
+}
+
+/* It is connected, to an agent perhaps. */
+__noinline int uring_connected(__u64 request_address) {
+        struct file *file = uring_request_file((const struct io_kiocb *)request_address, true);
+
+        return file ? file_judge(current_task(), file, BW_VIA_OPEN) : false;
+}
+
 static __always_inline void uring_moves(const struct io_kiocb *request, bool done) {
         __u64 operation = 1ULL << (BPF_CORE_READ(request, opcode) & 63), address = address_of(request);
 
         if (operation & OPERATIONS_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 uring_takes(address, done);
+        if (operation & OPERATIONS_READ && done && shared.reads_watched)
+                uring_watches(address);
         if (operation & OPERATIONS_WRITE && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked()) {
                 if (!done)
                         uring_leaves(address, done);
@@ -317,6 +336,8 @@ static __always_inline void on_uring_complete(const struct io_kiocb *request) {
         if (!uring_request_opens(request)) {
                 if (result > 0)
                         uring_moves(request, true);
+                else if (result == 0 && BPF_CORE_READ(request, opcode) == IORING_OP_CONNECT && uring_connected(address_of(request)))
+                        current_spread();
                 return;
         }
         __u64 ring = (__u64)BPF_CORE_READ(request, ctx), address = address_of(request);

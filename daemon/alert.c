@@ -305,6 +305,7 @@ static const char *via_to_string(uint8_t via) {
                 [BW_VIA_FILE] = "file",
                 [BW_VIA_MEMORY] = "memory",
                 [BW_VIA_TERMINAL] = "terminal",
+                [BW_VIA_QUEUE] = "queue",
         };
         return names[via]; /* checked when the record was decoded */
 }

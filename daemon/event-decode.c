@@ -114,7 +114,7 @@ static int read_way(Reader *r, struct bw_string s, EventFile *ret) {
                 memcpy(&hop, way.data + at, sizeof(hop));
                 if (hop.zero[0] != 0 || hop.zero[1] != 0 || hop.zero[2] != 0)
                         return bad(r, "a hop's padding is not zero");
-                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_TERMINAL)
+                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_QUEUE)
                         return bad(r, "a hop is no hand-over");
                 EventHop *to = &ret->way[ret->n_way++];
                 *to = (EventHop){.pid = hop.pid, .via = hop.via};
@@ -130,7 +130,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 
         if (f->zero != 0 || f->zero2 != 0)
                 return bad(r, "a file's padding is not zero");
-        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_TERMINAL)
+        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_QUEUE)
                 return bad(r, "a file came in an unknown way");
 
         *ret = (EventFile){

@@ -162,10 +162,32 @@ const HookInfo hook_infos[BW_HOOK_MAX] = {
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a FIFO",
         },
+        [BW_HOOK_TERMINAL_OPEN] = {
+                .sections = LSM_FENTRY_FEXIT("ptmx_open"),
+                .elsewhere = true,
+                .blinds = "that a terminal is a new one, with nothing on it",
+        },
         [BW_HOOK_TERMINAL_READ] = {
                 .sections = LSM_FENTRY_FEXIT("n_tty_read"),
                 .elsewhere = true,
                 .blinds = "secrets that a process waited for at a terminal",
+        },
+        [BW_HOOK_QUEUE_RECEIVE] = {
+                .sections = LSM_FENTRY_FEXIT("do_msgrcv"),
+                .dispensable = true,
+                .elsewhere = true,
+                .blinds = "secrets that a process received from a message queue of System V's",
+        },
+        [BW_HOOK_MQUEUE_RECEIVE] = {
+                .sections = LSM_FENTRY_FEXIT("do_mq_timedreceive"),
+                .dispensable = true,
+                .elsewhere = true,
+                .blinds = "secrets that a process received from a message queue of POSIX's",
+        },
+        [BW_HOOK_UNIX_STREAM_CONNECT] = {
+                .sections = LSM_FENTRY_FEXIT("unix_stream_connect"),
+                .elsewhere = true,
+                .blinds = "agents that are asked to use a key",
         },
         [BW_HOOK_UNIX_STREAM_RECVMSG] = {
                 .sections = LSM_FENTRY_FEXIT("unix_stream_recvmsg"),

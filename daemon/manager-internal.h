@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The one struct that owns all state, for the files that make up the manager: manager.c, where records go through,
- * manager-query.c, what is answered about it, and manager-reload.c, its policy. */
-
-#include <pthread.h>
+/* The one struct that owns all state, for the files that make up the manager: manager.c, where records go through, and
+ * manager-query.c, what is answered about it. */
 
 #include <systemd/sd-event.h>
 
@@ -28,10 +26,6 @@ struct Manager {
         PolicyStore policies;
         Policy *policy;       /* until it is in force */
         PolicyTables *tables; /* the same */
-        PolicyDraft draft;    /* the reader's alone, while it reads */
-        pthread_t reader;
-        bool reading, reload_again;
-        int draft_done; /* an eventfd(2): it has come to the end */
         AlertSink *sink;
         AlertRing *ring;
         QuerySource query_source;
@@ -58,11 +52,3 @@ size_t manager_waiting(const Manager *m, uint64_t *ret_since_usec);
 
 /* Listens for questions, if anybody wants to ask. Logs. */
 int manager_open_query(Manager *m);
-
-/* SIGHUP is a reload from now on. */
-int manager_add_reader(Manager *m);
-/* Waits for a reload that is under way, and forgets it. */
-void manager_end_reader(Manager *m);
-
-/* previous: the hash before; NULL: it is the first. */
-void manager_tell_policy(Manager *m, const char *previous);

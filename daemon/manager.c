@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@
 #include "policy-store.h"
 #include "query-server.h"
 #include "repeat-watch.h"
+#include "sensor-carry.h"
 #include "sensor.h"
 #include "time-now.h"
 
@@ -272,7 +274,12 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return r;
 }
 
-void manager_tell_policy(Manager *m, const char *previous) {
+static int manager_read_policy(Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
+        return policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs, max_cells, strict, ret,
+                ret_tables);
+}
+
+static void manager_tell_policy(Manager *m, const char *previous) {
         const StateAlert a = policy_store_state(&m->policies, previous);
 
         on_state(&a, m);
@@ -290,6 +297,31 @@ static void manager_tell_foreign(Manager *m) {
                 on_state(&a, m);
 }
 
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
+        Manager *m = userdata;
+        char previous[sizeof(m->policies.policy->hash)];
+        Policy *p;
+
+        (void)source;
+        (void)si;
+        memcpy(previous, m->policies.policy->hash, sizeof(previous));
+        if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
+                log_error("policy kept: the new one is not used for the reasons above.");
+                manager_tell_policy(m, previous);
+                return 0;
+        }
+        /* What is still in the ring was judged by the one in force until now, and is told by it (policy_store_judge()). */
+        policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
+        /* What compiling took, tens of times what stays, goes back to the system: the C library would keep some of it, each
+         * time another part. */
+        tables = policy_tables_free(tables);
+        (void)malloc_trim(0);
+        log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes, p->n_allows);
+        manager_tell_policy(m, previous);
+        return 0;
+}
+
 int manager_new(const ManagerOptions *options, Manager **ret) {
         _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
         sd_id128_t boot_id;
@@ -305,7 +337,6 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
         m->options = options;
-        m->draft_done = -1;
         m->watches = calloc(1, sizeof(*m->watches));
         m->harvests = calloc(1, sizeof(*m->harvests));
         if (!m->watches || !m->harvests)
@@ -327,7 +358,6 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
 Manager *manager_free(Manager *m) {
         if (!m)
                 return NULL;
-        manager_end_reader(m);
         for (unsigned i = 0; m->watches && i < m->watches->n; i++)
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
@@ -339,7 +369,6 @@ Manager *manager_free(Manager *m) {
         sd_event_source_unref(m->repeat_timer);
         sd_event_source_unref(m->loss_timer);
         sd_event_unref(m->event);
-        closep(&m->draft_done);
         sensor_free(m->sensor);
         sensor_store_free(m->store);
         policy_tables_free(m->tables);
@@ -347,6 +376,16 @@ Manager *manager_free(Manager *m) {
         policy_store_done(&m->policies);
         free(m);
         return NULL;
+}
+
+int manager_load_policy(Manager *m) {
+        int r = sensor_store_new(&m->store);
+
+        if (r >= 0 && sensor_store_keeps(m->store))
+                r = policy_store_open(&m->policies, sensor_store_find(m->store, NULL, sensor_carry_names));
+        if (r == 0) /* bits of what else is kept mean nothing */
+                sensor_store_remove(m->store, NULL, sensor_carry_names, NULL);
+        return r < 0 ? r : manager_read_policy(m, 0, false, &m->policy, &m->tables);
 }
 
 int manager_load_sensor(Manager *m) {
@@ -369,7 +408,7 @@ int manager_load_sensor(Manager *m) {
 static int manager_add_sources(Manager *m) {
         static const int terminating[] = { SIGTERM, SIGINT };
 
-        int r = manager_add_reader(m);
+        int r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hangup, m);
         for (size_t i = 0; i < ELEMENTSOF(terminating) && r >= 0; i++)
                 r = sd_event_add_signal(m->event, NULL, terminating[i], NULL, NULL);
         if (r >= 0)

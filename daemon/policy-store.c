@@ -18,12 +18,12 @@ int policy_store_open(PolicyStore *s, int fd) {
                 if (r != -ENOENT)
                         log_warning("Cannot read the names of classes and rules of the daemon before: %s", strerror(-r));
         }
-        s->names_file = known ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : policy_names_file_new();
-        r = s->names_file < 0 ? -errno : known ? 0 : policy_names_write(&s->names, s->names_file);
+        r = known ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : policy_names_file_new();
         if (r < 0) {
-                log_error("Cannot keep the names of classes and rules: %s", strerror(-r));
+                log_error("Cannot keep the names of classes and rules: %m");
                 return r;
         }
+        s->names_file = r;
         return known;
 }
 
@@ -42,52 +42,46 @@ static void log_messages(const Policy *p) {
         }
 }
 
-void policy_draft_read(PolicyDraft *d) {
-        d->loaded = policy_load(d->config_file, d->policy_dirs, NULL, &d->policy);
-        if (d->loaded < 0 || (d->strict && d->policy->n_errors > 0))
-                return;
-        d->compiled = policy_names_read(d->names_file, &d->names);
-        if (d->compiled >= 0)
-                d->compiled = policy_compile(d->policy, &d->names, d->max_cells, &d->tables, &d->message);
-}
+int policy_store_read(PolicyStore *s,
+        const char *config_file,
+        char *const *policy_dirs,
+        size_t max_cells,
+        bool strict,
+        Policy **ret,
+        PolicyTables **ret_tables) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        PolicyMessage message = {};
+        int r;
 
-void policy_draft_done(PolicyDraft *d) {
-        policy_free(d->policy);
-        policy_tables_free(d->tables);
-        policy_names_done(&d->names);
-        free(d->message.text);
-        *d = (PolicyDraft){};
-}
-
-int policy_store_take(PolicyStore *s, PolicyDraft *d, Policy **ret, PolicyTables **ret_tables) {
-        s->refused = d->strict; /* until it is used */
-        if (d->policy)
-                log_messages(d->policy);
-        if (d->loaded < 0) {
-                log_error("Cannot read the policy: %s", strerror(-d->loaded));
-                return d->loaded;
-        }
-        if (d->strict && d->policy->n_errors > 0) {
-                log_error("The policy has %zu error%s.", d->policy->n_errors, d->policy->n_errors == 1 ? "" : "s");
-                return -EBADMSG;
-        }
-        if (d->compiled < 0) {
-                _cleanup_free_ char *text = d->message.text ? policy_message_format(&d->message) : NULL;
-                log_error("%s", text ?: "Cannot compile the policy: memory is short.");
-                return d->compiled;
-        }
-
-        /* Before the kernel has a table with new ones. */
-        int r = policy_names_write(&d->names, s->names_file);
+        s->refused = strict; /* until it is used */
+        r = policy_load(config_file, policy_dirs, NULL, &p);
+        if (p)
+                log_messages(p);
         if (r < 0) {
-                log_error("Cannot keep the names of classes and rules: %s", strerror(-r));
+                log_error("Cannot read the policy: %s", strerror(-r));
                 return r;
         }
-        policy_names_done(&s->names);
-        s->names = d->names;
-        d->names = (PolicyNames){};
-        *ret = STEAL_PTR(d->policy);
-        *ret_tables = STEAL_PTR(d->tables);
+        if (strict && p->n_errors > 0) {
+                log_error("The policy has %zu error%s.", p->n_errors, p->n_errors == 1 ? "" : "s");
+                return -EBADMSG;
+        }
+
+        r = policy_compile(p, &s->names, max_cells, ret_tables, &message);
+        if (r < 0) {
+                _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
+                log_error("%s", text ?: "Cannot compile the policy: memory is short.");
+                free(message.text);
+                return r;
+        }
+        /* Before the kernel has a table with new ones. */
+        if (s->names_file > 0)
+                r = policy_names_write(&s->names, s->names_file);
+        if (r < 0) {
+                log_error("Cannot keep the names of classes and rules: %s", strerror(-r));
+                *ret_tables = policy_tables_free(*ret_tables);
+                return r;
+        }
+        *ret = STEAL_PTR(p);
         return 0;
 }
 

@@ -21,7 +21,7 @@ typedef struct PolicyStore {
         bool refused;            /* the last reload was */
         PolicyCorrelator limits; /* those of the start, which stay in force */
         unsigned alerts_max;
-        int names_file; /* where the names are written, see policy-names.h */
+        int names_file; /* where the names are written, see policy-names.h; 0: nowhere */
 } PolicyStore;
 
 /* Where the names of this daemon and the next ones are written. fd: the file of the daemon before, -1: there is none.
@@ -29,27 +29,15 @@ typedef struct PolicyStore {
 int policy_store_open(PolicyStore *s, int fd);
 void policy_store_done(PolicyStore *s);
 
-/* A policy that is being read: what it is read with, and what came of it. */
-typedef struct PolicyDraft {
-        const char *config_file; /* see policy_load() */
-        char *const *policy_dirs;
-        size_t max_cells; /* see policy_compile() */
-        bool strict;      /* one error refuses all of it */
-        int names_file;
-
-        Policy *policy;
-        PolicyTables *tables;
-        PolicyNames names;
-        int loaded, compiled; /* as these two have returned */
-        PolicyMessage message;
-} PolicyDraft;
-
-/* Reads and compiles. Touches nothing but the draft and logs nothing: a thread of its own may do it. */
-void policy_draft_read(PolicyDraft *d);
-void policy_draft_done(PolicyDraft *d);
-
-/* Says in the log what is wrong with it, and takes its names over. What is in force stays as it is. */
-int policy_store_take(PolicyStore *s, PolicyDraft *d, Policy **ret, PolicyTables **ret_tables);
+/* Reads and compiles, without touching what is in force. config_file, policy_dirs: see policy_load(); max_cells: see
+ * policy_compile(). strict: one error refuses all of it. */
+int policy_store_read(PolicyStore *s,
+        const char *config_file,
+        char *const *policy_dirs,
+        size_t max_cells,
+        bool strict,
+        Policy **ret,
+        PolicyTables **ret_tables);
 
 /* Takes over a policy that was read, once its tables are in the kernel. The first one's limits stay. */
 void policy_store_use(PolicyStore *s, Policy *p, const PolicyTables *tables, uint32_t generation);

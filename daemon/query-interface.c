@@ -33,7 +33,7 @@ static const char barbwire_description[] =
         "# long before. hops: processes between the one that opened it and the one that talked. via:\n"
         "# how the mark came to it: open, fork, received (the open file was passed to it), trace (one had\n"
         "# access to the memory of the other); or what the one had written came to the other through a pipe,\n"
-        "# (unix) socket, file or memory. way: each time that it was handed over, the first one first.\n"
+        "# (unix) socket, file, terminal, (message) queue or memory. way: each time that it was handed over, the first one first.\n"
         "# way_cut: there were others before.\n"
         "type File (path: ?string, class: ?string, classes: []string, age_ms: int, pid: int, uid: int,\n"
         "  exe: string, comm: string, hops: int, via: string, truncated: bool, way: ?[]Hop, way_cut: ?bool)\n"

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -79,9 +80,11 @@ def git_over_ssh(s, server, user):
 def shown(s, server, user, around):
     """Who logged in looks at a key on a terminal, types something, and the session goes on."""
     options = server.options(user)
-    script = f"cat {s.world.home_of(user)}/.ssh/id_ed25519; read typed; echo $typed; curl -sS {URL}"
-    out = s.silent(["ssh", "-tt", *options, f"{user}@{HOST_V4}", f"{around} sh -c '{script}'; curl -sS {URL}"], user,
-                   stdin="typed\n", needs=around)
+    home = s.world.home_of(user)
+    script = f"cat {home}/.ssh/id_ed25519; : >{home}/shown; read typed; echo $typed; curl -sS {URL}"
+    session = shlex.join(["ssh", "-tt", *options, f"{user}@{HOST_V4}", f"{around} sh -c '{script}'; curl -sS {URL}"])
+    out = s.silent(["sh", "-c", f"rm -f shown; (until [ -e shown ]; do :; done; echo typed) | {session}"], user,
+                   needs=around)
     require("PRIVATE KEY" in out and out.count("hello") == 2 and "typed" in out, f"the session said {out!r}")
 
 

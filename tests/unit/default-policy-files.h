@@ -9,6 +9,7 @@
 #define SYSTEM    "system-credentials"
 #define SSH       "ssh-private-keys"
 #define GPG       "gpg-private-keys"
+#define AGENTS    "agent-sockets"
 #define AWS       "cloud-aws"
 #define GCP       "cloud-gcp"
 #define AZURE     "cloud-azure"
@@ -93,6 +94,14 @@ static const struct {
         { H ".gnupg/pubring.kbx", NULL },
         { H ".gnupg/trustdb.gpg", NULL },
         { "/etc/apt/trusted.gpg.d/debian.gpg", NULL },
+
+        { "/tmp/ssh-Xy3abcDE/agent.4711", AGENTS },
+        { "/run/user/1000/keyring/ssh", AGENTS },
+        { "/run/user/1000/gnupg/S.gpg-agent.ssh", AGENTS },
+        { "/run/user/1000/gnupg/d.0a1b/S.gpg-agent", AGENTS },
+        { H ".gnupg/S.gpg-agent", AGENTS },
+        { "/run/user/1000/gnupg/S.dirmngr", NULL },
+        { "/run/user/1000/bus", NULL },
 
         { H ".aws/credentials", AWS },
         { H ".aws/cli/cache/0a1b.json", AWS },

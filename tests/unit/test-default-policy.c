@@ -92,6 +92,8 @@ static const Reader readers[] = {
 
         { GPG, { .exe = "/usr/bin/gpg-agent" }, 'a' },
         { GPG, { .exe = "/usr/bin/dirmngr" }, 'n' },
+        { AGENTS, { .exe = "/usr/bin/ssh-add" }, 'a' },
+        { AGENTS, { .exe = "/usr/bin/socat" }, 'n' },
 
         { AWS, { .exe = "/usr/local/aws-cli/v2/2.15.0/dist/aws" }, 'd' },
         { AWS, AS(PYTHON, "/usr/bin/aws", "", ""), 'd' },
@@ -456,7 +458,7 @@ static void test_containers(void **state) {
 }
 
 static void test_classes(void **state) {
-        static const char *const wanted[] = { SYSTEM, SSH, GPG, AWS, GCP, AZURE, CLOUD, KUBE, IMAGES, REGISTRY, FORGE,
+        static const char *const wanted[] = { SYSTEM, SSH, GPG, AGENTS, AWS, GCP, AZURE, CLOUD, KUBE, IMAGES, REGISTRY, FORGE,
                 NETRC, BROWSER, PASSWORDS, WALLET, TLS, VPN, DATABASE, APP, AI, HISTORY, PROCESS };
         (void)state;
 

@@ -338,7 +338,7 @@ static void test_flips(void **state) {
                         {AT(destination.act), 0, -EBADMSG, "the act is unknown"},
                         {AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown"},
                         {AT(files[1].via), 0, -EBADMSG, "a file came in an unknown way"},
-                        {AT(files[0].via), BW_VIA_TERMINAL + 1, -EBADMSG, "a file came in an unknown way"},
+                        {AT(files[0].via), BW_VIA_QUEUE + 1, -EBADMSG, "a file came in an unknown way"},
 
                         {AT(process.exe.offset), 1, -EBADMSG, begins},
                         {AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins},
@@ -379,7 +379,7 @@ static void test_flips(void **state) {
                                         "a way is not made of hops, or of too many"},
                         {BYTE_AT(way.offset + offsetof(struct bw_hop, via)), BW_VIA_FORK, -EBADMSG,
                                         "a hop is no hand-over"},
-                        {BYTE_AT(way.offset + offsetof(struct bw_hop, via)), BW_VIA_TERMINAL + 1, -EBADMSG,
+                        {BYTE_AT(way.offset + offsetof(struct bw_hop, via)), BW_VIA_QUEUE + 1, -EBADMSG,
                                         "a hop is no hand-over"},
                         {BYTE_AT(way.offset + offsetof(struct bw_hop, zero) + 2), 1, -EBADMSG,
                                         "a hop's padding is not zero"},

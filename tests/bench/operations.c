@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What one operation costs, in nanoseconds: operations SECONDS SHORT_PATH DIRECTORY OPERATION... prints one line
+ * "OPERATION NS" for each: the median over batches, so that what else the machine does in between does not count. DIRECTORY
+ * holds the other files, see scene.py. "operations list" names the operations. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Long enough that reading the clock does not show, short enough that most batches see no timer tick. */
+#define BATCH 64
+#define BATCH_OF_PROCESSES 4
+#define BATCHES_MAX 200000
+#define PATH_SIZE 256
+
+static const char *short_path;
+static int udp_fd, udp_sink_fd, listen_fd, tcp_fd, tcp_sink_fd, pipe_fds[2];
+static struct sockaddr_in udp_address = {.sin_family = AF_INET}, tcp_address = {.sin_family = AF_INET};
+static const char message[64];
+
+static void die(const char *what) {
+        perror(what);
+        exit(1);
+}
+
+static unsigned long long now(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (unsigned long long)ts.tv_sec * 1000000000ULL + (unsigned long long)ts.tv_nsec;
+}
+
+static void path_open(const char *path) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                die(path);
+        close(fd);
+}
+
+static void do_open_short(const char *path) {
+        (void)path;
+        path_open(short_path);
+}
+
+/* No work at all: what a hook on every system call costs. */
+static void do_nothing(const char *path) {
+        (void)path;
+        syscall(SYS_getppid);
+}
+
+static void do_stat(const char *path) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                die(path);
+}
+
+static void do_open_missing(const char *path) {
+        if (open(path, O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT)
+                die(path);
+}
+
+static void do_connect_udp(const char *path) {
+        (void)path;
+        if (connect(udp_fd, (struct sockaddr *)&udp_address, sizeof(udp_address)) < 0)
+                die("connect (UDP)");
+}
+
+/* With a reset instead of TIME_WAIT, or the ports would run out. */
+static void do_connect_tcp(const char *path) {
+        struct linger linger = {.l_onoff = 1};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+
+        (void)path;
+        if (fd < 0 || connect(fd, (struct sockaddr *)&tcp_address, sizeof(tcp_address)) < 0)
+                die("connect (TCP)");
+        peer = accept(listen_fd, NULL, NULL);
+        if (peer < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+                die("accept");
+        close(fd);
+        close(peer);
+}
+
+static void do_send_udp(const char *path) {
+        (void)path;
+        if (sendto(udp_fd, message, sizeof(message), 0, (struct sockaddr *)&udp_address, sizeof(udp_address)) < 0)
+                die("sendto (UDP)");
+}
+
+static void do_send_tcp(const char *path) {
+        (void)path;
+        if (send(tcp_fd, message, sizeof(message), 0) != sizeof(message))
+                die("send (TCP)");
+}
+
+static void do_pipe(const char *path) {
+        char buffer[sizeof(message)];
+
+        (void)path;
+        if (write(pipe_fds[1], message, sizeof(message)) != sizeof(message) ||
+                        read(pipe_fds[0], buffer, sizeof(buffer)) != sizeof(buffer))
+                die("pipe");
+}
+
+static void do_process(const char *path) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) {
+                execl("/bin/true", "true", NULL);
+                _exit(127);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+                die(path);
+}
+
+/* What a batch has sent is taken between the batches: a full socket would be another operation. */
+static void sinks_drain(void) {
+        char buffer[BATCH * sizeof(message)];
+
+        while (recv(udp_sink_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+                ;
+        while (recv(tcp_sink_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+                ;
+}
+
+static const struct operation {
+        const char *name, *path; /* below DIRECTORY */
+        void (*run)(const char *path);
+        bool sends;
+        int batch; /* 0: BATCH */
+} operations[] = {
+        {.name = "no-op", .run = do_nothing},
+        {.name = "stat", .path = "/a/b/c/d/e/f", .run = do_stat},
+        {.name = "open-close-short", .run = do_open_short},
+        {.name = "open-close-40", .path = "/bytes-forty", .run = path_open},
+        {.name = "open-close-deep", .path = "/a/b/c/d/e/f", .run = path_open},
+        {.name = "open-close-watched-directory", .path = "/watched/readme", .run = path_open},
+        {.name = "open-missing", .path = "/watched/secret-none", .run = do_open_missing},
+        {.name = "open-close-allowed", .path = "/watched/secret", .run = path_open},
+        {.name = "connect-udp", .run = do_connect_udp},
+        {.name = "connect-close-tcp", .run = do_connect_tcp},
+        {.name = "send-udp", .run = do_send_udp, .sends = true},
+        {.name = "send-tcp", .run = do_send_tcp, .sends = true},
+        {.name = "pipe-write-read", .run = do_pipe},
+        {.name = "fork-exec-exit", .run = do_process, .batch = BATCH_OF_PROCESSES},
+};
+#define N_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+static int compare(const void *a, const void *b) {
+        double x = *(const double *)a, y = *(const double *)b;
+
+        return (x > y) - (x < y);
+}
+
+static void operation_measure(const struct operation *operation, const char *directory, double seconds) {
+        static double batches[BATCHES_MAX];
+        const int batch = operation->batch ? operation->batch : BATCH;
+        unsigned long long end;
+        char path[PATH_SIZE];
+        size_t n = 0;
+
+        snprintf(path, sizeof(path), "%s%s", directory, operation->path ? operation->path : "");
+        end = now() + (unsigned long long)(seconds * 1e9);
+        do {
+                unsigned long long begin = now();
+
+                for (int i = 0; i < batch; i++)
+                        operation->run(path);
+                batches[n++] = (double)(now() - begin) / batch;
+                if (operation->sends)
+                        sinks_drain();
+        } while (n < BATCHES_MAX && now() < end);
+        qsort(batches, n, sizeof(double), compare);
+        printf("%s %.1f\n", operation->name, batches[n / 2]);
+        fflush(stdout); /* before a child is made, which would have it, too */
+}
+
+static int loopback_socket(int type, struct sockaddr_in *ret_address) {
+        socklen_t length = sizeof(*ret_address);
+        int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+        ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (fd < 0 || bind(fd, (struct sockaddr *)ret_address, length) < 0 ||
+                        getsockname(fd, (struct sockaddr *)ret_address, &length) < 0)
+                die("loopback socket");
+        return fd;
+}
+
+static void sockets_open(void) {
+        const int yes = 1;
+
+        /* Something listens there, or errors of earlier connects would come back. */
+        udp_sink_fd = loopback_socket(SOCK_DGRAM, &udp_address);
+        udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        listen_fd = loopback_socket(SOCK_STREAM, &tcp_address);
+        tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (udp_fd < 0 || tcp_fd < 0 || listen(listen_fd, 16) < 0 ||
+                        connect(tcp_fd, (struct sockaddr *)&tcp_address, sizeof(tcp_address)) < 0 ||
+                        setsockopt(tcp_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0)
+                die("sockets");
+        tcp_sink_fd = accept(listen_fd, NULL, NULL);
+        if (tcp_sink_fd < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+                die("accept");
+}
+
+/* Always the same core, the last one: caches stay warm, and rounds compare. */
+static void cpu_pin(void) {
+        cpu_set_t allowed, one;
+
+        if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+                die("sched_getaffinity");
+        for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+                if (CPU_ISSET(cpu, &allowed)) {
+                        CPU_ZERO(&one);
+                        CPU_SET(cpu, &one);
+                        if (sched_setaffinity(0, sizeof(one), &one) < 0)
+                                die("sched_setaffinity");
+                        return;
+                }
+}
+
+int main(int argc, char **argv) {
+        if (argc == 2 && strcmp(argv[1], "list") == 0) {
+                for (size_t i = 0; i < N_OPERATIONS; i++)
+                        puts(operations[i].name);
+                return 0;
+        }
+        if (argc < 5) {
+                fprintf(stderr, "usage: %s SECONDS SHORT_PATH DIRECTORY OPERATION...\n       %s list\n", argv[0],
+                                argv[0]);
+                return 2;
+        }
+        cpu_pin();
+        sockets_open();
+        short_path = argv[2];
+        for (int i = 4; i < argc; i++) {
+                size_t n = 0;
+
+                while (n < N_OPERATIONS && strcmp(operations[n].name, argv[i]) != 0)
+                        n++;
+                if (n == N_OPERATIONS) {
+                        fprintf(stderr, "%s: no such operation\n", argv[i]);
+                        return 2;
+                }
+                operation_measure(&operations[n], argv[3], atof(argv[1]));
+        }
+        return 0;
+}
