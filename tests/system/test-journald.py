@@ -6,6 +6,7 @@ late at worst; the daemon answers all the time; and what the journal itself thro
 In a systemd of its own (tests/lib/systemd-box). usage: test-journald.py [--long] (frozen for 30 s instead of 12)"""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -260,6 +261,67 @@ def full(t, net, home):
     wait_until(lambda: varlink.call("GetStatus")["alerts"]["waiting"] == 0, "nothing waits")
 
 
+@contextlib.contextmanager
+def no_room_in_run():
+    """Neither for a byte nor for a name."""
+    options, room = "remount,nosuid,nodev,mode=755", os.statvfs("/run")
+    used, names = (room.f_blocks - room.f_bfree) * room.f_frsize, room.f_files - room.f_ffree
+    fillers = []
+    run("mount", "-o", f"{options},size={used + (1 << 20)},nr_inodes={names + 64}", "/run")
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(f"/run/filler-{len(fillers)}")
+                with open(fillers[-1], "wb", buffering=0) as out:
+                    while len(fillers) == 1 and out.write(bytes(4096)):
+                        pass
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(f"/run/filler-{len(fillers)}")
+                os.close(os.open(fillers[-1], os.O_CREAT | os.O_WRONLY, 0o600))
+        try:
+            os.mkdir("/run/filler-directory")
+            raise tap.Failure("/run is not full")
+        except OSError as error:
+            require_equal(error.errno, errno.ENOSPC, "a directory in /run")
+        yield
+    finally:
+        for filler in fillers:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(filler)
+        run("mount", "-o", f"{options},size=50%,nr_inodes=1m", "/run")
+
+
+def run_full(t, net, home):
+    """What runs needs nothing there. What is to be started then may fail, says so, and misses nothing once there is room."""
+    journal = "/run/log/journal"
+    run("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", journal)
+    systemctl("restart", JOURNALD[0])
+    burglary, unseen, before = Burglary(net, home, b"run", 50), Burglary(net, home, b"unseen", 50), losses()
+    try:
+        with no_room_in_run():
+            with Poller() as poller:
+                burglary.commit()
+                burglary.require_told_once()
+            poller.require_quick(t)
+            require_nothing_lost(before)
+            alone = run(harness.BARBWIRED, "--listen=/run/other.socket", check=False)
+            require_equal(alone.returncode, 1, "exit status without room for a socket")
+            require("--listen=/run/other.socket: No space left on device" in alone.stderr, alone.stderr)
+            pid, restarts = main_pid(), int(show("NRestarts"))
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: main_pid() != pid, "the daemon's end")
+            unseen.commit()
+            # It comes back at once, or systemd tries again and again.
+            wait_until(lambda: show("ActiveState") == "active" or int(show("NRestarts")) > restarts + 1, "another start")
+            t.note(f"killed while /run is full: {show('ActiveState')}, {show('Result')}")
+        wait_until(lambda: show("ActiveState") == "active" and main_pid() not in (0, pid), "back", harness.ARMED_TIMEOUT)
+        unseen.require_told_once()
+    finally:
+        run("umount", "-l", journal)
+        systemctl("restart", JOURNALD[0])
+
+
 def no_descriptors():
     """Clients that hold all descriptors there are: others wait, and are answered when one is free."""
     def descriptors():
@@ -305,6 +367,7 @@ def inside():
         t.case("told in order", in_order, net, home)
         t.case("stopped and started, with its sockets: nothing is lost", away, t, net, home)
         t.case("the disk is full: it lives, and is heard again", full, t, net, home)
+        t.case("/run is full: it watches on, and is back when there is room", run_full, t, net, home)
         t.case("no descriptors: answers come when there are some", no_descriptors)
         t.case("SIGTERM while the journal is frozen", stopped_while_frozen, thefts, net, home)
     t.done()
