@@ -9,8 +9,8 @@
 #include "object.bpf.h"
 
 /* Shared objects known per process, and processes per object: what comes later takes the place of one before. Servers and
- * interpreters have a few; of a browser, which has hundreds, those of its latest tabs. Where a mark meets as many, it is counted
- * that there may be more. */
+ * interpreters have a few; of a browser, which has hundreds, those of its latest tabs. Where a mark meets one that took another's
+ * place, that is counted; not where it is a program's own, under a rule with Destination=. */
 #define SHARES_MAX 16
 #define SHARERS_MAX 16
 
@@ -23,7 +23,7 @@ struct share {
         __u64 start_boot_ns; /* of the process */
         __u64 holder, is;    /* the object */
         __u32 what;          /* that flows there, see mark_flow(); 0: nothing, it only reads */
-        __u32 zero;
+        __u32 instead;       /* 1: it took another's place */
 };
 
 #define SHARES_READ 0
@@ -47,7 +47,7 @@ struct sharer_key {
 struct sharer {
         __u64 start_boot_ns;
         __u32 pid;
-        __u32 zero;
+        __u32 instead; /* the same */
 };
 
 struct {
@@ -61,8 +61,8 @@ struct {
 __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u32 what) {
         struct share_key key = { .pid = pid, .place = SHARES_MAX };
         struct sharer_key at = { .holder = holder, .place = SHARERS_MAX };
-        const struct share share = { .start_boot_ns = start, .holder = holder, .is = is, .what = what };
-        const struct sharer sharer = { .start_boot_ns = start, .pid = pid };
+        struct share share = { .start_boot_ns = start, .holder = holder, .is = is, .what = what };
+        struct sharer sharer = { .start_boot_ns = start, .pid = pid };
 
         bool known = false;
 
@@ -76,8 +76,10 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
                         break;
                 key.place = SHARES_MAX;
         }
-        if (key.place == SHARES_MAX)
+        if (key.place == SHARES_MAX) {
                 key.place = holder % SHARES_MAX;
+                share.instead = 1;
+        }
         bpf_map_update_elem(&bw_shares, &key, &share, BPF_ANY);
         if (known)
                 return 0;
@@ -89,8 +91,10 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
                         break;
                 at.place = SHARERS_MAX;
         }
-        if (at.place == SHARERS_MAX)
+        if (at.place == SHARERS_MAX) {
                 at.place = pid % SHARERS_MAX;
+                sharer.instead = 1;
+        }
         bpf_map_update_elem(&bw_sharers, &at, &sharer, BPF_ANY);
         return 0;
 }
@@ -108,6 +112,7 @@ __noinline __u64 process_carries(__u32 table, __u32 pid) {
 /* An object that holds something has it from one sharer: the others hold it, too. */
 __noinline int memory_reach(__u64 holder, __u32 from) {
         struct policy_view v;
+        __u32 instead = 0;
 
         if (!policy_view_get(&v))
                 return 0;
@@ -115,29 +120,36 @@ __noinline int memory_reach(__u64 holder, __u32 from) {
                 struct sharer_key at = { .holder = holder, .place = i };
                 const struct sharer *s = bpf_map_lookup_elem(&bw_sharers, &at);
                 if (!s)
-                        return 0;
+                        break;
+                instead |= s->instead;
                 __u32 pid = s->pid;
                 __u64 start = s->start_boot_ns;
                 if (pid == from || !process_find(pid, start))
                         continue;
                 mark_flow(holder, pid, start, BW_VIA_MEMORY, process_carries(v.index, pid));
         }
-        count_and_tell(BW_LOSS_FLOW_UNKNOWN);
+        if (instead)
+                count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         return 0;
 }
 
 /* The mark of process `pid` was made or has grown: who shares memory with it holds that, too. `task` is the process. */
 __noinline int memory_spread(__u32 pid, __u64 start, __u64 task) {
+        struct policy_view v;
+        __u32 instead = 0;
+
         for (__u32 i = 0; i < SHARES_MAX; i++) {
                 const struct share_key key = { .pid = pid, .place = i };
                 const struct share *s = bpf_map_lookup_elem(&bw_shares, &key);
                 if (!s || s->start_boot_ns != start)
-                        return 0;
+                        break;
                 __u64 holder = s->holder, is = s->is;
+                instead |= s->instead;
                 if (s->what && mark_flow(pid, holder, is, s->what, task) == FLOW_DONE)
                         memory_reach(holder, pid);
         }
-        count_and_tell(BW_LOSS_FLOW_UNKNOWN);
+        if (instead && policy_view_get(&v) && mark_live(v.index, pid, 0))
+                count_and_tell(BW_LOSS_FLOW_UNKNOWN);
         return 0;
 }
 
