@@ -120,10 +120,10 @@ __noinline int current_spread(void) {
 /* An open file has come to the process of `task`, or it has one: was it marked for it? */
 static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
-        if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ))
+        if (!(READ_OFTEN(file, f_mode) & FMODE_READ))
                 return false;
 
-        if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
+        if ((READ_OFTEN(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
                 return false;
 
         for (__u32 i = 0; i < POLICY_TRIES; i++) {

@@ -38,14 +38,14 @@ static __always_inline bool magic_is_kernels(__u64 magic) {
 /* A pipe, a FIFO, a regular file. The inodes of pipes are numbered anew when the numbers wrap; their addresses differ as
  * long as both are there. */
 static __always_inline void object_of_inode(struct object *o, const struct inode *inode) {
-        __u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
-        __u64 number = BPF_CORE_READ(inode, i_ino), device = BPF_CORE_READ(inode, i_sb, s_dev);
+        __u32 type = READ_OFTEN(inode, i_mode) & S_IFMT;
+        __u64 number = READ_OFTEN(inode, i_ino), device = READ_OFTEN(inode, i_sb, s_dev);
 
         o->holder = 0;
         if (type == S_IFIFO) {
                 object_set(o, BW_VIA_PIPE, device, number, (__u64)inode);
-        } else if (type == S_IFREG && !magic_is_kernels(BPF_CORE_READ(inode, i_sb, s_magic))) {
-                object_set(o, BW_VIA_FILE, device, number, BPF_CORE_READ(inode, i_generation));
+        } else if (type == S_IFREG && !magic_is_kernels(READ_OFTEN(inode, i_sb, s_magic))) {
+                object_set(o, BW_VIA_FILE, device, number, READ_OFTEN(inode, i_generation));
         }
 }
 

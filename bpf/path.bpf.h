@@ -120,16 +120,16 @@ static __always_inline bool dentry_head_read(__u64 dentry, struct dentry_head *r
                 return bpf_probe_read_kernel(ret, sizeof(*ret), (void *)(dentry + parent_at)) == 0;
 
         const struct dentry *d = (const struct dentry *)dentry;
-        ret->parent = (__u64)BPF_CORE_READ(d, d_parent);
-        ret->hash_len = BPF_CORE_READ(d, d_name.hash_len);
-        ret->name = (__u64)BPF_CORE_READ(d, d_name.name);
+        ret->parent = (__u64)READ_OFTEN(d, d_parent);
+        ret->hash_len = READ_OFTEN(d, d_name.hash_len);
+        ret->name = (__u64)READ_OFTEN(d, d_name.name);
         return ret->parent;
 }
 
 static __always_inline void path_cursor_init(struct path_cursor *c, __u64 vfsmount, __u64 dentry) {
         c->dentry = dentry;
         c->mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
-        c->mnt_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
+        c->mnt_root = (__u64)READ_OFTEN((struct vfsmount *)vfsmount, mnt_root);
 }
 
 enum path_move { PATH_COMPONENT, PATH_MOUNT, PATH_ROOT, PATH_DISCONNECTED, PATH_FAULT };
@@ -139,19 +139,19 @@ enum path_move { PATH_COMPONENT, PATH_MOUNT, PATH_ROOT, PATH_DISCONNECTED, PATH_
 static __always_inline enum path_move path_up(struct path_cursor *c, struct dentry_head *h) {
         if (c->dentry == c->mnt_root) {
                 struct mount *m = (struct mount *)c->mount;
-                __u64 parent = (__u64)BPF_CORE_READ(m, mnt_parent);
+                __u64 parent = (__u64)READ_OFTEN(m, mnt_parent);
                 if (parent == c->mount)
                         return PATH_ROOT;
-                c->dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
+                c->dentry = (__u64)READ_OFTEN(m, mnt_mountpoint);
                 c->mount = parent;
-                c->mnt_root = (__u64)BPF_CORE_READ((struct mount *)parent, mnt.mnt_root);
+                c->mnt_root = (__u64)READ_OFTEN((struct mount *)parent, mnt.mnt_root);
                 return PATH_MOUNT;
         }
         if (!dentry_head_read(c->dentry, h))
                 return PATH_FAULT;
         if (h->parent == c->dentry) { /* a memfd, a pipe, a file system that is mounted nowhere (any more) */
                 const struct dentry *d = (const struct dentry *)c->dentry;
-                return BPF_CORE_READ(d, d_flags) & DCACHE_DISCONNECTED ? PATH_DISCONNECTED : PATH_ROOT;
+                return READ_OFTEN(d, d_flags) & DCACHE_DISCONNECTED ? PATH_DISCONNECTED : PATH_ROOT;
         }
         c->dentry = h->parent;
         return PATH_COMPONENT;

@@ -87,17 +87,17 @@ static __always_inline __u64 mount_of_host(const struct super_block *sb, const s
  * nothing? reached_by: the mount of that path, 0: there was none. 0: it has no other names. */
 __noinline __u64 names_mount(__u64 inode_address, __u64 reached_by) {
         const struct inode *inode = (const struct inode *)inode_address;
-        const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+        const struct super_block *sb = READ_OFTEN(inode, i_sb);
         const struct mount *m = (const struct mount *)(reached_by - bpf_core_field_offset(struct mount, mnt));
         const struct host *h = host_get();
 
         if (!h)
                 return 0;
         /* By a mount of a part of its file system, or one that is not the host's. */
-        if (!reached_by || (__u64)BPF_CORE_READ(m, mnt.mnt_root) != (__u64)BPF_CORE_READ(sb, s_root) ||
-            (__u64)BPF_CORE_READ(m, mnt_ns) != h->mount_namespace)
+        if (!reached_by || (__u64)READ_OFTEN(m, mnt.mnt_root) != (__u64)READ_OFTEN(sb, s_root) ||
+            (__u64)READ_OFTEN(m, mnt_ns) != h->mount_namespace)
                 return mount_of_host(sb, h);
-        return BPF_CORE_READ(inode, i_nlink) > 1 ? reached_by : 0;
+        return READ_OFTEN(inode, i_nlink) > 1 ? reached_by : 0;
 }
 
 /* ---- other names ---- */
@@ -160,31 +160,31 @@ static __always_inline __u64 inode_classes(__u32 table, const struct inode *inod
 
 /* The path that a file goes by: of a unix socket whoever it is connected to, with no dentry where that has no path. NULL: none. */
 static __always_inline const struct path *file_path(const struct file *file) {
-        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        const struct inode *inode = READ_OFTEN(file, f_inode);
 
-        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+        if ((READ_OFTEN(inode, i_mode) & S_IFMT) != S_IFSOCK)
                 return &file->f_path;
         const struct unix_sock *own = (const struct unix_sock *)file_unix_sock(inode);
-        const struct unix_sock *peer = own ? (const struct unix_sock *)BPF_CORE_READ(own, peer) : NULL;
+        const struct unix_sock *peer = own ? (const struct unix_sock *)READ_OFTEN(own, peer) : NULL;
         return peer ? &peer->path : NULL;
 }
 
 /* The classes of an open file by this table of the policy; of a unix socket, those of the path that it is connected to. */
 __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address) {
         const struct file *file = (const struct file *)file_address;
-        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        const struct inode *inode = READ_OFTEN(file, f_inode);
         const struct path *path = file_path(file);
-        __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry), classes = 0;
+        __u64 mnt = (__u64)READ_OFTEN(path, mnt), dentry = (__u64)READ_OFTEN(path, dentry), classes = 0;
         /* Below an overlay's: its path may be the overlay's, or of a mount that nobody sees. */
-        bool below = BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT;
+        bool below = READ_OFTEN(file, f_mode) & FMODE_NOACCOUNT;
 
         if (!path || !dentry)
                 return 0;
         if (!below)
                 classes = path_match(table, BW_AUTOMATON_FILE, mnt, dentry);
-        if (!classes && (below || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG)) {
+        if (!classes && (below || (READ_OFTEN(inode, i_mode) & S_IFMT) == S_IFREG)) {
                 classes = inode_classes(table, inode, below ? 0 : mnt, generation);
-                if (!classes && BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
+                if (!classes && READ_OFTEN(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
                         const struct inode *overlaid = inode_overlaid(file, inode);
                         if (overlaid)
                                 classes = inode_classes(table, overlaid, 0, generation);

@@ -62,14 +62,14 @@ static __always_inline void on_traced_access(const struct task_struct *child, un
 
 /* Is it that file, also of a thread? Told by the name first: few others are as short. */
 static __always_inline bool file_is_memory(const struct file *file) {
-        const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+        const struct dentry *dentry = READ_OFTEN(file, f_path.dentry);
         char name[4] = {};
 
-        if (BPF_CORE_READ(dentry, d_name.hash_len) >> 32 != 3)
+        if (READ_OFTEN(dentry, d_name.hash_len) >> 32 != 3)
                 return false;
-        bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+        bpf_probe_read_kernel(name, sizeof(name), READ_OFTEN(dentry, d_name.name));
         return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' &&
-                BPF_CORE_READ(file, f_inode, i_sb, s_magic) == PROC_SUPER_MAGIC;
+                READ_OFTEN(file, f_inode, i_sb, s_magic) == PROC_SUPER_MAGIC;
 }
 
 /* A task of this number of its own, or NULL. */

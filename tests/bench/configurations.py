@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 
@@ -40,6 +41,9 @@ class Configurations:
             "barbwire-0": lambda: self.barbwire(0), "barbwire": self.barbwire,
             "barbwire-10000": lambda: self.barbwire(10000),
             "bpftrace": self.bpftrace, "audit": self.audit, "opensnoop": self.opensnoop, "fatrace": self.fatrace}
+        unknown = sorted(set(keep or ()) - set(self.all))
+        if unknown:
+            sys.exit(f"no such configuration: {', '.join(unknown)}; there are {', '.join(self.all)}")
         self.names, self.missing = list(keep or self.all), {}
         self.sensor, self.hooks = None, None
 
