@@ -122,7 +122,7 @@ static int numbers_assign(char *const *old, const uint64_t *old_prints, unsigned
 
         for (size_t i = 0; i < n_names; i++)
                 for (unsigned bit = 0; bit < max; bit++)
-                        if (old[bit] && strcmp(old[bit], names[i]) == 0 &&
+                        if (!known[i] && old[bit] && strcmp(old[bit], names[i]) == 0 &&
                                         (!prints || old_prints[bit] == prints[i])) {
                                 ret_bits[i] = bit;
                                 taken[bit] = known[i] = true;

@@ -117,7 +117,7 @@ class Worker(threading.Thread):
                     self.step()
                     self.count += 1
                 except BlockingIOError:
-                    # The queue of connections is full.
+                    # The queue of connections is full: while a policy is compiled nobody is let in.
                     self.put_off += 1
         except Exception as error:
             self.failure = error
