@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 
 LOGS = "/var/log"
+# For a test with a policy of its own.
+POLICY = f"[Carrier outlet]\nPath={LOGS}/**\n"
 
 
 def fifo():

@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import harness
+import outlet
 import tap
 import varlink
 from harness import program, touches, truths
@@ -145,7 +146,7 @@ class Scene:
         path = f"{self.root}/{name}"
         os.mkdir(path, 0o755)
         with open(f"{path}/10-robustness.conf", "w", encoding="ascii") as out:
-            out.write(text)
+            out.write(outlet.POLICY + text)
         return path
 
     def decoy(self, path):
