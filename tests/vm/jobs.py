@@ -62,7 +62,7 @@ def theft(sensor, wanted=None, *options):
 
 
 def whole(sensor):
-    """What a sensor must pass on every kernel. Each start of barbwired is nine seconds of the kernel's verifier, so the
+    """What a sensor must pass on every kernel. Each start of barbwired takes some seconds of the kernel's verifier, so the
     first test makes do with one, and what is the same for each sensor is left to the first."""
     steps = (Step("techniques", python("tests/techniques/run.py", "all"), sensor, seconds=600),
              # One end of three: the other two begin with the same programs.
