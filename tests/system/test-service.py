@@ -310,11 +310,14 @@ def hung(thefts):
 
 
 def held_by(pid):
-    """{(kind, id)} of the BPF objects in its descriptors."""
+    """{(kind, id)} of the BPF objects in its descriptors. A client's may be closed meanwhile."""
     found = set()
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
-            fields = dict(line.split(":", 1) for line in info if ":" in line)
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
+                fields = dict(line.split(":", 1) for line in info if ":" in line)
+        except FileNotFoundError:
+            continue
         found |= {(kind, int(fields[kind + "_id"])) for kind in ("prog", "map", "link") if kind + "_id" in fields}
     return found
 
