@@ -208,6 +208,7 @@ struct socket_alloc {
 
 /* include/net/af_unix.h. path: where the socket is bound to, or, of an accepted one, the socket that listened. */
 struct unix_sock {
+        struct unix_address *addr; /* what it is bound to; of an accepted one, the listener's */
         struct path path;
         struct sock *peer;
 };

@@ -49,16 +49,20 @@ static __always_inline void object_of_inode(struct object *o, const struct inode
         }
 }
 
-/* What is written to a unix socket waits at the other end. Connected ends are known by their address and by who connected
- * them, which a new socket at the same address has not in common; others by their address and inode. */
+/* What is written to a unix socket waits at the other end. Addresses come again, so there is more to it: the number of its inode.
+ * One that has not been accepted yet has none; it and the accepted one, which have their listener's address, are known by the
+ * number of the process that connected them. */
 static __always_inline void object_of_sock(struct object *o, const struct sock *sk) {
-        __u64 peer = (__u64)BPF_CORE_READ(sk, sk_peer_pid);
+        const struct unix_sock *own = (const struct unix_sock *)sk;
         const struct socket_alloc *alloc =
                 (const void *)BPF_CORE_READ(sk, sk_socket) - bpf_core_field_offset(struct socket_alloc, socket);
+        const struct pid *peer = BPF_CORE_READ(own, addr) ? BPF_CORE_READ(sk, sk_peer_pid) : NULL;
+        __u32 number = 0;
 
-        if (!peer)
-                peer = BPF_CORE_READ(alloc, vfs_inode.i_ino);
-        object_set(o, BW_VIA_SOCKET, (__u64)sk, peer, 0);
+        if (peer)
+                bpf_probe_read_kernel(&number, sizeof(number), (const void *)peer + bpf_core_field_offset(struct pid, numbers) +
+                        bpf_core_field_offset(struct upid, nr));
+        object_set(o, BW_VIA_SOCKET, (__u64)sk, number ? (__u64)number << 32 : BPF_CORE_READ(alloc, vfs_inode.i_ino), 0);
 }
 
 /* The sock behind a file that is a unix socket, or NULL. */

@@ -53,6 +53,39 @@ static void pair_take(void) {
         play_send(&p);
 }
 
+/* One after the other, so that some of them take the place of the one before. */
+#define PAIRS 50
+
+static void pair_lend(void) {
+        pair_make(SOCK_STREAM);
+        if (dup2(pair[1], CAST_FD) < 0)
+                play_die("dup2");
+}
+
+/* Leaves the secret there, where nobody reads it. */
+static void pair_borrow(void) {
+        int other = (int)syscall(SYS_pidfd_open, cast.other, 0);
+        int fd = (int)syscall(SYS_pidfd_getfd, other, CAST_FD, 0);
+
+        if (fd < 0)
+                play_die("pidfd_getfd");
+        secret_read();
+        secret_write(fd);
+        close(fd);
+}
+
+static void pairs_anew(void) {
+        close(CAST_FD);
+        for (int i = 0; i <= PAIRS; i++) {
+                close(pair[0]);
+                close(pair[1]);
+                pair_make(SOCK_STREAM);
+                if (write(pair[1], "hello", 5) != 5 || read(pair[0], p.secret, sizeof(p.secret)) != 5)
+                        play_die("a pair");
+        }
+        play_send_nothing(&p);
+}
+
 static void receive(int fd, int flags) {
         ssize_t n = recv(fd, p.secret, sizeof(p.secret), flags);
 
@@ -196,6 +229,7 @@ static const Scene scenes[] = {
                 .blocked = SYS_recvfrom},
         {"blocked-seqpacket", "socket", .prepare = pair_seqpacket, .give = pair_give, .take = pair_recvmsg,
                 .blocked = SYS_recvmsg},
+        {"pairs-new", "socket", .ready = pair_lend, .give = pair_borrow, .take = pairs_anew},
         {"path-stream", "socket", .ready = stream_listen, .give = stream_give, .take = stream_take},
         {"path-stream-served", "socket", .give = serve_give, .take = serve_take},
         {"path-dgram", "socket", .ready = dgram_bind, .give = dgram_connected, .take = dgram_take},

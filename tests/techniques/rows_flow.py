@@ -119,6 +119,7 @@ def part(t, stage, exes):
     t.case("H06 honest: a file that both map to read", nothing, stage, "hand-memory")
     t.case("H04 honest: a terminal, to those who had it", silent, stage, "hand-kernel", "terminal-returned")
     t.case("H04 honest: terminals that are made later", nothing, stage, "hand-kernel", "terminal-new")
+    t.case("H04 honest: socket pairs that are made later", nothing, stage, "hand-socket", "pairs-new")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
                           ("mem-write", "/proc/PID/mem, written")):
