@@ -46,6 +46,7 @@ struct sharer_key {
 
 struct sharer {
         __u64 start_boot_ns;
+        __u64 image; /* what it executed then, see process_image() */
         __u32 pid;
         __u32 instead; /* the same */
 };
@@ -57,12 +58,20 @@ struct {
         __type(value, struct sharer);
 } bw_sharers SEC(".maps");
 
+/* Does it live, and has executed nothing else since? */
+static __always_inline bool sharer_lives(const struct sharer *s) {
+        const struct process *p = process_find(s->pid, s->start_boot_ns);
+
+        return p && p->image == s->image;
+}
+
 /* Process `pid` shares an object from now on. */
 __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u32 what) {
         struct share_key key = { .pid = pid, .place = SHARES_MAX };
         struct sharer_key at = { .holder = holder, .place = SHARERS_MAX };
         struct share share = { .start_boot_ns = start, .holder = holder, .is = is, .what = what };
-        struct sharer sharer = { .start_boot_ns = start, .pid = pid };
+        const struct process *p = process_find(pid, start);
+        struct sharer sharer = { .start_boot_ns = start, .image = p ? p->image : 0, .pid = pid };
 
         bool known = false;
 
@@ -87,7 +96,7 @@ __noinline int memory_share(__u32 pid, __u64 start, __u64 holder, __u64 is, __u3
         for (__u32 i = 0; i < SHARERS_MAX; i++) {
                 at.place = i;
                 const struct sharer *s = bpf_map_lookup_elem(&bw_sharers, &at);
-                if (!s || !process_find(s->pid, s->start_boot_ns))
+                if (!s || !sharer_lives(s))
                         break;
                 at.place = SHARERS_MAX;
         }
@@ -124,7 +133,7 @@ __noinline int memory_reach(__u64 holder, __u32 from) {
                 instead |= s->instead;
                 __u32 pid = s->pid;
                 __u64 start = s->start_boot_ns;
-                if (pid == from || !process_find(pid, start))
+                if (pid == from || !sharer_lives(s))
                         continue;
                 mark_flow(holder, pid, start, BW_VIA_MEMORY, process_carries(v.index, pid));
         }
