@@ -62,7 +62,7 @@ class Tap:
         try:
             function(*args, **kwargs)
         except Skip as skip:
-            print(f"ok {self.count} - {name} # SKIP {skip}", flush=True)
+            print(f"ok {self.count} - {name} # SKIP {str(skip).replace(chr(10), '; ')}", flush=True)
             return True
         except Failure as failure:
             self.failed += 1
