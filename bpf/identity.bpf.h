@@ -250,6 +250,7 @@ __noinline __u32 unit_match(__u32 table, __u64 task_address) {
         return r & COMPONENT_FAULT ? 0 : COMPONENT_OUTPUT(r);
 }
 
+/* As NETS_AT_ONCE; divides BW_USERS_MAX. */
 #define USERS_AT_ONCE 16
 
 /* Rules for this user, of one word of them, by some users of the table. Without branches, see permitted_classes(). */

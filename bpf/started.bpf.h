@@ -13,7 +13,7 @@
 /* Entries, or chunks of long ones, that are looked at. A login has some 30 entries, a program in a pod some hundred;
  * of one that has more nothing good can be said, and no rule holds. */
 #define ENTRIES_MAX 512
-#define ENTRIES_AT_ONCE 32
+#define ENTRIES_AT_ONCE 32 /* divides it; see entries_look() */
 
 /* Results of entry_look(): the chunk's length with its NUL; */
 #define ENTRY_LENGTH(r) ((__u32)(r) & 0xff)
@@ -169,7 +169,7 @@ static __always_inline bool script_read(struct scratch *s, struct task_struct *t
         return s->text[0] == '/';
 }
 
-/* Bytes that are stepped over at once. */
+/* Bytes that are stepped over at once: the other turns are the loop's around it. Divides TEXT_MAX. */
 #define SCRIPT_AT_ONCE 8
 
 /* Some bytes of the text in the current thread's scratch, from its end on: those behind the first `done`. */

@@ -153,6 +153,7 @@ static __always_inline struct mark *mark_take(__u64 holder, __u64 start) {
 #define LIVE_BOUND 1 /* under a rule with Destination= */
 #define LIVE_FRESH 2 /* within the window in which an egress is not late */
 
+/* Classes in one function, and as many turns around it, for the verifier's sake. Divides BW_CLASSES_MAX. */
 #define CLASSES_AT_ONCE 8
 
 /* Classes of the mark of a holder that are within their window, of some: bits from `first` on. Windows are rounded up to a tick; a

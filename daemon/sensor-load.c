@@ -97,21 +97,23 @@ int sensor_kernel_check(struct btf **ret_types) {
 
         /* Tells an unprivileged caller from a kernel that is too old. */
         _cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "bw_probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
-        if (fd >= 0) {
-                struct btf *types = btf__load_vmlinux_btf();
-                int r = types ? 0 : -errno;
-                if (types)
-                        *ret_types = types;
-                else
-                        log_error("Cannot read the kernel's types: %s", strerror(-r));
-                return r;
-        }
-        if (errno == EPERM) {
+        if (fd < 0 && errno == EPERM) {
                 log_error(NOT_PRIVILEGED);
                 return -EPERM;
         }
-        log_error("This kernel has no BPF ring buffer (%m): it needs to be 5.10 or newer.");
-        return -EOPNOTSUPP;
+        if (fd < 0) {
+                log_error("This kernel has no BPF ring buffer (%m): it needs to be 5.10 or newer.");
+                return -EOPNOTSUPP;
+        }
+
+        struct btf *types = btf__load_vmlinux_btf();
+        if (!types) {
+                int r = -errno;
+                log_error("Cannot read the kernel's types: %s", strerror(-r));
+                return r;
+        }
+        *ret_types = types;
+        return 0;
 }
 
 /* ---- which kinds of programs does this kernel run? ---- */
