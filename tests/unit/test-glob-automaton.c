@@ -288,7 +288,7 @@ static void sample_append(Sample *s, const char *glob, const char *path) {
 
 static void sample_make(Sample *s, uint64_t *seed) {
         static const char *const parts[][2] = {{"a", "a"}, {"b", "b"}, {".", "."}, {"ab", "ab"}, {"?", "a"},
-                        {"?", "\xfe"}, {"[ab]", "b"}, {"[!a]", "b"}, {"[!b.]", "x"}, {"*", ""}, {"*", "a"},
+                        {"?", "\xfe"}, {"[ab]", "b"}, {"[!a]", "b"}, {"[!b.]", "x"}, {"[.b]", "b"}, {"*", ""}, {"*", "a"},
                         {"*", "ab.b"}, {"**", ""}, {"**", "b/a"}, {"**", "a/"}, {"\\a", "a"}, {"/", "/"},
                         {"/", "/"}, {"/", "/"}, {"/", "/"}, {"/**/", "/"}, {"/**/", "/b/"},
                         {"/**/", "/a/b/"}, {"/*/", "/a/"}};
