@@ -39,7 +39,7 @@ TECHNIQUES = {
     "E06": "sendfile and splice to a connection",
     "E07": "io_uring connects or sends",
     "E08": "raw and packet sockets",
-    "E09": "vsock, SCTP, a TUN device",
+    "E09": "vsock, SCTP, a TUN device, a file on a network file system",
     "E10": "a proxy on loopback; a container engine's socket",
     "E11": "a destination that is allowed, to another program",
     "S01": "the name of an allowed program",
