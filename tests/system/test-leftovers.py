@@ -61,30 +61,39 @@ def held_by(pid):
     return found
 
 
-def wait_gone(before, mine):
-    deadline = time.monotonic() + GONE_TIMEOUT
-    while True:
-        now = ours()
-        left = {key: name for key, name in now.items() if key in mine and key not in before}
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise Failure(f"left after {GONE_TIMEOUT} s: {left}")
-        time.sleep(POLL_SECONDS)
+class Remains:
+    """What a barbwired brings into the kernel: to be made before it starts."""
+
+    def __init__(self):
+        self.before, self.mine = ours(), set()
+
+    def look(self, bw):
+        now, held = ours(), held_by(bw.pid)
+        named = {key: name for key, name in now.items() if key not in self.before}
+        for kind in ("prog", "map"):
+            require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
+        strays = {key for key in held if key[0] != "link"} - set(now)
+        require(not strays, f"objects whose names do not begin with bw_: {strays}")
+        self.mine = held | set(now)
+
+    def wait_gone(self):
+        deadline = time.monotonic() + GONE_TIMEOUT
+        while True:
+            left = {key: name for key, name in ours().items() if key in self.mine and key not in self.before}
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise Failure(f"left after {GONE_TIMEOUT} s: {left}")
+            time.sleep(POLL_SECONDS)
 
 
 def leftovers(end, net, home):
-    before = ours()
+    remains = Remains()
     with harness.Barbwired() as bw:
-        mine = held_by(bw.pid) | set(ours())
-        named = {key: name for key, name in ours().items() if key not in before}
-        for kind in ("prog", "map"):
-            require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
-        strays = {key for key in held_by(bw.pid) if key[0] != "link"} - set(ours())
-        require(not strays, f"objects whose names do not begin with bw_: {strays}")
+        remains.look(bw)
         bw.prove_delivered(net, home)
         end(bw)
-    wait_gone(before, mine)
+    remains.wait_gone()
 
 
 def end_by_kill(bw):
