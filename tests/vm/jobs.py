@@ -98,21 +98,21 @@ def enabled_prepare(root):
 ENABLED = Rootfs("enabled", prepare=enabled_prepare, key=None)
 
 
-def preempted(mode, sensor):
-    return Step(f"preempt={mode}", guest("test-preempt.py", mode, str(THEFTS)), sensor, seconds=400)
+def preempted(sensor, *modes):
+    return Step(f"preempt={','.join(modes)}", guest("test-preempt.py", ",".join(modes), str(THEFTS)), sensor, seconds=400)
 
 
 def scenarios():
     """Steps that leave the machine as they found it share a guest; lockdown, which only rises, comes last."""
     return [
         Job("machine", "6.12",
-            (preempted("full", "tracepoint"),
+            (preempted("tracepoint", "full"),
              Step("no BTF", guest("test-cannot.py", "btf")),
              Step("service", guest("test-pid1.py", "--newer")),
              theft("auto", "lsm", "--lockdown=integrity"),
              Step("confidentiality", guest("test-cannot.py", "confidentiality"))), cpus=2, weight=90),
         Job("preempt", "newest",
-            (preempted("full", "tracepoint"), preempted("lazy", "tracepoint"), preempted("lazy", "auto")),
+            (preempted("tracepoint", "full", "lazy"), preempted("auto", "lazy")),
             cpus=2, weight=80),
         Job("boot", "6.12", (Step("boot", guest("test-boot.py")),), rootfs=ENABLED, target="multi-user.target",
             weight=30),
