@@ -18,7 +18,7 @@ import jobs
 import play
 import run
 import tap
-from expected import EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
+from expected import ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
 from tap import require, require_equal
 
 README = os.path.join(harness.SOURCE_ROOT, "README.md")
@@ -47,6 +47,8 @@ def render():
              "|---" * (len(SENSORS) + 2) + "|"]
     for row, what in TECHNIQUES.items():
         lines.append(f"| {row} | {what} | " + " | ".join(cell(row, sensor) for sensor in SENSORS) + " |")
+    lines += ["", "| | and against the daemon | what becomes of it | played by `tests/` |", "|---|---|---|---|"]
+    lines += [f"| {row} | {what} | {told} | {test} |" for row, what, told, test in ELSEWHERE]
     lines.append("")
     for number, hole in enumerate(HOLES, 1):
         where = "" if len(hole["sensors"]) == len(SENSORS) else ", ".join(f"`{s}`" for s in hole["sensors"]) + " "
@@ -105,6 +107,12 @@ def check_shares(names):
             require(not missing, f"{place}: never {sorted(missing)[:5]}")
 
 
+def check_elsewhere():
+    for _, _, _, tests in ELSEWHERE:
+        for name in tests.split(", "):
+            require(os.path.exists(os.path.join(harness.SOURCE_ROOT, "tests", name)), f"no such test: {name}")
+
+
 def check_readme():
     require_equal(readme_parts()[1].splitlines(), render(), "README.md, which table.py --readme writes")
 
@@ -121,6 +129,7 @@ def main():
     t.case("each case has a name of its own", check_names, names)
     t.case("each hole is one of a case, with its reason", check_holes, names)
     t.case("guests have every row, each kernel and each sensor every case", check_shares, names)
+    t.case("what is played elsewhere is there", check_elsewhere)
     t.case("README.md tells the same", check_readme)
     t.done()
 
