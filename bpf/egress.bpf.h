@@ -178,6 +178,8 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct policy_view v;
 
         destination_unpack(&c.key.destination, address_low, address_high, packed);
+        if (c.key.destination.family == BW_FAMILY_FILE) /* all files of one file system are one destination */
+                __builtin_memset(c.key.destination.address, 0, 8);
         c.goes_on = packed >> 48 & ACT_GOES_ON;
         c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
@@ -195,7 +197,8 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 __u64 plain = mark_live(v.index, pid, 0), bound = mark_live(v.index, pid, LIVE_BOUND);
                 /* A rule that the process held when it opened the file is void if it has run other code since. Local services
                  * it may ask, whatever its destinations are. */
-                __u64 quiet = c.key.destination.family == AF_UNIX ? bound : bound && !strayed ?
+                __u64 quiet = c.key.destination.family == AF_UNIX || c.key.destination.family == BW_FAMILY_FILE ? bound :
+                        bound && !strayed ?
                         permitted_classes(v.index, pid, address_low, address_high, packed) :
                         0;
                 c.key.classes = plain | (bound & ~quiet);

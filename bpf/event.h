@@ -170,8 +170,11 @@ struct bw_process {
 #define BW_PROCESS_TRACED          256 /* under ptrace(2) */
 #define BW_PROCESS_FLAGS           511
 
+/* No address family of the kernel's: a file that leaves this machine. */
+#define BW_FAMILY_FILE 0xffff
+
 /* By family: AF_INET 2, AF_INET6 10. AF_UNIX 1: a local service that reaches the network for others; address tells them
- * apart and means nothing else, see bw_correlation.destination_path. AF_VSOCK 40: address holds CID and port, __u32 each
+ * apart and means nothing else, see bw_correlation.destination_path. BW_FAMILY_FILE: the same. AF_VSOCK 40: address holds CID and port, __u32 each
  * in host order. AF_PACKET 17: address holds the interface's index, __u32 in host order. Of any other nothing is known. */
 struct bw_destination {
         __u8 address[16]; /* inet: network order; IPv4 in the first 4 bytes, also when the socket was IPv6 (::ffff:a.b.c.d) */
@@ -195,7 +198,7 @@ struct bw_correlation {
         __u8 n_files;       /* in no order */
         __u8 flags;         /* BW_CORRELATION_* */
         __u8 zero;
-        struct bw_string destination_path; /* of a unix socket; a leading '@' where the name is abstract, see unix(7) */
+        struct bw_string destination_path; /* of a file or a unix socket; a leading '@' where the name is abstract, see unix(7) */
         struct bw_ancestor lineage[BW_LINEAGE_MAX];
         struct bw_touched_file files[BW_FILES_MAX];
         /* strings follow */

@@ -238,8 +238,12 @@ static __always_inline void on_mapped_shared(const struct file *file) {
                 else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
                         what = SHARES_FILE;
         }
-        if (o.holder)
-                on_memory_shared(&o, what);
+        if (!o.holder)
+                return;
+        on_memory_shared(&o, what);
+        /* Of what it will write there is no other sign. */
+        if (file && what != SHARES_READ && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked())
+                file_given(file, NULL);
 }
 
 /* A file was mapped, or memory without one: code that is foreign, what others will write to it. */

@@ -60,18 +60,35 @@ static __always_inline __u64 path_carries(__u32 table, const struct path *path) 
         return dentry ? path_match(table, BW_AUTOMATON_CARRIER, mnt, dentry) : 0;
 }
 
-/* Who is behind a local socket reaches the network for whoever asks. */
-static __always_inline void on_local_egress(const struct path *path) {
-        const struct bw_destination d = { .family = AF_UNIX, .act = BW_ACT_SEND | ACT_GOES_ON };
+/* Who is behind a local socket reaches the network for whoever asks; a file may be another machine's. */
+static __always_inline void on_local_egress(const struct path *path, __u16 family) {
+        const struct bw_destination d = { .family = family, .act = BW_ACT_SEND | ACT_GOES_ON };
         __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry);
+        __u64 id = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)), true);
 
-        correlate(name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)), true), 0, DESTINATION_PACK(&d));
+        correlate(id, family == BW_FAMILY_FILE ? BPF_CORE_READ(path, dentry, d_sb, s_dev) : 0, DESTINATION_PACK(&d));
+}
+
+/* Does what the current process holds leave this machine when it is in this file? What is of the same file system has been there
+ * before: where homes are on NFS, each program that reads a secret there writes there, too. */
+__noinline int file_leaves(__u64 file_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct super_block *super = BPF_CORE_READ(file, f_inode, i_sb);
+        const struct mark *m = mark_get(bpf_get_current_pid_tgid() >> 32);
+        __u32 device = BPF_CORE_READ(super, s_dev);
+
+        if (!m || !super_is_remote(super))
+                return false;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (m->files[i].classes && m->files[i].device != device)
+                        return true;
+        return m->n_files > BW_FILES_MAX; /* some are forgotten */
 }
 
 enum given {
         GIVEN,
-        GIVEN_TO_EGRESS, /* who is behind the socket reaches the network for whoever asks */
-        GIVEN_NEWS,      /* to a file, which others may have mapped */
+        GIVEN_TO_EGRESS, /* what is given there goes to the network, a [Carrier] says */
+        GIVEN_NEWS,      /* to a file, which others may have mapped, and which may be another machine's */
 };
 
 /* The current process, which is marked, is about to write to this file. What it does under a rule with Destination= to
@@ -115,7 +132,7 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
         if (!o.holder || flow_is_done(&key, source))
                 return 0;
 
-        __u32 file_or_memory = o.via == BW_VIA_FILE;
+        __u32 is_file = o.via == BW_VIA_FILE;
         if (BPF_CORE_READ(file, f_cred) != BPF_CORE_READ(task, cred))
                 o.via |= FLOW_BOUND | FLOW_PRINTED;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
@@ -130,9 +147,10 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                         carrier |= path_carries(v.index, own_path) & BW_CARRIER_SILENT;
                 if (!policy_view_held(&v))
                         continue;
-                if (carrier & BW_CARRIER_EGRESS)
+                __u64 egress = carrier & BW_CARRIER_EGRESS;
+                if (egress && !is_file)
                         return GIVEN_TO_EGRESS;
-                if (carrier)
+                if (carrier & BW_CARRIER_SILENT)
                         count(BW_COUNT_FLOWS_STOPPED);
                 else
                         r = mark_flow(key.from, key.to, key.to_is, o.via, (__u64)task);
@@ -140,7 +158,9 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                         continue;
                 if (r != FLOW_REFUSED)
                         flow_set_done(&key, changes, generation, r == FLOW_NOTHING);
-                return r == FLOW_DONE && file_or_memory ? GIVEN_NEWS : GIVEN;
+                if (!is_file || r == FLOW_NOTHING)
+                        return GIVEN;
+                return egress ? GIVEN_TO_EGRESS : GIVEN_NEWS;
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
         return 0;
@@ -149,18 +169,22 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
 static __always_inline void file_given(const struct file *file, const struct sock *receiver) {
         int r = file_flows(address_of(file), (__u64)receiver);
 
-        if (r == GIVEN_NEWS) {
-                struct object o;
-                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
-                memory_reach(o.holder, bpf_get_current_pid_tgid() >> 32);
-        }
-        if (r != GIVEN_TO_EGRESS)
+        if (r == GIVEN)
                 return;
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK) {
+                struct object o;
+                object_of_inode(&o, inode);
+                memory_reach(o.holder, bpf_get_current_pid_tgid() >> 32);
+                if (r == GIVEN_TO_EGRESS || file_leaves(address_of(file)))
+                        on_local_egress(&file->f_path, BW_FAMILY_FILE);
+                return;
+        }
         const struct socket *socket = BPF_CORE_READ(file, private_data);
         const struct unix_sock *own = (const struct unix_sock *)BPF_CORE_READ(socket, sk);
         const struct unix_sock *peer = receiver ? (const struct unix_sock *)receiver :
                                                   (const struct unix_sock *)BPF_CORE_READ(own, peer);
-        on_local_egress(&peer->path);
+        on_local_egress(&peer->path, AF_UNIX);
 }
 
 /* The current process has read from an object. Returns FLOW_AGAIN where its entry is to be judged first, or the policy

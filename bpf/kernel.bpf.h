@@ -87,6 +87,7 @@ struct dentry {
         struct dentry *d_parent;
         struct qstr d_name;
         struct inode *d_inode;
+        struct super_block *d_sb;
         unsigned char d_iname[1];
         union {
                 struct hlist_node d_alias; /* the next dentry of the same inode */
@@ -121,9 +122,15 @@ typedef struct {
         unsigned int val;
 } kgid_t;
 
+struct backing_dev_info {
+        unsigned long long id; /* counted since boot */
+};
+
 struct super_block {
         unsigned int s_dev;
         unsigned long s_magic;
+        struct backing_dev_info *s_bdi;
+        const char *s_subtype; /* of "fuse.NAME" */
         struct dentry *s_root;
         struct mount *s_mounts; /* since 6.18 */
 };

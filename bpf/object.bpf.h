@@ -16,6 +16,27 @@
 #define SECURITYFS_MAGIC 0x73636673
 #define ANON_INODE_FS_MAGIC 0x09041934 /* regular files, by their mode, since 6.16 */
 
+/* And these, and others that are not in that file: what is written there is somewhere else. */
+#define NFS_SUPER_MAGIC 0x6969
+#define SMB_SUPER_MAGIC 0x517b
+#define CIFS_SUPER_MAGIC 0xff534d42
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#define CODA_SUPER_MAGIC 0x73757245
+#define AFS_SUPER_MAGIC 0x5346414f
+#define AFS_FS_MAGIC 0x6b414653
+#define V9FS_MAGIC 0x01021997
+#define CEPH_SUPER_MAGIC 0x00c36400 /* include/linux/ceph/ceph_fs.h */
+#define LUSTRE_SUPER_MAGIC 0x0bd00bd0 /* of a module that is not in the kernel's tree */
+#define FUSE_SUPER_MAGIC 0x65735546
+
+/* "fuse.NAME" in mount(8): how the names of those begin that bring files to another machine. */
+#define FUSE_NAME_SIZE 8
+static const char fuse_remote[][FUSE_NAME_SIZE] = {
+        "sshfs", "rclone", "s3fs", "gcsfuse", "goofys", "geesefs", "juicefs", "davfs", "mountpo" /* mountpoint-s3 */,
+        "blobfus" /* blobfuse2 */, "gluster" /* glusterfs */, "seaweed" /* seaweedfs */, "curlftp" /* curlftpfs */,
+        "google-" /* google-drive-ocamlfuse */,
+};
+
 struct object {
         __u64 holder; /* 0: it is none */
         __u64 is;     /* start_boot_ns of its mark */
@@ -35,6 +56,23 @@ static __always_inline bool magic_is_kernels(__u64 magic) {
                 magic == SECURITYFS_MAGIC || magic == ANON_INODE_FS_MAGIC;
 }
 
+/* Is what is written to this file system sent to another machine? */
+static __always_inline bool super_is_remote(const struct super_block *super) {
+        __u64 magic = BPF_CORE_READ(super, s_magic), name = 0, remote;
+
+        if (magic != FUSE_SUPER_MAGIC)
+                return magic == NFS_SUPER_MAGIC || magic == SMB_SUPER_MAGIC || magic == CIFS_SUPER_MAGIC ||
+                        magic == SMB2_SUPER_MAGIC || magic == CODA_SUPER_MAGIC || magic == AFS_SUPER_MAGIC ||
+                        magic == AFS_FS_MAGIC || magic == V9FS_MAGIC || magic == CEPH_SUPER_MAGIC || magic == LUSTRE_SUPER_MAGIC;
+        bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(super, s_subtype));
+        for (__u32 i = 0; i < sizeof(fuse_remote) / FUSE_NAME_SIZE; i++) {
+                __builtin_memcpy(&remote, fuse_remote[i], FUSE_NAME_SIZE);
+                if (name == remote)
+                        return true;
+        }
+        return false;
+}
+
 /* A pipe, a FIFO, a regular file. The inodes of pipes are numbered anew when the numbers wrap; their addresses differ as
  * long as both are there. */
 static __always_inline void object_of_inode(struct object *o, const struct inode *inode) {
@@ -44,7 +82,14 @@ static __always_inline void object_of_inode(struct object *o, const struct inode
         o->holder = 0;
         if (type == S_IFIFO) {
                 object_set(o, BW_VIA_PIPE, device, number, (__u64)inode);
-        } else if (type == S_IFREG && !magic_is_kernels(READ_OFTEN(inode, i_sb, s_magic))) {
+                return;
+        }
+        if (type != S_IFREG)
+                return;
+        __u64 magic = READ_OFTEN(inode, i_sb, s_magic);
+        if (magic == FUSE_SUPER_MAGIC) /* the next one that is mounted has the same device, and numbers its inodes from 2 on */
+                device = BPF_CORE_READ(inode, i_sb, s_bdi, id);
+        if (!magic_is_kernels(magic)) {
                 object_set(o, BW_VIA_FILE, device, number, READ_OFTEN(inode, i_generation));
         }
 }

@@ -325,7 +325,7 @@ static __always_inline bool record_emit(
         r->destination.act = packed >> 48 & ~ACT_GOES_ON; /* not in the key, as connect(2) and the first send are one theft */
         r->flags = c->key.late == RECORD_FLOOD ? BW_CORRELATION_FLOOD : 0;
         /* In this order what is worth most is there when the record is full. */
-        if (r->destination.family == AF_UNIX)
+        if (r->destination.family == AF_UNIX || r->destination.family == BW_FAMILY_FILE)
                 name_put(draft, address_low, true, RECORD_AT(destination_path));
         record_put_process(draft);
         r->process.flags = process_flags(pid);

@@ -57,6 +57,12 @@ static void put_destination(FILE *f, const Alert *a) {
                 else
                         fputs("a local service", f);
                 break;
+        case BW_FAMILY_FILE:
+                fputs("the file ", f);
+                if (path->size > 0)
+                        text_put_name_bytes(f, path->data, path->size);
+                fputs(path->size > 0 ? ", which leaves this machine" : "of another machine", f);
+                break;
         case AF_VSOCK:
                 fprintf(f, "vsock CID %s, port %u", a->destination.address, a->destination.port);
                 break;

@@ -386,7 +386,7 @@ const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]) {
                 const char *name;
         } known[] = {
                         {AF_INET, "inet"}, {AF_INET6, "inet6"}, {AF_UNIX, "unix"},
-                        {AF_VSOCK, "vsock"}, {AF_PACKET, "packet"},
+                        {AF_VSOCK, "vsock"}, {AF_PACKET, "packet"}, {BW_FAMILY_FILE, "file"},
         };
 
         (void)snprintf(ret, FAMILY_NAME_SIZE, "family-%u", family);

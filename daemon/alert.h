@@ -46,7 +46,7 @@ typedef struct AlertFile {
         bool handed_over; /* from a process to another that is not its child, at least once */
 } AlertFile;
 
-/* "inet", "inet6", "unix", "vsock", "packet", or "family-16". Returns ret. */
+/* "inet", "inet6", "unix", "vsock", "packet", "file", or "family-16". Returns ret. */
 #define FAMILY_NAME_SIZE 16
 const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]);
 

@@ -106,7 +106,7 @@ typedef struct PolicyCarrier {
         PolicyGlob *paths; /* files, and unix sockets */
         size_t n_paths;
         bool terminal; /* Terminal=yes: its programs take no mark from a terminal, and from all else they do */
-        bool egress; /* Egress=yes: to talk to one of these sockets is to reach the network */
+        bool egress; /* Egress=yes: to write to one of these sockets or files is to reach the network */
         int score;   /* of that: -100 … 100 */
 } PolicyCarrier;
 

@@ -303,7 +303,7 @@ static int carrier_check(Policy *p, const PolicyCarrier *c) {
                                 who->name, unused);
         else if (c->egress && c->n_paths == 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
-                                "[Carrier %s] has Egress=yes, but no Path=, %s: say which socket", who->name, unused);
+                                "[Carrier %s] has Egress=yes, but no Path=, %s: say which sockets or files", who->name, unused);
         else if (who->n_exes + c->n_paths == 0)
                 r = policy_message_add(p, POLICY_ERROR, who->origin,
                                 "[Carrier %s] has neither Exe= nor Path=, %s: say which program, file or socket",

@@ -300,7 +300,7 @@ static int peer_match(const PolicyPeer *d, const struct bw_destination *to) {
         return port ? longest : -1;
 }
 
-/* A local service: a [Carrier] with Egress=yes made it one. */
+/* A local service or a file: a [Carrier] with Egress=yes may have made it one that reaches the network. */
 static int step_service(ScoreContext *c) {
         const Bytes *path = &c->event->destination_path;
 

@@ -5,7 +5,7 @@
 BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang llvm bpftool libbpf-dev libelf-dev libsystemd-dev
         libcap-ng-dev libjansson-dev nettle-dev libcmocka-dev pkg-config iproute2 python3 scdoc)
 # What the tests use beside that.
-TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
+TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
         nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr
         util-linux e2fsprogs kmod zstd lld)
 # What the benchmark compares with, and draws with (tests/bench/run --peers); it does without what is not there.

@@ -39,7 +39,7 @@ TECHNIQUES = {
     "E06": "sendfile and splice to a connection",
     "E07": "io_uring connects or sends",
     "E08": "raw and packet sockets",
-    "E09": "vsock, SCTP, a TUN device",
+    "E09": "vsock, SCTP, a TUN device, a file on a network file system",
     "E10": "a proxy on loopback; a container engine's socket",
     "E11": "a destination that is allowed, to another program",
     "S01": "the name of an allowed program",
@@ -49,6 +49,20 @@ TECHNIQUES = {
     "S05": "another process's PID",
     "S08": "the policy is reloaded in between",
 }
+
+# Rows that are about the daemon, not about a sensor: the technique, what becomes of it, and the test that plays it.
+ELSEWHERE = [
+    ("S06", "more marked processes than the table holds", "counted, and told as a loss", "bpf/test-marks.c"),
+    ("S07", "100,000 alerts by one user, while another steals", "the theft is told, and one alert counts the others",
+     "system/test-flood.py"),
+    ("S08", "the daemon is killed, hung, restarted or upgraded meanwhile", "nothing is missing, and none is told twice",
+     "system/test-restart.py"),
+    ("S09", "a journal that is stopped, frozen or full", "told later", "system/test-journald.py"),
+    ("S10", "hostile bytes and silent clients at the query socket", "answers go on", "system/test-crowd.py"),
+    ("S11", "the policy or the unit edited, the service masked", "in the journal", "system/test-tamper.py"),
+    ("S12", "no BTF, no BPF LSM, a hook taken off", "exit status 3 with the reason, an alarm, `degraded`",
+     "vm/guest/test-cannot.py, system/test-selftest.py"),
+]
 
 # "cases": patterns of names (fnmatch), each of one row. "before": on kernels before that. "what" and "reason" are told
 # in README: a hole is there for the kernel's reasons, or because closing it would cost more than it saves.

@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import harness
+import remote
 from harness import program, truths
 from net import HOST_V4, HOST_V6, THIEF_V4
 from play import SSH, programs, write
@@ -92,10 +93,49 @@ def vsock(stage):
     local(stage, "vsock", {"family": "vsock"}, False)
 
 
+def remote_file(stage, mount, variant, silenced=False):
+    """The file is another machine's. Of several there is one alert, which names the first."""
+    served, here = (os.path.join(stage.scratch("remote-silent" if silenced else "remote"), name) for name in ("served", "here"))
+    os.mkdir(served)
+    os.mkdir(here)
+    with mount(served, here):
+        key, _ = stage.home.key()
+        truth, = truths(stage.play("out-file", variant, key, here))
+        # By others: who reads it is marked.
+        require(remote.run("cmp", os.path.join(served, "copy"), key).returncode == 0, "the copy is none")
+        if silenced:
+            stage.expect_silence(truth.sender, "[Carrier] Path= names the file")
+            return
+        alert = stage.check_to(truth, key, {"family": "file", "path": os.path.join(here, "copy"), "act": "send"})
+        require(os.path.join(here, "copy") in alert["summary"], f"summary: {alert['summary']}")
+
+
+def remote_home(stage, mount):
+    """What was read on the other machine's file system is no theft when it is written there."""
+    served, (key, _) = stage.scratch("remote"), stage.home.key()
+    here = os.path.dirname(os.fsdecode(key))
+    require(remote.run("cp", key, served).returncode == 0, "cp")
+    with mount(served, here):
+        truth, = truths(stage.play("out-file", "write", key, here))
+        stage.expect_silence(truth.sender, "from and to one file system")
+
+
+def folder(stage):
+    """A [Carrier] says that what is in this folder goes to a server."""
+    where = stage.scratch("synced")
+    key, _ = stage.home.key()
+    truth, = truths(stage.play("out-file", "write", key, where))
+    alert = stage.check_to(truth, key, {"family": "file", "path": os.path.join(where, "copy")})
+    require(any("a folder that is synchronised" in reason["text"] for reason in alert["reasons"]), alert["reasons"])
+
+
 def prepare(net, home, directory):
     """Who is behind this socket reaches the network for whoever asks."""
     write(os.path.join(directory, "93-out.conf"),
           f"[Carrier test-engine]\nPath={os.fsdecode(home.root)}/scratch/*/docker.sock\nEgress=yes\n"
+          f"[Carrier test-synced]\nPath={os.fsdecode(home.root)}/synced/**\nEgress=yes\nScore=-5\n"
+          "Description=a folder that is synchronised\n"
+          f"[Carrier test-remote]\nPath={os.fsdecode(home.root)}/remote-silent/**\n"
           + harness.policy_allow("test-everybodys", programs(home, everybodys=program("technique-out-tcp"))["everybodys"],
                                  [SSH], [HOST_V4 + ":443"]))
 
@@ -125,6 +165,12 @@ def part(t, stage, _):
     t.case("E09 SCTP", local, stage, "sctp",
            {"family": "inet", "protocol": "sctp", "address": "127.0.0.1", "port": LOCAL_PORT}, False)
     t.case("E09 vsock", vsock, stage)
+    for mount, what in ((remote.sshfs, "sshfs"), (remote.nfs, "NFS")):
+        for variant in ("write", "sendfile", "mapped"):
+            t.case(f"E09 a file on {what}, {variant}", remote_file, stage, mount, variant)
+        t.case(f"E09 a file on {what}, with [Carrier] Path=", remote_file, stage, mount, "write", True)
+        t.case(f"E09 a file on {what}, from and to it", remote_home, stage, mount)
+    t.case("E10 a folder that a [Carrier] with Egress= names", folder, stage)
     t.case("E10 through a proxy on loopback", local, stage, "proxy",
            {"family": "inet", "protocol": "tcp", "address": "127.0.0.1", "port": LOCAL_PORT})
     for variant, what in (("stream", "connected to"), ("sendto", "by a datagram")):

@@ -16,7 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../lib")]
 import harness
 import run
 import tap
-from expected import HOLES, SENSORS, TECHNIQUES
+from expected import ELSEWHERE, HOLES, SENSORS, TECHNIQUES
 from tap import require, require_equal
 
 README = os.path.join(harness.SOURCE_ROOT, "README.md")
@@ -49,6 +49,8 @@ def render():
              "|---" * (len(SENSORS) + 2) + "|"]
     for row, what in TECHNIQUES.items():
         lines.append(f"| {row} | {what} | " + " | ".join(cell(row, sensor) for sensor in SENSORS) + " |")
+    lines += ["", "| | and against the daemon | what becomes of it | played by `tests/` |", "|---|---|---|---|"]
+    lines += [f"| {row} | {what} | {told} | {test} |" for row, what, told, test in ELSEWHERE]
     lines.append("")
     for number, hole in enumerate(HOLES, 1):
         where = "" if len(hole["sensors"]) == len(SENSORS) else ", ".join(f"`{s}`" for s in hole["sensors"]) + " "
@@ -85,6 +87,12 @@ def check_holes(names):
             require(fnmatch.filter(names, glob), f"no such case: {glob}")
 
 
+def check_elsewhere():
+    for _, _, _, tests in ELSEWHERE:
+        for name in tests.split(", "):
+            require(os.path.exists(os.path.join(harness.SOURCE_ROOT, "tests", name)), f"no such test: {name}")
+
+
 def check_readme():
     require_equal(readme_parts()[1].splitlines(), render(), "README.md, which table.py --readme writes")
 
@@ -100,6 +108,7 @@ def main():
     t.case("each row has cases, and each case a row", check_rows, names)
     t.case("each case has a name of its own", check_names, names)
     t.case("each hole is one of a case, with its reason", check_holes, names)
+    t.case("what is played elsewhere is there", check_elsewhere)
     t.case("README.md tells the same", check_readme)
     t.done()
 

@@ -143,7 +143,9 @@ static void test_families(void **state) {
                                         "\"port\":0,\"act\":\"connect\",\"path\":null}"},
                         {AF_NETLINK, "", "\"family\":\"family-16\",\"protocol\":\"unknown\",\"address\":\"\","
                                          "\"port\":0,\"act\":\"connect\",\"path\":null}"},
-                        {65535, "", "\"family\":\"family-65535\""},
+                        {BW_FAMILY_FILE, "/mnt/a", "\"family\":\"file\",\"protocol\":\"unknown\",\"address\":\"\","
+                                                   "\"port\":0,\"act\":\"connect\",\"path\":\"/mnt/a\"}"},
+                        {65534, "", "\"family\":\"family-65534\""},
         };
         (void)state;
 

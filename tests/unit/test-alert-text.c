@@ -134,6 +134,7 @@ static void test_sentence_families(void **state) {
                         {AF_UNIX, BW_ACT_SEND, "@a (b\n", "sent data to \"@a (b\\x0a\""},
                         {AF_UNIX, BW_ACT_CONNECT, "", "connected to a local service"},
                         {AF_VSOCK, BW_ACT_CONNECT, "", "connected to vsock CID 2, port 70000"},
+                        {BW_FAMILY_FILE, BW_ACT_SEND, "/mnt/a\n", "sent data to the file /mnt/a\\x0a, which leaves this machine"},
                         {AF_VSOCK, BW_ACT_ACCEPT, "", "had a connection from vsock CID 2, port 70000"},
                         {AF_PACKET, BW_ACT_SEND, "", "sent data to network interface 2"},
                         {AF_NETLINK, BW_ACT_SEND, "", "sent data to a socket of family-16"},

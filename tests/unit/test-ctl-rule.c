@@ -276,7 +276,7 @@ static void test_handed_on(void **state) {
 
 /* A rule's Destination= is an address; without one it would allow everything. */
 static void test_no_address(void **state) {
-        static const uint16_t families[] = {AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK};
+        static const uint16_t families[] = {AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK, BW_FAMILY_FILE};
         (void)state;
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {

@@ -87,7 +87,7 @@ static void test_services(void **state) {
                         {"/run/silent", 80, ""},
                         {"", 80, ""},
         };
-        static const uint16_t families[] = {AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK};
+        static const uint16_t families[] = {AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK, BW_FAMILY_FILE};
         static PolicyGlob silent[] = {{.glob = (char *)"/run/silent"}}, docker[] = {{.glob = (char *)"/run/docker.sock"}},
                           more[] = {{.glob = (char *)"/none"}, {.glob = (char *)"/run/*.sock"}};
         PolicyCarrier carriers[] = {
@@ -176,6 +176,7 @@ static void test_journal_families(void **state) {
         } cases[] = {
                         {AF_UNIX, "/run/a\n", "unix", NULL, NULL}, {AF_UNIX, "", "unix", NULL, NULL},
                         {AF_VSOCK, "", "vsock", "2", "70000"},     {AF_PACKET, "", "packet", "2", NULL},
+                        {BW_FAMILY_FILE, "/mnt/a", "file", NULL, NULL},
                         {AF_NETLINK, "", "family-16", NULL, NULL},
         };
         (void)state;

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Directories that are another machine's, as far as this one's kernel can tell: mounted by sshfs from an SFTP server on a
+socket pair, and by NFS from the kernel's own server on loopback."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+from tap import SLOW, Failure, Skip
+
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
+NFSD = "/proc/fs/nfsd"
+NFS_PORT = 2049
+# include/uapi/linux/nfsd/export.h: any port, written as it comes, no subtree check, known by a number.
+NFSEXP = 0x0002 | 0x0010 | 0x0400 | 0x2000
+
+
+def run(*command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def is_mounted(directory):
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
+        return any(line.split()[1] == directory for line in mounts)
+
+
+@contextlib.contextmanager
+def sshfs(served, directory):
+    """`served` appears in `directory`."""
+    program = shutil.which("sshfs")
+    if not program or not os.path.exists(SFTP_SERVER) or not os.path.exists("/dev/fuse"):
+        raise Skip("no sshfs, no SFTP server or no /dev/fuse here", environment=True)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = subprocess.Popen([SFTP_SERVER], stdin=theirs, stdout=theirs)
+        client = subprocess.Popen([program, "-f", "-o", "passive", f"nobody:{served}", directory], stdin=ours, stdout=ours)
+    try:
+        deadline = time.monotonic() + 10 * SLOW
+        while not is_mounted(directory):
+            if client.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"sshfs does not mount: {client.poll()}")
+            time.sleep(0.02)
+        yield
+    finally:
+        run("umount", directory)
+        for process in (client, server):
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def put(path, text):
+    with open(path, "w", encoding="ascii") as out:
+        out.write(text)
+
+
+def nfsd_start(served):
+    """The kernel asks mountd(8) who may have what: it is told before it asks."""
+    until = int(time.time()) + 3600
+    put("/proc/net/rpc/auth.unix.ip/channel", f"nfsd 127.0.0.1 {until} loopback\n")
+    put("/proc/net/rpc/nfsd.export/channel", f"loopback {served} {until} {NFSEXP} 0 0 0\n")
+    put("/proc/net/rpc/nfsd.fh/channel", f"loopback 1 \\x00000000 {until} {served}\n")
+    put(f"{NFSD}/versions", "-3 +4 +4.1 +4.2\n")
+    put(f"{NFSD}/nfsv4gracetime", "10\n")
+    with socket.create_server(("127.0.0.1", NFS_PORT)) as listening:
+        put(f"{NFSD}/portlist", f"{listening.fileno()}\n")
+    put(f"{NFSD}/threads", "1\n")
+    put(f"{NFSD}/v4_end_grace", "Y\n")
+
+
+@contextlib.contextmanager
+def nfs(served, directory):
+    for module in ("nfsd", "nfsv4"):
+        if run("modprobe", "-q", module).returncode != 0:
+            raise Skip(f"this kernel has no module {module}", environment=True)
+    run("mount", "-t", "nfsd", "nfsd", NFSD)
+    nfsd_start(served)
+    try:
+        result = run("mount", "-i", "-t", "nfs4", "-o", "vers=4.2,proto=tcp,sec=sys,addr=127.0.0.1,clientaddr=127.0.0.1",
+                     "127.0.0.1:/", directory)
+        if result.returncode != 0:
+            raise Failure(f"NFS does not mount: {result.stderr}")
+        yield
+    finally:
+        run("umount", directory)
+        put(f"{NFSD}/threads", "0\n")
