@@ -8,7 +8,7 @@ import subprocess
 import harness
 from harness import as_text, program, truths
 from net import HOST_V4
-from play import write
+from play import opened, write
 from tap import require, require_equal
 
 AGENTS = "agent-sockets"
@@ -77,13 +77,6 @@ def replaced(stage):
     stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
 
 
-def opened(path):
-    """By us, whom nobody asks about it: a file that is nothing, twice, so that it is known as that."""
-    for _ in range(2):
-        with open(path, "rb") as file:
-            file.read()
-
-
 def plain(home):
     """A file in a directory of its own where nothing is watched, and was opened there."""
     home.count += 1
@@ -111,6 +104,17 @@ def was_once(stage):
     os.rename(path, key)
     stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
     os.rename(key, path)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (path, secret))
+
+
+def links_over(stage):
+    """A secret that was seen gets the name, by a link, of a file that was nothing: in the kernel the very name that it was."""
+    key, secret = stage.home.key()
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+    path, _ = plain(stage.home)
+    os.unlink(path)
+    os.link(key, path)
+    os.unlink(key)
     stage.theft("get-open-calls", "openat", make_key=lambda: (path, secret))
 
 
@@ -171,6 +175,7 @@ def part(t, stage, prepared):
     t.case("G04 a file that was nothing gets its name", becomes, stage, False)
     t.case("G04 the directory of one that was nothing gets the name of its", becomes, stage, True)
     t.case("G04 moved away to where it was nothing", was_once, stage)
+    t.case("G03 a link where a file was nothing, and its own name gone", links_over, stage)
     for variant, what in BEFORE.items():
         t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
