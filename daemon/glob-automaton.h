@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Globs → one deterministic, minimised automaton over reversed paths, in the cell format of bpf/policy.h.
+/* Globs → one deterministic automaton over reversed paths, in the cell format of bpf/policy.h.
  *
  * Pure: bytes in, tables out; no globals, no I/O. The kernel runs the same cells (bpf/path.bpf.h);
  * glob_automaton_match() below is the same walk in user space, for tests and for explaining a verdict. */
@@ -24,7 +24,7 @@ typedef struct GlobAutomaton GlobAutomaton;
 int glob_check(const char *glob, size_t *ret_offset, const char **ret_message);
 
 /* Builds the automaton. -EINVAL: patterns[*ret_culprit] is malformed. -E2BIG: with patterns[*ret_culprit] the
- * automaton passed max_states (before minimisation) or an output limit. -ENOMEM. n = 0 is fine: matches nothing. */
+ * automaton passed max_states or an output limit. -ENOMEM. n = 0 is fine: matches nothing. */
 int glob_automaton_new(
         const GlobPattern *patterns, size_t n, size_t max_states, GlobAutomaton **ret, size_t *ret_culprit);
 GlobAutomaton *glob_automaton_free(GlobAutomaton *a);

@@ -29,6 +29,3 @@ struct GlobAutomaton {
 };
 
 DEFINE_CLEANUP(GlobAutomaton, glob_automaton_free);
-
-/* The smallest automaton that gives the same outputs. -ENOMEM. */
-int glob_automaton_minimise(const GlobAutomaton *a, GlobAutomaton **ret);

@@ -13,7 +13,12 @@
 /* 4,096 cells: more costs time and saves next to nothing. */
 #define BACKTRACK_WORDS 64
 
-typedef uint32_t Row[CLASSES_MAX + 1];
+#define NONE UINT32_MAX
+
+/* Where the classes lead: as edge … end of the automaton say, others elsewhere; '/' is another matter if slash is not NONE. */
+typedef struct Row {
+        uint32_t other, slash, edge, end;
+} Row;
 
 typedef struct Packer {
         const GlobAutomaton *a;
@@ -53,18 +58,45 @@ static void packer_done(Packer *k) {
         free(k->header);
 }
 
-static void row_expand(const GlobAutomaton *a, uint32_t state, Row row) {
-        for (size_t c = 1; c <= a->n_classes; c++)
-                row[c] = a->other[state];
-        for (uint32_t e = a->first_edge[state]; e < a->first_edge[state + 1]; e++)
-                row[a->edge_class[e]] = a->edge_to[e];
+static Row row_of(const GlobAutomaton *a, uint32_t state) {
+        return (Row){
+                        .other = a->other[state],
+                        .slash = NONE,
+                        .edge = a->first_edge[state],
+                        .end = a->first_edge[state + 1],
+        };
 }
 
-static size_t row_distance(const GlobAutomaton *a, const Row x, const Row y) {
+/* The next class in which the rows may differ, and where each of them leads there. False: there is none. */
+static bool rows_step(const GlobAutomaton *a, Row *x, Row *y, unsigned *inout_class, uint32_t *ret_x, uint32_t *ret_y) {
+        unsigned class_x = x->edge < x->end ? a->edge_class[x->edge] : CLASSES_MAX + 1;
+        unsigned class_y = y->edge < y->end ? a->edge_class[y->edge] : CLASSES_MAX + 1;
+        unsigned class = *inout_class + 1;
+
+        if (x->other == y->other) {
+                bool slash = (x->slash != NONE || y->slash != NONE) && class <= a->slash_class;
+                unsigned listed = MIN(class_x, class_y);
+                class = slash ? MIN(listed, (unsigned)a->slash_class) : listed;
+        }
+        if (class > a->n_classes)
+                return false;
+        *ret_x = class == class_x ? a->edge_to[x->edge++] : x->other;
+        *ret_y = class == class_y ? a->edge_to[y->edge++] : y->other;
+        if (class == a->slash_class) {
+                *ret_x = x->slash != NONE ? x->slash : *ret_x;
+                *ret_y = y->slash != NONE ? y->slash : *ret_y;
+        }
+        *inout_class = class;
+        return true;
+}
+
+static size_t row_distance(const GlobAutomaton *a, Row x, Row y) {
+        uint32_t to_x, to_y;
+        unsigned class = 0;
         size_t n = 0;
 
-        for (size_t c = 1; c <= a->n_classes; c++)
-                n += x[c] != y[c];
+        while (rows_step(a, &x, &y, &class, &to_x, &to_y))
+                n += to_x != to_y;
         return n;
 }
 
@@ -93,69 +125,68 @@ static uint32_t fork_branches(const GlobAutomaton *a, uint32_t waiting) {
 }
 
 /* What a lookup in the fork gives: the branches, but '/' as the waiting state has it. */
-static void fork_expand(const GlobAutomaton *a, uint32_t branches, Row row) {
-        row_expand(a, branches, row);
-        row[a->slash_class] = branches;
+static Row fork_row(const GlobAutomaton *a, uint32_t branches) {
+        Row row = row_of(a, branches);
+
+        row.slash = branches;
+        return row;
 }
 
 /* A state that stays where it is for most bytes serves as default, its own included: then the lookup ends
- * with it. Any other state takes the dead one, or the one that it goes to for most bytes (or, if asked, the
- * fork of that), whichever it differs from least: in *ret_n cells. Returns the default state, 0 for the dead
- * one. */
-static uint32_t default_choose(const GlobAutomaton *a, uint32_t state, bool fork, size_t *ret_n) {
-        uint32_t to = a->other[state], branches;
-        size_t n_dead = 0, n;
-        Row row, other;
+ * with it. Any other state takes the dead one, or the one that it goes to for most bytes, whichever it differs
+ * from least. 0 for the dead one. *ret_saved: the cells that the fork of the latter saves. */
+static uint32_t default_choose(const GlobAutomaton *a, uint32_t state, size_t *ret_saved) {
+        size_t n_dead = a->first_edge[state + 1] - a->first_edge[state], n;
+        uint32_t other = a->other[state], to = a->other[other], branches;
 
-        row_expand(a, state, row);
-        for (size_t c = 1; c <= a->n_classes; c++)
-                n_dead += row[c] != 0;
-
-        if (to != state)
-                to = a->other[to];
-        branches = fork ? fork_branches(a, to) : 0;
-        if (branches != 0)
-                fork_expand(a, branches, other);
-        else
-                row_expand(a, to, other);
-        n = row_distance(a, row, other);
-
-        if (to != state && (to == 0 || a->other[to] != to || n >= n_dead)) {
-                *ret_n = n_dead;
+        *ret_saved = 0;
+        if (other == state)
+                return state;
+        if (to == 0 || a->other[to] != to)
                 return 0;
+        if (other != 0) {
+                n_dead = a->n_classes;
+                for (uint32_t e = a->first_edge[state]; e < a->first_edge[state + 1]; e++)
+                        n_dead -= a->edge_to[e] == 0;
         }
-        *ret_n = n;
-        return to;
+        n = MIN(n_dead, row_distance(a, row_of(a, state), row_of(a, to)));
+        branches = fork_branches(a, to);
+        if (branches != 0)
+                *ret_saved = n - MIN(n, row_distance(a, row_of(a, state), fork_row(a, branches)));
+        return n < n_dead ? to : 0;
 }
 
 /* Makes a fork where it saves more cells than it takes. */
-static int packer_choose_forks(Packer *k) {
+static int packer_choose_defaults(Packer *k) {
         const GlobAutomaton *a = k->a;
-        _cleanup_free_ size_t *saved = calloc(a->n_states, sizeof(size_t));
+        _cleanup_free_ size_t *saved = calloc(a->n_states, sizeof(size_t)), *saved_by = calloc(a->n_states, sizeof(size_t));
 
         k->fork_of = calloc(a->n_states, sizeof(uint32_t));
         k->fork_state = calloc(a->n_states, sizeof(uint32_t));
-        if (!saved || !k->fork_of || !k->fork_state)
+        k->default_row = calloc(2 * a->n_states, sizeof(uint32_t));
+        if (!saved || !saved_by || !k->fork_of || !k->fork_state || !k->default_row)
                 return -ENOMEM;
 
         for (uint32_t s = 1; s < a->n_states; s++) {
-                size_t n, n_fork;
-                uint32_t d = default_choose(a, s, true, &n_fork);
-
-                (void)default_choose(a, s, false, &n);
-                if (n_fork < n)
-                        saved[d] += n - n_fork;
+                k->default_row[s] = default_choose(a, s, &saved[s]);
+                saved_by[a->other[a->other[s]]] += saved[s];
         }
         for (uint32_t s = 1; s < a->n_states; s++) {
-                uint32_t branches = fork_branches(a, s);
+                uint32_t branches = fork_branches(a, s), fork = (uint32_t)(a->n_states + k->n_forks);
 
                 /* It takes a header and the cell of '/', besides the branches. */
                 if (branches == 0 ||
-                                saved[s] <= (size_t)(a->first_edge[branches + 1] - a->first_edge[branches]) +
+                                saved_by[s] <= (size_t)(a->first_edge[branches + 1] - a->first_edge[branches]) +
                                                                 2)
                         continue;
-                k->fork_of[s] = (uint32_t)(a->n_states + k->n_forks);
+                k->fork_of[s] = k->default_row[fork] = fork;
                 k->fork_state[k->n_forks++] = branches;
+        }
+        for (uint32_t s = 1; s < a->n_states; s++) {
+                uint32_t fork = k->fork_of[a->other[a->other[s]]];
+
+                if (saved[s] > 0 && fork != 0)
+                        k->default_row[s] = fork;
         }
         k->n_rows = a->n_states + k->n_forks;
         return 0;
@@ -166,63 +197,44 @@ static uint32_t row_waiting(const Packer *k, uint32_t row) {
         return row < k->a->n_states ? 0 : k->a->other[k->fork_state[row - k->a->n_states]];
 }
 
-/* Chooses a row's default. What the row says, and what is found where it says nothing. */
-static uint32_t row_choose(const Packer *k, uint32_t row, Row ret_wanted, Row ret_found) {
-        const GlobAutomaton *a = k->a;
-        uint32_t waiting = row_waiting(k, row), d;
-        size_t n, n_fork;
+static Row row_wanted(const Packer *k, uint32_t row) {
+        return row < k->a->n_states ? row_of(k->a, row) : fork_row(k->a, k->fork_state[row - k->a->n_states]);
+}
 
-        if (waiting != 0) {
-                fork_expand(a, fork_branches(a, waiting), ret_wanted);
-                for (size_t c = 1; c <= a->n_classes; c++)
-                        ret_found[c] = waiting;
-                return row;
-        }
+/* What is found where a row says nothing. */
+static Row row_found(const Packer *k, uint32_t row) {
+        uint32_t waiting = row_waiting(k, row);
 
-        row_expand(a, row, ret_wanted);
-        d = default_choose(a, row, true, &n_fork);
-        if (k->fork_of[d] != 0) {
-                (void)default_choose(a, row, false, &n);
-                if (n_fork < n) {
-                        fork_expand(a, fork_branches(a, d), ret_found);
-                        return k->fork_of[d];
-                }
-        }
-        d = default_choose(a, row, false, &n);
-        row_expand(a, d, ret_found);
-        if (d == row)
-                for (size_t c = 1; c <= a->n_classes; c++)
-                        ret_found[c] = row;
-        return d;
+        if (k->default_row[row] != row)
+                return row_wanted(k, k->default_row[row]);
+        return (Row){.other = waiting != 0 ? waiting : row, .slash = NONE};
 }
 
 static int packer_choose(Packer *k) {
-        const GlobAutomaton *a = k->a;
         size_t room = k->n_cells - k->first_cell;
-        uint32_t n_explicit = 0;
+        uint32_t n_explicit = 0, to, to_found;
         int r;
 
-        r = packer_choose_forks(k);
+        r = packer_choose_defaults(k);
         if (r < 0)
                 return r;
-        k->default_row = calloc(k->n_rows, sizeof(uint32_t));
         k->first_explicit = calloc(k->n_rows + 1, sizeof(uint32_t));
         k->explicit_class = malloc(room + 1);
         k->explicit_to = reallocarray(NULL, room + 1, sizeof(uint32_t));
-        if (!k->default_row || !k->first_explicit || !k->explicit_class || !k->explicit_to)
+        if (!k->first_explicit || !k->explicit_class || !k->explicit_to)
                 return -ENOMEM;
 
         for (uint32_t row = 1; row < k->n_rows; row++) {
-                Row wanted, found;
+                Row wanted = row_wanted(k, row), found = row_found(k, row);
+                unsigned class = 0;
 
-                k->default_row[row] = row_choose(k, row, wanted, found);
-                for (size_t c = 1; c <= a->n_classes; c++) {
-                        if (wanted[c] == found[c])
+                while (rows_step(k->a, &wanted, &found, &class, &to, &to_found)) {
+                        if (to == to_found)
                                 continue;
                         if (n_explicit >= room)
                                 return -ENOSPC;
-                        k->explicit_class[n_explicit] = (uint8_t)c;
-                        k->explicit_to[n_explicit++] = wanted[c];
+                        k->explicit_class[n_explicit] = (uint8_t) class;
+                        k->explicit_to[n_explicit++] = to;
                 }
                 k->first_explicit[row + 1] = n_explicit;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The glob language, as items that the automaton is built from. Private to daemon/glob-*.c.
+/* The glob language, as items that the automaton is built from. Private to daemon/glob-*.c, but for
+ * the braces.
  *
  * Paths are absolute and hold no "//", "." or ".."; a glob begins with '/'.
  *

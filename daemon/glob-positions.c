@@ -96,23 +96,30 @@ static int tree_descend(Tree *t, uint32_t *inout_node, uint32_t label) {
         return 0;
 }
 
-static size_t set_count(const ByteSet *set) {
-        size_t n = 0;
+/* The only member of a set, or 256. */
+static uint32_t set_single(const ByteSet *set) {
+        uint32_t single = 256;
 
-        for (size_t i = 0; i < ELEMENTSOF(set->word); i++)
-                n += (size_t)__builtin_popcountll(set->word[i]);
-        return n;
+        for (size_t i = 0; i < ELEMENTSOF(set->word); i++) {
+                uint64_t word = set->word[i];
+
+                if (word == 0)
+                        continue;
+                if (single < 256 || (word & (word - 1)) != 0)
+                        return 256;
+                single = (uint32_t)(64 * i) + (uint32_t)__builtin_ctzll(word);
+        }
+        return single;
 }
 
 static int label_of_set(GlobPositions *p, const ByteSet *set, uint32_t *ret) {
+        uint32_t single = set_single(set);
         int r;
 
-        if (set_count(set) == 1)
-                for (uint32_t byte = 0; byte < 256; byte++)
-                        if (byte_set_has(set, (uint8_t)byte)) {
-                                *ret = byte;
-                                return 0;
-                        }
+        if (single < 256) {
+                *ret = single;
+                return 0;
+        }
 
         for (size_t i = 0; i < p->n_sets; i++)
                 if (memcmp(&p->sets[i], set, sizeof(*set)) == 0) {

@@ -100,22 +100,27 @@ static bool text_match(const char *glob, const char *path, size_t path_length, b
 }
 
 bool glob_match_reference(const char *glob, const char *path, size_t path_length) {
-        _cleanup_free_ bool *reached = malloc(path_length + 1);
+        size_t n_glob = strlen(glob), n_first = strcspn(glob, "\\?*[{"), n_last = 0, n, offset;
         const char *message;
         GlobError error;
-        size_t n, offset;
 
-        if (!reached || glob_check(glob, &offset, &message) < 0 ||
-                        glob_count_alternatives(glob, &n, &error) < 0)
+        /* Most globs begin or end otherwise, and need not be read. */
+        while (n_last < n_glob && !strchr("\\?*]}", glob[n_glob - n_last - 1]))
+                n_last++;
+        if (MAX(n_first, n_last) > path_length || memcmp(path, glob, n_first) != 0 ||
+                        memcmp(path + path_length - n_last, glob + n_glob - n_last, n_last) != 0)
                 return false;
 
+        _cleanup_free_ bool *reached = malloc(path_length + 1);
+        if (!reached || glob_count_alternatives(glob, &n, &error) < 0)
+                return false;
         for (size_t i = 0; i < n; i++) {
                 _cleanup_(glob_expansion_done) GlobExpansion e = {};
 
                 if (glob_expand(glob, i, &e) < 0)
                         return false;
                 if (text_match(e.text, path, path_length, reached))
-                        return true;
+                        return glob_check(glob, &offset, &message) == 0;
         }
         return false;
 }

@@ -12,8 +12,8 @@
 #include "policy-compile.h"
 #include "policy-values.h"
 
-/* States before minimisation. A default policy has about a thousand. A state takes two cells or more, so
- * this many fill the largest table; to find that out takes a third of a second. */
+/* The default policy has some 40,000. A state takes two cells or more, so this many fill the largest table; to find
+ * that out takes a third of a second. */
 #define STATES_MAX (POLICY_CELLS_MAX / 2)
 
 static const char *const automaton_names[BW_AUTOMATA] = {

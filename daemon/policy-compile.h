@@ -24,7 +24,7 @@ typedef struct PolicyTables {
         struct bw_table *table; /* seq and generation are the loader's business */
         struct bw_cell *cells;
         size_t n_cells; /* used */
-        size_t n_states[BW_AUTOMATA]; /* after minimisation */
+        size_t n_states[BW_AUTOMATA];
         size_t n_patterns[BW_AUTOMATA];
         size_t n_outputs;
         size_t n_nets, n_users;

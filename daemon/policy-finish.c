@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "glob-automaton.h"
+#include "glob-parse.h"
 #include "lineage-match.h"
 #include "policy-build.h"
 #include "policy-parser.h"
@@ -41,33 +42,48 @@ static const char *const interpreter_directories[] = {"/bin", "/usr/bin", "/usr/
 /* Anybody can put an executable there under the name that a rule allows. */
 static const char *const writable_directories[] = {"/tmp/", "/var/tmp/", "/dev/shm/", "/home/"};
 
-/* The interpreter that one of the alternatives in a glob's last component names, or NULL. */
-static const char *component_interpreter(const char *component) {
-        for (size_t n; *component; component += n + (component[n] ? 1 : 0)) {
-                n = strcspn(component, "{,}");
-                for (size_t i = 0; i < ELEMENTSOF(interpreters); i++) {
-                        size_t n_name = strlen(interpreters[i].name);
+static const char *name_interpreter(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++) {
+                size_t n = strlen(interpreters[i].name);
 
-                        if (n >= n_name && memcmp(component, interpreters[i].name, n_name) == 0 &&
-                                        (interpreters[i].versioned || n == n_name))
-                                return interpreters[i].name;
-                }
+                if (strncmp(name, interpreters[i].name, n) == 0 && (interpreters[i].versioned || !name[n]))
+                        return interpreters[i].name;
         }
         return NULL;
 }
 
-const char *policy_interpreter(const char *glob) {
-        const char *named = component_interpreter(strrchr(glob, '/') + 1);
+/* Of a glob without braces. */
+static const char *pattern_interpreter(const char *glob) {
+        const char *named = name_interpreter(strrchr(glob, '/') + 1);
 
-        for (size_t i = 0; !named && i < ELEMENTSOF(interpreters); i++)
+        if (named || !strpbrk(glob, "\\?*["))
+                return named;
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++)
                 for (size_t d = 0; d < ELEMENTSOF(interpreter_directories); d++) {
                         char path[32];
 
                         int n = snprintf(path, sizeof(path), "%s/%s", interpreter_directories[d],
                                         interpreters[i].name);
                         if (glob_match_reference(glob, path, (size_t)n))
-                                named = interpreters[i].name;
+                                return interpreters[i].name;
                 }
+        return NULL;
+}
+
+const char *policy_interpreter(const char *glob) {
+        const char *named = NULL;
+        size_t n = 0;
+        GlobError error;
+
+        if (glob_count_alternatives(glob, &n, &error) < 0)
+                return NULL;
+        for (size_t i = 0; !named && i < n; i++) {
+                _cleanup_(glob_expansion_done) GlobExpansion e = {};
+
+                if (glob_expand(glob, i, &e) < 0)
+                        return NULL;
+                named = pattern_interpreter(e.text);
+        }
         return named;
 }
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
@@ -32,6 +33,8 @@ CLIENTS_MAX, REQUEST_MAX, REQUEST_SECONDS, REPLY_SECONDS = 64, 64 << 10, 10, 30
 RSS_GROWTH_MAX = 24 << 20
 # A loaded machine, and the second to which a timer may be late.
 LATE_SECONDS = 5
+# However long a policy takes, nobody waits longer for an answer; with the sanitizers everything takes longer.
+RELOADS, ASK_SECONDS, ANSWER_SECONDS, SANITIZED = 20, 0.01, 0.1, 20
 # A theft is told within milliseconds. With the start of the thief, and everything else that runs here:
 AT_ONCE_SECONDS = 3
 
@@ -440,9 +443,39 @@ def all_at_once(scene, sanitized):
             return grown
 
 
-def robust(t, scene):
-    grown = all_at_once(scene, b"__asan_init" in open(harness.BARBWIRED, "rb").read())
+def robust(t, scene, sanitized):
+    grown = all_at_once(scene, sanitized)
     t.note(f"{CLIENTS_MAX} clients of the worst kinds: resident memory grew by {grown >> 10} KiB")
+
+
+def waited(pid):
+    """For how many seconds the machine let others run instead."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
+        return int(schedstat.read().split()[1]) / 1e9
+
+
+def reloaded(t, scene, sanitized):
+    """The policy is compiled between two answers, so that is how long an answer may take."""
+    site, took = f"{scene.directory}/policy.d/91-more.conf", []
+    with Connection(scene.socket) as client, ThreadPoolExecutor(1) as worker:
+        for n in range(RELOADS):
+            before = client.call("GetStatus")["policy"]["classes"]
+            with open(site, "w", encoding="ascii") as out:
+                out.write(harness.policy_class("more", ["/srv/more"]) if n % 2 == 0 else "")
+            reload = worker.submit(scene.bw.reload)
+            while not reload.done():
+                others, begin = waited(scene.bw.pid) + waited("thread-self"), time.monotonic()
+                client.call("GetStatus")
+                wall = time.monotonic() - begin
+                took.append((wall - (waited(scene.bw.pid) + waited("thread-self") - others), wall))
+                time.sleep(ASK_SECONDS)
+            require("policy reloaded" in reload.result(), reload.result())
+            require_equal(client.call("GetStatus")["policy"]["classes"] - before, (-1) ** n, "classes more than before")
+    took.sort()
+    t.note(f"{len(took)} answers, the slowest {took[-1][0] * 1000:.0f} ms, {max(wall for _, wall in took) * 1000:.0f} ms with what "
+           "the machine did meanwhile")
+    require(took[-1][0] < ANSWER_SECONDS * tap.SLOW * (SANITIZED if sanitized else 1), f"slow answers: {took[-10:]}")
+    scene.theft()
 
 
 def foreign_programs(net, home):
@@ -479,6 +512,8 @@ def stopped(scene):
 def main():
     harness.require_machine()
     t = tap.Tap()
+    with open(harness.BARBWIRED, "rb") as binary:
+        sanitized = b"__asan_init" in binary.read()
     with Net() as net, harness.Home() as home:
         scene = Scene(net, home)
         with scene.bw:
@@ -492,7 +527,8 @@ def main():
             t.case("huge: closed", huge, scene)
             t.case("a thousand calls at once", pipelined, scene)
             t.case(f"{CLIENTS_MAX} clients, and one more", full_house, scene)
-            t.case("every bad kind at once", robust, t, scene)
+            t.case("every bad kind at once", robust, t, scene, sanitized)
+            t.case(f"{RELOADS} reloads: answers come within {ANSWER_SECONDS} s", reloaded, t, scene, sanitized)
             t.case("Follow: the alert, the policy and the loss", followed, scene)
             t.case("SIGTERM while clients wait", stopped, scene)
         t.case("programs of others on our hooks", foreign_programs, net, home)
