@@ -270,11 +270,11 @@ static __always_inline __u32 argument_in_memory(__u64 at, __u32 n) {
         return argument;
 }
 
-/* shmat(2): the segment is known by its number in its namespace. */
+/* shmat(2) */
 __noinline int segment_attached(int id) {
         struct object o = {};
 
-        object_set(&o, BW_VIA_MEMORY, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, 1);
+        object_of_ipc(&o, BW_VIA_MEMORY, id);
         on_memory_shared(&o, SHARES_ALL);
         return 0;
 }

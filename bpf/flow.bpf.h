@@ -284,12 +284,6 @@ static __always_inline void on_unix_sending(const struct socket *socket, const s
 
 /* ---- message queues of System V's: POSIX's are files ---- */
 
-/* A queue is known by its number in its namespace. In the number is a count of those that had its place before (ipc/util.h
- * ipc_buildid()). */
-static __always_inline void object_of_queue(struct object *o, int id) {
-        object_set(o, BW_VIA_QUEUE, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, 2);
-}
-
 /* The current process, which is marked, is about to send to it. */
 __noinline int queue_gives(int id) {
         struct task_struct *task = current_task();
@@ -298,7 +292,7 @@ __noinline int queue_gives(int id) {
 
         if (!mark_find(pid, task_start(task)))
                 return 0;
-        object_of_queue(&o, id);
+        object_of_ipc(&o, BW_VIA_QUEUE, id);
         for (__u32 i = 0; i < POLICY_TRIES; i++)
                 if (mark_flow(pid, o.holder, o.is, o.via, (__u64)task) != FLOW_AGAIN)
                         return 0;
@@ -310,7 +304,7 @@ __noinline int queue_gives(int id) {
 __noinline int queue_takes(int id) {
         struct object o;
 
-        object_of_queue(&o, id);
+        object_of_ipc(&o, BW_VIA_QUEUE, id);
         object_reaches(&o);
         return 0;
 }

@@ -56,6 +56,12 @@ static __always_inline bool magic_is_kernels(__u64 magic) {
                 magic == SECURITYFS_MAGIC || magic == ANON_INODE_FS_MAGIC;
 }
 
+/* Memory and message queues of System V's are known by their numbers in their namespace. In the number is a count of those that had
+ * its place before (ipc/util.h ipc_buildid()). */
+static __always_inline void object_of_ipc(struct object *o, enum bw_via via, int id) {
+        object_set(o, via, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, via);
+}
+
 /* Is what is written to this file system sent to another machine? */
 static __always_inline bool super_is_remote(const struct super_block *super) {
         __u64 magic = BPF_CORE_READ(super, s_magic), name = 0, remote;

@@ -28,8 +28,8 @@ def is_mounted(directory):
 
 
 @contextlib.contextmanager
-def sshfs(served, directory):
-    """`served` appears in `directory`."""
+def sshfs(_, served, directory):
+    """`served` appears in `directory`. The first one: what is above all that may be served."""
     program = shutil.which("sshfs")
     if not program or not os.path.exists(SFTP_SERVER) or not os.path.exists("/dev/fuse"):
         raise Skip("no sshfs, no SFTP server or no /dev/fuse here", environment=True)
@@ -56,33 +56,49 @@ def put(path, text):
         out.write(text)
 
 
-def nfsd_start(served):
-    """The kernel asks mountd(8) who may have what: it is told before it asks."""
-    until = int(time.time()) + 3600
-    put("/proc/net/rpc/auth.unix.ip/channel", f"nfsd 127.0.0.1 {until} loopback\n")
-    put("/proc/net/rpc/nfsd.export/channel", f"loopback {served} {until} {NFSEXP} 0 0 0\n")
-    put("/proc/net/rpc/nfsd.fh/channel", f"loopback 1 \\x00000000 {until} {served}\n")
-    put(f"{NFSD}/versions", "-3 +4 +4.1 +4.2\n")
-    put(f"{NFSD}/nfsv4gracetime", "10\n")
-    with socket.create_server(("127.0.0.1", NFS_PORT)) as listening:
-        put(f"{NFSD}/portlist", f"{listening.fileno()}\n")
-    put(f"{NFSD}/threads", "1\n")
-    put(f"{NFSD}/v4_end_grace", "Y\n")
+class Nfs:
+    """with Nfs() as nfs: nfs(...) mounts like sshfs(). One server, from the first mount to the end."""
 
+    def __init__(self):
+        self.root = None
 
-@contextlib.contextmanager
-def nfs(served, directory):
-    for module in ("nfsd", "nfsv4"):
-        if run("modprobe", "-q", module).returncode != 0:
-            raise Skip(f"this kernel has no module {module}", environment=True)
-    run("mount", "-t", "nfsd", "nfsd", NFSD)
-    nfsd_start(served)
-    try:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.root:
+            put(f"{NFSD}/threads", "0\n")
+
+    def start(self, root):
+        """The kernel asks mountd(8) who may have what: it is told before it asks."""
+        for module in ("nfsd", "nfsv4"):
+            if run("modprobe", "-q", module).returncode != 0:
+                raise Skip(f"this kernel has no module {module}", environment=True)
+        run("mount", "-t", "nfsd", "nfsd", NFSD)
+        until = int(time.time()) + 3600
+        put("/proc/net/rpc/auth.unix.ip/channel", f"nfsd 127.0.0.1 {until} loopback\n")
+        put("/proc/net/rpc/nfsd.export/channel", f"loopback {root} {until} {NFSEXP} 0 0 0\n")
+        put("/proc/net/rpc/nfsd.fh/channel", f"loopback 1 \\x00000000 {until} {root}\n")
+        put(f"{NFSD}/versions", "-3 +4 +4.1 +4.2\n")
+        put(f"{NFSD}/nfsv4gracetime", "10\n")
+        with socket.create_server(("127.0.0.1", NFS_PORT)) as listening:
+            put(f"{NFSD}/portlist", f"{listening.fileno()}\n")
+        put(f"{NFSD}/threads", "1\n")
+        self.root = root
+        # Clients from before a crash have some seconds for themselves. Not every kernel lets that be cut short.
+        with contextlib.suppress(OSError):
+            put(f"{NFSD}/v4_end_grace", "Y\n")
+
+    @contextlib.contextmanager
+    def __call__(self, root, served, directory):
+        if not self.root:
+            self.start(root)
+        source = f"127.0.0.1:/{os.path.relpath(served, root)}"
         result = run("mount", "-i", "-t", "nfs4", "-o", "vers=4.2,proto=tcp,sec=sys,addr=127.0.0.1,clientaddr=127.0.0.1",
-                     "127.0.0.1:/", directory)
+                     source, directory)
         if result.returncode != 0:
             raise Failure(f"NFS does not mount: {result.stderr}")
-        yield
-    finally:
-        run("umount", directory)
-        put(f"{NFSD}/threads", "0\n")
+        try:
+            yield
+        finally:
+            run("umount", directory)

@@ -3,15 +3,14 @@
 """barbwired leaves nothing in the kernel: no program, map or link, whether it was asked to end or was
 killed."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
+import bpf_objects
 import harness
 import tap
 from net import Net
@@ -23,26 +22,13 @@ GONE_TIMEOUT = 5 * tap.SLOW
 POLL_SECONDS = 0.1
 
 
-def bpf_objects(kind):
-    """{id: object} as bpftool shows them."""
-    result = subprocess.run(["/usr/sbin/bpftool", "-j", kind, "show"], stdin=subprocess.DEVNULL,
-                            capture_output=True, text=True)
-    require(result.returncode == 0, f"bpftool {kind}: {result.stdout}{result.stderr}")
-    return {entry["id"]: entry for entry in json.loads(result.stdout or "[]")}
-
-
 def ours():
-    """What bears our names: {(kind, id)}. Links have no name: theirs is their program's."""
-    found = {}
-    programs = bpf_objects("prog")
-    for kind, entries in (("prog", programs), ("map", bpf_objects("map"))):
-        for number, entry in entries.items():
-            if entry.get("name", "").startswith(("bw_", "barbwire")):
-                found[kind, number] = entry["name"]
-    for number, entry in bpf_objects("link").items():
-        name = found.get(("prog", entry.get("prog_id")))
-        if name:
-            found["link", number] = "link of " + name
+    """What bears our names: {(kind, id): name}. Links have no name: theirs is their program's."""
+    found = {(kind, number): name for kind in ("prog", "map") for number, name in bpf_objects.objects(kind).items()
+             if name.startswith(("bw_", "barbwire"))}
+    for number, program in bpf_objects.objects("link").items():
+        if ("prog", program) in found:
+            found["link", number] = "link of " + found["prog", program]
     return found
 
 
@@ -61,30 +47,39 @@ def held_by(pid):
     return found
 
 
-def wait_gone(before, mine):
-    deadline = time.monotonic() + GONE_TIMEOUT
-    while True:
-        now = ours()
-        left = {key: name for key, name in now.items() if key in mine and key not in before}
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise Failure(f"left after {GONE_TIMEOUT} s: {left}")
-        time.sleep(POLL_SECONDS)
+class Remains:
+    """What a barbwired brings into the kernel: to be made before it starts."""
+
+    def __init__(self):
+        self.before, self.mine = ours(), set()
+
+    def look(self, bw):
+        now, held = ours(), held_by(bw.pid)
+        named = {key: name for key, name in now.items() if key not in self.before}
+        for kind in ("prog", "map"):
+            require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
+        strays = {key for key in held if key[0] != "link"} - set(now)
+        require(not strays, f"objects whose names do not begin with bw_: {strays}")
+        self.mine = held | set(now)
+
+    def wait_gone(self):
+        deadline = time.monotonic() + GONE_TIMEOUT
+        while True:
+            left = {key: name for key, name in ours().items() if key in self.mine and key not in self.before}
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise Failure(f"left after {GONE_TIMEOUT} s: {left}")
+            time.sleep(POLL_SECONDS)
 
 
 def leftovers(end, net, home):
-    before = ours()
+    remains = Remains()
     with harness.Barbwired() as bw:
-        mine = held_by(bw.pid) | set(ours())
-        named = {key: name for key, name in ours().items() if key not in before}
-        for kind in ("prog", "map"):
-            require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
-        strays = {key for key in held_by(bw.pid) if key[0] != "link"} - set(ours())
-        require(not strays, f"objects whose names do not begin with bw_: {strays}")
+        remains.look(bw)
         bw.prove_delivered(net, home)
         end(bw)
-    wait_gone(before, mine)
+    remains.wait_gone()
 
 
 def end_by_kill(bw):
@@ -94,8 +89,6 @@ def end_by_kill(bw):
 
 def main():
     harness.require_machine()
-    if not os.path.exists("/usr/sbin/bpftool"):
-        tap.skip_all("needs bpftool")
     t = tap.Tap()
     with Net() as net, harness.Home() as home:
         t.case("nothing is left after SIGTERM", leftovers, lambda bw: bw.stop(), net, home)

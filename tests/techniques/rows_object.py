@@ -80,21 +80,21 @@ def replaced(stage):
 class Before:
     """A thief that has come so far before barbwired is started."""
 
-    def __init__(self, net, home, variant):
-        self.key, self.secret = home.key()
-        self.process = net.popen([program("technique-get-object"), variant, self.key, HOST_V4, "443"],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=home.root)
+    def __init__(self, net, home, variant, name="get-object", key=None, cwd=None):
+        self.key, self.secret = key or home.key()
+        self.process = net.popen([program("technique-" + name), variant, self.key, HOST_V4, "443"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd or home.root)
         self.told = ""
         while (line := self.process.stdout.readline()) != "ready\n":
             require(line, f"the thief ended: {variant}")
             self.told += line
 
-    def theft(self, stage):
+    def theft(self, stage, **kwargs):
         out, _ = self.process.communicate("go\n", timeout=30)
         require_equal(self.process.returncode, 0, "the thief")
         truth, = truths(self.told + out)
         stage.net.sink.wait_arrived(self.secret)
-        stage.check(truth, self.key, HOST_V4, 443, "tcp")
+        stage.check(truth, self.key, HOST_V4, 443, "tcp", **kwargs)
 
 
 def environment(stage, form):
@@ -109,18 +109,31 @@ def environment(stage, form):
         holder.communicate()
 
 
-def agent(stage):
-    """What is asked for is in the agent's memory: the class is of its socket."""
-    stage.home.count += 1
-    path, secret = stage.home.decoy(os.path.join(stage.home.root, b"agent/%d" % stage.home.count))
-    truth, = truths(stage.play("get-agent", "ask", path))
+# What is asked for is in the agent's memory: the class is of its socket.
+ASKED = {"names": lambda name: name.endswith("/agent.sock"), "class_name": AGENTS}
+
+
+def agent_key(home):
+    home.count += 1
+    return home.decoy(os.path.join(home.root, b"agent/%d" % home.count))
+
+
+def agent(stage, variant):
+    path, secret = agent_key(stage.home)
+    truth, = truths(stage.play("get-agent", variant, path))
     stage.net.sink.wait_arrived(secret)
-    stage.check(truth, path, HOST_V4, 443, "tcp", names=lambda name: name.endswith("/agent.sock"), class_name=AGENTS)
+    stage.check(truth, path, HOST_V4, 443, "tcp", **ASKED)
+
+
+def agent_before(net, home):
+    directory = os.path.join(home.root, b"scratch/before")
+    os.makedirs(directory)
+    return Before(net, home, "before", "get-agent", agent_key(home), directory)
 
 
 def prepare(net, home, directory):
     write(os.path.join(directory, "94-object.conf"), harness.policy_class(AGENTS, ["/**/scratch/*/agent.sock"]))
-    return {"link": alias_key(home, b"before"), "link-seen": alias_key(home, b"seen"),
+    return {"agent": agent_before(net, home), "link": alias_key(home, b"before"), "link-seen": alias_key(home, b"seen"),
             **{variant: Before(net, home, variant) for variant in BEFORE}}
 
 
@@ -135,4 +148,6 @@ def part(t, stage, prepared):
         t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
         t.case(f"G12 {form.format(pid='PID')}", environment, stage, form)
-    t.case("G16 an agent is asked", agent, stage)
+    for variant, what in (("ask", "connected to"), ("uring", "connected to by io_uring"), ("received", "whose connection was received")):
+        t.case(f"G16 an agent, {what}", agent, stage, variant)
+    t.case("G16 an agent, connected to before", prepared["agent"].theft, stage, **ASKED)

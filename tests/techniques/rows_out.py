@@ -98,7 +98,7 @@ def remote_file(stage, mount, variant, silenced=False):
     served, here = (os.path.join(stage.scratch("remote-silent" if silenced else "remote"), name) for name in ("served", "here"))
     os.mkdir(served)
     os.mkdir(here)
-    with mount(served, here):
+    with mount(os.fsdecode(stage.home.root), served, here):
         key, _ = stage.home.key()
         truth, = truths(stage.play("out-file", variant, key, here))
         # By others: who reads it is marked.
@@ -115,7 +115,7 @@ def remote_home(stage, mount):
     served, (key, _) = stage.scratch("remote"), stage.home.key()
     here = os.path.dirname(os.fsdecode(key))
     require(remote.run("cp", key, served).returncode == 0, "cp")
-    with mount(served, here):
+    with mount(os.fsdecode(stage.home.root), served, here):
         truth, = truths(stage.play("out-file", "write", key, here))
         stage.expect_silence(truth.sender, "from and to one file system")
 
@@ -165,11 +165,12 @@ def part(t, stage, _):
     t.case("E09 SCTP", local, stage, "sctp",
            {"family": "inet", "protocol": "sctp", "address": "127.0.0.1", "port": LOCAL_PORT}, False)
     t.case("E09 vsock", vsock, stage)
-    for mount, what in ((remote.sshfs, "sshfs"), (remote.nfs, "NFS")):
-        for variant in ("write", "sendfile", "mapped"):
-            t.case(f"E09 a file on {what}, {variant}", remote_file, stage, mount, variant)
-        t.case(f"E09 a file on {what}, with [Carrier] Path=", remote_file, stage, mount, "write", True)
-        t.case(f"E09 a file on {what}, from and to it", remote_home, stage, mount)
+    with remote.Nfs() as nfs:
+        for mount, what in ((remote.sshfs, "sshfs"), (nfs, "NFS")):
+            for variant in ("write", "sendfile", "mapped"):
+                t.case(f"E09 a file on {what}, {variant}", remote_file, stage, mount, variant)
+            t.case(f"E09 a file on {what}, with [Carrier] Path=", remote_file, stage, mount, "write", True)
+            t.case(f"E09 a file on {what}, from and to it", remote_home, stage, mount)
     t.case("E10 a folder that a [Carrier] with Egress= names", folder, stage)
     t.case("E10 through a proxy on loopback", local, stage, "proxy",
            {"family": "inet", "protocol": "tcp", "address": "127.0.0.1", "port": LOCAL_PORT})

@@ -11,12 +11,14 @@ import sys
 from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../lib")]
+sys.path[:0] = [HERE, os.path.join(HERE, "../lib"), os.path.join(HERE, "../vm")]
 
 import harness
+import jobs
+import play
 import run
 import tap
-from expected import ELSEWHERE, HOLES, SENSORS, TECHNIQUES
+from expected import ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
 from tap import require, require_equal
 
 README = os.path.join(harness.SOURCE_ROOT, "README.md")
@@ -31,10 +33,6 @@ def case_names():
         for prepare, part in run.PARTS.values():
             part(recorder, mock.MagicMock(), *([mock.MagicMock()] if prepare else []))
     return names
-
-
-def row_of(text):
-    return text.split(" ", 1)[0]
 
 
 def cell(row, sensor):
@@ -87,6 +85,28 @@ def check_holes(names):
             require(fnmatch.filter(names, glob), f"no such case: {glob}")
 
 
+def dealt(names, share):
+    dealer = play.Dealer(share)
+    return {name for name in names if dealer.deals(name)}
+
+
+def check_shares(names):
+    """What tests/vm/run plays on a kernel with a sensor is of every row; over all kernels a sensor has every case, and so
+    has a kernel over all sensors."""
+    for glob in EVERYWHERE:
+        require(fnmatch.filter(names, glob), f"no such case: {glob}")
+    played = {(job.kernel, step.sensor): dealt(names, int(step.command[-1])) for job in jobs.full(jobs.SENSORS)
+              for step in job.steps if job.name == job.kernel and step.name == "techniques"}
+    require_equal(len(played), len(jobs.KERNELS) * len(SENSORS), "kernels x sensors")
+    for pair, cases in played.items():
+        missing = set(map(row_of, names)) - set(map(row_of, cases))
+        require(not missing, f"{pair}: no case of {missing}")
+    for which, axis in enumerate((jobs.KERNELS, SENSORS)):
+        for place in axis:
+            missing = set(names).difference(*(cases for pair, cases in played.items() if pair[which] == place))
+            require(not missing, f"{place}: never {sorted(missing)[:5]}")
+
+
 def check_elsewhere():
     for _, _, _, tests in ELSEWHERE:
         for name in tests.split(", "):
@@ -108,6 +128,7 @@ def main():
     t.case("each row has cases, and each case a row", check_rows, names)
     t.case("each case has a name of its own", check_names, names)
     t.case("each hole is one of a case, with its reason", check_holes, names)
+    t.case("guests have every row, each kernel and each sensor every case", check_shares, names)
     t.case("what is played elsewhere is there", check_elsewhere)
     t.case("README.md tells the same", check_readme)
     t.done()

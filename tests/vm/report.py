@@ -3,6 +3,7 @@
 
 import datetime
 import json
+import re
 
 from jobs import KERNELS, SENSORS, TOMORROW
 
@@ -119,12 +120,23 @@ def readme_table(runs):
     return lines
 
 
+def readme_share(runs):
+    """How many of the techniques' cases were played with each sensor on each kernel: as run.py's notes say it."""
+    notes = [re.match(r"(\d+) of (\d+) cases", note) for run in runs if run.job.name == run.job.kernel
+             for outcome in run.outcomes for note in outcome.notes]
+    shares = sorted({int(note[1]) for note in notes if note})
+    if not shares:
+        return ""
+    total = next(note[2] for note in notes if note)
+    return f"; in each cell {shares[0]} to {shares[-1]} of the {total} cases of techniques, of every row"
+
+
 def readme(path, runs):
     """Replaces what is between the two marker comments."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     before, rest = text.split(README_BEGIN)
     after = rest.split(README_END)[1]
-    body = "\n".join([f"Run {datetime.date.today()}, emulated by qemu:", "", *readme_table(runs)])
+    body = "\n".join([f"Run {datetime.date.today()}, emulated by qemu{readme_share(runs)}:", "", *readme_table(runs)])
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}{README_BEGIN}\n{body}\n{README_END}{after}")

@@ -40,10 +40,9 @@ def prepare(root):
     write(f"{modules}/barbwire_probe.if", "## <summary>None.</summary>\n")
     names = ["barbwire.pp", "barbwire_probe.pp"]
     run("chroot", root, "make", "-C", f"/{MODULES}", "-f", "/usr/share/selinux/devel/Makefile", *names)
-    # Not loaded: this machine's kernel has another policy, or none.
-    run("chroot", root, "semodule", "--noreload", "-i", *(f"/{MODULES}/{name}" for name in names))
-    # What the policy refuses without a word is told, too: nothing that barbwire needs shall hide there.
-    run("chroot", root, "semodule", "--noreload", "-DB")
+    # Not loaded: this machine's kernel has another policy, or none. -D: what the policy refuses without a word is told,
+    # too: nothing that barbwire needs shall hide there.
+    run("chroot", root, "semodule", "--noreload", "-D", "-i", *(f"/{MODULES}/{name}" for name in names))
 
     write(f"{root}/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=default\n")
     run("chroot", root, "setfiles", "-F", "/etc/selinux/default/contexts/files/file_contexts", "/")
