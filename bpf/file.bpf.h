@@ -117,8 +117,8 @@ __noinline int current_spread(void) {
         return 0;
 }
 
-/* An open file has come to the process of `task`, or it has one: was it marked for it? */
-static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+/* The same as file_judge() for a file of this sum, which does not say that it is harmless. */
+static __always_inline bool file_judge_anew(struct task_struct *task, struct file *file, enum bw_via via, __u64 sum) {
         /* A descriptor that cannot be read from gives nothing away; O_PATH has no FMODE_READ either. */
         if (!(READ_OFTEN(file, f_mode) & FMODE_READ))
                 return false;
@@ -134,6 +134,8 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
                 __u64 classes = file_classes(v.index, v.table->generation, address_of(file));
                 if (!policy_view_held(&v))
                         continue;
+                if (!classes && v.table->generation == shared.generation)
+                        harmless_keep(address_of(file), sum);
                 if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
                 if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
@@ -141,6 +143,13 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
         }
         count_and_tell(BW_LOSS_POLICY_BUSY);
         return false;
+}
+
+/* An open file has come to the process of `task`, or it has one: was it marked for it? */
+static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+        __u64 sum = file_sum(address_of(file));
+
+        return sum != SUM_HARMLESS && file_judge_anew(task, file, via, sum);
 }
 
 /* The body of every hook that sees an open file come to the current process. It may hold what was written there, too, and reading
@@ -172,10 +181,13 @@ __noinline int descriptor_judge(int fd, __u32 via) {
 
         if (!file)
                 return OPENED_GONE;
-        if (BPF_CORE_READ(file, f_inode, i_rdev) == PTMX_DEVICE)
+        __u64 sum = file_sum((__u64)file);
+        if (sum == SUM_HARMLESS)
+                return OPENED;
+        if (READ_OFTEN(file, f_inode, i_rdev) == PTMX_DEVICE)
                 terminal_made((__u64)file);
         on_memory_opened(current_task(), file);
-        return file_judge(current_task(), file, via) ? OPENED_SECRET : OPENED;
+        return file_judge_anew(current_task(), file, via, sum) ? OPENED_SECRET : OPENED;
 }
 
 static __always_inline bool descriptor_opened(int fd, enum bw_via via) {

@@ -368,10 +368,9 @@ static __always_inline int call_moves(struct task_struct *task, const struct pt_
 
 /* A system call begins. */
 static __always_inline void on_call(const struct pt_regs *regs) {
-        struct task_struct *task = current_task();
-
         if (!anything_is_marked(BW_COUNT_MARKS_LIVE) && !anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 return;
+        struct task_struct *task = current_task();
         enum call call = call_of(regs, task);
         if (call == CALL_WRITE)
                 descriptor_given(call_argument(regs, task, 0));

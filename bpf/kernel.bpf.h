@@ -88,12 +88,14 @@ struct dentry {
         struct qstr d_name;
         struct inode *d_inode;
         struct super_block *d_sb;
+        unsigned char d_iname[1];
         union {
                 struct hlist_node d_alias; /* the next dentry of the same inode */
         } d_u;
 };
 
 struct dentry___newer {
+        union {} d_shortname;
         struct hlist_node d_alias;
 };
 
@@ -569,9 +571,8 @@ static __always_inline struct kernfs_node *kernfs_up(struct kernfs_node *node) {
 static __always_inline struct file *descriptor_file(struct task_struct *task, long fd) {
         struct fdtable *table = READ_OFTEN(task, files, fdt);
         struct file **files = READ_OFTEN(table, fd);
-        struct file *file = NULL;
 
-        if (fd >= 0 && fd < READ_OFTEN(table, max_fds))
-                bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-        return file;
+        if (fd < 0 || fd >= READ_OFTEN(table, max_fds))
+                return NULL;
+        return (struct file *)READ_OFTEN((const struct hlist_head *)(files + fd), first); /* a pointer, whose ever */
 }

@@ -74,7 +74,7 @@ struct bw_shared {
         /* The programs' again: somebody has opened another's /proc/PID/mem, or a watch of fanotify(7). Reads are looked at for
          * it from then on */
         __u32 reads_watched;
-        __u32 zero;
+        __u32 secrets_learnt; /* inodes that were found to be secrets: what was judged before that is judged again */
         __u64 name_seed; /* random: makes name ids unpredictable. The ids in marks mean something by this one only */
 };
 

@@ -169,9 +169,10 @@ static uint64_t id_hash(const char *id) {
 static bool ring_find_exact(const AlertRing *r, const char *id, uint64_t *ret_sequence) {
         uint64_t hash = id_hash(id);
 
-        for (uint64_t s = r->begin; s < r->end; s++)
-                if (r->hashes[s % r->n_max] == hash && strcmp(ring_item(r, s)->id, id) == 0) {
-                        *ret_sequence = s;
+        /* From place to place, not from alert to alert: a division each would take longer than all else that is done for one. */
+        for (size_t i = 0; i < r->n_max; i++)
+                if (r->hashes[i] == hash && r->items[i].id && strcmp(r->items[i].id, id) == 0) {
+                        *ret_sequence = r->begin + (i + r->n_max - r->begin % r->n_max) % r->n_max;
                         return true;
                 }
         return false;

@@ -73,20 +73,43 @@ int json_to_time(const json_t *time, uint64_t *ret_usec) {
         return 0;
 }
 
+/* Of an alert, as a rule: then nothing is allocated twice. */
+#define LINE_BYTES 4096
+
+typedef struct Line {
+        char *data;
+        size_t size, room;
+        bool failed;
+} Line;
+
+static int on_dump(const char *data, size_t size, void *userdata) {
+        Line *l = userdata;
+
+        if (l->room - l->size <= size) {
+                size_t room = 2 * (l->size + size) + LINE_BYTES;
+                char *larger = realloc(l->data, room);
+
+                l->failed |= !larger;
+                if (!larger)
+                        return -1;
+                l->data = larger;
+                l->room = room;
+        }
+        memcpy(l->data + l->size, data, size);
+        l->size += size;
+        return 0;
+}
+
+/* Not json_dumps(): jansson 2.14 does not notice when its buffer cannot grow for a key, and goes on without the key. Nor to a
+ * stream: it writes a few bytes at a time. */
 int json_to_line(const json_t *o, char **ret) {
-        _cleanup_free_ char *line = NULL;
-        size_t size;
-        _cleanup_fclose_ FILE *f = open_memstream(&line, &size);
+        Line l = {0};
 
-        if (!f)
+        if (json_dump_callback(o, on_dump, &l, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 || l.failed || !l.data) {
+                free(l.data);
                 return -ENOMEM;
-
-        /* Not json_dumps(): jansson 2.14 does not notice when its buffer cannot grow for a key, and goes on
-         * without the key. A stream remembers, but for its end: glibc 2.36 closes without an error, and leaves NULL. */
-        bool failed = json_dumpf(o, f, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 || ferror(f);
-        if (fclose(STEAL_PTR(f)) != 0 || failed || !line)
-                return -ENOMEM;
-
-        *ret = STEAL_PTR(line);
+        }
+        l.data[l.size] = '\0';
+        *ret = l.data;
         return 0;
 }

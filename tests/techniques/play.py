@@ -201,6 +201,13 @@ def check_alert(alert, truth, names, class_name=SSH, toucher_exe=None):
     require(alert["reasons"] and alert["techniques"] and alert["summary"], f"explains nothing: {alert}")
 
 
+def opened(path):
+    """By us, whom nobody asks about it: a file that is nothing, twice, so that it is known as that."""
+    for _ in range(2):
+        with open(path, "rb") as file:
+            file.read()
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8") as out:
         out.write(text)

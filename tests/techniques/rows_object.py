@@ -8,7 +8,7 @@ import subprocess
 import harness
 from harness import as_text, program, truths
 from net import HOST_V4
-from play import write
+from play import opened, write
 from tap import require, require_equal
 
 AGENTS = "agent-sockets"
@@ -75,6 +75,47 @@ def replaced(stage):
     new, secret = stage.home.decoy(os.path.join(stage.home.root, b"new"))
     os.rename(new, key)
     stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+
+
+def plain(home):
+    """A file in a directory of its own where nothing is watched, and was opened there."""
+    home.count += 1
+    path, secret = home.decoy(os.path.join(home.root, b"plain_%d/id_decoy_%d" % (home.count, home.count)))
+    opened(path)
+    return path, secret
+
+
+def becomes(stage, directory):
+    """What was nothing, and was opened as that, gets a name that is watched: the file, or its directory."""
+    path, secret = plain(stage.home)
+    key = os.path.join(stage.home.ssh, b"now_" + os.path.basename(os.path.dirname(path)), os.path.basename(path))
+    if directory:
+        os.rename(os.path.dirname(path), os.path.dirname(key))
+    else:
+        os.mkdir(os.path.dirname(key))
+        os.rename(path, key)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+
+
+def was_once(stage):
+    """It had a name that is watched and was opened by it, and has the old one again, by which it was opened as nothing."""
+    path, secret = plain(stage.home)
+    key, _ = stage.home.key()
+    os.rename(path, key)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+    os.rename(key, path)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (path, secret))
+
+
+def links_over(stage):
+    """A secret that was seen gets the name, by a link, of a file that was nothing: in the kernel the very name that it was."""
+    key, secret = stage.home.key()
+    stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+    path, _ = plain(stage.home)
+    os.unlink(path)
+    os.link(key, path)
+    os.unlink(key)
+    stage.theft("get-open-calls", "openat", make_key=lambda: (path, secret))
 
 
 class Before:
@@ -144,6 +185,10 @@ def part(t, stage, prepared):
     t.case("G03 a hard link from before, once the file was seen", linked_before_seen, stage,
            prepared["link-seen"])
     t.case("G04 replaced by another file", replaced, stage)
+    t.case("G04 a file that was nothing gets its name", becomes, stage, False)
+    t.case("G04 the directory of one that was nothing gets the name of its", becomes, stage, True)
+    t.case("G04 moved away to where it was nothing", was_once, stage)
+    t.case("G03 a link where a file was nothing, and its own name gone", links_over, stage)
     for variant, what in BEFORE.items():
         t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):

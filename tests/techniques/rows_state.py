@@ -9,7 +9,7 @@ import time
 import harness
 from harness import program, truths
 from net import HOST_V4
-from play import SSH, install, programs, write
+from play import SSH, install, opened, programs, write
 from tap import require, require_equal
 
 
@@ -126,6 +126,7 @@ def new_class_on_reload(stage, policy_dir):
     stage.home.decoy(path)
     truth, = truths(stage.play("out-tcp", "blocking", path))
     stage.expect_silence(truth.sender, "no class yet")
+    opened(path)  # it is known as nothing when the class comes
     write(conf, harness.policy_class("late", ["/**/late-class/*"], Technique="T1552.001"))
     require_reload(stage, "reloaded")
     truth, = truths(stage.play("out-tcp", "blocking", path))
