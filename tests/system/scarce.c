@@ -3,8 +3,9 @@
 /* LD_PRELOAD: memory that is short when a test says so. The file of BW_SCARCE= is mapped while the program starts: which
  * allocation from now on is the first to fail (0: none), how many fail in a row, and, to be read, how many have failed.
  *
- * Not while jansson reads: its parser (2.14, lex_unget_unsave()) ends the program by an assertion when its buffer cannot
- * grow. What ends the daemon so is mended by its restart. */
+ * Not while jansson reads: its lexer (2.14, lex_save()) does not ask whether its buffer has grown. A byte is lost then; where
+ * it was the end of a string, it reads and writes beyond its own; or an assertion ends the program. What ends the daemon so
+ * is mended by its restart. */
 
 #include <dlfcn.h>
 #include <errno.h>

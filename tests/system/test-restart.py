@@ -304,9 +304,8 @@ def other_marks(thefts):
     """A version whose marks have another layout cannot use those that are there, and says so."""
     path, since = thefts.home.key()[0], now()
     with PatientThief(thefts.net, path) as thief:
-        kill()
-        wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
         patched("barbwired-marks", marks_layout() + b"\0", b"marks.x\0")()
+        kill()
         wait_told("^upgraded: ", since, "the upgrade")
         is_back(0)
         thief.send()
