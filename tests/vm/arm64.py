@@ -15,9 +15,10 @@ from archive import Archive
 SUITE = "trixie"
 # Nothing is installed by default where nothing is configured: what a boot and the tests call, and what programs are
 # built with.
-PACKAGES = ("base-files base-passwd bash bpftool coreutils dash dbus findutils grep gzip iproute2 kmod libc-bin mount procps "
-            "python3 sed systemd systemd-sysv tar util-linux libbpf-dev libc6-dev libcap-ng-dev libcmocka-dev "
-            "libgcc-14-dev libjansson-dev libsystemd-dev nettle-dev").split()
+PACKAGES = ("base-files base-passwd bash bpftool coreutils dash dbus diffutils findutils grep gzip "
+            "iproute2 kmod libc-bin mount procps python3 sed systemd systemd-sysv tar util-linux "
+            "libbpf-dev libc6-dev libcap-ng-dev libcmocka-dev libgcc-14-dev libjansson-dev libsystemd-dev "
+            "nettle-dev").split()
 CROSS = """
 [binaries]
 c = 'clang'
