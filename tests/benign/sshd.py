@@ -6,9 +6,11 @@ import subprocess
 
 from scene import PASSWORD, USERS
 
+import tap
 from tap import Skip
 
 SSHD = "/usr/sbin/sshd"
+START_TIMEOUT = 15 * tap.SLOW
 
 SSHD_CONFIG = """
 Port 22
@@ -42,20 +44,24 @@ class Server:
             world.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/.ssh/id_ed25519", user=user)
             world.do("cp", f"{home}/.ssh/id_ed25519.pub", f"{home}/.ssh/authorized_keys", user=user)
             world.write(user, "askpass", f"#!/bin/sh\necho {PASSWORD}\n", 0o700)
-        self.process = self.s.net.popen(world.command("root", [SSHD, "-D", "-e", "-f", "/etc/ssh/test_config"]),
-                                        namespace=self.s.net.host, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if "Server listening" in line:
-                break
-        else:
-            raise RuntimeError("sshd did not start")
+        # A file, for it has no end: a pipe that nobody reads stops sshd after some 270 log-ins.
+        self.log = f"{world.root}/sshd.log"
+        with open(self.log, "x", encoding="utf-8") as log:
+            self.process = self.s.net.popen(world.command("root", [SSHD, "-D", "-e", "-f", "/etc/ssh/test_config"]),
+                                            namespace=self.s.net.host, stdout=subprocess.DEVNULL, stderr=log)
+        self.s.bw.wait(lambda: self.process.poll() is not None or "Server listening" in self.said(), START_TIMEOUT, "sshd")
+        if self.process.poll() is not None:
+            raise RuntimeError(f"sshd did not start: {self.said()}")
         return self
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
 
     def __exit__(self, *exception):
         if self.process:
             self.process.terminate()
-            self.process.communicate()
+            self.process.wait()
 
     def options(self, user):
         if not self.process:
