@@ -88,6 +88,8 @@ struct dentry {
         struct qstr d_name;
         struct inode *d_inode;
         struct super_block *d_sb;
+        struct seqcount_spinlock {
+        } d_seq; /* a number */
         unsigned char d_iname[1];
         union {
                 struct hlist_node d_alias; /* the next dentry of the same inode */

@@ -205,7 +205,8 @@ __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address)
  * they change the sum. It is made of what can be read directly, and so takes a third of the time that the automaton does.
  *
  * A name counts by the hash that the dentry has of it, which is salted with its parent's address, its length, and its first
- * and last eight bytes. By the slot that follows from a dentry's address; the newer one wins. A power of two. */
+ * eight bytes; and by how often it was changed: a sum that was made before a rename, of what was judged after it, is of no use when
+ * the name is changed back. By the slot that follows from a dentry's address; the newer one wins. A power of two. */
 #define HARMLESS_SLOTS 16384
 
 struct {
@@ -225,6 +226,13 @@ static __always_inline __u64 name_begins(const struct dentry *d, __u64 hash_len)
         __u64 name = hash_len >> 32 < NAME_INLINE ? address_of(d) + at : (__u64)d->d_name.name;
 
         return address_of(DIRECT(struct hlist_head, name)->first);
+}
+
+/* How often the dentry was changed (fs/dcache.c __d_move()), read as what this file can read directly: with what is before it. */
+static __always_inline __u64 name_changes(const struct dentry *d) {
+        const __u64 at = address_of(d) + bpf_core_field_offset(struct dentry, d_seq) - sizeof(__u32);
+
+        return address_of(DIRECT(struct hlist_head, at)->first) >> 32;
 }
 
 static __always_inline __u64 *harmless_slot(__u64 dentry) {
@@ -276,7 +284,7 @@ __noinline __u64 file_sum(__u64 file_address) {
                         const struct dentry *parent = d->d_parent;
                         if (parent == d)
                                 break;
-                        sum = sum_mix(sum, hash_len, name_begins(d, hash_len));
+                        sum = sum_mix(sum, hash_len + name_changes(d), name_begins(d, hash_len));
                         d = parent;
                 }
         }
