@@ -247,8 +247,8 @@ static size_t power_of_two_above(size_t n) {
 
 static void skeleton_configure(struct barbwire_bpf *b, const SensorLimits *limits) {
         unsigned cpus = libbpf_num_possible_cpus(), spare = LRU_FREE_PER_CPU * cpus;
-        /* Twice what the policy needs, so that a reload of a grown policy fits. */
-        size_t n_cells = power_of_two_above(MAX(2 * limits->cells, (size_t)CELLS_MIN));
+        /* Half as much again as the policy needs, so that a reload of a grown policy fits. */
+        size_t n_cells = power_of_two_above(MAX(limits->cells + limits->cells / 2, (size_t)CELLS_MIN));
 
         n_cells = MIN(n_cells, (size_t)POLICY_CELLS_MAX);
         b->rodata->cells_mask = n_cells - 1;
