@@ -107,6 +107,7 @@ def scenarios():
     return [
         Job("machine", "6.12",
             (preempted("tracepoint", "full"),
+             *(Step("cost", guest("test-cost.py", sensor), sensor) for sensor in SENSORS),
              Step("no BTF", guest("test-cannot.py", "btf")),
              Step("service", guest("test-pid1.py", "--newer")),
              theft("auto", "lsm", "--lockdown=integrity"),
