@@ -208,6 +208,18 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
         descriptor_taken(fd);
 }
 
+/* Asked whenever a socket was connected: only of a unix socket there is more to ask. */
+__noinline int descriptor_is_unix(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
+
+        if (!file)
+                return false;
+        const struct socket_alloc *alloc =
+                (const void *)READ_OFTEN(file, f_inode) - bpf_core_field_offset(struct socket_alloc, vfs_inode);
+        const struct sock *sk = READ_OFTEN(alloc, socket.sk);
+        return READ_OFTEN(sk, __sk_common.skc_family) == AF_UNIX;
+}
+
 /* A unix socket was connected: an agent's is asked for what the agent holds. Other sockets have no path. */
 static __always_inline void on_unix_connected(const struct socket *socket) {
         struct file *file = BPF_CORE_READ(socket, file);
@@ -390,7 +402,7 @@ static __always_inline void on_call_returned(const struct pt_regs *regs, long re
                 on_open_returned(SYSCALL_NUMBER(regs), ret, BW_VIA_RECEIVED);
                 break;
         case CALL_CONNECT:
-                if (ret == 0)
+                if (ret == 0 && descriptor_is_unix(call_argument(regs, task, 0)))
                         descriptor_opened(call_argument(regs, task, 0), BW_VIA_OPEN);
                 break;
         case CALL_MAP:
