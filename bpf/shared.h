@@ -55,6 +55,9 @@ enum bw_hook {
 /* In the key of a marked holder that is no process: a pipe, a socket, a file. */
 #define BW_HOLDER_OBJECT (1ULL << 63)
 
+#define BW_LACKS_MAPPINGS 1 /* the list of all mappings, since 5.12 */
+#define BW_LACKS_REQUESTS 2 /* to the sensor: which request of io_uring is done, since 5.19 */
+
 struct bw_shared {
         __u32 policy_active;   /* which of the two tables is in force */
         __u32 host_known;      /* bw_host is filled in */
@@ -71,6 +74,7 @@ struct bw_shared {
         __u64 told[BW_COUNT_MAX]; /* how much of a counter is told, or counted as lost */
         __u64 misses_told;        /* the same of recursion misses */
         __u64 hooks;              /* attached: bit n is enum bw_hook n */
+        __u64 lacking;            /* BW_LACKS_*: what this kernel has not, beside hooks */
         /* The programs' again: somebody has opened another's /proc/PID/mem, or a watch of fanotify(7). Reads are looked at for
          * it from then on */
         __u32 reads_watched;
@@ -78,4 +82,4 @@ struct bw_shared {
         __u64 name_seed; /* random: makes name ids unpredictable. The ids in marks mean something by this one only */
 };
 
-_Static_assert(sizeof(struct bw_shared) == 24 + 3 * 8 * BW_COUNT_MAX + BW_HOOK_MAX + 32, "shared layout");
+_Static_assert(sizeof(struct bw_shared) == 24 + 3 * 8 * BW_COUNT_MAX + BW_HOOK_MAX + 40, "shared layout");

@@ -51,6 +51,7 @@ static json_t *query_status(void *userdata) {
                 .n_patterns = m->policies.n_patterns,
                 .cgroup_partial = gaps.cgroup_partial,
                 .host_unknown = gaps.host_unknown,
+                .lacking = gaps.lacking,
                 .n_alerts = m->n_alerts,
                 .n_repeats = m->n_repeats,
                 .n_ignored = m->n_ignored,

@@ -327,13 +327,26 @@ static struct bpf_program *skeleton_program(const struct barbwire_bpf *b, Sensor
         return NULL;
 }
 
+static bool kernel_has_member(const struct btf *btf, const char *type, const char *member) {
+        const struct btf_type *t = btf__type_by_id(btf, (uint32_t)MAX(btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT), 0));
+
+        for (uint32_t i = 0; t && i < btf_vlen(t); i++)
+                if (strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member) == 0)
+                        return true;
+        return false;
+}
+
 /* Leaves out programs of other sensors, and those whose hook this kernel does not have. */
 static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struct btf *btf) {
         struct bpf_program *p;
 
         bpf_object__for_each_program(p, b->obj)
                 bpf_program__set_autoload(p, p == b->progs.bw_iter_task || p == b->progs.bw_iter_task_file);
-        bpf_program__set_autoload(b->progs.bw_iter_task_vma, btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0);
+        bool mappings = btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0;
+        bool requests = kind != SENSOR_TRACEPOINT || kernel_has_member(btf, "io_kiocb", "cqe");
+
+        bpf_program__set_autoload(b->progs.bw_iter_task_vma, mappings);
+        b->bss->shared.lacking = (mappings ? 0 : BW_LACKS_MAPPINGS) | (requests ? 0 : BW_LACKS_REQUESTS);
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 const char *formerly = hook_infos[i].formerly;
 

@@ -184,7 +184,11 @@ uint32_t sensor_generation(const Sensor *s) {
 }
 
 SensorGaps sensor_gaps(const Sensor *s) {
-        return (SensorGaps){ .cgroup_partial = s->cgroup_partial, .host_unknown = !s->shared->host_known };
+        return (SensorGaps){
+                .cgroup_partial = s->cgroup_partial,
+                .host_unknown = !s->shared->host_known,
+                .lacking = s->shared->lacking,
+        };
 }
 
 /* The program fills the tables itself, what it prints is nothing. */

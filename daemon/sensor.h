@@ -72,6 +72,7 @@ uint32_t sensor_generation(const Sensor *s);
 typedef struct SensorGaps {
         bool cgroup_partial; /* in a cgroup namespace: only the network below its cgroup */
         bool host_unknown;   /* no rule holds that asks for the host's file system */
+        uint64_t lacking;    /* BW_LACKS_* */
 } SensorGaps;
 
 SensorGaps sensor_gaps(const Sensor *s);

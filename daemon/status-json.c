@@ -89,10 +89,20 @@ static json_t *hooks_to_json(const Status *s) {
         return STEAL_PTR(array);
 }
 
-/* What this sensor cannot see and a better one does. */
+/* What cannot be seen here, and a better sensor or a newer kernel would show. */
 static json_t *blind_to_json(const Status *s) {
+        static const struct {
+                uint64_t lacking;
+                const char *what;
+        } kernels[] = {
+                { BW_LACKS_MAPPINGS, "files that were mapped and closed before Barbwire started" },
+                { BW_LACKS_REQUESTS, "agents that io_uring connects to, and what io_uring reads that had to be waited for" },
+        };
         json_auto_t *array = json_array();
 
+        for (size_t i = 0; i < ELEMENTSOF(kernels); i++)
+                if (s->lacking & kernels[i].lacking && json_array_append_new(array, json_string(kernels[i].what)) < 0)
+                        return NULL;
         for (size_t i = 0; s->sensor == SENSOR_TRACEPOINT && i < BW_HOOK_MAX; i++)
                 if (hook_infos[i].sections[SENSOR_LSM] && !hook_infos[i].sections[SENSOR_TRACEPOINT] &&
                     !hook_infos[i].elsewhere && json_array_append_new(array, json_string(hook_infos[i].blinds)) < 0)

@@ -34,6 +34,7 @@ typedef struct Status {
         bool policy_refused;   /* the last reload was: an older policy is in force */
         bool cgroup_partial;   /* only the network below the daemon's cgroup is seen */
         bool host_unknown;     /* no rule holds that asks for the host's file system */
+        uint64_t lacking;      /* BW_LACKS_*: what the kernel has not, and a newer one has */
 } Status;
 
 /* An alert that waits longer than this has a reader that does not read: journald takes one in microseconds. */

@@ -71,8 +71,13 @@ def idle(directory):
     return {"journal_idle_p50_ms": statistics.median(took), "journal_idle_p99_ms": figures.percentile(took, 0.99)}
 
 
+def processor_seconds():
+    return [figures.cpu_seconds(int(service.show("MainPID", unit))) for unit in (UNIT, "systemd-journald.service")]
+
+
 def loaded(directory, rate):
     """Another thief's alerts beside a storm; the storm's own are counted when journald has what there is."""
+    used_before = processor_seconds()
     since, count = time.time(), rate * SECONDS
     with figures.Storm(victim(directory, "storm"), count, rate, first=STORM_FIRST) as storm, \
             figures.Storm(victim(directory, "loaded"), PER_SECOND * SECONDS, PER_SECOND) as single:
@@ -84,11 +89,13 @@ def loaded(directory, rate):
         before = len(found)
         time.sleep(SETTLE_SECONDS)
         found = told(since)
+    ours, journalds = ((after - used) * 1e6 / len(found) for after, used in zip(processor_seconds(), used_before))
     waited = waits(moments, found)
     require(waited, "no entry of the single thief")
     arrived = [moment for _, _, moment in found]
     return {"made_per_second": count / took, "made": count + len(moments), "told": len(found),
             "told_per_second": len(found) / max(1e-6, (max(arrived) - min(arrived)) / 1e6),
+            "us_each": ours, "journald_us_each": journalds,
             "single_made": len(moments), "single_told": len(waited),
             "p50_ms": statistics.median(waited), "p99_ms": figures.percentile(waited, 0.99)}
 

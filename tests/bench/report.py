@@ -49,7 +49,8 @@ def figures_text(figures):
             lines.append(f"{name:32} {value:,.3f}" if isinstance(value, float) else f"{name:32} {value:,}")
         elif name == "journal_loaded":
             lines += [f"journal at {v['made_per_second']:,.0f}/s: told {v['told']:,} of {v['made']:,}"
-                      f" ({v['told_per_second']:,.0f}/s), another's p50 {v['p50_ms']:.1f} ms, p99 {v['p99_ms']:.1f} ms"
+                      f" ({v['told_per_second']:,.0f}/s), another's p50 {v['p50_ms']:.1f} ms, p99 {v['p99_ms']:.1f} ms,"
+                      f" processor time for each: ours {v['us_each']:.0f} µs, journald's {v['journald_us_each']:.0f} µs"
                       for v in value]
         elif name == "hook_times":
             lines.append("in the kernel, ns for each run of a program (with bpf_stats, which costs some of it):")

@@ -123,6 +123,22 @@ static void test_whole(void **state) {
         assert_int_equal(json_integer_value(json_object_get(alerts, "below")), 5);
 }
 
+/* What the kernel has not is told beside what the sensor has not. */
+static void test_lacking(void **state) {
+        (void)state;
+        _cleanup_(policy_freep) Policy *p = policy_of("[Class keys]\nPath=/a\n");
+        const Losses losses = {};
+        json_auto_t *whole = status_of((Status){ .policy = p, .losses = &losses }, 0);
+        json_auto_t *old = status_of((Status){ .policy = p, .losses = &losses,
+                                                     .lacking = BW_LACKS_MAPPINGS | BW_LACKS_REQUESTS }, 0);
+        const json_t *blind = json_object_get(old, "blind");
+        size_t n = json_array_size(json_object_get(whole, "blind"));
+
+        assert_int_equal(json_array_size(blind), n + 2);
+        assert_non_null(strstr(json_string_value(json_array_get(blind, 0)), "mapped"));
+        assert_non_null(strstr(json_string_value(json_array_get(blind, 1)), "io_uring"));
+}
+
 static void test_degraded(void **state) {
         (void)state;
         _cleanup_(policy_freep) Policy *good = policy_of("[Class keys]\nPath=/a\n");
@@ -208,6 +224,7 @@ static void test_rules(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_whole),
+                cmocka_unit_test(test_lacking),
                 cmocka_unit_test(test_degraded),
                 cmocka_unit_test(test_rules),
         };
