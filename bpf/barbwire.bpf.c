@@ -1,40 +1,79 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The table of contents: every program, and why it hangs where it hangs. No logic here: bodies are in the headers
- * and know nothing of the hook that called them. */
+/* The table of contents: every program, and why it is attached where it is. No logic: the bodies are in the
+ * headers and do not know which hook called them. */
 
-#include "egress.bpf.h"
-#include "file.bpf.h"
-#include "flow.bpf.h"
-#include "lifecycle.bpf.h"
-#include "uring.bpf.h"
+#include "abi/counters.h"
+#include "abi/event.h"
+#include "abi/hooks.h"
+#include "lib/kernel.bpf.h"
+#include "lib/maps.bpf.h"
+#include "mark/mark.bpf.h"
+#include "mark/terminal.bpf.h"
+#include "process/identity.bpf.h"
+#include "process/lifecycle.bpf.h"
+#include "process/ptrace.bpf.h"
+#include "egress/egress.bpf.h"
+#include "files/called.bpf.h"
+#include "files/classify.bpf.h"
+#include "files/file.bpf.h"
+#include "files/flow.bpf.h"
+#include "files/names.bpf.h"
+#include "files/returned.bpf.h"
+#include "files/uring.bpf.h"
 
-char LICENSE[] SEC("license") = "GPL"; /* the helpers that read kernel memory are GPL-only; we are GPL-2.0-or-later */
+char LICENSE[] SEC("license") =
+                "GPL"; /* the helpers that read kernel memory are GPL-only; we are GPL-2.0-or-later */
 
-/* Tells the daemon that the hook works. Read first: the line stays in every CPU's cache. */
-#define HOOK_FIRED(hook)                                                                                     \
-        do {                                                                                                 \
-                if (!shared.fired[hook])                                                                     \
-                        shared.fired[hook] = 1;                                                              \
+/* Shows the daemon that the hook fires. Reads first, so that the cache line stays shared between CPUs. */
+#define HOOK_FIRED(hook)                                                                                    \
+        do {                                                                                                \
+                if (!shared.fired[hook])                                                                    \
+                        shared.fired[hook] = 1;                                                             \
         } while (0)
 
 /* ---- sensor "tracepoint": opens ---- */
 
-/* The end of open, creat, openat, openat2, open_by_handle_at: the descriptor is in the table, the caller has not
- * seen it yet. Of mmap: code that was mapped has not run yet. And of read and its like, when anything is marked that could
- * have been read from: what was read has not been seen yet. Costs a call on every system call (a tracepoint per
- * system call would need tracefs and perf events).
- * Misses: a descriptor that another thread replaced between open and here. Since 5.5. */
+/* Return of open, creat, openat, openat2, open_by_handle_at: the descriptor is in the table, and the caller
+ * has not used it yet. Of mmap: mapped code has not run yet. Of read and similar, while any object is
+ * marked: the caller has not seen the data yet. Costs a call on every system call (a tracepoint per system
+ * call would need tracefs and perf events). Misses a descriptor that another thread replaced between open
+ * and here. Since 5.5. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
         HOOK_FIRED(BW_HOOK_SYS_EXIT);
-        on_call_returned(regs, ret);
+        __u32 tail = on_call_returned(regs, ret);
+        if (tail < BW_TAIL_MAX) {
+                bpf_tail_call(ctx, &bw_tails, tail);
+                report_loss(BW_LOSS_CALL_UNKNOWN); /* it returns only if the table is empty */
+        }
         return 0;
 }
 
-/* The beginning of write, send, splice and their like: what a marked process writes to is marked before the bytes are there,
- * as whoever reads them may be back before this call is. As long as nobody is marked it costs a look at two counters.
- * Misses: io_uring. Since 5.5. */
+/* Parts of it, by BW_TAILS; no hook calls these. They may make no tail call themselves, and are in the array
+ * of this one program's hook: since 6.12 the kernel takes no others. In programs that call functions they
+ * need 5.10 on x86_64 and 6.0 on arm64. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(bw_returned_messages, struct pt_regs *regs, long ret) {
+        on_messages_returned(regs, ret);
+        return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(bw_returned_memory, struct pt_regs *regs, long ret) {
+        on_memory_returned(regs);
+        return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(bw_returned_moves, struct pt_regs *regs, long ret) {
+        on_moves_returned(regs, ret);
+        return 0;
+}
+
+/* Entry of write, send, splice and similar: the object that a marked process writes to is marked before the
+ * data is there, as its reader may return before this call does. While nothing is marked it costs a look at
+ * two counters. Misses io_uring. Since 5.5. */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(bw_sys_enter, struct pt_regs *regs, long id) {
         HOOK_FIRED(BW_HOOK_SYS_ENTER);
@@ -42,8 +81,8 @@ int BPF_PROG(bw_sys_enter, struct pt_regs *regs, long id) {
         return 0;
 }
 
-/* Opens through io_uring end no system call, see uring.bpf.h. A request, before it is carried out: called io_uring_submit_sqe
- * before 6.3, which the loader knows. */
+/* Opens through io_uring do not return from a system call, see files/uring.bpf.h. A request before it is
+ * carried out: called io_uring_submit_sqe before 6.3, which the loader knows. */
 SEC("tp_btf/io_uring_submit_req")
 int bw_uring_submit(unsigned long long *ctx) {
         HOOK_FIRED(BW_HOOK_URING_SUBMIT);
@@ -51,22 +90,48 @@ int bw_uring_submit(unsigned long long *ctx) {
         return 0;
 }
 
-/* Its completion, before the process sees it. Since 5.10, with its result; with the request itself since 5.19. */
+/* Its completion, before the process sees it. Since 5.10, with its result; with the request itself
+ * since 5.19. */
 SEC("tp_btf/io_uring_complete")
 int bw_uring_complete(unsigned long long *ctx) {
         HOOK_FIRED(BW_HOOK_URING_COMPLETE);
         if (bpf_core_field_exists(struct io_kiocb, cqe))
-                on_uring_complete((const struct io_kiocb *)ctx[1]);
+                on_uring_complete(address_of((const void *)ctx[0]), (const struct io_kiocb *)ctx[1]);
         else
                 on_uring_result(ctx[0], ctx[2]);
         return 0;
 }
 
-/* A completion for which there is no room: before 5.18 the hook above is told of it, too. */
+/* A completion that does not fit into the queue: before 5.18 the hook above fires for it, too. */
 SEC("tp_btf/io_uring_cqe_overflow")
 int bw_uring_overflow(unsigned long long *ctx) {
         HOOK_FIRED(BW_HOOK_URING_OVERFLOW);
         on_uring_overflow(address_of((const void *)ctx[0]));
+        return 0;
+}
+
+/* The time of the last change of a file is set: by rename, link and unlink before they are done, so that the
+ * file is still known by the name that it loses. Three places for one thing: the time is set to another, it
+ * is the same already, or the file system has no fine-grained times. Misses file systems whose server keeps
+ * the times (NFS, FUSE). Since 6.13; before, no tracepoint has the file. */
+SEC("tp_btf/ctime_ns_xchg")
+int BPF_PROG(bw_time_changed, struct inode *inode) {
+        HOOK_FIRED(BW_HOOK_TIME_CHANGED);
+        on_inode_changing(inode);
+        return 0;
+}
+
+SEC("tp_btf/ctime_xchg_skip")
+int BPF_PROG(bw_time_kept, struct inode *inode) {
+        HOOK_FIRED(BW_HOOK_TIME_KEPT);
+        on_inode_changing(inode);
+        return 0;
+}
+
+SEC("tp_btf/inode_set_ctime_to_ts")
+int BPF_PROG(bw_time_set, struct inode *inode) {
+        HOOK_FIRED(BW_HOOK_TIME_SET);
+        on_inode_changing(inode);
         return 0;
 }
 
@@ -82,9 +147,9 @@ int BPF_PROG(bw_fork, struct task_struct *parent, struct task_struct *child) {
 
 /* After the point of no return: the new executable is in mm->exe_file, user space has not run. */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(bw_exec, struct task_struct *task) {
+int BPF_PROG(bw_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
         HOOK_FIRED(BW_HOOK_EXEC);
-        on_exec(task);
+        on_exec(task, bprm);
         return 0;
 }
 
@@ -95,7 +160,7 @@ int BPF_PROG(bw_exit, struct task_struct *task) {
         return 0;
 }
 
-/* Run once, by the loader: processes that were there before us. Since 5.8. */
+/* Run once by the loader: processes that were there before us. Since 5.8. */
 SEC("iter/task")
 int bw_iter_task(struct bpf_iter__task *ctx) {
         struct task_struct *task = ctx->task;
@@ -103,18 +168,18 @@ int bw_iter_task(struct bpf_iter__task *ctx) {
         if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
                 return 0;
         host_learn();
-        /* What the fork hook wrote meanwhile is better: it has seen the parent alive. */
+        /* An entry that the fork hook wrote meanwhile is better: it saw the parent alive. */
         struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
-        if (!p || p->depth < 2)
+        if (!p || p->depth < 2) {
+                process_forget(BPF_CORE_READ(task, tgid));
                 process_learn(task);
+        }
         process_judge_own(BPF_CORE_READ(task, tgid), (__u64)BPF_CORE_READ(task, group_leader));
         return 0;
 }
 
-/* Run once, by the loader, when all hooks are there: files that were open before us. Descriptor tables that threads share
- * come once (kernel/bpf/task_iter.c). Misses what is mapped and closed, and what waits in a socket or in a ring of
- * io_uring. Since 5.8. */
-/* And of their mappings, as a file that is mapped need not be open any more. Since 5.12. */
+/* Run once by the loader, after all hooks are attached: files that are mapped, as those may be closed by
+ * now. Since 5.12. */
 SEC("iter/task_vma")
 int bw_iter_task_vma(struct bpf_iter__task_vma *ctx) {
         struct task_struct *task = ctx->task;
@@ -126,6 +191,9 @@ int bw_iter_task_vma(struct bpf_iter__task_vma *ctx) {
         return 0;
 }
 
+/* Run once by the loader, after all hooks are attached: files that were open before us. A descriptor table
+ * that threads share comes once (kernel/bpf/task_iter.c). Misses files in transit in a socket or registered
+ * with io_uring. Since 5.8. */
 SEC("iter/task_file")
 int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
         struct task_struct *task = ctx->task;
@@ -138,9 +206,9 @@ int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
 
 /* ---- sensor "tracepoint": egress ---- */
 
-/* On the root cgroup2 these see every connect(2) and every datagram with an address of every process, whatever its
- * network namespace, io_uring included, before a packet leaves. They miss data on sockets that are connected
- * already, raw sockets, and families other than inet. connect since 4.17, sendmsg since 4.18. */
+/* On the root cgroup2 these fire for every connect(2) and every datagram with an address, of any process in
+ * any network namespace, io_uring included, before a packet leaves. They miss data on connected sockets, raw
+ * sockets, and families other than inet. connect since 4.17, sendmsg since 4.18. */
 SEC("cgroup/connect4")
 int bw_connect4(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_CONNECT4);
@@ -169,24 +237,28 @@ int bw_sendmsg6(struct bpf_sock_addr *ctx) {
         return 1;
 }
 
-/* After something was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the sender's context.
- * It knows whom the socket is connected to, and not the address of a single datagram, which for inet the hooks above see.
- * Since 6.5. */
+/* After data was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the
+ * sender's context. The peer of a connected socket is known here, the address of a single datagram is not;
+ * for inet the hooks above have it. Since 6.5. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(bw_send_length, struct sock *sk, int length) {
         HOOK_FIRED(BW_HOOK_SEND_LENGTH);
+        memory_arrive();
         on_sent(sk, length);
         return 0;
 }
 
 /* ---- sensors "lsm" and "fentry": opens ----
  *
- * The same bodies hang on two families of hooks. LSM programs run where the kernel asks whether an act is allowed, before
- * it is done; they need "bpf" in the kernel's list of LSMs (security.lsm=, CONFIG_LSM) and CONFIG_BPF_LSM, since 5.7. Where
- * it is not in the list, fexit programs hang on the functions that ask all LSMs: they see acts that were allowed, and
- * need nothing but BTF, since 5.5. Both see every way to an act, io_uring included, and neither is told of by name. */
+ * The same bodies are attached to two families of hooks. LSM programs run where the kernel asks whether an
+ * operation is allowed, before it is carried out; they need "bpf" in the kernel's list of LSMs
+ * (security.lsm=, CONFIG_LSM) and CONFIG_BPF_LSM, since 5.7. Where it is not in the list, fexit programs are
+ * attached to the functions that ask all LSMs: they see operations that were allowed, and need nothing but
+ * BTF, since 5.5. Both cover every path to an operation, io_uring included, and get the kernel's object, not
+ * a name. */
 
-/* Every open but of O_PATH descriptors, before the caller has it. Overlays ask twice, see on_kernel_open(). */
+/* Every open except O_PATH, before the caller has the descriptor. An overlay asks twice, see
+ * on_kernel_open(). */
 SEC("lsm/file_open")
 int BPF_PROG(bw_lsm_file_open, struct file *file) {
         HOOK_FIRED(BW_HOOK_FILE_OPEN);
@@ -218,10 +290,10 @@ int BPF_PROG(bw_fexit_file_receive, struct file *file, int ret) {
         return 0;
 }
 
-/* ---- sensors "lsm" and "fentry": what is handed on ---- */
+/* ---- sensors "lsm" and "fentry": propagation ---- */
 
-/* Every read and write, also by io_uring and splice, before it is done. As long as nobody is marked it costs a look at one
- * counter. */
+/* Every read and write, also by io_uring and splice, before it is done. While nothing is marked it costs a
+ * look at one counter. */
 SEC("lsm/file_permission")
 int BPF_PROG(bw_lsm_file_permission, struct file *file, int mask) {
         HOOK_FIRED(BW_HOOK_FILE_PERMISSION);
@@ -237,7 +309,7 @@ int BPF_PROG(bw_fexit_file_permission, struct file *file, int mask, int ret) {
         return 0;
 }
 
-/* A datagram on a unix socket, to an address or not: only here its receiver is known. */
+/* A datagram on a unix socket, with or without an address: only here its receiver is known. */
 SEC("lsm/unix_may_send")
 int BPF_PROG(bw_lsm_unix_may_send, struct socket *socket, struct socket *receiver) {
         HOOK_FIRED(BW_HOOK_UNIX_MAY_SEND);
@@ -253,8 +325,8 @@ int BPF_PROG(bw_fexit_unix_may_send, struct socket *socket, struct socket *recei
         return 0;
 }
 
-/* What came while a reader waited is seen when its read ends: the hooks before it are too early. A pipe's read is called
- * anon_pipe_read since 6.14, and FIFOs have one of their own. */
+/* Data that arrives while a reader is blocked is only there when the read returns: file_permission fires too
+ * early. The read of a pipe is called anon_pipe_read since 6.14, and FIFOs have their own. */
 SEC("fexit/anon_pipe_read")
 int BPF_PROG(bw_fexit_pipe_read, struct kiocb *iocb, void *to, long ret) {
         HOOK_FIRED(BW_HOOK_PIPE_READ);
@@ -271,7 +343,7 @@ int BPF_PROG(bw_fexit_fifo_read, struct kiocb *iocb, void *to, long ret) {
         return 0;
 }
 
-/* A new terminal is there: at the hooks before it is not. */
+/* After a pseudo-terminal was created: at file_open it does not exist yet. */
 SEC("fexit/ptmx_open")
 int BPF_PROG(bw_fexit_terminal_open, struct inode *inode, struct file *file, int ret) {
         HOOK_FIRED(BW_HOOK_TERMINAL_OPEN);
@@ -280,7 +352,8 @@ int BPF_PROG(bw_fexit_terminal_open, struct inode *inode, struct file *file, int
         return 0;
 }
 
-/* A terminal's read, also where it fails: before 5.12 it has other arguments behind the file, and its result another place. */
+/* The read of a terminal, also a failed one: before 5.12 the function has other arguments after the file, so
+ * its result is elsewhere. */
 SEC("fexit/n_tty_read")
 int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) {
         HOOK_FIRED(BW_HOOK_TERMINAL_READ);
@@ -288,9 +361,11 @@ int BPF_PROG(bw_fexit_terminal_read, struct tty_struct *tty, struct file *file) 
         return 0;
 }
 
-/* Messages of queues; that one is sent is seen when the call begins, see bw_sys_enter. A kernel may be without either kind. */
+/* Receiving from a message queue; bw_sys_enter handles sending. A kernel may be built without either kind.
+ */
 SEC("fexit/do_msgrcv")
-int BPF_PROG(bw_fexit_queue_receive, int id, void *buffer, unsigned long size, long type, int flags, void *fill, long ret) {
+int BPF_PROG(bw_fexit_queue_receive, int id, void *buffer, unsigned long size, long type, int flags,
+                void *fill, long ret) {
         HOOK_FIRED(BW_HOOK_QUEUE_RECEIVE);
         if (ret >= 0)
                 on_queue_received(id);
@@ -304,9 +379,10 @@ int BPF_PROG(bw_fexit_mqueue_receive, int fd) {
         return 0;
 }
 
-/* A unix socket, of a stream or of packets in sequence, is connected: its path may be an agent's. */
+/* A SOCK_STREAM or SOCK_SEQPACKET unix socket is connected: its path may be an agent's. */
 SEC("fexit/unix_stream_connect")
-int BPF_PROG(bw_fexit_unix_stream_connect, struct socket *socket, void *address, int size, int flags, int ret) {
+int BPF_PROG(bw_fexit_unix_stream_connect, struct socket *socket, void *address, int size, int flags,
+                int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_STREAM_CONNECT);
         if (ret == 0)
                 on_unix_connected(socket);
@@ -314,7 +390,8 @@ int BPF_PROG(bw_fexit_unix_stream_connect, struct socket *socket, void *address,
 }
 
 SEC("fexit/unix_stream_recvmsg")
-int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr *message, __u64 size,
+                int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_STREAM_RECVMSG);
         if (ret > 0)
                 on_socket_received(socket);
@@ -322,7 +399,8 @@ int BPF_PROG(bw_fexit_unix_stream_recvmsg, struct socket *socket, struct msghdr 
 }
 
 SEC("fexit/unix_seqpacket_recvmsg")
-int BPF_PROG(bw_fexit_unix_seqpacket_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+int BPF_PROG(bw_fexit_unix_seqpacket_recvmsg, struct socket *socket, struct msghdr *message, __u64 size,
+                int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_SEQPACKET_RECVMSG);
         if (ret > 0)
                 on_socket_received(socket);
@@ -330,7 +408,8 @@ int BPF_PROG(bw_fexit_unix_seqpacket_recvmsg, struct socket *socket, struct msgh
 }
 
 SEC("fexit/unix_dgram_recvmsg")
-int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags, int ret) {
+int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *message, __u64 size,
+                int flags, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_DGRAM_RECVMSG);
         if (ret > 0)
                 on_socket_received(socket);
@@ -339,9 +418,40 @@ int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *
 
 /* ---- sensors "lsm" and "fentry": names ---- */
 
-/* A file is renamed, or gets a link: under its new name it is what it was. In kernels with CONFIG_SECURITY_PATH. */
+/* A file gets a second name, loses one, or is renamed: it keeps the classes of the names that it had. A link
+ * is made on the mount that the file was reached by. These hooks need CONFIG_SECURITY_PATH, and miss what
+ * file servers in the kernel do. */
+SEC("lsm/path_link")
+int BPF_PROG(bw_lsm_path_link, struct dentry *old, struct path *directory) {
+        HOOK_FIRED(BW_HOOK_PATH_LINK);
+        on_name_changed(directory, old);
+        return 0;
+}
+
+SEC("fexit/security_path_link")
+int BPF_PROG(bw_fexit_path_link, struct dentry *old, struct path *directory) {
+        HOOK_FIRED(BW_HOOK_PATH_LINK);
+        on_name_changed(directory, old);
+        return 0;
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(bw_lsm_path_unlink, struct path *directory, struct dentry *dentry) {
+        HOOK_FIRED(BW_HOOK_PATH_UNLINK);
+        on_name_removed(directory, dentry);
+        return 0;
+}
+
+SEC("fexit/security_path_unlink")
+int BPF_PROG(bw_fexit_path_unlink, struct path *directory, struct dentry *dentry) {
+        HOOK_FIRED(BW_HOOK_PATH_UNLINK);
+        on_name_removed(directory, dentry);
+        return 0;
+}
+
 SEC("lsm/path_rename")
-int BPF_PROG(bw_lsm_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+int BPF_PROG(bw_lsm_path_rename, struct path *from, struct dentry *dentry, struct path *to,
+                struct dentry *replaced) {
         HOOK_FIRED(BW_HOOK_PATH_RENAME);
         on_name_changed(from, dentry);
         on_name_changed(to, replaced); /* they may be exchanged */
@@ -349,7 +459,8 @@ int BPF_PROG(bw_lsm_path_rename, struct path *from, struct dentry *dentry, struc
 }
 
 SEC("fexit/security_path_rename")
-int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, struct path *to, struct dentry *replaced) {
+int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, struct path *to,
+                struct dentry *replaced) {
         HOOK_FIRED(BW_HOOK_PATH_RENAME);
         on_name_changed(from, dentry);
         on_name_changed(to, replaced);
@@ -358,15 +469,18 @@ int BPF_PROG(bw_fexit_path_rename, struct path *from, struct dentry *dentry, str
 
 /* ---- sensors "lsm" and "fentry": code ---- */
 
-/* mmap(2), shmat(2): of a file as code, of what others share. prot: what is granted, which may be more than was asked for (READ_IMPLIES_EXEC). */
+/* mmap(2), shmat(2): code, and memory that other processes share. prot: what is granted, which may be more
+ * than was requested (READ_IMPLIES_EXEC). */
 SEC("lsm/mmap_file")
-int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags) {
+int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
+                unsigned long flags) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
-        on_mapped((struct file *)address_of(file), prot, flags); /* NULL: the verifier takes the argument for one that is not */
+        on_mapped((struct file *)address_of(file), prot,
+                        flags); /* may be NULL, which the verifier does not expect of the argument */
         return 0;
 }
 
-/* security_mmap_file() has other arguments than the hook: the file and what was asked for. */
+/* security_mmap_file() has other arguments than the LSM hook: the file and the requested protection. */
 SEC("fexit/security_mmap_file")
 int BPF_PROG(bw_fexit_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
@@ -384,18 +498,20 @@ int BPF_PROG(bw_lsm_file_mprotect, struct vm_area_struct *area, unsigned long re
 }
 
 SEC("fexit/security_file_mprotect")
-int BPF_PROG(bw_fexit_file_mprotect, struct vm_area_struct *area, unsigned long reqprot, unsigned long prot, int ret) {
+int BPF_PROG(bw_fexit_file_mprotect, struct vm_area_struct *area, unsigned long reqprot, unsigned long prot,
+                int ret) {
         HOOK_FIRED(BW_HOOK_FILE_MPROTECT);
         if (!ret)
                 on_code_protected(area, prot);
         return 0;
 }
 
-/* ptrace(2) attaches, process_vm_readv(2), process_vm_writev(2), pidfd_getfd(2): access to another process's memory. */
+/* ptrace(2) attaches, process_vm_readv(2), process_vm_writev(2), pidfd_getfd(2): access to another process's
+ * memory. */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(bw_lsm_ptrace_access_check, struct task_struct *child, unsigned int mode) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
-        on_memory_access(child, mode);
+        on_memory_read(on_memory_access(child, mode));
         return 0;
 }
 
@@ -403,18 +519,18 @@ SEC("fexit/security_ptrace_access_check")
 int BPF_PROG(bw_fexit_ptrace_access_check, struct task_struct *child, unsigned int mode, int ret) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_CHECK);
         if (!ret)
-                on_memory_access(child, mode);
+                on_memory_read(on_memory_access(child, mode));
         return 0;
 }
 
-/* Every read and write of ptrace(2): the one who traces may have come by a secret since it attached, and no LSM is asked
- * again. The traced one is stopped. Since 4.9. */
+/* Every read and write by ptrace(2): the tracer may have read a sensitive file since it attached, and no LSM
+ * is asked again. The tracee is stopped. Since 4.9. */
 SEC("fexit/ptrace_access_vm")
-int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer, int length,
-        unsigned int flags, int ret) {
+int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long at, void *buffer,
+                int length, unsigned int flags, int ret) {
         HOOK_FIRED(BW_HOOK_PTRACE_ACCESS_VM);
         if (ret > 0)
-                on_traced_access(child, flags);
+                on_memory_read(on_traced_access(child, flags));
         return 0;
 }
 
@@ -435,8 +551,8 @@ int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int 
         return 0;
 }
 
-/* Every message, on whatever socket it goes out. Kernels before 6.5 send page by page, without a message, what sendfile(2) and
- * splice(2) give to TCP: those calls are seen when they begin, see bw_sys_enter. */
+/* Every message on any socket. Before 6.5 sendfile(2) and splice(2) to TCP send pages without a message:
+ * bw_sys_enter handles these calls. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
@@ -455,7 +571,7 @@ int BPF_PROG(bw_fexit_socket_sendmsg, struct socket *socket, struct msghdr *mess
         return 0;
 }
 
-/* The end of accept(2): at security_socket_accept() the peer is not known yet, here it is. */
+/* The end of accept(2), where the peer is known; at security_socket_accept() it is not yet. */
 SEC("lsm/sock_graft")
 int BPF_PROG(bw_lsm_sock_graft, struct sock *sk) {
         HOOK_FIRED(BW_HOOK_SOCK_GRAFT);

@@ -2,6 +2,7 @@
 
 /* barbwired: the daemon. A checklist. */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -9,18 +10,19 @@
 #include <string.h>
 
 #include "barbwire-config.h"
-#include "hooks.h"
-#include "log.h"
+#include "sensor/hooks.h"
+#include "basic/log.h"
 #include "manager.h"
-#include "policy-compile.h"
-#include "policy-file.h"
+#include "policy/load.h"
+#include "policy/compile.h"
+#include "policy/types.h"
 #include "privilege.h"
 
 enum {
         EXIT_OK = 0,
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,  /* also: --check found errors */
-        EXIT_KERNEL = 3, /* this kernel cannot */
+        EXIT_KERNEL = 3, /* this kernel is not supported */
 };
 
 /* --policy-dir= may be given this often. */
@@ -35,32 +37,45 @@ typedef struct Options {
 
 static void help(void) {
         printf("barbwired [OPTIONS...]\n\n"
-               "Notices when a process opens a file of secrets and then talks to the network.\n\n"
+               "Raises an alert when a process reads a sensitive file and then sends to the network.\n\n"
                "  -h --help               Show this help\n"
                "     --version            Show the version\n"
-               "     --check              Check the policy and exit: 0 it is good, 2 it has errors\n"
+               "     --check              Check configuration and policy and exit: 0 no errors, 2 errors\n"
                "     --sensor=SENSOR      Kernel hooks to use: auto, lsm, fentry, tracepoint\n"
-               "                          (default: auto, the first of them that works)\n"
+               "                          (default: auto, the first that is available)\n"
                "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
-               "                          may be repeated, the first one wins on equal names\n"
+               "                          may be repeated; of files with the same name the first is used\n"
                "     --config=FILE        Read FILE instead of the standard barbwire.conf\n"
-               "     --listen=PATH        Answer queries (barbwirectl, Varlink) on this Unix socket;\n"
-               "                          started by systemd: on the one of barbwire.socket\n"
-               "     --alerts=FORMAT      text or json on standard output, or journal\n"
+               "     --listen=PATH        Listen for queries (barbwirectl, Varlink) on this Unix socket\n"
+               "                          (default: the one of barbwire.socket when started by systemd)\n"
+               "     --alerts=FORMAT      Write alerts as text or json to standard output, or to the "
+               "journal\n"
                "                          (default: journal when started by systemd, else text)\n"
-               "     --user=NAME          Run as NAME after loading, when started by root\n"
+               "     --user=NAME          Switch to this user after loading, when started as root\n"
                "                          (default: barbwire, or an unused uid)\n"
-               "     --log-level=LEVEL    error, warning, notice, info, debug (default: info)\n\n"
-               "Policy: *.conf in /etc/barbwire/policy.d, /run/barbwire/policy.d,\n"
+               "     --log-level=LEVEL    Log up to error, warning, notice, info or debug (default: "
+               "info)\n\n"
+               "Policy files: *.conf in /etc/barbwire/policy.d, /run/barbwire/policy.d,\n"
                "/usr/local/lib/barbwire/policy.d, /usr/lib/barbwire/policy.d.\n"
-               "Diagnostics go to standard error.\n"
-               "SIGHUP reloads the policy; SIGTERM and SIGINT detach and stop.\n"
-               "Exit status: 0 ok, 1 failed, 2 wrong usage or policy, 3 this kernel cannot.\n");
+               "Messages are written to standard error.\n"
+               "SIGHUP reloads the policy; SIGTERM and SIGINT write pending alerts and exit.\n"
+               "Exit status: 0 ok, 1 failed, 2 wrong usage or --check found errors,\n"
+               "3 kernel not supported.\n");
 }
 
 /* Negative: go on; otherwise the exit status. */
 static int options_parse(int argc, char **argv, Options *o) {
-        enum { ARG_VERSION = 256, ARG_CHECK, ARG_SENSOR, ARG_POLICY_DIR, ARG_CONFIG, ARG_LISTEN, ARG_ALERTS, ARG_USER, ARG_LOG_LEVEL };
+        enum {
+                ARG_VERSION = 256,
+                ARG_CHECK,
+                ARG_SENSOR,
+                ARG_POLICY_DIR,
+                ARG_CONFIG,
+                ARG_LISTEN,
+                ARG_ALERTS,
+                ARG_USER,
+                ARG_LOG_LEVEL
+        };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
@@ -91,15 +106,17 @@ static int options_parse(int argc, char **argv, Options *o) {
                 case ARG_SENSOR:
                         r = sensor_kind_from_string(optarg);
                         if (r < 0) {
-                                log_error("--sensor=%s: there is no such sensor; use auto, lsm, fentry or tracepoint.",
-                                        optarg);
+                                log_error("--sensor=%s: unknown sensor; use auto, lsm, fentry or "
+                                          "tracepoint.",
+                                                optarg);
                                 return EXIT_USAGE;
                         }
                         o->manager.sensor = r;
                         break;
                 case ARG_POLICY_DIR:
                         if (n_dirs == POLICY_DIRS_MAX) {
-                                log_error("--policy-dir= may be given %d times at most.", POLICY_DIRS_MAX);
+                                log_error("At most %d --policy-dir= options are supported.",
+                                                POLICY_DIRS_MAX);
                                 return EXIT_USAGE;
                         }
                         o->policy_dirs[n_dirs++] = optarg;
@@ -119,7 +136,7 @@ static int options_parse(int argc, char **argv, Options *o) {
                         } else if (strcmp(optarg, "journal") == 0) {
                                 o->manager.format = ALERT_FORMAT_JOURNAL;
                         } else {
-                                log_error("--alerts=%s: there is no such format; use text, json or journal.", optarg);
+                                log_error("--alerts=%s: unknown format; use text, json or journal.", optarg);
                                 return EXIT_USAGE;
                         }
                         break;
@@ -129,7 +146,9 @@ static int options_parse(int argc, char **argv, Options *o) {
                 case ARG_LOG_LEVEL:
                         level = log_level_from_string(optarg);
                         if (level < 0) {
-                                log_error("--log-level=%s: use error, warning, notice, info or debug.", optarg);
+                                log_error("--log-level=%s: unknown level; use error, warning, notice, info "
+                                          "or debug.",
+                                                optarg);
                                 return EXIT_USAGE;
                         }
                         log_set_max_level(level);
@@ -140,7 +159,8 @@ static int options_parse(int argc, char **argv, Options *o) {
                 }
 
         if (optind < argc) {
-                log_error("\"%s\": barbwired takes options only; try barbwired --help.", argv[optind]);
+                log_error("Unexpected argument \"%s\": barbwired takes only options. Try barbwired --help.",
+                                argv[optind]);
                 return EXIT_USAGE;
         }
         return -1;
@@ -156,36 +176,39 @@ static int policy_check(const Options *o) {
         int r = policy_load(o->manager.config_file, o->manager.policy_dirs, NULL, &p);
         for (size_t i = 0; p && i < p->n_messages; i++) {
                 _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
-                fprintf(stderr, "%s%s\n", text ?: "?", p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
+                fprintf(stderr, "%s%s\n", text ?: "?",
+                                p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
         }
         if (r < 0) {
-                log_error("Cannot read the policy: %s", strerror(-r));
+                (void)log_error_errno(r, "Failed to load the policy: %m");
                 return EXIT_USAGE;
         }
 
+        assert(p);
         r = policy_compile(p, &names, 0, &t, &message);
         if (r < 0) {
                 _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
-                fprintf(stderr, "%s\n", text ?: "Cannot compile the policy: memory is short.");
+                fprintf(stderr, "%s\n", text ?: "Out of memory.");
                 free(message.text);
         } else if (p->n_errors == 0) {
-                printf("The policy is good: %zu files, %zu classes (%zu patterns, %zu states), %zu allow rules "
+                printf("Policy is valid: %zu files, %zu classes (%zu patterns, %zu states), %zu allow rules "
                        "(%zu patterns, %zu states), %zu KiB.\n",
-                        p->n_files, p->n_classes, t->n_patterns[BW_AUTOMATON_FILE], t->n_states[BW_AUTOMATON_FILE],
-                        p->n_allows, t->n_patterns[BW_AUTOMATON_EXE], t->n_states[BW_AUTOMATON_EXE],
-                        t->n_cells * sizeof(struct bw_cell) / 1024);
+                                p->n_files, p->n_classes, t->n_patterns[BW_AUTOMATON_FILE],
+                                t->n_states[BW_AUTOMATON_FILE], p->n_allows, t->n_patterns[BW_AUTOMATON_EXE],
+                                t->n_states[BW_AUTOMATON_EXE], t->n_cells * sizeof(struct bw_cell) / 1024);
         }
         policy_names_done(&names);
         return r < 0 || p->n_errors > 0 ? EXIT_USAGE : EXIT_OK;
 }
 
-/* A closed standard descriptor would be given to the next file that is opened: a message would be written into it. */
+/* A closed standard descriptor would be given to the next file that is opened: a message would be written
+ * into it. */
 static int standard_descriptors_check(void) {
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
                 if (fcntl(fd, F_GETFD) >= 0)
                         continue;
                 if (fd == STDOUT_FILENO) {
-                        log_error("Standard output is closed: alerts would go nowhere.");
+                        log_error("Standard output is closed: alerts could not be written.");
                         return -EBADF;
                 }
                 if (open("/dev/null", O_RDWR) != fd)

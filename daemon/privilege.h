@@ -10,7 +10,7 @@
  * -ESRCH: the named user does not exist; -EPERM: it is root or nobody. */
 int privilege_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid);
 
-/* For root: changes to uid and gid, without supplementary groups. For everyone: empties the effective, permitted,
- * inheritable, ambient and, with CAP_SETPCAP, bounding sets, sets no_new_privs. Then reads /proc/self/status and
- * fails unless it is so. Logs. Nothing that needs privilege can be done afterwards. */
+/* For root: changes to uid and gid, without supplementary groups. For everyone: empties the effective,
+ * permitted, inheritable, ambient and, with CAP_SETPCAP, bounding sets, sets no_new_privs. Then reads
+ * /proc/self/status and fails unless it is so. Logs. Nothing that needs privilege can be done afterwards. */
 int privilege_drop(uid_t uid, gid_t gid);

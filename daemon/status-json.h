@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What GetStatus answers: how the watch is doing. Pure. */
+/* Makes the reply of GetStatus: the state of the sensor. Pure. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,39 +10,39 @@
 
 #include <jansson.h>
 
-#include "losses.h"
-#include "policy-file.h"
-#include "sensor.h"
+#include "alert/losses.h"
+#include "policy/types.h"
+#include "sensor/sensor.h"
 
 typedef struct Status {
         const char *version;
         SensorKind sensor;
         pid_t pid;
         uint64_t armed_realtime_usec, policy_realtime_usec;
-        uint64_t now_usec; /* CLOCK_MONOTONIC, as Losses has it */
+        uint64_t now_usec; /* CLOCK_MONOTONIC, as in Losses */
         const SensorHook *hooks;
         size_t n_hooks;
-        char *const *foreign; /* programs of others on the same hooks; NULL-terminated */
+        char *const *foreign;      /* BPF programs of others on the same hooks; NULL-terminated */
+        const SensorTable *tables; /* SENSOR_TABLES of them */
         uint64_t marks_live, marks_max;
         const Losses *losses;
         const Policy *policy;
         size_t n_patterns;
         uint64_t n_alerts, n_repeats;
-        uint64_t n_ignored, n_below; /* correlations that the policy does not want told */
+        uint64_t n_ignored, n_below; /* correlations that raise no alert */
         size_t n_kept, n_kept_max, n_waiting, n_clients;
-        uint64_t waiting_usec; /* since when the oldest of them waits, CLOCK_MONOTONIC; 0: none does */
-        bool policy_refused;   /* the last reload was: an older policy is in force */
-        bool cgroup_partial;   /* only the network below the daemon's cgroup is seen */
-        bool host_unknown;     /* no rule holds that asks for the host's file system */
-        uint64_t lacking;      /* BW_LACKS_*: what the kernel has not, and a newer one has */
+        uint64_t waiting_usec; /* since when the oldest waits, CLOCK_MONOTONIC; 0: none does */
+        bool policy_refused;   /* the last reload failed: the previous policy is in force */
+        bool cgroup_partial;   /* network access is monitored below the daemon's cgroup only */
+        bool host_unknown;     /* only rules with Container=yes apply */
+        uint64_t lacking;      /* BW_LACKS_*: features that this kernel lacks */
 } Status;
 
-/* An alert that waits longer than this has a reader that does not read: journald takes one in microseconds. */
-#define STATUS_WAITING_USEC DELAYS_TELL_USEC
+/* If an alert waits longer, its receiver does not read: journald accepts one in microseconds. */
+#define STATUS_WAITING_USEC DELAYS_REPORT_USEC
 
-/* A loss makes detection count as degraded for this long: it cannot be made good, and who looks once an hour is to see
- * it. */
+/* For this long a loss degrades the state: a monitoring system that checks once an hour must see it. */
 #define STATUS_LOSS_RECENT_USEC (UINT64_C(3600) * 1000000)
 
-/* NULL: memory is short. */
+/* NULL: out of memory. */
 json_t *status_to_json(const Status *s);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the operations are measured under: nothing, empty programs, barbwired with policies of several sizes, and peers. Each is
-a context that is entered when it watches, which is proved by an act that it must tell of.
+"""The configurations under which operations are measured: the bare machine, empty programs, barbwired with policies of
+several sizes, and peers. Each is a context that is entered once it is active, which is proved by an act that it must
+report.
 
-A peer is set up to see what barbwired sees, as far as it can: opens of the same files, and the network. None of them follows
-a secret from process to process."""
+A peer is set up to monitor what barbwired monitors, as far as it can: opens of the same files, and the network. None of
+them follows a secret from process to process."""
 
 import contextlib
 import os
@@ -20,19 +21,21 @@ from tap import SLOW
 
 READY_TIMEOUT = 30 * SLOW
 POLL_SECONDS = 0.05
-# Of Debian; what is not installed is left out, and named.
+# From Debian; those that are not installed are left out, and named.
 PACKAGES = {"bpftrace": "bpftrace", "audit": "auditd", "opensnoop": "libbpf-tools", "fatrace": "fatrace"}
-# What the peers that know paths are told to watch, beside the scene's own file: of the default policy, what many tell of.
+# The files that peers with a list of paths monitor, in addition to that of the scene: well-known ones of the default
+# policy.
 WATCHED = ("/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key", "/root/.ssh/id_rsa",
-           "/root/.ssh/id_ed25519", "/root/.aws/credentials", "/root/.netrc", "/root/.git-credentials", "/root/.kube/config")
+           "/root/.ssh/id_ed25519", "/root/.aws/credentials", "/root/.netrc", "/root/.git-credentials",
+           "/root/.kube/config")
 
 
 class Unavailable(Exception):
-    """This machine cannot run that peer; the message says why."""
+    """This machine cannot run the peer; the message says why."""
 
 
 class Configurations:
-    """By name, for one run. `sensor` is the one that barbwired takes here, `hooks` where it hangs."""
+    """The configurations by name, for one run. `sensor` and `hooks` are those that barbwired uses here."""
 
     def __init__(self, scene, keep=None):
         self.scene, self.stack = scene, contextlib.ExitStack()
@@ -56,7 +59,7 @@ class Configurations:
         return self
 
     def leave_out(self, name, reason):
-        """That peer, which cannot be had here."""
+        """Records that this peer is not available here."""
         self.names.remove(name)
         self.missing[name] = str(reason)
 
@@ -92,7 +95,8 @@ class Configurations:
 
     @contextlib.contextmanager
     def tracer(self, name, command, wanted):
-        """A program that prints what it sees. It sees when `wanted`, a word, is in it: then `steal` has been told of."""
+        """A program that prints the events it monitors. It is active when its output contains the word `wanted`, which
+        the event of `steal` has."""
         heard = threading.Event()
 
         def listen(stream):
@@ -100,7 +104,7 @@ class Configurations:
                 if wanted in line:
                     heard.set()
 
-        # Tracepoints are found below tracefs, which need not be mounted: in a mount namespace of its own it is.
+        # Tracepoints need tracefs, which may not be mounted: it is, in a mount namespace of the peer.
         outside = ["unshare", "--mount", "sh", "-c",
                    'mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"', "sh"]
         with subprocess.Popen(outside + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -114,11 +118,12 @@ class Configurations:
                     self.scene.steal()
                     if process.poll() is not None or time.monotonic() > deadline:
                         text = b"".join(said[:3]).decode(errors="replace").strip()
-                        raise Unavailable(f"{name} does not tell of an open: {text or 'it says nothing'}")
+                        raise Unavailable(f"{name} does not report an open: {text or 'no output'}")
                     heard.wait(POLL_SECONDS)
                 yield process
             finally:
-                # bpftrace 0.17 sleeps on when a milder signal comes at the wrong moment. Nothing of a tracer outlives it.
+                # bpftrace 0.17 hangs when another signal comes at the wrong moment. Killing a tracer leaves nothing
+                # behind.
                 process.kill()
                 process.wait()
                 reader.join()
@@ -129,14 +134,15 @@ class Configurations:
 
     @contextlib.contextmanager
     def bpftrace(self):
-        """The same correlation as a script: an open of one of these paths marks the process, forks hand it on, and then
-        the network is told of."""
+        """The same correlation as a script: an open of one of these paths marks the process, forks inherit the mark,
+        and then egress is printed."""
         self.need("bpftrace", "bpftrace")
         script = f"{self.scene.root}/correlate.bt"
         tests = " || ".join(f'str(args->filename) == "{path}"' for path in WATCHED + (self.scene.stolen,))
         with open(script, "w", encoding="ascii") as out:
             out.write(BPFTRACE.replace("TESTS", tests))
-        with self.tracer("bpftrace", ["env", "BPFTRACE_STRLEN=64", "bpftrace", script], b"theft by bench-storm") as process:
+        with self.tracer("bpftrace", ["env", "BPFTRACE_STRLEN=64", "bpftrace", script],
+                         b"theft by bench-storm") as process:
             yield process
 
     @contextlib.contextmanager
@@ -152,14 +158,15 @@ class Configurations:
             yield process
 
     def audit_prepare(self):
-        """Once the kernel's audit was switched on, every new process pays for it until the next boot, unless a rule says
-        "never": that is there for all configurations but audit's own, and is left there, as nothing else undoes it. Debian's
-        package comes with the same rule."""
+        """Once the audit of the kernel was enabled, every new process pays for it until the next boot, unless a rule
+        says "never". All configurations but that of audit have this rule, and it is kept, as nothing else undoes the
+        cost. The package of Debian has the same rule."""
         if not shutil.which("auditctl", path="/usr/sbin:/sbin:/usr/bin"):
             return
         status = audit("-s")
         rules = audit("-l") if status else None
-        if not status or "enabled 0" not in status or "pid 0" not in status or rules not in ("No rules\n", AUDIT_NEVER_SHOWN):
+        if not status or "enabled 0" not in status or "pid 0" not in status \
+                or rules not in ("No rules\n", AUDIT_NEVER_SHOWN):
             return
         if rules == "No rules\n":
             audit("-a", "never,task")
@@ -169,8 +176,8 @@ class Configurations:
 
     @contextlib.contextmanager
     def audit(self):
-        """Rules of the kernel's audit for the same files and for connect(2); nobody takes the records, so the kernel prints
-        what it has room for and drops the rest."""
+        """Audit rules for the same files and for connect(2). No daemon reads the records, so the kernel prints as many
+        as it can, and drops the rest."""
         self.need("audit", "auditctl")
         if audit("-l") != AUDIT_NEVER_SHOWN or "enabled 0" not in (audit("-s") or ""):
             raise Unavailable("the kernel's audit is in use, or this machine may not use it")
@@ -206,7 +213,7 @@ tracepoint:syscalls:sys_enter_connect, tracepoint:syscalls:sys_enter_sendto, tra
 
 
 def keep_first(stream, said):
-    """The lines of a stream; the first ones are kept, for a message."""
+    """Reads the lines of a stream; the first ones are kept for messages."""
     for line in stream:
         if len(said) < 20:
             said.append(line)
@@ -214,7 +221,7 @@ def keep_first(stream, said):
 
 
 def audit(*args):
-    """What auditctl says; None: it failed."""
+    """The output of auditctl; None: it failed."""
     result = subprocess.run(("auditctl",) + args, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                             env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
     return result.stdout if result.returncode == 0 else None

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The yardstick: programs on the hooks of a sensor, which do nothing, attached as barbwired attaches its own. What barbwire
- * costs beyond these is its own doing; what these cost is the kernel's. The hooks are the daemon's own list, so there is no
- * second one that could say something else.
+/* The baseline: empty programs on the hooks of a sensor, attached as barbwired attaches its own. Their cost
+ * is that of the kernel; what barbwired costs beyond it is its own. The hooks are those of the daemon's own
+ * list, so that the two cannot differ.
  *
- * empty SENSOR CGROUP: prints "armed" and how many, and keeps them until stdin ends. What the kernel does not have is left
- * out, as the daemon does. */
+ * empty SENSOR CGROUP: prints "armed" and the number of programs, and keeps them attached until stdin ends.
+ * Hooks that the kernel lacks are left out, as the daemon does. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "hooks.h"
+#include "sensor/hooks.h"
 
-/* The kernel's object behind a section's name: what follows the '/', of its kind. */
+/* The name of the kernel's object in that of a section, after the '/'. */
 static int section_target(const char *section, const HookInfo *info, enum bpf_attach_type attach) {
         const char *name = strchr(section, '/') + 1;
         int id = libbpf_find_vmlinux_btf_id(name, attach);
@@ -26,12 +26,12 @@ static int section_target(const char *section, const HookInfo *info, enum bpf_at
         return id > 0 || !info->formerly ? id : libbpf_find_vmlinux_btf_id(info->formerly, attach);
 }
 
-/* Returns a link, -ENOENT if the kernel has no such place, or another negative errno. */
+/* Returns a link, -ENOENT if the kernel lacks this hook, or another negative errno. */
 static int section_attach(const char *section, const HookInfo *info, int cgroup) {
-        /* A connect is allowed by 1, everything else by 0. */
+        /* 1 allows a connect, 0 everything else. */
         const struct bpf_insn instructions[] = {
-                {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = info->cgroup != 0},
-                {.code = BPF_JMP | BPF_EXIT},
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = info->cgroup != 0 },
+                { .code = BPF_JMP | BPF_EXIT },
         };
         LIBBPF_OPTS(bpf_prog_load_opts, options);
         enum bpf_prog_type type;
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
                 int link = section ? section_attach(section, &hook_infos[i], cgroup) : -ENOENT;
 
                 if (link >= 0) {
-                        n++; /* it ends with the process, as its descriptor does */
+                        n++; /* detached when the process exits, as its descriptor is closed */
                 } else if (link != -ENOENT) {
                         fprintf(stderr, "%s: %s\n", section, strerror(-link));
                         return 1;

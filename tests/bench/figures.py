@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Figures of the daemon itself: how fast it starts, what it holds, what it does when nothing happens, how much it can tell, and
-where the time of an operation goes in the kernel. Each function returns {name: value}; units are in the names."""
+"""Figures of the daemon itself: the time of its start, its memory, its activity when idle, the rate of alerts that it
+can write, and the time of an operation by BPF program. Each function returns {name: value}; units are in the names."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from tap import require, require_equal
 ALERTS_KEPT = 4096  # MaxAlerts= by default
 STARTS, QUERIES = 5, 20
 IDLE_SECONDS = 10
-# Rates that are tried, one after the other, until one is too much; alerts per second.
+# Rates in alerts per second, tried one after the other until one is too high.
 RATES = (1000, 2000, 5000, 10000, 15000, 20000, 30000, 50000)
 RATE_SECONDS = 2
 STATS_SWITCH = "/proc/sys/kernel/bpf_stats_enabled"
@@ -29,20 +29,20 @@ def percentile(values, part):
 
 
 def fdinfo(pid):
-    """What /proc tells of a process's descriptors: a dict for each."""
+    """The fdinfo of the descriptors of a process: a dict for each."""
     for number in os.listdir(f"/proc/{pid}/fdinfo"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as file:
             yield dict(line.rstrip("\n").split(":", 1) for line in file if ":" in line)
 
 
 def hooks_of(pid):
-    """Where a process has BPF programs: tracepoints' names, and of control groups the kinds of attachment."""
+    """The hooks to which a process has attached BPF programs: names of tracepoints, and attach types of cgroups."""
     return {info.get("tp_name", info["link_type"] + info.get("attach_type", "") + info.get("target_btf_id", "")).strip()
             for info in fdinfo(pid) if "link_id" in info}
 
 
 def programs_of(pid):
-    """{hook: its program's numbers}"""
+    """{hook: the statistics of its program}"""
     by_id = {info["prog_id"].strip(): info for info in fdinfo(pid) if "verified_insns" in info}
     return {info.get("tp_name", "cgroup" + info.get("attach_type", "").strip()).strip(): by_id[info["prog_id"].strip()]
             for info in fdinfo(pid) if "link_id" in info and info["prog_id"].strip() in by_id}
@@ -58,13 +58,13 @@ def switches(status):
 
 
 def cpu_seconds(pid):
-    """To the nanosecond, unlike the ticks of /proc/PID/stat."""
+    """The processor time in nanoseconds, which /proc/PID/stat has in ticks only."""
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
         return int(file.read().split()[0]) / 1e9
 
 
 def start(policies, starts=STARTS):
-    """From the start of the program to the line that says that it watches."""
+    """The time from the start of the program to its line "armed"."""
     took = []
     for _ in range(starts):
         begin = time.monotonic()
@@ -85,7 +85,7 @@ def memory(pid):
 
 
 def idle(pid, seconds=IDLE_SECONDS):
-    """What the daemon does while nothing happens that concerns it. (Here the time is what is measured.)"""
+    """The activity of the daemon while no event concerns it. (Here the sleep is the measured time.)"""
     before, cpu_before = switches(status_of(pid)), cpu_seconds(pid)
     time.sleep(seconds)
     return {"idle_wakeups_per_second": (switches(status_of(pid)) - before) / seconds,
@@ -98,7 +98,7 @@ def verified(pid):
 
 @contextlib.contextmanager
 def bpf_stats():
-    """The kernel measures each run of a program, which itself takes time."""
+    """Within it, the kernel measures each run of a program, which itself takes time."""
     with open(STATS_SWITCH, "r+", encoding="ascii") as switch:
         before = switch.read()
         switch.seek(0)
@@ -111,7 +111,7 @@ def bpf_stats():
 
 
 def hook_times(scene, pid, operations, seconds):
-    """{operation: {hook: [runs, ns each]}} of the whole machine while the operation ran, which is alone on its core."""
+    """{operation: {hook: [runs, ns each]}} of the machine while the operation ran, alone on its core."""
     result = {}
     with bpf_stats():
         for operation in operations:
@@ -129,7 +129,7 @@ def hook_times(scene, pid, operations, seconds):
 
 
 class Storm:
-    """with Storm(scene, count, rate) as storm: it has the secret; go() makes the correlations."""
+    """with Storm(scene, count, rate) as storm: it has read the secret; go() causes the correlations."""
 
     def __init__(self, path, count, rate, first=0):
         self.process = subprocess.Popen([program("bench-storm"), path, str(first), str(count), str(rate)],
@@ -149,7 +149,7 @@ class Storm:
         self.process.stdin.flush()
 
     def end(self):
-        """Returns the seconds that it took, and [(port, µs since the epoch)]."""
+        """Returns the duration in seconds, and [(port, µs since the epoch)]."""
         seconds, moments = float(self.process.stdout.readline()), []
         for line in self.process.stdout:
             if line == "done\n":
@@ -164,8 +164,8 @@ class Storm:
 
 
 def rate_holds(scene, rate, seconds):
-    """Is each of so many alerts per second told for itself, as JSON? A fresh daemon, whose output is thrown away as fast as
-    it comes. Returns the rate that was really made, or None."""
+    """Whether each of so many alerts per second is written as JSON, by a new daemon whose output is discarded at once.
+    Returns the actual rate, or None."""
     command = harness.Barbwired(scene.policies(None)).command
     count = int(rate * seconds)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -180,10 +180,11 @@ def rate_holds(scene, rate, seconds):
             daemon.terminate()
         summary = next(line for line in daemon.stderr if "stopped:" in line)
     numbers = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", summary)}
-    require(numbers["alerts"] > 0, f"nothing was told: {summary}")
-    # A flood that is told as one alert with a count is no loss, but it is not what is asked here.
-    whole = numbers["alerts"] >= count and not any(numbers[name] for name in harness.LOSSES + ("repeats", "unwritten"))
-    return count / took if whole else None
+    require(numbers["alerts"] > 0, f"no alert was written: {summary}")
+    # A flood alert with a count is not a loss, but does not count here.
+    complete = numbers["alerts"] >= count and not any(
+        numbers[name] for name in harness.LOSSES + ("repeats", "unwritten"))
+    return count / took if complete else None
 
 
 def alerts_per_second(scene, rates=RATES, seconds=RATE_SECONDS):
@@ -197,7 +198,7 @@ def alerts_per_second(scene, rates=RATES, seconds=RATE_SECONDS):
 
 
 def query(scene, bw, kept=ALERTS_KEPT, queries=QUERIES):
-    """How long a client waits for all alerts that are kept, for one of them, and for the status."""
+    """The time that a client waits for all kept alerts, for one of them, and for the status."""
     before = len(bw.alerts)
     with Storm(scene.stolen, kept, kept) as storm:
         storm.go()
@@ -219,5 +220,6 @@ def query(scene, bw, kept=ALERTS_KEPT, queries=QUERIES):
             call("one", "GetAlert", id=alerts[0]["id"])
             call("status", "GetStatus")
     return {"query_alerts": len(alerts), "query_all_ms": percentile(took["all"], 0.5) * 1e3,
-            "query_one_p50_us": percentile(took["one"], 0.5) * 1e6, "query_status_p50_us": percentile(took["status"], 0.5) * 1e6,
+            "query_one_p50_us": percentile(took["one"], 0.5) * 1e6,
+            "query_status_p50_us": percentile(took["status"], 0.5) * 1e6,
             "query_status_p99_us": percentile(took["status"], 0.99) * 1e6}

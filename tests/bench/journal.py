@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long it takes from a thief's connect() to the entry in the journal, and how many alerts a second the journal takes: in
-a systemd of its own (tests/lib/systemd-box), with the service as it is installed. Prints one line of JSON.
+"""The time from the connect() of a thief to the entry in the journal, and the rate of alerts that the journal accepts:
+in a systemd of its own (tests/box/systemd-box), with the installed service. Prints one line of JSON.
 
 usage: journal.py [--short]"""
 
@@ -11,44 +11,42 @@ import shutil
 import statistics
 import sys
 import tempfile
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), HERE]
+sys.path[:0] = [os.path.join(HERE, "../harness"), HERE]
 
 import figures
-import harness
 import service
-from service import UNIT, journal_entries, run, systemctl, wait_until
+from message_ids import MESSAGE_IDS
+from service import UNIT, journal_entries, systemctl, wait_until
 from tap import require
 
 SHORT = "--short" in sys.argv
-# Alerts at a slow pace; and the same amid so many a second by another process.
+# Alerts at a low rate; and the same while another process causes so many per second.
 IDLE = 10 if SHORT else 200
 PER_SECOND = 50
-# Destinations of a storm's own: storm.c has 64,000 for each address.
+# Destinations of the storms: storm.c has 64,000 for each address.
 STORM_FIRST = 64000
-# The journal is complete when it has not grown for that long. (A flood is one entry for many, so no number tells.)
+# The journal is complete when it has not grown for this time: a flood is one entry for many, so their number is
+# unknown.
 SETTLE_SECONDS = 1
 LOADS = (500,) if SHORT else (1000, 2000, 5000, 10000, 20000)
 SECONDS = 1 if SHORT else 4
-THEFT_ID, = (line.split('"')[1] for line in open(f"{harness.SOURCE_ROOT}/daemon/message-ids.h", encoding="utf-8")
-             if line.startswith("#define MESSAGE_ID_THEFT "))
 POLICY = "/etc/barbwire/policy.d/bench.conf"
 
 
-def told(since):
-    """The thieves' alerts since a moment, by journald's clock: [(destination's address, port, µs since the epoch)]. Theirs alone are
-    to loopback."""
-    found = journal_entries(f"_SYSTEMD_UNIT={UNIT}", f"MESSAGE_ID={THEFT_ID}", f"--since=@{since:.6f}",
+def written(since):
+    """The alerts of the thieves since a moment: [(address, port, µs since the epoch by journald's clock)]. Only theirs
+    have destinations on loopback."""
+    found = journal_entries(f"_SYSTEMD_UNIT={UNIT}", f"MESSAGE_ID={MESSAGE_IDS['ALERT']}", f"--since=@{since:.6f}",
                             "--output-fields=BARBWIRE_DESTINATION_ADDRESS,BARBWIRE_DESTINATION_PORT")
     return [(e["BARBWIRE_DESTINATION_ADDRESS"], int(e["BARBWIRE_DESTINATION_PORT"]), int(e["__REALTIME_TIMESTAMP"]))
             for e in found if e.get("BARBWIRE_DESTINATION_ADDRESS", "").startswith("127.")]
 
 
 def waits(moments, found):
-    """How long each took, in ms; the storm's are at other addresses."""
+    """The delay of each alert in ms; those of the storm have other addresses."""
     by_port = {}
     for address, port, moment in found:
         if address == "127.0.0.1":
@@ -67,7 +65,7 @@ def idle(directory):
     since = time.time()
     with figures.Storm(victim(directory, "idle"), IDLE, PER_SECOND) as storm:
         moments = storm.go()[1]
-    found = wait_until(lambda: (lambda found: len(found) >= IDLE and found)(told(since)), f"{IDLE} entries")
+    found = wait_until(lambda: (lambda found: len(found) >= IDLE and found)(written(since)), f"{IDLE} entries")
     took = waits(moments, found)
     return {"journal_idle_p50_ms": statistics.median(took), "journal_idle_p99_ms": figures.percentile(took, 0.99)}
 
@@ -77,7 +75,7 @@ def processor_seconds():
 
 
 def loaded(directory, rate):
-    """Another thief's alerts beside a storm; the storm's own are counted when journald has what there is."""
+    """The alerts of another thief during a storm; those of the storm are counted when the journal is complete."""
     used_before = processor_seconds()
     since, count = time.time(), rate * SECONDS
     with figures.Storm(victim(directory, "storm"), count, rate, first=STORM_FIRST) as storm, \
@@ -85,19 +83,19 @@ def loaded(directory, rate):
         storm.begin()
         moments = single.go()[1]
         took, _ = storm.end()
-    found, before = told(since), -1
+    found, before = written(since), -1
     while len(found) not in (before, count + len(moments)):
         before = len(found)
         time.sleep(SETTLE_SECONDS)
-        found = told(since)
+        found = written(since)
     ours, journalds = ((after - used) * 1e6 / len(found) for after, used in zip(processor_seconds(), used_before))
     waited = waits(moments, found)
     require(waited, "no entry of the single thief")
     arrived = [moment for _, _, moment in found]
-    return {"made_per_second": count / took, "made": count + len(moments), "told": len(found),
-            "told_per_second": len(found) / max(1e-6, (max(arrived) - min(arrived)) / 1e6),
+    return {"made_per_second": count / took, "made": count + len(moments), "written": len(found),
+            "written_per_second": len(found) / max(1e-6, (max(arrived) - min(arrived)) / 1e6),
             "us_each": ours, "journald_us_each": journalds,
-            "single_made": len(moments), "single_told": len(waited),
+            "single_made": len(moments), "single_written": len(waited),
             "p50_ms": statistics.median(waited), "p99_ms": figures.percentile(waited, 0.99)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rounds of measuring: each operation and each workload under each configuration, in another order each round."""
+"""Rounds of measurements: each operation and each workload under each configuration, in another order each round."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import subprocess
 import harness
 from configurations import Unavailable
 
-# A tree that every Debian machine has, and that is large enough.
+# A large directory that every Debian machine has.
 TREE = "/usr/share"
 
 
@@ -22,7 +22,7 @@ def operations_measure(scene, seconds, operations):
 
 
 def compile_commands(scene, count):
-    """How ninja would compile so many of this project's sources, spread over the alphabet; the objects go to the scene."""
+    """The commands by which ninja would compile so many of this project's sources; the objects go to the scene."""
     build = os.path.dirname(harness.BARBWIRED)
     with open(f"{build}/compile_commands.json", encoding="utf-8") as file:
         entries = [e for e in json.load(file) if "/daemon/" in e["file"] and "libbarbwire" in e["output"]]
@@ -31,7 +31,7 @@ def compile_commands(scene, count):
     for entry in entries[::max(1, len(entries) // count)][:count]:
         words = shlex.split(entry["command"])
         words[words.index("-o") + 1] = f"{scene.root}/object.o"
-        # Nor its list of dependencies: the build directory stays as it is.
+        # So does the list of dependencies: the build directory is not changed.
         if "-MF" in words:
             words[words.index("-MF") + 1] = f"{scene.root}/object.d"
         result.append((words, entry["directory"]))
@@ -44,7 +44,7 @@ def workload_compile(scene, count):
 
 
 def workload_stat(*_):
-    """find(1) asks for every file's size."""
+    """find(1) reads the size of every file."""
     subprocess.run(["find", TREE, "-xdev", "-size", "+1000000k"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    check=True)
 
@@ -53,7 +53,7 @@ WORKLOADS = {"compile": workload_compile, "stat-heavy": workload_stat}
 
 
 def workload_measure(scene, name, compiled):
-    """User and system time of all its processes, in ns."""
+    """User and system time of all processes of a workload, in ns."""
     def spent():
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
@@ -66,14 +66,16 @@ def workload_measure(scene, name, compiled):
 class Rounds:
     """{operation: {configuration: [ns per round]}}"""
 
-    def __init__(self, scene, configurations, operations, workloads):
-        self.scene, self.configurations = scene, configurations
+    def __init__(self, scene, configurations, operations, workloads, on_failure=None):
+        """on_failure(name, error): a configuration that fails is left out from then on; None: it ends the run."""
+        self.scene, self.configurations, self.on_failure = scene, configurations, on_failure
         self.operations, self.workloads = operations, workloads
         self.times = {what: {name: [] for name in configurations.names} for what in operations + workloads}
 
     def round(self, number, seconds, compiled, on_entered=lambda name, entered: None):
-        """Another order each round: what a configuration leaves behind must not always hit the same neighbour. compiled: how
-        much the compile compiles; 0: a round without workloads. on_entered is called after the measuring."""
+        """Another order each round, so that the after-effects of a configuration do not always hit the same one.
+        compiled: the number of sources to compile; 0: a round without workloads. on_entered is called after the
+        measurement."""
         names = list(self.configurations.names)
         shift = number % len(names)
         order = names[shift:] + names[:shift]
@@ -86,6 +88,11 @@ class Rounds:
                     on_entered(name, entered)
             except Unavailable as reason:
                 self.configurations.leave_out(name, reason)
+            except Exception as error:
+                if not self.on_failure:
+                    raise
+                self.on_failure(name, error)
+                self.configurations.leave_out(name, f"failed in round {number + 1}: {error}")
 
     def measure(self, name, seconds, compiled):
         if self.operations:
@@ -100,8 +107,8 @@ def spread(values):
 
 
 def summarise(times, reference=("bare", "empty")):
-    """{operation: {configuration: {"ns": …, "bare": ratio, "empty": ratio, "added": …}}}: ratios are taken within a round, then
-    their median: drift from round to round cancels out. Of each the median, the least and the most."""
+    """{operation: {configuration: {"ns": …, "bare": ratio, "empty": ratio, "added": …}}}, each with median, minimum and
+    maximum. Ratios are taken within a round, so that drift from round to round cancels out."""
     report = {}
     for operation, by_name in times.items():
         report[operation] = {}
@@ -112,6 +119,9 @@ def summarise(times, reference=("bare", "empty")):
             for other in reference:
                 below = by_name.get(other)
                 if below and name != other:
-                    entry[other] = spread([a / b for a, b in zip(values, below)])
+                    # A clock that has not moved says nothing of a ratio.
+                    ratios = [a / b for a, b in zip(values, below) if b > 0]
+                    if ratios:
+                        entry[other] = spread(ratios)
                     entry[f"added_to_{other}"] = spread([a - b for a, b in zip(values, below)])
     return report

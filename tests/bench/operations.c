@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What one operation costs, in nanoseconds: operations SECONDS SHORT_PATH DIRECTORY OPERATION... prints one line
- * "OPERATION NS" for each: the median over batches, so that what else the machine does in between does not count. DIRECTORY
- * holds the other files, see scene.py. "operations list" names the operations. */
+/* The time of operations: operations SECONDS SHORT_PATH DIRECTORY OPERATION... prints one line "OPERATION
+ * NS" for each: the median over batches, which excludes other activity of the machine. DIRECTORY contains
+ * the other files, see scene.py. "operations list" prints the names of the operations. */
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-/* Long enough that reading the clock does not show, short enough that most batches see no timer tick. */
+#include "operations.h"
+
+/* Long enough to hide the cost of reading the clock, short enough that most batches have no timer tick. */
 #define BATCH 64
 #define BATCH_OF_PROCESSES 4
 #define BATCHES_MAX 200000
@@ -28,38 +24,16 @@
 
 static const char *short_path;
 static int udp_fd, udp_sink_fd, listen_fd, tcp_fd, tcp_sink_fd, pipe_fds[2];
-static struct sockaddr_in udp_address = {.sin_family = AF_INET}, tcp_address = {.sin_family = AF_INET};
-static const char message[64];
-
-static void die(const char *what) {
-        perror(what);
-        exit(1);
-}
-
-static unsigned long long now(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (unsigned long long)ts.tv_sec * 1000000000ULL + (unsigned long long)ts.tv_nsec;
-}
-
-static void path_open(const char *path) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-        if (fd < 0)
-                die(path);
-        close(fd);
-}
+static struct sockaddr_in udp_address = { .sin_family = AF_INET }, tcp_address = { .sin_family = AF_INET };
 
 static void do_open_short(const char *path) {
         (void)path;
-        path_open(short_path);
+        open_close(short_path);
 }
 
-/* No work at all: what a hook on every system call costs. */
 static void do_nothing(const char *path) {
         (void)path;
-        syscall(SYS_getppid);
+        no_op();
 }
 
 static void do_stat(const char *path) {
@@ -80,9 +54,9 @@ static void do_connect_udp(const char *path) {
                 die("connect (UDP)");
 }
 
-/* With a reset instead of TIME_WAIT, or the ports would run out. */
+/* Closed by a reset instead of TIME_WAIT, which would use up the ports. */
 static void do_connect_tcp(const char *path) {
-        struct linger linger = {.l_onoff = 1};
+        struct linger linger = { .l_onoff = 1 };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
 
         (void)path;
@@ -97,7 +71,8 @@ static void do_connect_tcp(const char *path) {
 
 static void do_send_udp(const char *path) {
         (void)path;
-        if (sendto(udp_fd, message, sizeof(message), 0, (struct sockaddr *)&udp_address, sizeof(udp_address)) < 0)
+        if (sendto(udp_fd, message, sizeof(message), 0, (struct sockaddr *)&udp_address,
+                            sizeof(udp_address)) < 0)
                 die("sendto (UDP)");
 }
 
@@ -108,12 +83,8 @@ static void do_send_tcp(const char *path) {
 }
 
 static void do_pipe(const char *path) {
-        char buffer[sizeof(message)];
-
         (void)path;
-        if (write(pipe_fds[1], message, sizeof(message)) != sizeof(message) ||
-                        read(pipe_fds[0], buffer, sizeof(buffer)) != sizeof(buffer))
-                die("pipe");
+        pipe_write_read(pipe_fds);
 }
 
 static void do_process(const char *path) {
@@ -128,7 +99,8 @@ static void do_process(const char *path) {
                 die(path);
 }
 
-/* What a batch has sent is taken between the batches: a full socket would be another operation. */
+/* Data that a batch has sent is read between the batches: sending to a full socket would be another
+ * operation. */
 static void sinks_drain(void) {
         char buffer[BATCH * sizeof(message)];
 
@@ -144,20 +116,20 @@ static const struct operation {
         bool sends;
         int batch; /* 0: BATCH */
 } operations[] = {
-        {.name = "no-op", .run = do_nothing},
-        {.name = "stat", .path = "/a/b/c/d/e/f", .run = do_stat},
-        {.name = "open-close-short", .run = do_open_short},
-        {.name = "open-close-40", .path = "/bytes-forty", .run = path_open},
-        {.name = "open-close-deep", .path = "/a/b/c/d/e/f", .run = path_open},
-        {.name = "open-close-watched-directory", .path = "/watched/readme", .run = path_open},
-        {.name = "open-missing", .path = "/watched/secret-none", .run = do_open_missing},
-        {.name = "open-close-allowed", .path = "/watched/secret", .run = path_open},
-        {.name = "connect-udp", .run = do_connect_udp},
-        {.name = "connect-close-tcp", .run = do_connect_tcp},
-        {.name = "send-udp", .run = do_send_udp, .sends = true},
-        {.name = "send-tcp", .run = do_send_tcp, .sends = true},
-        {.name = "pipe-write-read", .run = do_pipe},
-        {.name = "fork-exec-exit", .run = do_process, .batch = BATCH_OF_PROCESSES},
+        { .name = "no-op", .run = do_nothing },
+        { .name = "stat", .path = "/a/b/c/d/e/f", .run = do_stat },
+        { .name = "open-close-short", .run = do_open_short },
+        { .name = "open-close-40", .path = "/bytes-forty", .run = open_close },
+        { .name = "open-close-deep", .path = "/a/b/c/d/e/f", .run = open_close },
+        { .name = "open-close-watched-directory", .path = "/watched/readme", .run = open_close },
+        { .name = "open-missing", .path = "/watched/secret-none", .run = do_open_missing },
+        { .name = "open-close-allowed", .path = "/watched/secret", .run = open_close },
+        { .name = "connect-udp", .run = do_connect_udp },
+        { .name = "connect-close-tcp", .run = do_connect_tcp },
+        { .name = "send-udp", .run = do_send_udp, .sends = true },
+        { .name = "send-tcp", .run = do_send_tcp, .sends = true },
+        { .name = "pipe-write-read", .run = do_pipe },
+        { .name = "fork-exec-exit", .run = do_process, .batch = BATCH_OF_PROCESSES },
 };
 #define N_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
@@ -187,7 +159,7 @@ static void operation_measure(const struct operation *operation, const char *dir
         } while (n < BATCHES_MAX && now() < end);
         qsort(batches, n, sizeof(double), compare);
         printf("%s %.1f\n", operation->name, batches[n / 2]);
-        fflush(stdout); /* before a child is made, which would have it, too */
+        fflush(stdout); /* before a fork, as the child would print it as well */
 }
 
 static int loopback_socket(int type, struct sockaddr_in *ret_address) {
@@ -204,7 +176,7 @@ static int loopback_socket(int type, struct sockaddr_in *ret_address) {
 static void sockets_open(void) {
         const int yes = 1;
 
-        /* Something listens there, or errors of earlier connects would come back. */
+        /* With a listener, since errors of earlier connects would be returned otherwise. */
         udp_sink_fd = loopback_socket(SOCK_DGRAM, &udp_address);
         udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         listen_fd = loopback_socket(SOCK_STREAM, &tcp_address);
@@ -218,7 +190,7 @@ static void sockets_open(void) {
                 die("accept");
 }
 
-/* Always the same core, the last one: caches stay warm, and rounds compare. */
+/* Always the same core, the last one: caches stay warm, and rounds are comparable. */
 static void cpu_pin(void) {
         cpu_set_t allowed, one;
 
@@ -241,8 +213,8 @@ int main(int argc, char **argv) {
                 return 0;
         }
         if (argc < 5) {
-                fprintf(stderr, "usage: %s SECONDS SHORT_PATH DIRECTORY OPERATION...\n       %s list\n", argv[0],
-                                argv[0]);
+                fprintf(stderr, "usage: %s SECONDS SHORT_PATH DIRECTORY OPERATION...\n       %s list\n",
+                                argv[0], argv[0]);
                 return 2;
         }
         cpu_pin();

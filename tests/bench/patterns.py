@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Policies of any number of patterns that look like real ones: files of tenants, programs and services, most of them
-literal, some with globs within a name, few across names."""
+"""Policies with any number of realistic patterns: files of tenants, programs and services, most of them literal, some
+with globs within a name, few across names."""
 
 import random
 
-PROGRAMS = ("vault", "consul", "backup", "mailer", "billing", "ledger", "gateway", "agent", "worker", "portal", "crawler",
+PROGRAMS = ("vault", "consul", "backup", "mailer", "billing", "ledger", "gateway", "agent", "worker", "portal",
+            "crawler",
             "metrics", "search", "runner", "builder", "registry", "broker", "cache", "proxy", "sync")
 NAMES = ("credentials", "token", "secret", "client", "server", "service-account", "deploy", "signing", "session", "api")
 ENDINGS = ("json", "pem", "key", "yml", "env", "p12", "toml", "db")
@@ -14,8 +15,8 @@ CLASS_PATTERNS = 500
 def pattern(chance, n):
     program, name, ending = chance.choice(PROGRAMS), chance.choice(NAMES), chance.choice(ENDINGS)
     number = chance.randrange(10000)
-    # A small policy has one that ends in ** too, as every real one: without, most paths are done with after their last
-    # name, and a size would be compared with another kind of policy.
+    # A small policy has a pattern that ends in ** as well, like every real one: without it, most paths would be decided
+    # by their last name, and the sizes would not be comparable.
     shape = 19 - n % 20
     if shape < 6:
         return f"/srv/tenant-{number:04}/{program}/{name}.{ending}"
@@ -31,7 +32,7 @@ def pattern(chance, n):
 
 
 def policy(n_patterns):
-    """The text of a policy with that many different patterns; the same each time."""
+    """The text of a policy with this many different patterns; the same every time."""
     chance = random.Random(n_patterns)
     patterns = {}
     n = 0

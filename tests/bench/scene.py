@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the benchmark measures on: files, a policy that watches one of them, and the machine's own state."""
+"""The scene of the benchmark: files, a policy with one of them in a class, and the state of the machine."""
 
 import contextlib
 import os
@@ -12,8 +12,8 @@ import harness
 import patterns
 
 DEEP = "a/b/c/d/e/f"  # below /tmp/barbwire-bench-XXXXXXXX: 8 components
-FORTY = "bytes-forty"  # the same way: 40 bytes
-# One file is watched, and the measuring program may read it.
+FORTY = "bytes-forty"  # likewise: 40 bytes
+# One file is of a class, and a rule allows it to the measuring program.
 POLICY = """[Class bench]
 Path={0}/watched/secret*
 Path={0}/watched/stolen
@@ -25,8 +25,8 @@ Exe={0}/operations
 
 
 class Scene:
-    """with Scene() as scene: its directory is there, with a copy of the measuring program that a rule may name: root's, and
-    nobody else may write it."""
+    """with Scene() as scene: its directory exists, with a copy of the measuring program to which a rule applies: owned
+    by root, and not writable by others."""
 
     def __init__(self):
         self.stack = contextlib.ExitStack()
@@ -60,7 +60,8 @@ class Scene:
         return path
 
     def policies(self, which):
-        """Directories: None: the default policy; else so many generated patterns, and no others but the scene's own."""
+        """Policy directories. None: the default policy; else this many generated patterns. Both with the policy of the
+        scene."""
         if which is None:
             return harness.DEFAULT_POLICY, self.policy
         if which and which not in self.generated:
@@ -68,7 +69,8 @@ class Scene:
         return tuple(self.generated[which] for _ in range(which > 0)) + (self.policy,)
 
     def steal(self, path=None):
-        """A theft that everything which correlates must tell: the file, then the network. Returns the thief's PID."""
+        """A theft that every correlating configuration must report: the file, then the network. Returns the PID of the
+        thief."""
         command = [harness.program("bench-storm"), path or self.stolen, "0", "1", "0"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as thief:
             thief.communicate(b"\n")
@@ -86,7 +88,7 @@ def cgroup2_mount():
 
 
 def machine():
-    """What a reader must know to judge the numbers."""
+    """The facts about the machine that are needed to judge the numbers."""
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     return {"kernel": platform.release(), "cpu": models[0] if models else platform.machine(), "cpus": os.cpu_count(),

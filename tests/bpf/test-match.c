@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Does the kernel run the automaton as user space does? Random policies and a tree of files with awkward names: each
- * file is opened, and whether the kernel says it matched is compared with the plain matcher's answer. */
+/* Does the kernel run the automaton as user space does? Random policies and a tree of files with awkward
+ * names: each file is opened, and whether the kernel says it matched is compared with the plain matcher's
+ * answer. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +15,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "glob-automaton.h"
-#include "policy-compile.h"
-#include "sensor.h"
+#include "glob/automaton.h"
+#include "policy/build.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "policy/compile.h"
+#include "sensor/sensor.h"
 
 #define FILES 120
 #define ROUNDS 60
@@ -94,7 +98,11 @@ static int on_tree_entry(const char *path, const struct stat *st, int type, stru
 }
 
 static int setup(void **state) {
-        const SensorLimits limits = { .marks_max = 1024, .processes_max = 1024, .ring_bytes = 1 << 20, .cells = POLICY_CELLS_MAX };
+        const SensorLimits limits = {
+                .marks_max = 1024, .processes_max = 1024, .ring_bytes = 1 << 20, .cells = POLICY_CELLS_MAX
+        };
+        const Machine machine = machine_read();
+        const SensorSizes sizes = sensor_sizes(&machine, &limits);
 
         (void)state;
         strcpy(directory, "/tmp/barbwire-match.XXXXXX");
@@ -102,7 +110,7 @@ static int setup(void **state) {
         tree_make();
         _cleanup_(btf_freep) struct btf *types = NULL;
         assert_int_equal(sensor_kernel_check(&types), 0);
-        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, &limits, NULL, &sensor), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, &sizes, NULL, &sensor), 0);
         return 0;
 }
 
@@ -145,10 +153,7 @@ static void random_glob(char *to, size_t size) {
 }
 
 static uint64_t opens_matched(void) {
-        uint64_t all[BW_COUNT_MAX];
-
-        sensor_counters(sensor, all);
-        return all[BW_COUNT_OPENS_MATCHED];
+        return sensor_count(sensor, BW_COUNT_OPENS_MATCHED);
 }
 
 static void test_kernel_agrees(void **state) {

@@ -8,42 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../daemon/alert-json.h"
-#include "../../daemon/alert-show.h"
-#include "../../daemon/alert.h"
-#include "../../daemon/util.h"
-#include "../../daemon/utf8.h"
+#include "alert/json.h"
+#include "alert/details.h"
+#include "alert/mark.h"
+#include "alert/alert.h"
+#include "basic/util.h"
+#include "basic/escape.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char *techniques[] = {(char *)"T1552.004", (char *)"T1041", NULL};
+static char *techniques[] = { (char *)"T1552.004", (char *)"T1041", NULL };
 static PolicyClass classes[] = {
-                {.name = (char *)"low\xff\n", .score = 10, .severity = _SEVERITY_INVALID},
-                {.name = (char *)"high",
-                                .description = (char *)"\x1b[31m\\",
-                                .techniques = techniques,
-                                .n_techniques = 2,
-                                .score = 90,
-                                .severity = SEVERITY_MEDIUM},
+        { .name = (char *)"low\xff\n", .score = 10, .severity = _SEVERITY_INVALID },
+        { .name = (char *)"high",
+                        .description = (char *)"\x1b[31m\\",
+                        .techniques = techniques,
+                        .n_techniques = 2,
+                        .score = 90,
+                        .severity = SEVERITY_MEDIUM },
 };
-static PolicyGlob sockets[] = {{.glob = (char *)"/run/*.sock"}};
+static PolicyGlob sockets[] = { { .glob = (char *)"/run/*.sock" } };
 static PolicyCarrier carriers[] = {
-                {.who.name = (char *)"\x1b", .paths = sockets, .n_paths = 1, .egress = true, .score = -100},
+        { .rule.name = (char *)"\x1b", .paths = sockets, .n_paths = 1, .egress = true, .score = -100 },
 };
 static const Policy policy = {
-                .classes = classes,
-                .n_classes = ELEMENTSOF(classes),
-                .carriers = carriers,
-                .n_carriers = ELEMENTSOF(carriers),
-                .scoring = {.alert = 20, .medium = 40, .high = 70},
+        .classes = classes,
+        .n_classes = ELEMENTSOF(classes),
+        .carriers = carriers,
+        .n_carriers = ELEMENTSOF(carriers),
+        .scoring = { .alert = 20, .medium = 40, .high = 70 },
 };
 static const PolicyNames names = {
-                .class_names = {[0] = (char *)"low\xff\n", [1] = (char *)"high", [5] = (char *)"given-up"},
+        .class_names = { [0] = (char *)"low\xff\n", [1] = (char *)"high", [5] = (char *)"given-up" },
 };
 
 static const AlertEpoch epoch = {
-                .realtime_minus_boottime_usec = 1795341901123456,
-                .boot_id = "0123456789abcdef0123456789abcdef",
+        .realtime_minus_boottime_usec = 1795341901123456,
+        .boot_id = "0123456789abcdef0123456789abcdef",
 };
 
 static void check(bool ok) {
@@ -51,7 +52,7 @@ static void check(bool ok) {
                 abort();
 }
 
-/* Whole UTF-8, no control but the one allowed. */
+/* Complete UTF-8, no control character but the allowed one. */
 static void check_printable(const char *text, uint32_t allowed) {
         for (size_t left = strlen(text); left > 0;) {
                 uint32_t point;
@@ -75,14 +76,14 @@ static void check_json(const Alert *a) {
         json_auto_t *root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
         check(root && json_equal(root, object));
 
-        _cleanup_free_ char *text = alert_show(root, false);
+        _cleanup_free_ char *text = alert_details(root, false);
         check(text);
         check_printable(text, '\n');
 
         check(json_array_size(json_object_get(root, "files")) == a->n_files);
         for (size_t i = 0; i < a->n_files; i++)
-                check(json_array_size(json_object_get(json_array_get(json_object_get(root, "files"), i), "way")) ==
-                                a->files[i].n_way);
+                check(json_array_size(json_object_get(json_array_get(json_object_get(root, "files"), i),
+                                      "route")) == a->files[i].n_route);
         check(json_array_size(json_object_get(root, "lineage")) == a->n_lineage);
         check(strcmp(json_string_value(json_object_get(root, "id")), a->id) == 0);
 }
@@ -108,6 +109,27 @@ static void check_correlation(const Event *e) {
         check_json(a);
 }
 
+static void check_line(const char *line) {
+        json_auto_t *root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+        check(root);
+        check_printable(line, 0x7f);
+}
+
+static void check_mark(const Event *e) {
+        _cleanup_free_ char *line = NULL;
+
+        check(mark_to_json(e, &policy, &names, &epoch, &line) == 0);
+        check_line(line);
+}
+
+static void check_account(const EventAccount *a) {
+        _cleanup_free_ char *line = NULL;
+
+        check(account_to_json(a, &line) == 0);
+        check_line(line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         /* A block of exactly this size at an odd address: the sanitizers see any read that is too far or
          * taken to be aligned. */
@@ -123,5 +145,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check((r < 0) == (why != NULL));
         if (r == 0 && e.kind == BW_KIND_CORRELATION)
                 check_correlation(&e);
+        if (r == 0 && e.kind == BW_KIND_MARK)
+                check_mark(&e);
+        if (r == 0 && e.kind == BW_KIND_ACCOUNT)
+                check_account(&e.account);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Up to four globs and a path, separated by NUL: the packed automaton must say what the plain matcher says.
+/* Up to four globs and a path, separated by NUL: the packed automaton must agree with the plain matcher.
  * The first byte's low bit packs a second automaton before it; the next one gives a table too small for
  * most. */
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../daemon/glob-automaton.h"
-#include "../../daemon/util.h"
+#include "glob/automaton.h"
+#include "basic/util.h"
 
 #define PATTERNS_MAX 4
 /* Enough for four globs of some dozens of bytes. What four globs can blow up beyond is not worth waiting
@@ -55,10 +55,11 @@ static void compare(const GlobAutomaton *a, const GlobPattern *patterns, size_t 
                 return;
         require(used <= n_cells && start < used);
 
-        struct bw_bits whole = glob_automaton_match(cells, outputs, byte_class, start, path, length, true);
+        struct bw_bits complete =
+                        glob_automaton_match(cells, outputs, byte_class, start, path, length, true);
         struct bw_bits part = glob_automaton_match(cells, outputs, byte_class, start, path, length, false);
         for (size_t i = 0; i < n; i++) {
-                bool matched = whole.word[i] & 1;
+                bool matched = complete.word[i] & 1;
 
                 require(matched == glob_match_reference(patterns[i].glob, path, length));
                 if (part.word[i] & 1) {
@@ -95,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i + 1 < n_fields; i++)
                 if (check(fields[i])) {
                         /* A word each, so that both verdicts on a pattern are easy to read off. */
-                        patterns[n] = (GlobPattern){.glob = fields[i], .bit = (unsigned)n * 64};
+                        patterns[n] = (GlobPattern){ .glob = fields[i], .bit = (unsigned)n * 64 };
                         n++;
                 }
         r = glob_automaton_new(patterns, n, STATES_MAX, &a, &culprit);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Any bytes as a policy file, cut in two at "\n---\n" as if a drop-in followed: read, finish, compile.
- * Whatever comes out must be whole: messages with a place in a file, rules without a hole, tables that can
+ * Every result must be consistent: messages with a place in a file, complete rules, tables that can
  * be walked. */
 
 #include <errno.h>
 #include <string.h>
 
-#include "../../daemon/glob-automaton.h"
-#include "../../daemon/lineage-match.h"
-#include "../../daemon/policy-compile.h"
+#include "glob/automaton.h"
+#include "policy/build.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "policy/lineage.h"
+#include "policy/compile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,7 +48,8 @@ static void policy_check(const Policy *p) {
 
                 REQUIRE(c->name[0] && c->n_paths > 0 && c->score <= 100);
                 REQUIRE(c->window_usec >= USEC_PER_SEC && c->window_usec <= 86400 * USEC_PER_SEC);
-                REQUIRE(c->late_window_usec >= c->window_usec && c->late_window_usec <= 86400 * USEC_PER_SEC);
+                REQUIRE(c->late_window_usec >= c->window_usec &&
+                                c->late_window_usec <= 86400 * USEC_PER_SEC);
                 REQUIRE(c->n_techniques == 0 || !c->techniques[c->n_techniques]);
         }
         for (size_t i = 0; i < p->n_allows; i++) {
@@ -71,37 +75,40 @@ static void carriers_check(const Policy *p) {
         for (size_t i = 0; i < p->n_carriers; i++) {
                 const PolicyCarrier *c = p->carriers + i;
 
-                REQUIRE(!c->who.broken && c->who.n_exes + c->n_paths > 0 && abs(c->score) <= 100);
-                REQUIRE(c->who.n_exes > 0 || c->who.n_units + c->who.n_users == 0);
+                REQUIRE(!c->rule.broken && c->rule.n_exes + c->n_paths > 0 && abs(c->score) <= 100);
+                REQUIRE(c->rule.n_exes > 0 || c->rule.n_units + c->rule.n_users == 0);
                 REQUIRE(!c->egress || c->n_paths > 0);
-                globs_check(c->who.exes, c->who.n_exes, true);
-                globs_check(c->who.units, c->who.n_units, false);
-                for (size_t k = 0; k < c->who.n_users; k++)
-                        REQUIRE(c->who.users[k].known && c->who.users[k].uid < UINT32_MAX);
+                globs_check(c->rule.exes, c->rule.n_exes, true);
+                globs_check(c->rule.units, c->rule.n_units, false);
+                for (size_t k = 0; k < c->rule.n_users; k++)
+                        REQUIRE(c->rule.users[k].known && c->rule.users[k].uid < UINT32_MAX);
         }
 }
 
 static void scoring_check(const Policy *p) {
-        REQUIRE(p->scoring.alert <= p->scoring.medium && p->scoring.medium <= p->scoring.high && p->scoring.high <= 100);
+        REQUIRE(p->scoring.alert <= p->scoring.medium && p->scoring.medium <= p->scoring.high &&
+                        p->scoring.high <= 100);
         for (size_t i = 0; i < p->n_lineages; i++) {
                 globs_check(p->lineages[i].exes, p->lineages[i].n_exes, true);
                 globs_check(p->lineages[i].units, p->lineages[i].n_units, false);
                 REQUIRE(abs(p->lineages[i].score) <= 100);
         }
-        for (size_t i = 0; i < p->n_peers; i++) {
-                REQUIRE(abs(p->peers[i].score) <= 100);
-                for (size_t k = 0; k < p->peers[i].n_ports; k++)
-                        REQUIRE(p->peers[i].ports[k].first <= p->peers[i].ports[k].last);
+        for (size_t i = 0; i < p->n_destinations; i++) {
+                REQUIRE(abs(p->destinations[i].score) <= 100);
+                for (size_t k = 0; k < p->destinations[i].n_ports; k++)
+                        REQUIRE(p->destinations[i].ports[k].first <= p->destinations[i].ports[k].last);
         }
 
-        const struct bw_bits exe = lineage_match_exe(p->lineage_table, (Bytes){.data = "/usr/bin/a", .size = 10});
-        const struct bw_bits unit = lineage_match_unit(p->lineage_table, (Bytes){.data = "a.service", .size = 9});
+        const struct bw_bits exe =
+                        lineage_match_exe(p->lineage_table, (Bytes){ .data = "/usr/bin/a", .size = 10 });
+        const struct bw_bits unit =
+                        lineage_match_unit(p->lineage_table, (Bytes){ .data = "a.service", .size = 9 });
         for (size_t i = p->n_lineages; i < LINEAGES_MAX; i++)
                 REQUIRE(!((exe.word[i / 64] | unit.word[i / 64]) >> i % 64 & 1));
 }
 
 static void tables_check(const PolicyTables *t) {
-        static const char *const paths[] = {"/etc/shadow", "/home/u/.ssh/id", "/a", "/"};
+        static const char *const paths[] = { "/etc/shadow", "/home/u/.ssh/id", "/a", "/" };
 
         for (unsigned which = 0; which < BW_AUTOMATA; which++)
                 for (size_t i = 0; i < ELEMENTSOF(paths); i++)
@@ -116,7 +123,8 @@ static void tables_check(const PolicyTables *t) {
         for (size_t i = 0; i < BW_RULES_MAX; i++)
                 REQUIRE(t->table->rules[i].flags == 0 || t->table->rules[i].classes != 0);
         for (size_t i = 0; i < BW_USERS_MAX; i++)
-                REQUIRE(t->table->users[i].used == (i < t->n_users) && t->table->users[i].rule < BW_RULES_MAX);
+                REQUIRE(t->table->users[i].used == (i < t->n_users) &&
+                                t->table->users[i].rule < BW_RULES_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Any bytes as the file of names that the daemon before has left, the first one saying in which of its two places the
- * rest stands: names → a policy compiled with them. Whatever is taken is written and read again as it is, and tables
- * come out that can be used, with each class under the bit that its name has. */
+/* Any bytes as the file of names that the previous instance left, the first one saying in which of its two
+ * places the rest stands: names → a policy compiled with them. Whatever is taken is written and read again
+ * as it is, and tables come out that can be used, with each class under the bit that its name has. */
 
 #include <errno.h>
 #include <string.h>
 
-#include "../../daemon/policy-compile.h"
-#include "../../daemon/policy-names.h"
+#include "policy/build.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "policy/compile.h"
+#include "policy/names.h"
 
-/* policy-names.c: COPY_BYTES. What is longer is not read. */
+/* COPY_BYTES of policy/names.c: longer input is not read. */
 #define COPY_BYTES (1 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,8 +33,8 @@ static const Policy *policy_of_ours(void) {
         static Policy *p;
 
         if (!p)
-                check(policy_new(&p) == 0 && policy_parse(p, "fuzz.conf", text, strlen(text)) == 0 && policy_finish(p) == 0 &&
-                        p->n_errors == 0);
+                check(policy_new(&p) == 0 && policy_parse(p, "fuzz.conf", text, strlen(text)) == 0 &&
+                                policy_finish(p) == 0 && p->n_errors == 0);
         return p;
 }
 
@@ -48,7 +51,7 @@ static void check_written(const PolicyNames *names) {
                 check(name_is_same(names->class_names[i], again.class_names[i]));
         for (size_t i = 0; i < BW_RULES_MAX; i++)
                 check(name_is_same(names->rule_names[i], again.rule_names[i]) &&
-                        names->rule_prints[i] == again.rule_prints[i]);
+                                names->rule_prints[i] == again.rule_prints[i]);
 }
 
 static void check_compiles(PolicyNames *names) {
@@ -76,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(fd >= 0);
         if (size > 0) {
                 check(pwrite(fd, data, 1, 0) == 1);
-                check(pwrite(fd, data + 1, size - 1, 1 + (data[0] == 1 ? COPY_BYTES : 0)) == (ssize_t)size - 1);
+                check(pwrite(fd, data + 1, size - 1, 1 + (data[0] == 1 ? COPY_BYTES : 0)) ==
+                                (ssize_t)size - 1);
         }
         int r = policy_names_read(fd, &names);
         check(r == 0 || r == -EBADMSG);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Any positions and any data → a ring buffer, as the one before us may have left it: 8 bytes where its reader was, 8 up to
- * where it is written, and what is in it, again and again. What is read lies between the two, is what is there, and
- * looking ahead shows the same. What is read is touched: beyond the mapping there is nothing. */
+/* Any positions and any data → a ring buffer, as the one before us may have left it: 8 bytes where its
+ * reader was, 8 up to where it is written, and what is in it, again and again. What is read lies between the
+ * two, is what is there, and looking ahead shows the same. What is read is touched: beyond the mapping there
+ * is nothing. */
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../../daemon/record-ring.h"
+#include "sensor/ring.h"
 
 /* The smallest ring there is. */
 #define RING_SIZE 4096U
@@ -30,7 +31,8 @@ typedef struct Memory {
 } Memory;
 
 /* It goes from `at` to `end`, and says what stands there. */
-static void check_record(const Memory *m, unsigned long at, unsigned long end, const unsigned char *record, size_t size) {
+static void check_record(const Memory *m, unsigned long at, unsigned long end, const unsigned char *record,
+                size_t size) {
         unsigned long begin = end - (BPF_RINGBUF_HDR_SZ + size + 7) / 8 * 8 + BPF_RINGBUF_HDR_SZ;
 
         check(size <= RING_SIZE - BPF_RINGBUF_HDR_SZ && begin - at - BPF_RINGBUF_HDR_SZ < RING_SIZE);

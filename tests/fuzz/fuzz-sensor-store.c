@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Any bytes as the names of descriptors that systemd has kept: what is found, removed and left is what the names say, each
- * descriptor is closed once, and none is taken for programs and tables of ours, which /dev/null is not. */
+/* Any bytes as the names of descriptors that systemd has kept: what is found, removed and left is what the
+ * names say, each descriptor is closed once, and none is taken for programs and tables of ours, which
+ * /dev/null is not. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,11 +10,11 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "../../daemon/log.h"
-#include "../../daemon/sensor-carry.h"
+#include "basic/log.h"
+#include "sensor/carry.h"
 
 #define PREFIX "bw-"
-#define IDENTITY_LENGTH (SENSOR_IDENTITY_SIZE - 1)
+#define IDENTITY_LENGTH (FD_STORE_IDENTITY_SIZE - 1)
 #define WHAT_AT (strlen(PREFIX) + IDENTITY_LENGTH + 1)
 #define DESCRIPTORS_MAX 64
 /* systemd's own limit. */
@@ -49,29 +50,30 @@ static bool descriptor_is_open(size_t i) {
         return fcntl(SD_LISTEN_FDS_START + (int)i, F_GETFD) >= 0;
 }
 
-static void check_found(const Model *m, const SensorStore *s, const char *identity, const char *what) {
+static void check_found(const Model *m, const FdStore *s, const char *identity, const char *what) {
         int first = -1;
 
         for (size_t i = 0; i < m->n && first < 0; i++)
                 if (m->kept[i] && name_is(m->names[i], identity, what))
                         first = SD_LISTEN_FDS_START + (int)i;
-        check(sensor_store_find(s, identity, what) == first);
+        check(fd_store_find(s, identity, what) == first);
 }
 
-static void check_nth(const Model *m, const SensorStore *s, const char *what) {
+static void check_nth(const Model *m, const FdStore *s, const char *what) {
         size_t n = 0;
 
         for (size_t i = 0; i < m->n; i++)
                 if (m->kept[i] && name_is(m->names[i], NULL, what))
-                        check(sensor_store_nth(s, what, n++) == SD_LISTEN_FDS_START + (int)i);
-        check(sensor_store_nth(s, what, n) == -1);
+                        check(fd_store_nth(s, what, n++) == SD_LISTEN_FDS_START + (int)i);
+        check(fd_store_nth(s, what, n) == -1);
 }
 
-static void check_all(const Model *m, const SensorStore *s, const char *identity) {
-        char other[SENSOR_IDENTITY_SIZE] = "";
+static void check_all(const Model *m, const FdStore *s, const char *identity) {
+        char other[FD_STORE_IDENTITY_SIZE] = "";
 
         for (size_t i = 0; i < m->n; i++) {
-                check(descriptor_is_open(i) == (m->kept[i] || strncmp(m->names[i], PREFIX, strlen(PREFIX)) != 0));
+                check(descriptor_is_open(i) ==
+                                (m->kept[i] || strncmp(m->names[i], PREFIX, strlen(PREFIX)) != 0));
                 if (m->kept[i]) {
                         check_found(m, s, identity, m->names[i] + WHAT_AT);
                         check_found(m, s, NULL, m->names[i] + WHAT_AT);
@@ -81,39 +83,41 @@ static void check_all(const Model *m, const SensorStore *s, const char *identity
         check_nth(m, s, "program.");
         check_nth(m, s, sensor_carry_names);
 
-        bool any = sensor_store_other(s, identity, other);
+        bool any = fd_store_other(s, identity, other);
         check(any == (other[0] != 0));
         if (any) {
                 check(strlen(other) <= IDENTITY_LENGTH && memcmp(other, identity, IDENTITY_LENGTH) != 0);
-                check(sensor_store_find(s, other, NULL) >= 0);
+                check(fd_store_find(s, other, NULL) >= 0);
         }
 }
 
-static void remove_some(Model *m, SensorStore *s, const char *identity, const char *what, const char *but) {
-        sensor_store_remove(s, identity, what, but);
+static void remove_some(Model *m, FdStore *s, const char *identity, const char *what, const char *but) {
+        fd_store_remove(s, identity, what, but);
         for (size_t i = 0; i < m->n; i++)
-                if (m->kept[i] && name_is(m->names[i], identity, what) && !(but && name_is(m->names[i], NULL, but)))
+                if (m->kept[i] && name_is(m->names[i], identity, what) &&
+                                !(but && name_is(m->names[i], NULL, but)))
                         m->kept[i] = false;
 }
 
 /* Nothing here is what it says it is. */
-static void check_carried(const SensorStore *s, const char *identity) {
+static void check_carried(const FdStore *s, const char *identity) {
         uint32_t programs[SENSOR_CARRY_PROGRAMS_MAX];
         SensorPlan plan = {};
         SensorParts parts;
         SensorCarry carry;
-        size_t objects;
 
         memcpy(plan.identity, identity, IDENTITY_LENGTH);
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 plan.shapes[i] = (SensorShape){ .type = 1, .key_bytes = 4, .value_bytes = 4, .entries = 1 };
         int r = sensor_carry_adopt(s, &plan, &parts);
-        check(r == (sensor_store_find(s, plan.identity, NULL) < 0 ? -ENOENT : -EBADMSG));
+        check(r == (fd_store_find(s, plan.identity, NULL) < 0 ? -ENOENT : -EBADMSG));
         (void)sensor_carry_find(s, &plan, &carry);
         for (size_t i = 0; i < SENSOR_MAPS; i++)
                 check(carry.reuse[i] < 0 && carry.copy[i] < 0);
-        check(sensor_carry_programs(s, programs) <= SENSOR_CARRY_PROGRAMS_MAX);
-        check(sensor_carry_count_marks(s, &objects) == 0 && objects == 0);
+        check(sensor_carry_programs(s, programs) == 0);
+        SensorHeld held = sensor_carry_count(s);
+        check(held.marks == 0 && held.contents == 0 && held.objects == 0 && held.files == 0 &&
+                        held.lineages == 0 && held.mappings == 0);
 }
 
 /* The text's pieces, of which a ':' is the end. */
@@ -141,8 +145,8 @@ static void descriptors_pass(Model *m, char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static char text[DESCRIPTORS_MAX * (NAME_MAX_BYTES + 1)];
-        _cleanup_(sensor_store_freep) SensorStore *s = NULL;
-        char identity[SENSOR_IDENTITY_SIZE] = "0123456789abcdef";
+        _cleanup_(fd_store_freep) FdStore *s = NULL;
+        char identity[FD_STORE_IDENTITY_SIZE] = "0123456789abcdef";
         Model m = {};
         int fd;
 
@@ -160,8 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (strchr(getenv("LISTEN_FDNAMES") + (m.names[m.n - 1] - text), ':'))
                 return 0;
 
-        check(sensor_store_new(&s) == 0 && !sensor_store_keeps(s));
-        check(sensor_store_sockets(s, &fd) == m.n_sockets);
+        check(fd_store_new(&s) == 0 && !fd_store_keeps(s));
+        check(fd_store_sockets(s, &fd) == m.n_sockets);
         for (size_t i = 0; i < m.n; i++)
                 if (m.kept[i]) {
                         memcpy(identity, m.names[i] + strlen(PREFIX), IDENTITY_LENGTH);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Any bytes from a client → what it is answered, from a ring with alerts in it; and the same bytes as a
- * reply. Nothing may crash, and every answer must be one that a client understands: whole messages, each a
- * JSON object in ASCII with no stranger in it, the last one saying that it is the last. */
+/* Any bytes as a call, answered from a ring with alerts, and the same bytes as a reply. Nothing may crash,
+ * and every answer must be valid: complete messages, each a JSON object in ASCII without unknown members,
+ * the last one marked as the last. */
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../daemon/varlink.h"
+#include "query/varlink.h"
 #include "../unit/query-fixture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +20,7 @@ static void check(bool ok) {
 
 static json_t *status_reply(void *userdata) {
         (void)userdata;
-        return json_pack("{s:b, s:[]}", "whole", 1, "degraded");
+        return json_pack("{s:s, s:[]}", "state", "ok", "degraded");
 }
 
 static json_t *rules_reply(void *userdata) {
@@ -31,10 +31,10 @@ static json_t *rules_reply(void *userdata) {
 /* Made once: no method changes it. */
 static AlertRing *ring_filled(void) {
         static const TestAlert alerts[] = {
-                        {"b1-1f-0", "low", "ssh", NULL, 1000000, 1, 1000, 10},
-                        {"b1-2f-0", "medium", "caf\xc3\xa9\"\\", "cron.service", 2000000, 2, 1000, 70000},
-                        {"b2-1f-0", "high", "ssh", "caf\xc3\xa9\"\\", 3000000, 3, 0, 40000},
-                        {"b2-3f-0", "high", "aws", NULL, 4000000, 4, 0, 40000},
+                { "b1-1f-0", "low", "ssh", NULL, 1000000, 1, 1000, 10 },
+                { "b1-2f-0", "medium", "caf\xc3\xa9\"\\", "cron.service", 2000000, 2, 1000, 70000 },
+                { "b2-1f-0", "high", "ssh", "caf\xc3\xa9\"\\", 3000000, 3, 0, 40000 },
+                { "b2-3f-0", "high", "aws", NULL, 4000000, 4, 0, 40000 },
         };
         static AlertRing *ring;
 
@@ -48,7 +48,7 @@ static AlertRing *ring_filled(void) {
 
 /* Whether it says that another one follows. */
 static bool reply_check(const char *data, size_t size) {
-        static const char *const members[] = {"parameters", "error", "continues"};
+        static const char *const members[] = { "parameters", "error", "continues" };
         size_t n_known = 0;
         VarlinkReply reply;
 
@@ -70,7 +70,7 @@ static void call_try(const QuerySource *source, const char *data, size_t size) {
         _cleanup_free_ char *answer = NULL;
         size_t n_answer = 0, n;
         VarlinkCall call;
-        bool continues = true, told = false;
+        bool continues = true, raised = false;
 
         int r = query_new(source, data, size, &q);
         check(r == varlink_call_parse(data, size, &call));
@@ -85,10 +85,11 @@ static void call_try(const QuerySource *source, const char *data, size_t size) {
                 _cleanup_free_ char *batch = NULL;
 
                 if (query_state(q) == QUERY_WAITS) {
-                        if (told)
+                        if (raised)
                                 break;
-                        told = true;
-                        check(alert_ring_put_state((AlertRing *)source->ring, "{\"cause\":\"x\"}") >= 0);
+                        raised = true;
+                        check(alert_ring_put_state((AlertRing *)source->ring, STATE_LOSS,
+                                              "{\"cause\":\"x\"}") >= 0);
                         check(query_state(q) == QUERY_READY);
                 }
                 check(query_next(q, &batch, &n) == 0);
@@ -109,8 +110,29 @@ static void call_try(const QuerySource *source, const char *data, size_t size) {
         check(oneway || continues == (query_state(q) != QUERY_OVER));
 }
 
+static uint64_t marks_begin(void *userdata) {
+        (void)userdata;
+        return 1;
+}
+
+static const MarkList *marks_get(uint64_t number, void *userdata) {
+        static char line[] = "{}", *lines[] = { line };
+        static const MarkList list = { .of = { { lines, 1 }, { lines, 1 } },
+                .n_bytes = 6,
+                .number = 1,
+                .done = true,
+                .complete = true };
+
+        (void)userdata;
+        return number == list.number ? &list : NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        const QuerySource source = {.ring = ring_filled(), .status = status_reply, .rules = rules_reply};
+        const QuerySource source = { .ring = ring_filled(),
+                .status = status_reply,
+                .rules = rules_reply,
+                .marks_begin = marks_begin,
+                .marks = marks_get };
         const char *bytes = (const char *)data;
         VarlinkReply reply;
         size_t n;

@@ -2,7 +2,7 @@
 
 /* A series of thefts by short-lived processes: burglar DIRECTORY COUNT PARALLEL PORT. Child n opens its own
  * decoy DIRECTORY/id_run_NNNN and sends it to its own address, 198.18.0.0 + n + 1 (RFC 2544). Prints "n pid"
- * for each child when it has ended well; at most PARALLEL live at one time. */
+ * for each child that exited successfully; at most PARALLEL run at one time. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,9 +20,9 @@ static pid_t pids[COUNT_MAX];
 
 static int burgle(const char *directory, unsigned n, unsigned short port) {
         struct sockaddr_in to = {
-                        .sin_family = AF_INET,
-                        .sin_port = htons(port),
-                        .sin_addr.s_addr = htonl(FIRST_ADDRESS + n),
+                .sin_family = AF_INET,
+                .sin_port = htons(port),
+                .sin_addr.s_addr = htonl(FIRST_ADDRESS + n),
         };
         char path[4096], secret[4096];
         ssize_t size;
@@ -46,7 +46,7 @@ static int child_reap(unsigned count) {
                 return -errno;
         for (unsigned n = 0; n < count; n++)
                 if (pids[n] == pid) {
-                        /* The number may be given out again: only a living child owns it. */
+                        /* The PID may be reused: only a running child owns it. */
                         pids[n] = 0;
                         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
                                 fprintf(stderr, "burglar %u: status %#x\n", n, (unsigned)status);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The key is opened by its handle when the kernel has forgotten its name, so that no path leads from the
- * open file up: cold-handle cold KEY ADDRESS PORT. KEY must lie two directories or more below another one
- * that stays in use, and not on tmpfs, which never forgets. */
+/* The key is opened by its handle when the kernel has dropped its name from the cache, so that no path leads
+ * up from the open file: cold-handle cold KEY ADDRESS PORT. KEY must be at least two directories below one
+ * that stays in use, and not on tmpfs, which never drops names. */
 
-#include "../techniques/play.h"
+#include "../techniques/programs/play.h"
 
-/* The cache gives what was used lately a second chance; what another core holds at the moment, a third. */
+/* The cache spares recently used entries once, and those that another core uses at the moment again. */
 #define DROPS_MAX 20
 #define DROP_PAUSE_USEC 20000
 
@@ -18,7 +18,7 @@ static void caches_drop(void) {
         close(fd);
 }
 
-/* Does the descriptor have no path any more? A file of no known parent is shown as "/". */
+/* Whether the descriptor has no path any more. A file without a known parent is shown as "/". */
 static int is_forgotten(int fd) {
         char link[64], path[4096];
         ssize_t n;
@@ -29,11 +29,11 @@ static int is_forgotten(int fd) {
 }
 
 int main(int argc, char **argv) {
-        pid_t parents[] = {getppid(), 0};
+        pid_t parents[] = { getppid(), 0 };
         union {
                 struct file_handle handle;
                 char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
-        } h = {.handle.handle_bytes = MAX_HANDLE_SZ};
+        } h = { .handle.handle_bytes = MAX_HANDLE_SZ };
         char directory[4096];
         int mount_id, mount_fd;
         Play p;

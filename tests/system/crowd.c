@@ -2,9 +2,11 @@
 
 /* Many processes, to fill the tables that have one entry for each:
  *
- *   crowd hold COUNT FILE        COUNT children open FILE and sleep; prints "ready", ends at the end of
- * stdin crowd run COUNT DIRECTORY    executes DIRECTORY/0 … DIRECTORY/COUNT-1, one after the other crowd
- * what it is as one of those executables: nothing */
+ *   crowd hold COUNT FILE       COUNT children open FILE and sleep
+ *   crowd run COUNT DIRECTORY   executes DIRECTORY/0 … DIRECTORY/COUNT-1, one after the other
+ *   crowd                       does nothing: it is one of these executables
+ *
+ * "hold" prints "ready" once every child has opened FILE, and exits at the end of stdin. */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -49,7 +51,7 @@ static int hold(int count, const char *file) {
 
 static int run(int count, const char *directory) {
         for (int i = 0; i < count; i++) {
-                char path[4096], *argv[] = {path, NULL};
+                char path[4096], *argv[] = { path, NULL };
                 int status;
                 pid_t pid;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Opens a secret, then sends datagrams as it is told: flooder FILE prints "opened" and reads lines
+/* Opens a secret, then sends datagrams on request: flooder FILE prints "opened" and reads lines
  *
  *   ADDRESS PORT N        one datagram to each of the ports PORT … PORT+N-1
- *   flood                 to ever new destinations, 127.0.0.1:1024 on, as fast as it can, until it is killed
+ *   flood                 to new destinations, from 127.0.0.1:1024 on, as fast as it can, until it is killed
  *
- * and answers each with "done" ("flooding" for the second) once it was obeyed. */
+ * and answers each with "done" (the second with "flooding") once it was carried out. */
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,15 +16,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Below are ports that somebody may listen on. */
+/* Lower ports may have listeners. */
 #define FLOOD_FIRST_PORT 1024U
 #define FLOOD_PORTS (65536U - FLOOD_FIRST_PORT)
 
 static int datagram_send(int fd, unsigned address, unsigned port) {
         struct sockaddr_in to = {
-                        .sin_family = AF_INET,
-                        .sin_port = htons((unsigned short)port),
-                        .sin_addr.s_addr = htonl(address),
+                .sin_family = AF_INET,
+                .sin_port = htons((unsigned short)port),
+                .sin_addr.s_addr = htonl(address),
         };
 
         return sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1 ? 0 : -1;
@@ -49,7 +49,8 @@ int main(int argc, char **argv) {
                 if (strcmp(line, "flood\n") == 0) {
                         printf("flooding\n");
                         for (unsigned i = 0;; i++)
-                                /* A full socket buffer only means that this one was not sent. */
+                                /* With a full socket buffer this datagram is not sent, which does not
+                                 * matter. */
                                 (void)datagram_send(fd, INADDR_LOOPBACK + i / FLOOD_PORTS,
                                                 FLOOD_FIRST_PORT + i % FLOOD_PORTS);
                 }

@@ -22,14 +22,14 @@
 
 #define OPENERS 2
 #define SENDERS 4
-/* Spins before the core is given away: with fewer cores than threads somebody has to. */
+/* Spins before it yields the core, which is necessary with fewer cores than threads. */
 #define SPINS 20000
 
-/* Some 3 µs in either direction. */
+/* About 3 µs in either direction. */
 #define SHIFTS 32U
 #define SHIFT_SPINS 50U
 
-static struct sockaddr_in to = {.sin_family = AF_INET};
+static struct sockaddr_in to = { .sin_family = AF_INET };
 static atomic_int waiting;
 static atomic_int failed;
 static unsigned shift_steps;
@@ -40,7 +40,7 @@ typedef struct Racer {
         char **paths; /* NULL: it sends */
 } Racer;
 
-/* Left to the scheduler, all threads begin on their parent's core, and run one after the other. */
+/* Otherwise all threads start on the core of their parent, and run one after the other. */
 static void core_take(int wanted) {
         cpu_set_t allowed, set;
         int core = 0;
@@ -66,7 +66,7 @@ static void datagram_send(int fd) {
                 atomic_store(&failed, 1);
 }
 
-/* The calls do not take equally long to where they race: each round shifts them a little further against
+/* The calls take different times to reach the point of the race: each round shifts them a little against
  * each other. */
 static void shift(unsigned steps) {
         for (volatile unsigned i = 0; i < steps * SHIFT_SPINS; i++)
@@ -77,7 +77,7 @@ static void *on_thread(void *userdata) {
         const Racer *r = userdata;
 
         core_take(r->number);
-        /* The first call of a function is bound by the linker, and no cache is warm: once for nobody. */
+        /* One call without effect, since the first one is bound by the linker, with cold caches. */
         close(open("/dev/null", O_RDONLY | O_CLOEXEC));
         meet();
         shift(r->number % 2 == 0 ? shift_steps : SHIFTS - shift_steps);
@@ -99,11 +99,11 @@ static int round_run(int opens, char **paths) {
                 return 1;
         atomic_store(&waiting, n);
         for (int i = 0; i < n; i++) {
-                /* A socket each: its lock must not put the senders in a row. */
+                /* A socket for each thread, since a lock would serialise them. */
                 racers[i] = (Racer){
-                                .number = i,
-                                .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-                                .paths = opens ? paths + i : NULL,
+                        .number = i,
+                        .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                        .paths = opens ? paths + i : NULL,
                 };
                 if (pthread_create(&racers[i].thread, NULL, on_thread, &racers[i]) != 0)
                         return 1;

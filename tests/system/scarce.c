@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* LD_PRELOAD: memory that is short when a test says so. The file of BW_SCARCE= is mapped while the program starts: which
- * allocation from now on is the first to fail (0: none), how many fail in a row, and, to be read, how many have failed.
+/* LD_PRELOAD: allocations that fail when a test says so. The file of BW_SCARCE= is mapped at startup. It
+ * says which allocation from now on is the first to fail (0: none) and how many fail in a row, and counts
+ * those that have failed.
  *
- * Not while jansson reads: its lexer (2.14, lex_save()) does not ask whether its buffer has grown. A byte is lost then; where
- * it was the end of a string, it reads and writes beyond its own; or an assertion ends the program. What ends the daemon so
- * is mended by its restart. */
+ * Allocations of jansson's lexer do not fail: it (2.14, lex_save()) does not check whether its buffer has
+ * grown. It then drops a byte, and, if that was the end of a string, accesses memory beyond its buffer, or
+ * an assertion ends the program. The daemon recovers from that by its restart. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,7 +20,7 @@ typedef struct Scarcity {
         uint64_t next, row, failed;
 } Scarcity;
 
-/* The C library's own, which what stands here replaces. */
+/* The functions of the C library that those below replace. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
@@ -46,7 +47,8 @@ static int fails(void) {
         uint64_t next = scarcity && !exempt ? __atomic_load_n(&scarcity->next, __ATOMIC_SEQ_CST) : 0;
 
         while (next > 1)
-                if (__atomic_compare_exchange_n(&scarcity->next, &next, next - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+                if (__atomic_compare_exchange_n(
+                                    &scarcity->next, &next, next - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
                         return 0;
         if (next == 0)
                 return 0;
@@ -69,7 +71,7 @@ void *realloc(void *p, size_t size) {
         return fails() ? NULL : __libc_realloc(p, size);
 }
 
-/* json_t and json_error_t are none of our business. */
+/* json_t and json_error_t are only passed through. */
 void *json_loads(const char *input, size_t flags, void *error) {
         void *(*next)(const char *, size_t, void *);
 

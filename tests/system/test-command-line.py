@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
@@ -36,7 +36,8 @@ def help_names_all():
     require(not missing, f"--help does not name {missing}")
     unknown = sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - set(OPTIONS))
     for option in unknown:
-        # What it names it must take: an unknown option is a usage error, a known one with --version is not.
+        # Options that --help names must be accepted: an unknown one is a usage error, a known one with --version is
+        # not.
         result = run(f"{option}=x" if f"{option}=" in text else option, "--version")
         require("unrecognized" not in result.stderr and "unknown option" not in result.stderr.lower(),
                 f"--help names {option}, which is not there: {result.stderr}")
@@ -59,7 +60,7 @@ def check_default():
     require(not re.search(r":\d+:\d+:", result.stdout + result.stderr), result.stdout + result.stderr)
 
 
-# Each: a line, and where in it the error is; line 2 of the file.
+# For each: a line, and the column of the error; it is line 2 of the file.
 BAD_LINES = {
     "unknown key": "Colour=blue",
     "no equals sign": "nonsense",
@@ -86,15 +87,33 @@ def check_missing_directory():
     require("/nonexistent/barbwire" in result.stderr, f"does not name it: {result.stderr}")
 
 
+def empty_policy():
+    """A daemon without a class would monitor nothing: it does not start, and says where it looked."""
+    with tempfile.TemporaryDirectory(prefix="barbwire-empty-") as directory:
+        other = f"{directory}/other.d"
+        os.mkdir(other)
+        for content in (None, "", "[Scoring]\nAlert=20\n", "[Class a]\nPath=relative\n"):
+            if content is not None:
+                with open(f"{directory}/50-site.conf", "w", encoding="ascii") as out:
+                    out.write(content)
+            for status, args in ((1, []), (2, ["--check"])):
+                result = run_expecting(status, *args, f"--policy-dir={directory}", f"--policy-dir={other}")
+                require(f"{directory}, {other}: there is no usable [Class]" in result.stderr,
+                        f"{content!r}, {args}: {result.stderr}")
+                require("armed" not in result.stderr, f"{content!r}: armed without a class: {result.stderr}")
+
+
 def not_root():
-    """Without root it must fail soon, say so, and leave nothing running."""
+    """Without root it must fail soon, with a reason, and leave nothing running."""
     if os.geteuid() != 0:
         result = run(f"--policy-dir={harness.DEFAULT_POLICY}")
     else:
-        # The build directory may be closed to others: the program is handed over by descriptor.
+        # The build directory may not be accessible to other users: the program is passed by descriptor.
         binary = os.open(harness.BARBWIRED, os.O_RDONLY)
         with tempfile.TemporaryDirectory(prefix="barbwire-unprivileged-") as directory:
             os.chmod(directory, 0o755)
+            with open(f"{directory}/50-good.conf", "w", encoding="ascii") as out:
+                out.write("[Class good]\nPath=/etc/good\n")
             result = subprocess.run([f"/proc/self/fd/{binary}", f"--policy-dir={directory}"],
                                     pass_fds=[binary], stdin=subprocess.DEVNULL, capture_output=True,
                                     text=True, timeout=60, user=NOBODY, group=NOBODY, extra_groups=[])
@@ -112,7 +131,8 @@ def main():
     t.case("--check accepts the default policy", check_default)
     for name, line in BAD_LINES.items():
         t.case(f"--check: {name}: FILE:LINE:COLUMN and exit 2", check_error, line)
-    t.case("--check names a directory that is not there", check_missing_directory)
+    t.case("--check names a directory that does not exist", check_missing_directory)
+    t.case("a policy without a class does not start", empty_policy)
     t.case("an unprivileged user gets a reason", not_root)
     t.done()
 

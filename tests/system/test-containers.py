@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A theft inside a container, with namespaces of its own for mounts, PIDs, users, the network and control groups,
-is told as the host sees it: its PID, its control group, its mount namespace, and the path in the container."""
+"""The alert of a theft in a container, with namespaces of its own for mounts, PIDs, users, the network and cgroups, has
+the values of the host: PID, cgroup, mount namespace, and the path in the container."""
 
 import os
 import secrets
@@ -10,19 +10,19 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
 from tap import require, require_equal
 
-# What both containers have at the same path.
+# The path that both containers have.
 SECRET = "/home/ana/.ssh/id_rsa"
 PORT = 9
 SYSTEM_PYTHON = "/usr/bin/python3"
 
-# Becomes the container's first process. Nothing of the host is left to it but /usr, which is read only to it as it is
-# root in its own user namespace only.
+# Executed as the first process of the container. Of the host it only has /usr, which is read-only to it, as it is root
+# in its own user namespace only.
 ENTER = r"""
 set -e
 mount -t tmpfs none "$1"
@@ -56,7 +56,7 @@ def cgroup2():
 
 
 class Container:
-    """The shape of a container engine's: a scope below a slice."""
+    """A cgroup like that of a container engine: a scope below a slice."""
 
     def __init__(self, root):
         self.id = secrets.token_hex(32)
@@ -71,7 +71,7 @@ class Container:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def stolen(self):
-        """Waits for the theft; the PID as the thief knows it."""
+        """Waits for the theft; returns the PID in the container."""
         line = self.process.stdout.readline()
         require(line, f"the container did not come up: {self.process.stderr.read() if not line else ''}")
         return int(line)
@@ -89,19 +89,19 @@ def namespaces_work():
 
 
 def numbers_of(pid):
-    """A process's PIDs, from the outermost namespace in."""
+    """The PIDs of a process, from the outermost namespace in."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next([int(n) for n in line.split()[1:]] for line in status if line.startswith("NSpid:"))
 
 
-def told(bw, container):
+def reported(bw, container):
     inner = container.stolen()
     alert = bw.wait_alert(lambda a: a["process"]["container"] == container.id, f"alert of container {container.id}")
     process = alert["process"]
     require_equal([entry["path"] for entry in alert["files"]], [SECRET], "files")
     require_equal(process["cgroup"], container.name, "process.cgroup")
     require_equal(process["unit"], os.path.basename(container.name), "process.unit")
-    # It still runs: whom does the host know by this PID?
+    # It still runs: the host finds its PID.
     require_equal(numbers_of(process["pid"]), [process["pid"], inner], "the PIDs of process.pid")
     require_equal(process["mount_namespace"], os.stat(f"/proc/{process['pid']}/ns/mnt").st_ino,
                   "process.mount_namespace")
@@ -120,7 +120,7 @@ def main():
         try:
             for number, container in enumerate(containers, 1):
                 t.case(f"container {number}: the host's PID, its control group, its path",
-                       lambda c=container: alerts.append(told(bw, c)))
+                       lambda c=container: alerts.append(reported(bw, c)))
 
             def apart():
                 require_equal(len(alerts), 2, "alerts")
@@ -129,12 +129,12 @@ def main():
                     require(first != second, f"{what} is {first} in both")
                 require_equal(alerts[0]["files"][0]["path"], alerts[1]["files"][0]["path"], "path")
 
-            t.case("two containers with the same path are told apart", apart)
+            t.case("two containers with the same path are distinguished", apart)
         finally:
             for container in containers:
                 container.end()
             os.rmdir(os.path.dirname(containers[0].cgroup))
-        t.case("nothing is lost", lambda: bw.stop() and bw.require_whole())
+        t.case("no loss", lambda: bw.stop() and bw.require_no_loss())
     t.done()
 
 

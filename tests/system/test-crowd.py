@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A thousand idle clients, a thousand malformed calls a second, no descriptor left: one honest client is answered at once
-all the same, memory stays as it is, and thefts are told.
+"""With a thousand idle clients, a thousand malformed calls per second, or no descriptor left, an honest client is still
+answered at once, memory does not grow, and thefts raise alerts.
 
 usage: test-crowd.py"""
 
@@ -9,39 +9,38 @@ import contextlib
 import os
 import re
 import resource
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
 import varlink
+from cases import Scene, cases
 from harness import program, truths
-from net import HOST_V4, Net
+from net import HOST_V4
 from tap import Failure, require, require_equal
 
-# daemon/query-server.c: usual_limits.
+# daemon/query/server.c: usual_limits.
 CLIENTS_MAX, PER_USER_MAX, FOR_ROOT = 64, 16, 8
 IDLE = 1000
-# Users who are nobody's here; root is the honest one.
+# Unused user ids; the honest client is root.
 USERS = range(61100, 61110)
 MALFORMED_PER_SECOND = 1000
 FLOOD_SECONDS = 5
-# The promise, and what a machine that runs other tests meanwhile adds to the worst of a thousand.
+# The guaranteed time, and an allowance for the maximum of a thousand on a machine that runs other tests.
 SERVED_SECONDS, SERVED_P99_SECONDS = 0.1, 0.5
-# malloc keeps what it was given; a leak of one byte a call would be as much.
+# malloc keeps freed memory; a leak of one byte per call would be as much.
 RSS_GROWTH_MAX = 256 << 10
-# Fewer than clients, and more than loading needs for a moment.
+# Fewer than the clients, and more than loading needs for a moment.
 DESCRIPTORS_SPARE = 24
-# Of the 100 in a second: a loop that tries to accept again and again takes them all.
+# Out of 100 per second: a loop that retries accept() would use all of them.
 BUSY_TICKS_MAX = 30
 
-# Connects argv[2] times to argv[1] as user argv[3], says how many of them were let in, stays until stdin ends.
+# Connects argv[2] times to argv[1] as user argv[3], prints how many were accepted, and stays until stdin ends.
 CROWD = """
 import os, select, socket, sys
 path, count, uid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -51,7 +50,7 @@ for _ in range(count):
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
     peers.append(peer)
-# Who is sent away is told so, and the connection ends; who is in hears nothing.
+# A refused client gets an error and its connection is closed; an accepted one receives nothing.
 refused = 0
 waiting = select.poll()
 for peer in peers:
@@ -71,11 +70,12 @@ print(len(open_peers), refused, flush=True)
 sys.stdin.read()
 """
 
-# Sends argv[2] malformed calls a second to argv[1] for argv[3] s, each on a connection of its own; prints how many.
+# Sends argv[2] malformed calls per second to argv[1] for argv[3] s, each on a new connection; prints their number.
 FLOOD = """
 import itertools, os, socket, sys, time
 path, rate, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-calls = itertools.cycle((b"nonsense\\0", b"{}\\0", b"\\0", b"[1]\\0", b'{"method":1}\\0', b"\\xff\\xfe\\0", b"{" * 500 + b"\\0"))
+calls = itertools.cycle((b"nonsense\\0", b"{}\\0", b"\\0", b"[1]\\0", b'{"method":1}\\0',
+                         b"\\xff\\xfe\\0", b"{" * 500 + b"\\0"))
 os.setgroups([]); os.setgid(61099); os.setuid(61099)
 begin, n = time.monotonic(), 0
 while (passed := time.monotonic() - begin) < seconds:
@@ -95,14 +95,7 @@ print(n, flush=True)
 """
 
 
-class Scene:
-    def __init__(self, net, home):
-        self.net, self.home = net, home
-        self.directory = tempfile.mkdtemp(prefix="barbwire-crowd-", dir=home.root.decode())
-        os.chmod(self.directory, 0o755)
-        self.socket = f"{self.directory}/socket"
-        self.bw = harness.Barbwired(args=[f"--listen={self.socket}"])
-
+class Crowded(Scene):
     def open_to_all(self):
         os.chmod(self.socket, 0o666)
 
@@ -126,7 +119,7 @@ class Scene:
 
 @contextlib.contextmanager
 def helper(source, *args):
-    """A process of its own, which goes when its stdin ends."""
+    """A process of its own, which exits when its stdin ends."""
     process = subprocess.Popen([sys.executable, "-c", source, *map(str, args)], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
     try:
@@ -138,7 +131,7 @@ def helper(source, *args):
 
 
 class Honest(threading.Thread):
-    """Asks again and again, on a new connection each time, as barbwirectl does."""
+    """Queries again and again, each time on a new connection, like barbwirectl."""
 
     def __init__(self, scene):
         super().__init__(daemon=True)
@@ -179,13 +172,13 @@ def flood(t, scene, what):
         scene.theft()
         sent = int(sender.stdout.readline())
     t.note(f"{sent / FLOOD_SECONDS:.0f} malformed calls a second")
-    # What a machine does not manage is not the daemon's fault; most of it must come.
+    # A slow machine may not reach the rate, but most calls must have been sent.
     require(sent > MALFORMED_PER_SECOND * FLOOD_SECONDS / 2, f"{sent} malformed calls in {FLOOD_SECONDS} s")
     honest.require_served(t, what)
 
 
 def let_in(stack, scene, uid, count, most):
-    """As many as are let in, after the others have been told that there is no room for them."""
+    """Returns the number of accepted clients, after the others were refused for lack of room."""
     process = stack.enter_context(helper(CROWD, scene.socket, count, uid, most))
     require_equal(process.stdout.readline(), "connected\n", "the crowd")
     stay, refused = map(int, process.stdout.readline().split())
@@ -193,7 +186,7 @@ def let_in(stack, scene, uid, count, most):
 
 
 def warm_up(scene):
-    """Every path once, so that what it takes for good is taken."""
+    """Uses every code path once, so that one-time allocations have been made."""
     scene.theft()
     with contextlib.ExitStack() as stack:
         for n, uid in enumerate(USERS[:4]):
@@ -207,7 +200,7 @@ def warm_up(scene):
 
 
 def wait_alone(scene, clients=1):
-    """Until the crowd's connections have been closed on the daemon's side, too."""
+    """Waits until the daemon has closed the connections of the crowd, too."""
     deadline = time.monotonic() + harness.ALERT_TIMEOUT
     while True:
         with scene.client() as client:
@@ -218,7 +211,7 @@ def wait_alone(scene, clients=1):
 
 
 def one_user(t, scene):
-    """A thousand of one user: sixteen are let in."""
+    """A thousand clients of one user: sixteen are accepted."""
     with contextlib.ExitStack() as stack:
         let_in(stack, scene, USERS[0], IDLE, PER_USER_MAX)
         flood(t, scene, f"{IDLE} clients of one user")
@@ -226,7 +219,8 @@ def one_user(t, scene):
 
 
 def ten_users(t, scene):
-    """A thousand of ten users: as many as there may be but for root's."""
+    """A thousand clients of ten users: as many are accepted as there may be, except for those that are reserved for
+    root."""
     left = CLIENTS_MAX - FOR_ROOT
     with contextlib.ExitStack() as stack:
         for uid in USERS:
@@ -241,16 +235,16 @@ def ten_users(t, scene):
 
 
 def no_descriptors(scene, net, home):
-    """Accepting fails: who is connected is answered, thefts are told, nothing spins, and who waits is answered once it
-    can be. Of a daemon that may have fewer descriptors than clients."""
+    """Accepting fails: connected clients are answered, thefts raise alerts, nothing spins, and waiting clients are
+    answered as soon as possible. With a daemon that may have fewer descriptors than clients."""
     with contextlib.ExitStack() as stack:
-        few = Scene(net, home)
+        few = Crowded(net, home)
         few.bw.command = ["prlimit", f"--nofile={scene.descriptors() + DESCRIPTORS_SPARE}", *few.bw.command]
         stack.enter_context(few.bw)
         crowd = [stack.enter_context(few.client()) for _ in range(CLIENTS_MAX)]
-        few.bw.wait(lambda: few.bw.stderr_since(0, "Queries cannot be accepted"), harness.ALERT_TIMEOUT, "the warning")
+        few.bw.wait(lambda: few.bw.stderr_since(0, "Failed to accept a client"), harness.ALERT_TIMEOUT, "the warning")
         served = crowd[0].call("GetStatus")["clients"]
-        # A descriptor more or less: the other daemon may have had a client when it was counted.
+        # One more or less: the other daemon may have had a client when its descriptors were counted.
         require(0 < served <= DESCRIPTORS_SPARE + 1, f"{served} clients are served")
         last = crowd[-1]
         last.send("GetStatus")
@@ -269,7 +263,7 @@ def no_descriptors(scene, net, home):
         wait_alone(few, 2)
         few.theft()
         few.bw.stop()
-        few.bw.require_whole()
+        few.bw.require_no_loss()
 
 
 def busy_ticks(pid):
@@ -280,7 +274,7 @@ def busy_ticks(pid):
 
 def flat(t, scene, before):
     deadline = time.monotonic() + harness.ALERT_TIMEOUT
-    # The last client's has to be closed there, too.
+    # The daemon has to close the connection of the last client, too.
     while scene.descriptors() != before[1]:
         require(time.monotonic() < deadline, f"{scene.descriptors()} descriptors, there were {before[1]}")
         time.sleep(0.05)
@@ -290,20 +284,18 @@ def flat(t, scene, before):
     require(sanitized or resident < RSS_GROWTH_MAX, f"grown by {resident >> 10} KiB")
 
 
-def whole(scene):
+def no_loss(scene):
     scene.bw.stop()
-    scene.bw.require_whole()
+    scene.bw.require_no_loss()
 
 
 def main():
-    harness.require_machine()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2 * IDLE:
         tap.skip_all("too few descriptors", environment=True)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * IDLE), hard))
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        scene = Scene(net, home)
+    with cases() as (t, net, home):
+        scene = Crowded(net, home)
         with scene.bw:
             scene.open_to_all()
             descriptors = scene.descriptors()
@@ -313,8 +305,7 @@ def main():
             t.case(f"{IDLE} idle clients of {len(USERS)} users, a flood, and an honest one", ten_users, t, scene)
             t.case("no descriptor left: goes on, and recovers", no_descriptors, scene, net, home)
             t.case("memory and descriptors are as before", flat, t, scene, before)
-            t.case("nothing was lost", whole, scene)
-    t.done()
+            t.case("no loss", no_loss, scene)
 
 
 if __name__ == "__main__":

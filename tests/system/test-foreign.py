@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A client that knows nothing of us: systemd's own varlinkctl, which came with systemd 257, at the service's own
 socket; and the same alert wherever an administrator of such a system reads it. Boots Debian 13's systemd
-(tests/lib/debian-root, tests/lib/systemd-box).
+(tests/box/debian-root, tests/box/systemd-box).
 
 usage: test-foreign.py --newer"""
 
@@ -13,14 +13,12 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import harness
 import service
-import tap
 import varlink
-from net import Net
-from service import BUILD, SOCKET_UNIT, UNIT, Thefts, as_text, journal_entries, run, show, states, systemctl
+from service import BUILD, SOCKET_UNIT, UNIT, as_text, journal_entries, run, show, states, systemctl
 from tap import require, require_equal
 from varlink import INTERFACE, SOCKET
 
@@ -42,7 +40,7 @@ def records(text):
 
 
 def barbwirectl(*args):
-    """A usual option says where it is, so that nothing else is looked at."""
+    """A usual option names the configuration, so that no other one is read."""
     return run(os.path.join(os.path.dirname(installed_program()), "../bin/barbwirectl"), *args).stdout
 
 
@@ -53,7 +51,7 @@ def installed_program():
 # ---- the cases ----
 
 def unit_files():
-    """test-unit-files.py, with this systemd's tools."""
+    """test-unit-files.py, with the tools of this systemd."""
     result = run(sys.executable, "-B", os.path.join(HERE, "test-unit-files.py"), check=False)
     cases = re.findall(r"^(ok|not ok) \d+ - (.*)$", result.stdout, re.MULTILINE)
     require(len(cases) > 5 and all(verdict == "ok" and "# SKIP" not in name for verdict, name in cases),
@@ -61,7 +59,7 @@ def unit_files():
 
 
 def verified():
-    """Where they were installed, with their programs and manual pages."""
+    """At their installed paths, with their programs and manual pages."""
     manuals = "yes" if os.path.exists(os.path.join(BUILD, "daemon/man/barbwired.8")) else "no"
     for unit in (UNIT, SOCKET_UNIT):
         path = show("FragmentPath", unit)
@@ -82,10 +80,10 @@ def info():
 
 
 def introspect():
-    """Its parser takes our description, and says it again in its own way."""
+    """Its parser accepts our description, and prints it in its own format."""
     text = varlinkctl("introspect", SOCKET, INTERFACE).stdout
     methods = set(re.findall(r"^method (\w+)", text, re.MULTILINE))
-    require_equal(methods, {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules"}, text)
+    require_equal(methods, {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules", "ListMarks"}, text)
     path = "/tmp/io.barbwire.Barbwire.varlink"
     with open(path, "w", encoding="utf-8") as out:
         out.write(varlink.call("org.varlink.service.GetInterfaceDescription", interface=INTERFACE)["description"])
@@ -97,7 +95,7 @@ def introspect():
 def status():
     got = call("GetStatus")
     require_equal(got["pid"], service.main_pid(), "status")
-    # The box is a cgroup namespace, and says so; nothing else is amiss.
+    # The box is a cgroup namespace, which is reported; there is no other complaint.
     require_equal([reason for reason in got["degraded"] if "cgroup namespace" not in reason], [], "degraded")
     require_equal(call("ListRules")["classes"], varlink.call("ListRules")["classes"], "ListRules")
 
@@ -114,17 +112,17 @@ def errors():
 def same_alert(thefts):
     """In the journal, in its explanation, over Varlink, and by our own client."""
     entry, path = thefts.play()
-    told = json.loads(entry["BARBWIRE_JSON"])
-    require_equal(told["files"][0]["path"], harness.as_text(path), "the file")
-    require_equal(call("GetAlert", id=told["id"])["alert"], told, "GetAlert")
-    require_equal(call("ListAlerts", limit=1)["alerts"], [told], "ListAlerts")
+    logged = json.loads(entry["BARBWIRE_JSON"])
+    require_equal(logged["files"][0]["path"], harness.as_text(path), "the file")
+    require_equal(call("GetAlert", id=logged["id"])["alert"], logged, "GetAlert")
+    require_equal(call("ListAlerts", limit=1)["alerts"], [logged], "ListAlerts")
     more = varlinkctl("call", "--more", "--json=short", SOCKET, f"{INTERFACE}.ListAlerts", "{}").stdout
-    require_equal([alert for reply in records(more) for alert in reply["alerts"]][-1], told, "ListAlerts, more")
+    require_equal([alert for reply in records(more) for alert in reply["alerts"]][-1], logged, "ListAlerts, more")
     lines = barbwirectl("alerts", "--json=short").splitlines()
-    require_equal(json.loads(lines[-1]), told, "barbwirectl alerts")
+    require_equal(json.loads(lines[-1]), logged, "barbwirectl alerts")
 
-    explained = run("journalctl", "-x", "--no-pager", f"BARBWIRE_ALERT_ID={told['id']}").stdout
-    require(f"Process {told['process']['pid']} may have stolen credentials" in explained, explained)
+    explained = run("journalctl", "-x", "--no-pager", f"BARBWIRE_ALERT_ID={logged['id']}").stdout
+    require(f"Process {logged['process']['pid']} may have stolen credentials" in explained, explained)
     require("@BARBWIRE" not in explained, f"a field is not filled in:\n{explained}")
 
 
@@ -141,7 +139,7 @@ def follow(thefts):
 
 
 def policy_explained():
-    """The other kind of entry that there always is."""
+    """The other kind of entry that is always written."""
     entries = [e for e in journal_entries(f"_SYSTEMD_UNIT={UNIT}") if "BARBWIRE_POLICY" in e]
     require(entries, "nothing about the policy")
     explained = run("journalctl", "-x", "--no-pager", f"MESSAGE_ID={entries[-1]['MESSAGE_ID']}").stdout
@@ -149,13 +147,10 @@ def policy_explained():
 
 
 def inside():
-    service.forget_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        thefts = Thefts(net, home)
+    with service.cases() as (t, thefts):
         version = run("systemctl", "--version").stdout.split()[1]
-        t.case("files of a package, by hand", service.install)
-        t.case(f"the units, by the tools of systemd {version}", unit_files)
+        t.setup("files of a package, by hand", service.install)
+        t.case(f"the units, checked by the tools of systemd {version}", unit_files)
         t.case("systemd-analyze verify of the installed units", verified)
         t.case("varlinkctl info starts the service", info)
         t.case("varlinkctl introspect", introspect)
@@ -164,7 +159,6 @@ def inside():
         t.case("one alert, wherever it is read", same_alert, thefts)
         t.case("varlinkctl call --more: Follow", follow, thefts)
         t.case("journalctl -x of the policy", policy_explained)
-    t.done()
 
 
 if __name__ == "__main__":

@@ -1,29 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""barbwired leaves nothing in the kernel: no program, map or link, whether it was asked to end or was
-killed."""
+"""barbwired leaves nothing in the kernel: no program, map or link, after SIGTERM or SIGKILL."""
 
 import os
 import signal
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import bpf_objects
 import harness
 import tap
-from net import Net
+from cases import cases
 from tap import Failure, require
 
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5 * tap.SLOW
-# Between two looks at the kernel's lists: there is nothing to wait on.
+# Between two polls of the kernel's lists, which offer no event to wait for.
 POLL_SECONDS = 0.1
 
 
 def ours():
-    """What bears our names: {(kind, id): name}. Links have no name: theirs is their program's."""
+    """{(kind, id): name} of programs and maps with our names. A link has no name: it gets that of its program."""
     found = {(kind, number): name for kind in ("prog", "map") for number, name in bpf_objects.objects(kind).items()
              if name.startswith(("bw_", "barbwire"))}
     for number, program in bpf_objects.objects("link").items():
@@ -32,29 +31,14 @@ def ours():
     return found
 
 
-def held_by(pid):
-    """Ids in the process's descriptors, which are beyond doubt its own."""
-    found = set()
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
-                fields = dict(line.split(":", 1) for line in info if ":" in line)
-        except FileNotFoundError:
-            continue
-        for kind in ("prog", "map", "link"):
-            if kind + "_id" in fields:
-                found.add((kind, int(fields[kind + "_id"])))
-    return found
-
-
 class Remains:
-    """What a barbwired brings into the kernel: to be made before it starts."""
+    """What a barbwired adds to the kernel: to be created before it starts."""
 
     def __init__(self):
         self.before, self.mine = ours(), set()
 
     def look(self, bw):
-        now, held = ours(), held_by(bw.pid)
+        now, held = ours(), bpf_objects.held_by(bw.pid)
         named = {key: name for key, name in now.items() if key not in self.before}
         for kind in ("prog", "map"):
             require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
@@ -88,13 +72,10 @@ def end_by_kill(bw):
 
 
 def main():
-    harness.require_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
+    with cases() as (t, net, home):
         t.case("nothing is left after SIGTERM", leftovers, lambda bw: bw.stop(), net, home)
         t.case("nothing is left after SIGKILL", leftovers, end_by_kill, net, home)
-        t.case("it starts again after that", leftovers, lambda bw: bw.stop(), net, home)
-    t.done()
+        t.case("it starts again afterwards", leftovers, lambda bw: bw.stop(), net, home)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual pages say what the programs do: options, keys, defaults. Needs no root."""
+"""The manual pages agree with the programs: options, keys, defaults. Needs no root."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
@@ -17,6 +17,8 @@ from ctl import CTL
 from tap import Skip, require, require_equal
 
 MAN = os.path.join(harness.SOURCE_ROOT, "daemon/man")
+# The page that the build makes.
+GENERATED = os.path.join(harness.TEST_BIN, "../daemon/man/barbwire.journal-fields.7.scd")
 
 
 def read(*path):
@@ -24,8 +26,13 @@ def read(*path):
         return file.read()
 
 
+def pages():
+    """{name: path of its source}"""
+    return {os.path.basename(path).removesuffix(".scd"): path for path in [*glob.glob(f"{MAN}/*.scd"), GENERATED]}
+
+
 def page(name):
-    return read("daemon/man", name + ".scd")
+    return read(pages()[name])
 
 
 def section(text, title):
@@ -35,7 +42,7 @@ def section(text, title):
 
 
 def options(program, name):
-    """Each with whether it takes an argument, so that the pages cannot differ in that either."""
+    """Compares the options, including whether they take an argument."""
     said = subprocess.run([program, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=True, timeout=60).stdout
     helped = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
@@ -52,19 +59,23 @@ def exit_statuses(name, source):
 
 
 def keys():
-    table = re.findall(r"\{SECTION_(\w+), \"(\w+)\"", read("daemon/policy-key.c"))
+    table = re.findall(r"\{ SECTION_(\w+), \"(\w+)\"", read("daemon/policy/schema.c"))
     require(table, "no table of keys in the source")
     for kind, name, title in (("CLASS", "barbwire.policy.5", "[CLASS NAME] SECTION"),
                               ("ALLOW", "barbwire.policy.5", "[ALLOW NAME] SECTION"),
                               ("CARRIER", "barbwire.policy.5", "[CARRIER NAME] SECTION"),
-                              ("CORRELATOR", "barbwire.conf.5", "[CORRELATOR] SECTION")):
+                              ("LINEAGE", "barbwire.policy.5", "[LINEAGE NAME] SECTION"),
+                              ("DESTINATION", "barbwire.policy.5", "[DESTINATION NAME] SECTION"),
+                              ("SCORING", "barbwire.policy.5", "[SCORING] SECTION"),
+                              ("CORRELATOR", "barbwire.conf.5", "[CORRELATOR] SECTION"),
+                              ("QUERY", "barbwire.conf.5", "[QUERY] SECTION")):
         terms = re.findall(r"^\*\w+=\*(?:, \*\w+=\*)*$", section(page(name), title), re.MULTILINE)
         documented = re.findall(r"(\w+)=", " ".join(terms))
         require_equal(sorted(documented), sorted(key for k, key in table if k == kind), f"keys in {title}")
 
 
 def defaults():
-    header = read("daemon/policy-build.h")
+    header = read("daemon/policy/schema.h")
 
     def constant(name):
         return int(re.search(rf"#define {name} \(?(?:UINT64_C\()?(\d+)", header)[1])
@@ -75,14 +86,16 @@ def defaults():
             ("barbwire.conf.5", "MaxMarks", str(constant("POLICY_MARKS_DEFAULT"))),
             ("barbwire.conf.5", "MaxProcesses", str(constant("POLICY_PROCESSES_DEFAULT"))),
             ("barbwire.conf.5", "MaxHops", str(constant("POLICY_HOPS_DEFAULT"))),
-            ("barbwire.conf.5", "RingBuffer", f"{constant('POLICY_RING_DEFAULT_BYTES')}M")):
+            ("barbwire.conf.5", "RingBuffer", str(constant("POLICY_RING_DEFAULT_BYTES")))):
         entry = re.search(rf"^\*{key}=\*\n(.*?)(?=^\S)", page(name), re.MULTILINE | re.DOTALL)[1]
+        if wanted == "0":
+            wanted = r"a\s+size\s+from\s+the\s+machine:\s+one\s+(?:byte\s+)?for\s+each[^.]*"
         require(re.search(rf"Defaults\s+to\s+{wanted}\.", entry),
                 f"{name}: {key}= does not default to {wanted}: {entry}")
 
 
 def examples():
-    """Every policy that a page shows passes the check."""
+    """Every policy in a page passes the check."""
     shown = [example for name in ("barbwire.policy.5", "barbwire.conf.5")
              for example in re.findall(r"^```\n(\[.*?)^```$", page(name), re.MULTILINE | re.DOTALL)]
     require(len(shown) >= 2, f"examples: {shown}")
@@ -99,8 +112,8 @@ def examples():
 
 
 def references():
-    """Pages of ours that are named are there."""
-    names = {os.path.basename(path).removesuffix(".scd") for path in glob.glob(f"{MAN}/*.scd")}
+    """Our pages that are referred to exist."""
+    names = set(pages())
     named = {f"{match[0]}.{match[1]}" for name in names
              for match in re.findall(r"\*(barbwire[\w.-]*)\*\((\d)\)", page(name))}
     named |= {f"{match[0]}.{match[1]}" for match in re.findall(r"man:(barbwire[\w.-]*)\((\d)\)",
@@ -111,7 +124,7 @@ def references():
 def rendered():
     if not shutil.which("scdoc"):
         raise Skip("needs scdoc")
-    for path in sorted(glob.glob(f"{MAN}/*.scd")):
+    for path in pages().values():
         with open(path, "rb") as source:
             result = subprocess.run(["scdoc"], stdin=source, capture_output=True, timeout=60)
         require(result.returncode == 0 and not result.stderr, f"{path}: {result.stderr}")
@@ -122,12 +135,12 @@ def main():
     t.case("barbwired(8) and --help name the same options", options, harness.BARBWIRED, "barbwired.8")
     t.case("barbwirectl(1) and --help name the same options", options, CTL, "barbwirectl.1")
     t.case("exit statuses of barbwired", exit_statuses, "barbwired.8", "daemon/barbwired.c")
-    t.case("exit statuses of barbwirectl", exit_statuses, "barbwirectl.1", "daemon/ctl.h")
+    t.case("exit statuses of barbwirectl", exit_statuses, "barbwirectl.1", "daemon/client/ctl.h")
     t.case("keys of the policy and the configuration", keys)
     t.case("defaults", defaults)
     t.case("examples pass --check", examples)
-    t.case("pages that are referred to", references)
-    t.case("scdoc takes every page", rendered)
+    t.case("pages that are referred to exist", references)
+    t.case("scdoc accepts every page", rendered)
     t.done()
 
 

@@ -6,15 +6,14 @@ import os
 import pwd
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
-import tap
-from net import Net
+from cases import cases
 from tap import require, require_equal
 
 NOBODY = 65534
-# A user of every Debian, who owns nothing of ours.
+# A user that every Debian has, which owns none of our files.
 OTHER_USER = "daemon"
 
 
@@ -61,26 +60,23 @@ def user_honoured(net, home):
 
 
 def works(bw, net, home):
-    """Alerts, a reload and the end need no privilege."""
+    """Alerts, a reload and the exit need no privilege."""
     bw.prove_delivered(net, home)
     answer = bw.reload()
     require("policy reloaded" in answer, answer)
     bw.prove_delivered(net, home)
     bw.stop()
-    bw.require_whole()
+    bw.require_no_loss()
 
 
 def main():
-    harness.require_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
+    with cases() as (t, net, home):
         with harness.Barbwired() as bw:
             t.case("all five capability sets are empty", no_capabilities, bw)
             t.case("neither root nor nobody", no_root, bw)
             t.case("NoNewPrivs", no_new_privileges, bw)
             t.case("alerts, reload and exit without privilege", works, bw, net, home)
         t.case(f"--user={OTHER_USER}", user_honoured, net, home)
-    t.done()
 
 
 if __name__ == "__main__":

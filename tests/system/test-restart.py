@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No gap when the daemon ends and comes back, whatever ended it: killed, restarted, hung, upgraded. What happens meanwhile
-is alerted, nothing is told under two ids, and marks live on. After a stop nothing is left.
+"""No gap when the daemon is killed, restarted, hung or upgraded. Events in between raise alerts, no alert has two ids,
+and marks are kept. After a stop nothing is left.
 
-Runs itself in a systemd of its own (tests/lib/systemd-box). --long: more of the same."""
+Runs itself in a systemd of its own (tests/box/systemd-box). --long: more repetitions."""
 
-import contextlib
 import json
 import os
 import re
@@ -15,60 +14,61 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import harness
 import service
-import tap
-from net import HOST_V4, Net
-from service import UNIT, PatientThief, Thefts, as_text, configure, journal_entries, main_pid, run, show, systemctl, wait_until
+from net import HOST_V4
+from service import (UNIT, PatientThief, Thefts, as_text, configure, journal_entries, main_pid, run, show, systemctl,
+                     wait_until)
 from tap import Skip, require, require_equal
 
 LONG = "--long" in sys.argv
 KILLS, RESTARTS, THEFTS = (100, 50, 2000) if LONG else (15, 8, 300)
-# From the last start on, until all that happened is in the journal.
+# From the latest start until all alerts are in the journal.
 CAUGHT_UP_SECONDS = 5
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5
 IMPATIENT_SECONDS = 3
-# Longer than what is told as late (barbwire.journal-fields(7)).
+# Longer than the delay from which on an alert counts as late (barbwire.journal-fields(7)).
 AWAY_SECONDS = 6
 CONFIGURATION = "/etc/barbwire/barbwire.conf"
 POLICY = "/etc/barbwire/policy.d"
 QUICK = "[Service]\nRestartSec=100ms\n"
 
 
-# Thieves of a stream go at this pace: some are at work whenever something happens, and their alerts can be read.
+# The rate of the thieves in a stream: some are at work whenever something happens, and their alerts can be read in
+# time.
 PACE_SECONDS = 0.05
-# What would be a fault of ours here. Other losses may come from whatever else runs on this machine.
+# Losses that are faults here. Others may be caused by other programs on this machine.
 FAULTS = ("ring_full", "mark_refused", "malformed", "unwritten", "marks_dropped")
 
 
 def now():
-    """A place in the journal."""
+    """A position in the journal."""
     run("journalctl", "--sync")
     return run("journalctl", "--lines=0", "--show-cursor", "--quiet").stdout.split("cursor: ")[1].strip()
 
 
-def told(since):
-    """The unit's entries since then."""
+def logged(since):
+    """The entries of the unit since then."""
     return journal_entries("--unit", UNIT, "--after-cursor", since)
 
 
 def messages_of(since):
-    return [as_text(entry["MESSAGE"]) for entry in told(since)]
+    return [as_text(entry["MESSAGE"]) for entry in logged(since)]
 
 
-def wait_told(pattern, since, what):
-    return wait_until(lambda: next((e for e in told(since) if re.search(pattern, as_text(e["MESSAGE"]))), None), what)
+def wait_logged(pattern, since, what):
+    return wait_until(lambda: next((e for e in logged(since) if re.search(pattern, as_text(e["MESSAGE"]))), None), what)
 
 
 def faults(since):
-    return [as_text(e["MESSAGE"]) for e in told(since) if e.get("BARBWIRE_CAUSE") in FAULTS]
+    return [as_text(e["MESSAGE"]) for e in logged(since) if e.get("BARBWIRE_CAUSE") in FAULTS]
 
 
 class Journal(Thefts):
-    """Looks only at what is new."""
+    """Reads only new entries."""
 
     def wait_alert(self, path, repeats="0", since=None):
         match = f"BARBWIRE_FILE={os.fsdecode(path)}"
@@ -76,7 +76,7 @@ class Journal(Thefts):
 
 
 class Stream:
-    """with Stream(thefts) as stream: thieves at work, each with a file of its own, until it ends."""
+    """with Stream(thefts) as stream: thieves steal, each a file of its own, until its end."""
 
     def __init__(self, thefts):
         self.thefts, self.paths, self.failed = thefts, [], []
@@ -103,9 +103,9 @@ class Stream:
 
 
 def alerts_by_file(since):
-    """{file: [(id, repeats)]} of what was told after the first `since` entries of the unit."""
+    """{file: [(id, repeats)]} of the alerts after the first `since` entries of the unit."""
     found = {}
-    for entry in told(since):
+    for entry in logged(since):
         if "BARBWIRE_ALERT_ID" in entry:
             files = entry.get("BARBWIRE_FILE", [])
             for path in files if isinstance(files, list) else [files]:
@@ -117,8 +117,8 @@ def barbwirectl(*args):
     return run(os.path.join(service.BUILD, "barbwirectl"), *args).stdout
 
 
-def require_all_told(stream, since, what):
-    """Each theft, under one id, and once to who asks."""
+def require_all_alerted(stream, since, what):
+    """Each theft has one id, and is returned to clients once."""
     require(not stream.failed, f"{len(stream.failed)} thefts did not work")
     wanted = {os.fsdecode(path) for path in stream.paths}
     started = time.monotonic()
@@ -126,13 +126,14 @@ def require_all_told(stream, since, what):
                       f"{what}: every theft's alert", 60)
     took = time.monotonic() - started
     several = {path: ids for path, ids in found.items() if path in wanted and len({number for number, _ in ids}) > 1}
-    require(not several, f"told under several ids: {several}")
+    require(not several, f"alerts under several ids: {several}")
     again = sum(len(ids) - len(set(ids)) for path, ids in found.items() if path in wanted)
     shown = [alert["id"] for alert in map(json.loads, barbwirectl("--json=short", "alerts", "-n", "5000").splitlines())
              if alert.get("kind") != "state"]
     twice = {number for number in shown if shown.count(number) > 1}
     require(not twice, f"barbwirectl shows twice: {twice}")
-    return f"{what}: {len(wanted)} thefts, all told {took:.1f} s after the last start, {again} told again under their id"
+    return (f"{what}: {len(wanted)} thefts, all alerts {took:.1f} s after the last start, "
+            f"{again} written again under their id")
 
 
 def is_back(pid):
@@ -160,21 +161,23 @@ def again_and_again(thefts, t, times, end, what):
     with Stream(thefts) as stream:
         for number in range(times):
             end()
-            # The thieves go on while it comes up, and some time after.
+            # The thieves continue while it starts, and some time after.
             stream.wait_for(THEFTS * (number + 1) // times)
     is_back(0)
     messages = messages_of(since)
-    over = sum(m.startswith("taken over: ") for m in messages)
-    require_equal((over, sum("begins anew" in m for m in messages)), (times, 0), "taken over, begun anew")
-    summary = require_all_told(stream, since, what)
+    over = sum(m.startswith("Adopted the BPF programs") for m in messages)
+    empty = sum("Starting with empty state" in m for m in messages)
+    require_equal((over, empty), (times, 0), "adopted, started with empty state")
+    summary = require_all_alerted(stream, since, what)
     t.note(summary)
-    require(float(re.search(r"told ([0-9.]+) s", summary)[1]) < CAUGHT_UP_SECONDS, summary)
+    require(float(re.search(r"all alerts ([0-9.]+) s", summary)[1]) < CAUGHT_UP_SECONDS, summary)
     require_equal(faults(since), [], "losses")
 
 
 def end_by_kill():
     pid, restarts = kill(), int(show("NRestarts"))
-    wait_until(lambda: int(show("NRestarts")) > restarts or main_pid() not in (0, pid), "the kill", harness.ARMED_TIMEOUT)
+    wait_until(lambda: int(show("NRestarts")) > restarts or main_pid() not in (0, pid), "the kill",
+               harness.ARMED_TIMEOUT)
     is_back(pid)
 
 
@@ -201,8 +204,8 @@ def while_away(thefts):
             require_equal(main_pid(), 0, "the daemon, when it was sent")
             is_back(pid)
         entry = thefts.wait_alert(path)
-        late = int(entry.get("BARBWIRE_DELAYED_MS", "0"))
-        require(AWAY_SECONDS * 800 < late < AWAY_SECONDS * 1000 + 5000, f"BARBWIRE_DELAYED_MS: {late}")
+        late = int(entry.get("BARBWIRE_DELAYED_USEC", "0"))
+        require(AWAY_SECONDS * 800_000 < late < AWAY_SECONDS * 1_000_000 + 5_000_000, f"BARBWIRE_DELAYED_USEC: {late}")
     finally:
         configure(QUICK)
 
@@ -217,15 +220,15 @@ def hung(thefts):
             thief.send()
             is_back(pid)
         thefts.wait_alert(path)
-        wait_told("Watchdog timeout", since, "systemd's reason")
-        wait_told("taken over", since, "taking over")
+        wait_logged("Watchdog timeout", since, "systemd's reason")
+        wait_logged("^Adopted the BPF programs", since, "adoption")
     finally:
         configure(QUICK)
         systemctl("restart", UNIT)
 
 
 def policy_changed(thefts):
-    """A class that comes before all others must not get the bit of another."""
+    """A new class that sorts before all others must not get the bit of another."""
     path = thefts.home.key()[0]
     os.makedirs(POLICY, exist_ok=True)
     with PatientThief(thefts.net, path) as thief:
@@ -239,8 +242,8 @@ def policy_changed(thefts):
 
 
 def upgrade(thefts, t, change, what):
-    """Other programs, or other tables: thieves are at work, one has read before and sends after, one sent while nobody
-    listened."""
+    """Other programs, or other tables, while thieves are at work; one has read before and sends afterwards, and one
+    sent while no daemon was running."""
     before, away = thefts.home.key()[0], thefts.home.key()[0]
     since = now()
     configure(QUICK + "RestartSec=1\n")
@@ -251,19 +254,19 @@ def upgrade(thefts, t, change, what):
             wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
             other.send()
             change()
-            wait_told(r"^upgraded: ", since, "the upgrade")
+            wait_logged("^Replaced the BPF programs", since, "the upgrade")
             is_back(0)
             stream.wait_for(len(stream.paths) + 5)
         thief.send()
         thefts.wait_alert(before)
         thefts.wait_alert(away)
-    t.note(require_all_told(stream, since, what))
+    t.note(require_all_alerted(stream, since, what))
     require_equal(faults(since), [], "losses")
-    # What was there before is gone, from systemd, too.
+    # The earlier programs and tables are gone, also from systemd.
     require(30 < int(show("NFileDescriptorStore")) < 60, f"kept: {show('NFileDescriptorStore')}")
     since = now()
     end_by_kill()
-    wait_told("^taken over: ", since, "taking over after the upgrade")
+    wait_logged("^Adopted the BPF programs", since, "adoption after the upgrade")
 
 
 def limits(text):
@@ -275,7 +278,7 @@ def limits(text):
 
 
 def patched(name, old, new):
-    """The daemon with other bytes in the built-in programs, or beside them."""
+    """A copy of the daemon with other bytes in its BPF programs, or besides them."""
     def change():
         program = re.search(r"path=(\S+)", show("ExecStart"))[1]
         with open(program, "rb") as source:
@@ -301,21 +304,21 @@ def other_programs(thefts, t):
 
 
 def other_marks(thefts):
-    """A version whose marks have another layout cannot use those that are there, and says so."""
+    """A version with another layout of marks cannot use the existing ones, and logs that."""
     path, since = thefts.home.key()[0], now()
     with PatientThief(thefts.net, path) as thief:
         patched("barbwired-marks", marks_layout() + b"\0", b"marks.x\0")()
         kill()
-        wait_told("^upgraded: ", since, "the upgrade")
+        wait_logged("^Replaced the BPF programs", since, "the upgrade")
         is_back(0)
         thief.send()
         thefts.play()
-    lost = [e for e in told(since) if e.get("BARBWIRE_CAUSE") == "marks_dropped"]
+    lost = [e for e in logged(since) if e.get("BARBWIRE_CAUSE") == "marks_dropped"]
     require(len(lost) == 1 and int(lost[0]["BARBWIRE_COUNT"]) >= 1, f"marks_dropped: {lost}")
     require_equal(os.fsdecode(path) in alerts_by_file(since), False, "an alert of a mark that is gone")
 
 
-# Runs barbwired with the descriptor of that name replaced by /dev/null, or taken out of the store.
+# Runs barbwired with the descriptor of that name replaced by /dev/null, or removed from the store.
 WRAPPER = r"""#!/usr/bin/python3
 import os, socket, sys
 names = os.environ["LISTEN_FDNAMES"].split(":")
@@ -332,18 +335,18 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def event_version():
-    with open(os.path.join(harness.SOURCE_ROOT, "bpf/event.h"), encoding="utf-8") as source:
+    with open(os.path.join(harness.SOURCE_ROOT, "bpf/abi/event.h"), encoding="utf-8") as source:
         return re.search(r"^#define BW_EVENT_VERSION (\d+)$", source.read(), re.MULTILINE)[1]
 
 
 def marks_layout():
-    """By which name the table of marks is kept: its number is its layout's."""
-    with open(os.path.join(harness.SOURCE_ROOT, "daemon/sensor-load.c"), "rb") as source:
+    """The name under which the table of marks is stored: its number is that of the layout."""
+    with open(os.path.join(harness.SOURCE_ROOT, "daemon/sensor/load.c"), "rb") as source:
         return re.search(rb'\[SENSOR_MAP_MARKS\] = "(marks\.\d)"', source.read())[1]
 
 
 def damaged(thefts, which, how):
-    """Something is wrong with what was kept: one clear sentence, and a watch that works."""
+    """A stored descriptor is wrong: one clear message, and a sensor that works."""
     program = re.search(r"path=(\S+)", show("ExecStart"))[1]
     with open("/usr/local/sbin/wrapper", "w", encoding="utf-8") as out:
         out.write(WRAPPER)
@@ -356,23 +359,50 @@ def damaged(thefts, which, how):
         configure(QUICK)
     thefts.play()
     messages = messages_of(since)
-    require_equal(sum(which.removeprefix("link.") in m and "not whole" in m for m in messages), 1, f"the sentence: {messages}")
-    require(any("begins anew" in m for m in messages), f"{messages}")
+    require_equal(sum(which.removeprefix("link.") in m and "incomplete" in m for m in messages), 1,
+                  f"the sentence: {messages}")
+    require(any("Starting with empty state" in m for m in messages), f"{messages}")
     since = now()
     systemctl("restart", UNIT)
-    wait_told("^taken over: ", since, "what was begun anew is taken over")
+    wait_logged("^Adopted the BPF programs", since, "the new programs are adopted")
+
+
+def parts_run(thefts, end):
+    """The end of recvmsg(2) is examined by a program that another one calls through a table, which the kernel empties
+    when its last descriptor is closed."""
+    since = now()
+    end()
+    wait_logged("^Adopted the BPF programs", since, "the programs are adopted")
+    path = thefts.home.key()[0]
+    result = thefts.net.run([harness.program("technique-get-passed"), "scm", path, HOST_V4, "443"])
+    require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
+    thefts.wait_alert(path)
+
+
+def parts_gone(thefts, before):
+    if not os.path.exists("/usr/sbin/bpftool"):
+        raise Skip("needs bpftool")
+    since = now()
+    table, = (entry["id"] for entry in json.loads(run("/usr/sbin/bpftool", "-j", "map", "show").stdout)
+              if ("map", entry["id"]) not in before and entry.get("name") == "bw_tails")
+    run("/usr/sbin/bpftool", "map", "delete", "id", str(table), "key", "0", "0", "0", "0")
+    pid = kill()
+    wait_logged("^File descriptor store is incomplete: the program bw_returned_messages has gone", since, "the reason")
+    wait_logged("^Starting with empty state", since, "what follows")
+    is_back(pid)
+    parts_run(thefts, kill)
 
 
 def back_to_installed(thefts):
     since = now()
     configure(QUICK)
     systemctl("restart", UNIT)
-    wait_told("^upgraded: ", since, "the way back is an upgrade, too")
+    wait_logged("^Replaced the BPF programs", since, "the way back is an upgrade, too")
     thefts.play()
 
 
 def ours():
-    """Programs and maps of ours in the kernel, other than another barbwired's on this machine before us."""
+    """Our programs and maps in the kernel, without those of another barbwired that already ran on this machine."""
     return {(kind, entry["id"]) for kind in ("prog", "map")
             for entry in json.loads(run("/usr/sbin/bpftool", "-j", kind, "show").stdout or "[]")
             if entry.get("name", "").startswith(("bw_", "barbwire"))}
@@ -391,16 +421,17 @@ def stopped(thefts, before):
         thief.send()
         thefts.play()
     messages = messages_of(since)
-    require(not any(m.startswith(("taken over", "upgraded")) or "begins anew" in m for m in messages), f"{messages}")
+    require(not any(m.startswith(("Adopted the BPF", "Replaced the BPF", "Starting with empty")) for m in messages),
+            f"{messages}")
     require_equal(os.fsdecode(path) in alerts_by_file(since), False, "an alert of a mark from before the stop")
 
 
 def measured(t):
-    """From the daemon's own words to armed."""
+    """The time from the first message of the daemon to armed."""
     def armed_after(act):
         since = now()
         act()
-        entry = wait_told("^armed: ", since, "armed")
+        entry = wait_logged("^armed: ", since, "armed")
         exec_start = int(show("ExecMainStartTimestampMonotonic"))
         return (int(entry["__MONOTONIC_TIMESTAMP"]) - exec_start) / 1000
     def cold():
@@ -413,31 +444,31 @@ def measured(t):
 
 
 def inside():
-    service.forget_machine()
     before = ours() if os.path.exists("/usr/sbin/bpftool") else set()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        thefts = Journal(net, home)
-        t.case("systemd keeps what must not end with the daemon", started, thefts)
+    with service.cases(Journal) as (t, thefts):
+        t.setup("systemd keeps the programs and tables", started, thefts)
         t.case(f"{KILLS} kills under {THEFTS} thefts: no alert missing", again_and_again, thefts, t, KILLS, end_by_kill,
                "kills")
         t.case(f"{RESTARTS} restarts under {THEFTS} thefts: no alert missing", again_and_again, thefts, t, RESTARTS,
                end_by_restart, "restarts")
-        t.case("a mark lives on over a kill", mark_lives_on, thefts, end_by_kill)
-        t.case("a mark lives on over a restart", mark_lives_on, thefts, end_by_restart)
-        t.case("what is sent while no daemon runs is told later, and as late", while_away, thefts)
-        t.case("what is sent while it hangs is told by the next one", hung, thefts)
+        t.case("a mark is kept over a kill", mark_lives_on, thefts, end_by_kill)
+        t.case("a mark is kept over a restart", mark_lives_on, thefts, end_by_restart)
+        t.case("the parts of programs are kept over a kill", parts_run, thefts, kill)
+        t.case("egress while no daemon runs has an alert, delivered late", while_away, thefts)
+        t.case("egress while it hangs has an alert by the next instance", hung, thefts)
         t.case("a policy changed meanwhile: marks keep their classes", policy_changed, thefts)
-        t.case("upgrade: larger tables", upgrade, thefts, t, limits("MaxMarks=10000\nMaxProcesses=9000"), "larger tables")
+        t.case("upgrade: larger tables", upgrade, thefts, t, limits("MaxMarks=10000\nMaxProcesses=9000"),
+               "larger tables")
         t.case("upgrade: another ring", upgrade, thefts, t, limits("RingBuffer=4M"), "another ring, smaller tables")
         t.case("upgrade: other programs", other_programs, thefts, t)
         t.case("upgrade: another layout of marks", other_marks, thefts)
-        t.case("back to what is installed", back_to_installed, thefts)
-        for which, how in ((f"ring.{event_version()}", "alien"), ("link.tp_btf/sched_process_exit", "missing"), ("names.1", "missing")):
-            t.case(f"{which} {how}: the watch begins anew", damaged, thefts, which, how)
-        t.case("stop: nothing stays; start: nothing is known", stopped, thefts, before)
-        t.case("taking over is quicker than a start from nothing", measured, t)
-    t.done()
+        t.case("back to the installed version", back_to_installed, thefts)
+        for which, how in ((f"ring.{event_version()}", "alien"), ("link.tp_btf/sched_process_exit", "missing"),
+                           ("names.1", "missing")):
+            t.case(f"{which} {how}: the sensor starts with empty state", damaged, thefts, which, how)
+        t.case("a part of a program has gone: the sensor starts with empty state", parts_gone, thefts, before)
+        t.case("stop: nothing is left; start: empty state", stopped, thefts, before)
+        t.case("adopting is faster than a start with empty state", measured, t)
 
 
 if __name__ == "__main__":

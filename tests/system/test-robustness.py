@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Races, full tables, readers that do not read and starts that go wrong: each once let a theft pass unseen,
-ended the daemon, or told something that was not so. What is lost must at least be counted and told."""
+"""Races, full tables, readers that do not read and failed starts: each once let a theft pass without an alert, ended
+the daemon, or caused a wrong alert. Losses must at least be counted and raised."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -15,36 +14,36 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import outlet
-import tap
 import varlink
+from cases import cases
 from harness import program, touches, truths
-from net import HOST_V4, Net
+from net import HOST_V4
 from tap import Failure, Skip, require, require_equal
 
-# systemd's patience is longer, but a shutdown waits for us.
+# The timeout of systemd is longer, but a shutdown waits for the daemon.
 harness.STOP_TIMEOUT = 5
 CANNOT = 77  # play.h: PLAY_CANNOT
 UNPRIVILEGED = 65000
 
-# What a daemon whose reader is stuck may hold: the watches and the output's buffer are a fifth of it.
+# The memory limit of a daemon whose reader is stuck: outstanding alerts and the output buffer are a fifth of it.
 RSS_ANON_MAX_KIB = 40 * 1024
 FLOOD_SECONDS = 3
 
-# As many as an alert names (bpf/event.h: BW_FILES_MAX).
+# As many as an alert names (bpf/abi/event.h: BW_FILES_MAX).
 FILES_MAX = 8
 OPEN_ROUNDS, OPEN_PORT = 2000, 20000
 SEND_ROUNDS, SEND_PORT = 300, 30000
-# More than the table of executables' names has entries for.
+# More than the table of names of executables has entries.
 EXECUTABLES = 6000
-# The least that MaxMarks= takes, and somewhat more processes.
+# The minimum of MaxMarks=, and a somewhat larger number of processes.
 MARKS_MAX, HOLDERS = 1024, 1100
-# More than repeats are watched of (daemon/repeat-watch.h: REPEAT_WATCHES_MAX).
+# More than the alerts whose repeats are counted (daemon/alert/repeats.h: REPEAT_WATCHES_MAX).
 OTHER_ALERTS, REPEATS = 1100, 10
-# Some 400 KiB: more than a pipe holds, less than the daemon's output buffers.
+# About 400 KiB: more than the buffer of a pipe, less than the output buffer of the daemon.
 SLOW_ALERTS = 200
 # losses.h: a reader is stuck after 10 s.
 STUCK_TIMEOUT = 20
@@ -52,8 +51,8 @@ POLL_SECONDS = 0.05
 
 
 class Daemon(harness.Barbwired):
-    """stdout: "read", "later" (a pipe that is read from read_output() on) or a file to write to. stderr:
-    "read", or "until armed". prefix: a command that executes its arguments."""
+    """stdout: "read", "later" (a pipe that read_output() starts to read) or a file for the output. stderr: "read", or
+    "until armed". prefix: a command that executes its arguments."""
 
     def __init__(self, policy_dir, stdout="read", stderr="read", prefix=(), args=()):
         super().__init__([policy_dir], args=args)
@@ -88,7 +87,7 @@ class Daemon(harness.Barbwired):
 
 
 class Thief:
-    """flooder.c in the thief's namespace: it has opened the secret."""
+    """flooder.c in the namespace of the thief, after it has opened the secret."""
 
     def __init__(self, net, secret, **kwargs):
         self.process = net.popen([program("robust-flooder"), secret], stdin=subprocess.PIPE,
@@ -116,7 +115,7 @@ class Thief:
         return self
 
     def __exit__(self, *exception):
-        # A flooder hears nothing any more.
+        # A flooder reads no requests any more.
         self.process.kill()
         self.process.communicate()
 
@@ -126,7 +125,7 @@ class Thief:
 
 
 class Scene:
-    """The network, the decoys, and a policy of classes that match these decoys only: nobody else's."""
+    """The network, the decoys, and a policy whose classes only match these decoys."""
 
     def __init__(self, net, home):
         self.net, self.home = net, home
@@ -165,16 +164,16 @@ class Scene:
 
 
 def stop_quickly(bw):
-    """SIGTERM, exit status 0 within STOP_TIMEOUT; returns the summary."""
+    """Sends SIGTERM, requires exit status 0 within STOP_TIMEOUT, and returns the summary."""
     summary = bw.stop()
     require("unwritten" in summary, f"the summary does not count what was not written: {bw.stderr[-1]}")
     return summary
 
 
-# One daemon for these: each theft has a port of its own.
+# One daemon for these cases: each theft has a port of its own.
 
 def by_port(bw, first, count):
-    """{port: [alert]} of the alerts for 127.0.0.1 and these ports."""
+    """{port: [alert]} for alerts with these ports at 127.0.0.1."""
     found = {}
     for alert in bw.find(lambda a: a["destination"]["address"] == "127.0.0.1"):
         if first <= alert["destination"]["port"] < first + count:
@@ -185,7 +184,7 @@ def by_port(bw, first, count):
 
 
 def two_opens(bw, scene):
-    """One thread opens those of class one, the other those of class two."""
+    """One thread opens files of class one, the other files of class two."""
     secrets = [scene.decoy(f"{scene.root}/{name}/secret{n}") for n in range(FILES_MAX // 2)
                for name in scene.secrets]
     scene.run([program("robust-racer"), "opens", str(OPEN_ROUNDS), "127.0.0.1", str(OPEN_PORT)] + secrets)
@@ -193,9 +192,9 @@ def two_opens(bw, scene):
     partial = []
     for port, alerts in by_port(bw, OPEN_PORT, OPEN_ROUNDS).items():
         for alert in alerts:
-            told = set(alert["classes"]), {entry["path"] for entry in alert["files"]}
-            if told != ({"one", "two"}, set(secrets)):
-                partial.append((port, told))
+            reported = set(alert["classes"]), {entry["path"] for entry in alert["files"]}
+            if reported != ({"one", "two"}, set(secrets)):
+                partial.append((port, reported))
     require(not partial, f"{len(partial)} of {OPEN_ROUNDS} alerts do not name all: {partial[:2]}")
 
 
@@ -216,8 +215,8 @@ def shell_theft(bw, scene, directory, executables):
                          str(executables), directory]))
     alert = bw.wait_alert(lambda a: a["process"]["pid"] == pid, "the shell's alert")
     shell = os.path.realpath("/bin/bash")
-    told = [(entry["path"], entry["exe"]) for entry in alert["files"]]
-    require_equal(told, [(key, shell)], "files[] path, exe")
+    reported = [(entry["path"], entry["exe"]) for entry in alert["files"]]
+    require_equal(reported, [(key, shell)], "files[] path, exe")
     require_equal(alert["process"]["exe"], shell, "process.exe")
     return alert
 
@@ -225,7 +224,7 @@ def shell_theft(bw, scene, directory, executables):
 def many_executables(bw, scene):
     directory = f"{scene.root}/many"
     os.mkdir(directory)
-    # Links cannot cross file systems: one copy, and the rest are links to it.
+    # Links cannot cross file systems: one copy, and links to it.
     with open(program("robust-crowd"), "rb") as source, open(f"{directory}/0", "wb") as copy:
         copy.write(source.read())
     os.chmod(f"{directory}/0", 0o755)
@@ -243,19 +242,28 @@ def compat_call(bw, scene, variant, key_fd):
     pids = {int(line) for line in output.split()}
     require_equal(len(pids), 2 if variant == "fork" else 1, f"processes that sent\n{output}")
     bw.expect_no_alert(lambda a: a["process"]["pid"] in pids, scene.net, scene.home, "has opened nothing")
-    told = [state for state in bw.states if state.get("cause") == "file_gone"]
-    require(not told, f"an open that was none: {told}")
+    reported = [state for state in bw.states if state.get("cause") == "file_gone"]
+    require(not reported, f"a wrong open: {reported}")
+
+
+def strange_call(bw, scene):
+    """Only sys_exit sees that the call was successful."""
+    if not bw.stderr_since(0, "sensor tracepoint"):
+        raise Skip("this sensor is not attached to the return of system calls", environment=True)
+    scene.run([program("robust-strange-call"), scene.key()])
+    bw.wait(lambda: next((s for s in bw.states if s.get("cause") == "call_unknown"), None), harness.ALERT_TIMEOUT,
+            "a state record that a call was unknown")
 
 
 def cold_handle(bw, scene):
     key = scene.decoy(f"{scene.cold_root}/a/b/key")
     truth, = truths(scene.run([program("robust-cold-handle"), "cold", key, HOST_V4, "443"]))
 
-    def told():
+    def reported():
         return (next((a for a in bw.alerts if a["process"]["pid"] == truth.sender), None)
                 or next((s for s in bw.states if s.get("cause") == "path_unknown"), None))
 
-    bw.wait(told, harness.ALERT_TIMEOUT, "an alert, or a state record that a path was unknown")
+    bw.wait(reported, harness.ALERT_TIMEOUT, "an alert, or a state record that a path was unknown")
 
 
 def no_false_loss(bw, provoked):
@@ -267,7 +275,7 @@ def no_false_loss(bw, provoked):
 
 
 def shared_cases(t, scene):
-    # Open when it was no secret yet: whoever has a secret open when the daemon starts is marked.
+    # Opened before it matched a class: a process that has a sensitive file open when the daemon starts is marked.
     plain = scene.decoy(f"{scene.root}/plain")
     key_fd = os.open(plain, os.O_RDONLY)
     with Daemon(scene.policy) as bw:
@@ -275,10 +283,11 @@ def shared_cases(t, scene):
         t.case(f"two threads open secrets of two classes at once, {OPEN_ROUNDS} times", two_opens, bw, scene)
         t.case(f"four threads send to one destination at once, {SEND_ROUNDS} times", four_sends, bw, scene)
         for variant in ("readlink", "fork"):
-            t.case(f"int 0x80: {variant} is no open", compat_call, bw, scene, variant, key_fd)
-        t.case(f"{EXECUTABLES} executables later the names are still known", many_executables, bw, scene)
+            t.case(f"int 0x80: {variant} is not an open", compat_call, bw, scene, variant, key_fd)
+        t.case("a system call that no table lists", strange_call, bw, scene)
+        t.case(f"names are still known after {EXECUTABLES} executables", many_executables, bw, scene)
         t.case("opened by handle while no path is cached", cold_handle, bw, scene)
-        t.case("SIGTERM: exit 0, nothing lost but that path", no_false_loss, bw, True)
+        t.case("SIGTERM: exit 0, no other loss than that path", no_false_loss, bw, True)
     os.close(key_fd)
 
 
@@ -291,7 +300,7 @@ def expired_marks(scene):
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             require_equal(crowd.stdout.readline(), "ready\n", "crowd")
-            # The window itself, twice.
+            # Two windows.
             time.sleep(2)
             bw.prove_delivered(scene.net, scene.home)
             require(crowd.poll() is None, "the crowd is gone")
@@ -307,7 +316,7 @@ def repeats_beyond_watches(scene):
             for _ in range(1 + REPEATS):
                 thief.send("127.0.0.1", 17000)
             other.send("127.0.0.2", 18000, OTHER_ALERTS)
-            # All of them are in the watch table, or have been pushed out of it.
+            # Their alerts are outstanding, or were replaced by others.
             bw.wait(lambda: len({a["id"] for a in bw.alerts}) >= 1 + OTHER_ALERTS, harness.ALERT_TIMEOUT,
                     f"{1 + OTHER_ALERTS} alerts")
             for _ in range(REPEATS):
@@ -316,12 +325,12 @@ def repeats_beyond_watches(scene):
             other.leave()
         bw.prove_delivered(scene.net, scene.home)
         summary = stop_quickly(bw)
-    told = {}
+    reported = {}
     for alert in bw.find(lambda a: a["destination"]["port"] == 17000):
-        told[alert["id"]] = max(told.get(alert["id"], 0), alert["repeats"])
-    # Each act was told as an alert or a repeat of one, or is counted as lost.
-    require_equal(len(told) + sum(told.values()) + summary["repeat_gone"], 1 + 2 * REPEATS,
-                  f"acts accounted for ({told}, repeat_gone={summary['repeat_gone']})")
+        reported[alert["id"]] = max(reported.get(alert["id"], 0), alert["repeats"])
+    # Each egress is an alert or a repeat of one, or is counted as lost.
+    require_equal(len(reported) + sum(reported.values()) + summary["repeat_gone"], 1 + 2 * REPEATS,
+                  f"egress accounted for ({reported}, repeat_gone={summary['repeat_gone']})")
 
 
 # Readers that do not read
@@ -347,7 +356,7 @@ class RssWatch(threading.Thread):
 
 
 def is_sanitized():
-    """AddressSanitizer's own memory is many times ours."""
+    """AddressSanitizer uses many times the memory of the daemon."""
     with open(harness.BARBWIRED, "rb") as binary:
         return b"__asan_init" in binary.read()
 
@@ -376,23 +385,24 @@ def stalled_reader(t, scene):
 
 
 def stuck_reader(scene):
-    """Alerts that nobody takes: status says so, and takes it back when they are taken."""
+    """Alerts that are not read: status says so, until they are read."""
     socket = os.path.join(scene.home.root.decode(), "stuck-socket")
     with Daemon(scene.policy, stdout="later", args=[f"--listen={socket}"]) as bw, varlink.Connection(socket) as client:
         def waits():
-            return [reason for reason in client.call("GetStatus")["degraded"] if "alerts wait" in reason]
+            return [reason for reason in client.call("GetStatus")["degraded"] if "Alerts not delivered" in reason]
 
         require(not waits(), "something waits before there is an alert")
         with Thief(scene.net, scene.secrets["one"]) as thief:
             thief.send("127.0.0.1", 19000, SLOW_ALERTS)
             thief.leave()
         bw.wait(waits, STUCK_TIMEOUT, "degraded")
-        told = len(client.call("ListAlerts", limit=SLOW_ALERTS)["alerts"])
-        # The one that is written in part is both.
-        both = told + client.call("GetStatus")["alerts"]["waiting"] - SLOW_ALERTS
-        require(0 <= both <= 1, f"{told} alerts told, and {SLOW_ALERTS - told + both} waiting, of {SLOW_ALERTS}")
+        reported = len(client.call("ListAlerts", limit=SLOW_ALERTS)["alerts"])
+        # One that is partly written is both.
+        both = reported + client.call("GetStatus")["alerts"]["waiting"] - SLOW_ALERTS
+        require(0 <= both <= 1,
+                f"{reported} alerts raised, and {SLOW_ALERTS - reported + both} waiting, of {SLOW_ALERTS}")
         bw.read_output()
-        bw.wait(lambda: not waits(), STUCK_TIMEOUT, "whole again")
+        bw.wait(lambda: not waits(), STUCK_TIMEOUT, "ok again")
         require_equal(len(client.call("ListAlerts", limit=SLOW_ALERTS)["alerts"]), SLOW_ALERTS, "alerts for queries")
         stop_quickly(bw)
 
@@ -414,13 +424,12 @@ def slow_reader(scene):
 
 
 def pipe_fill(pid):
-    """Fills the pipe that is the process's standard error, through an open file of its own: O_NONBLOCK would
-    be shared."""
+    """Fills the pipe at standard error of the process, through another open file, since O_NONBLOCK would be shared."""
     fd = os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
     try:
         with contextlib.suppress(BlockingIOError):
             while True:
-                # Whole pages first; single bytes find the last room.
+                # Complete pages first, then single bytes for the rest.
                 os.write(fd, b"-" * 4096)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -432,7 +441,7 @@ def pipe_fill(pid):
 def full_stderr(scene):
     with Daemon(scene.policy, stderr="until armed") as bw:
         pipe_fill(bw.pid)
-        # Each has something to say about it.
+        # Each reload logs a message.
         for _ in range(3):
             bw.process.send_signal(signal.SIGHUP)
             bw.prove_delivered(scene.net, scene.home)
@@ -448,12 +457,12 @@ THEFTS = 5
 
 
 def thefts_unwritten(bw, scene):
-    """Alerts that cannot be written: the daemon lives on, and counts them."""
+    """Alerts that cannot be written: the daemon continues, and counts them."""
     for _ in range(THEFTS):
         with Thief(scene.net, scene.key()) as thief:
             thief.send("127.0.0.1", 16000)
             thief.leave()
-        # It answers, so it lives; and it took the alert before.
+        # It answers, so it runs, and it has processed the alert.
         require("policy reloaded" in bw.reload(), "no reload")
     summary = stop_quickly(bw)
     require_equal(summary["alerts"], THEFTS, "alerts")
@@ -471,7 +480,7 @@ def closed_stdout(scene):
         try:
             bw.start().wait_armed()
         except Failure:
-            # To refuse is as well, if it says why.
+            # It may also refuse, with a reason.
             require_equal(bw.process.poll(), 1, f"exit status\n{bw.tail()}")
             require(any("standard output" in line.lower() for line in bw.stderr),
                     f"does not say why\n{bw.tail()}")
@@ -481,7 +490,7 @@ def closed_stdout(scene):
         bw.kill()
 
 
-# Starts and ends
+# Starts and exits
 
 def early_hangup(scene):
     bw = Daemon(scene.policy).start()
@@ -507,7 +516,7 @@ def descriptors(pid):
 
 
 def unprivileged(scene):
-    # The build directory may be closed to others: the program is handed over by descriptor.
+    # The build directory may not be accessible to other users: the program is passed by descriptor.
     binary = os.open(harness.BARBWIRED, os.O_RDONLY)
     result = subprocess.run([f"/proc/self/fd/{binary}", f"--policy-dir={scene.policy}"], pass_fds=[binary],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -554,7 +563,7 @@ def cgroup_namespace(scene):
 
 def busy_stop(scene):
     with Daemon(scene.policy, stdout="later") as bw, open(os.devnull, "wb") as devnull:
-        # Quick, so that the daemon is kept busy and not the reader.
+        # Fast, so that the daemon is busy and not the reader.
         drain = subprocess.Popen(["cat"], stdin=bw.process.stdout, stdout=devnull)
         try:
             with Thief(scene.net, scene.secrets["one"]) as thief:
@@ -570,27 +579,24 @@ def busy_stop(scene):
 
 
 def main():
-    harness.require_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
+    with cases() as (t, net, home):
         scene = Scene(net, home)
         try:
             shared_cases(t, scene)
-            t.case("marks whose window is over make room", expired_marks, scene)
-            t.case("repeats are told or counted when too many are watched", repeats_beyond_watches, scene)
-            t.case("a flood, and nobody reads the alerts", stalled_reader, t, scene)
-            t.case("a reader that begins after SIGTERM gets every alert", slow_reader, scene)
+            t.case("expired marks make room", expired_marks, scene)
+            t.case("repeats are written or counted when too many alerts are outstanding", repeats_beyond_watches, scene)
+            t.case("a flood, and alerts are not read", stalled_reader, t, scene)
+            t.case("a reader that starts after SIGTERM gets every alert", slow_reader, scene)
             t.case("a reader that does not read is a reason in status", stuck_reader, scene)
-            t.case("nobody reads the diagnostics", full_stderr, scene)
+            t.case("diagnostics are not read", full_stderr, scene)
             t.case("standard output is full", full_stdout, scene)
             t.case("standard output is closed", closed_stdout, scene)
             t.case("SIGHUP before it is armed", early_hangup, scene)
             t.case("without privilege it names the capabilities", unprivileged, scene)
-            t.case("in a cgroup namespace it says that it sees a part", cgroup_namespace, scene)
+            t.case("in a cgroup namespace it logs that it monitors a part", cgroup_namespace, scene)
             t.case("SIGTERM during a flood, with reloads pending", busy_stop, scene)
         finally:
             harness.shutil.rmtree(scene.cold_root, ignore_errors=True)
-    t.done()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""barbwire-selftest.service of a real systemd: silent while the watch works or was ended on purpose, an alarm when it
-was killed, hangs or was blinded.
+"""barbwire-selftest.service of a real systemd: silent while barbwired works or was stopped on purpose, an alarm when
+it was killed, hangs or a hook was detached.
 
-Boots a systemd of its own (tests/lib/systemd-box) and runs itself in it."""
+Boots a systemd of its own (tests/box/systemd-box) and runs itself in it."""
 
 import json
 import os
@@ -13,34 +13,28 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import harness
 import service
-import tap
-from net import HOST_V6, Net
-from service import (UNIT, Thefts, as_text, configure, journal_entries, main_pid, run, show, systemctl, wait_until)
+from message_ids import MESSAGE_IDS
+from net import HOST_V6
+from service import UNIT, configure, journal_entries, main_pid, run, show, systemctl, wait_until
 from tap import Skip, require, require_equal
 
 SELFTEST, TIMER = "barbwire-selftest.service", "barbwire-selftest.timer"
 CLASS = "barbwire-selftest"
 TIMER_DROP_IN = f"/run/systemd/system/{TIMER}.d/50-test.conf"
-FIELDS_PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire.journal-fields.7.scd")
-IDS = os.path.join(harness.SOURCE_ROOT, "daemon/message-ids.h")
+FIELDS_PAGE = os.path.join(harness.TEST_BIN, "../daemon/man/barbwire.journal-fields.7.scd")
 PRIORITY_CRIT, PRIORITY_INFO, LOG_AUTHPRIV = "2", "6", "10"
 
 
-def message_id(name):
-    with open(IDS, encoding="ascii") as header:
-        return re.search(rf'#define MESSAGE_ID_{name} +"(\w+)"', header.read())[1]
-
-
 def alarms():
-    return journal_entries(f"_SYSTEMD_UNIT={SELFTEST}", f"MESSAGE_ID={message_id('SELFTEST')}")
+    return journal_entries(f"_SYSTEMD_UNIT={SELFTEST}", f"MESSAGE_ID={MESSAGE_IDS['SELFTEST']}")
 
 
 def decoys():
-    """Entries of alerts that the selftest has set off."""
+    """Entries of alerts that the selftest has caused."""
     return journal_entries(f"_SYSTEMD_UNIT={UNIT}", f"BARBWIRE_CLASS={CLASS}")
 
 
@@ -68,14 +62,14 @@ def kill_daemon(number):
 
 
 def passes(thefts):
-    """Noticed, and nobody is bothered."""
+    """The theft is detected, and nothing is reported."""
     thefts.play()
     before = listed()
     systemctl("start", SELFTEST)
     require_equal((show("Result", SELFTEST), alarms()), ("success", []), "a selftest that is good")
     entry, = decoys()
     require_equal(entry["PRIORITY"], PRIORITY_INFO, "PRIORITY of its alert")
-    # Of a dynamic user (systemd.exec(5)).
+    # The range of dynamic users (systemd.exec(5)).
     require(61184 <= int(entry["BARBWIRE_UID"]) <= 65519, f"played by uid {entry['BARBWIRE_UID']}")
     require_equal(entry["BARBWIRE_UNIT"], SELFTEST, "played in")
     require_equal(listed(), before, "what barbwirectl alerts lists")
@@ -85,7 +79,7 @@ def passes(thefts):
 
 
 def on_time():
-    """By itself, and again."""
+    """The timer starts it repeatedly."""
     seen = len(decoys())
     os.makedirs(os.path.dirname(TIMER_DROP_IN))
     with open(TIMER_DROP_IN, "w", encoding="ascii") as out:
@@ -103,7 +97,7 @@ def on_time():
 
 
 def stopped_on_purpose():
-    """Also in the midst of a selftest."""
+    """Also during a selftest."""
     kill_daemon(signal.SIGSTOP)
     systemctl("start", "--no-block", SELFTEST)
     wait_until(lambda: show("SubState", SELFTEST) == "start", "a selftest that waits")
@@ -123,9 +117,9 @@ def documented_of_alarm():
 
 
 def fails(*causes):
-    """Raises one alarm, of one of these causes, and the unit has failed."""
+    """It raises one alarm with one of these causes, and the unit fails."""
     seen = len(alarms())
-    # Nor is it systemd that refuses it: so often in so short a time it is not started but here.
+    # So many starts in a short time only occur here: without a limit systemd does not refuse them.
     systemctl("reset-failed", SELFTEST)
     require(systemctl("start", SELFTEST, check=False).returncode != 0, "the selftest has succeeded")
     found = alarms()[seen:]
@@ -148,7 +142,7 @@ def hung():
 
 
 def killed():
-    """As an intruder would: by a signal that systemd takes for an end that was wanted."""
+    """Like an intruder: by a signal that systemd takes for a regular exit."""
     kill_daemon(signal.SIGTERM)
     wait_until(lambda: show("ActiveState") == "inactive", "its end")
     require_equal(show("ActiveState", TIMER), "active", "the timer")
@@ -163,7 +157,7 @@ def not_coming_back():
     try:
         kill_daemon(signal.SIGKILL)
         wait_until(lambda: show("SubState") == "auto-restart", "its end")
-        # Which one depends on whether systemd counts a service that waits for its restart as running.
+        # The cause depends on whether systemd counts a service that waits for its restart as running.
         fails("not_running", "no_answer")
     finally:
         configure(None)
@@ -172,7 +166,7 @@ def not_coming_back():
 
 
 def network_link(pid, program):
-    """The id of the daemon's link whose program has this attach type in bpftool's words."""
+    """The id of the daemon's link whose program has this attach type, as bpftool prints it."""
     held = set()
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
         with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
@@ -181,19 +175,19 @@ def network_link(pid, program):
     return next(link["id"] for link in links if link["id"] in held and link.get("attach_type") == program)
 
 
-def blinded(thefts):
-    """A hook is taken off: the selftest notices, and so does the daemon."""
+def detached(thefts):
+    """A hook is detached: the selftest detects it, and so does the daemon."""
     if not os.path.exists("/usr/sbin/bpftool"):
         raise Skip("needs bpftool")
     run("/usr/sbin/bpftool", "link", "detach", "id", str(network_link(main_pid(), "cgroup_inet4_connect")))
     fails("not_noticed")
-    # Losses are told with the next record; the other family's hook is still there.
+    # Losses are raised with the next record; the hook of the other family is still attached.
     key, _ = thefts.home.key()
     result = thefts.net.run([harness.program("technique-out-tcp"), "blocking", key, HOST_V6, "443"])
     require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
     thefts.wait_alert(key)
     losses = wait_until(lambda: journal_entries(f"_SYSTEMD_UNIT={UNIT}", "BARBWIRE_CAUSE=hook_gone"), "a loss")
-    require_equal([(entry["BARBWIRE_COUNT"], entry["PRIORITY"]) for entry in losses], [("1", "3")], "told")
+    require_equal([(entry["BARBWIRE_COUNT"], entry["PRIORITY"]) for entry in losses], [("1", "3")], "losses raised")
     status = subprocess.run(["barbwirectl", "status"], capture_output=True, text=True, timeout=60)
     require_equal(status.returncode, 1, "exit status of barbwirectl status")
     require("cgroup/connect4 is not attached" in status.stdout, status.stdout)
@@ -204,20 +198,16 @@ def blinded(thefts):
 
 
 def inside():
-    service.forget_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        thefts = Thefts(net, home)
-        if not t.case("enable --now brings the timer", installed):
+    with service.cases() as (t, thefts):
+        if not t.setup("enable --now starts the timer", installed):
             t.done()
-        t.case("good: silent, and not listed", passes, thefts)
-        t.case("the timer starts it, again and again", on_time)
-        t.case("ended on purpose: no alarm", stopped_on_purpose)
+        t.case("passed: silent, and not listed", passes, thefts)
+        t.case("the timer starts it repeatedly", on_time)
+        t.case("stopped on purpose: no alarm", stopped_on_purpose)
         t.case("hangs: an alarm", hung)
         t.case("killed by SIGTERM: an alarm", killed)
-        t.case("killed, and does not come back: an alarm", not_coming_back)
-        t.case("a hook taken off: an alarm, a loss, degraded", blinded, thefts)
-    t.done()
+        t.case("killed, and not restarted: an alarm", not_coming_back)
+        t.case("a hook detached: an alarm, a loss, degraded", detached, thefts)
 
 
 if __name__ == "__main__":

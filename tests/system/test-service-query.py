@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may ask the service, when its socket is there and when it is not, and what it still knows after a restart;
-in a systemd of its own (tests/lib/systemd-box; --newer: a newer one)."""
+"""Access to the service, the presence of its socket, and its alerts after a restart; in a systemd of its own
+(tests/box/systemd-box; --newer: a newer one)."""
 
 import contextlib
 import glob
@@ -14,22 +14,21 @@ import sys
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import harness
 import journal_forger
 import service
-import tap
 import varlink
-from net import Net
-from service import (BUILD, SOCKET_UNIT, UNIT, PatientThief, Thefts, as_text, configure, journal, journal_entries,
-                     last_words, main_pid, run, show, states, systemctl, wait_message, wait_until)
+from message_ids import MESSAGE_IDS
+from service import (BUILD, SOCKET_UNIT, UNIT, PatientThief, as_text, configure, journal, journal_entries, last_words,
+                     main_pid, run, show, states, systemctl, wait_message, wait_until)
 from tap import require, require_equal
 
 RUNNING, STOPPED, LISTENING = ("active", "active"), ("inactive", "inactive"), ("inactive", "active")
 DIRECTORY = os.path.dirname(varlink.SOCKET)
 MEMBER_UID, STRANGER_UID = 4001, 4002
-# A service that failed would be started by the next query in the queue within a second.
+# The next query in the queue would start a failed service within a second.
 FAILED_STARTS_MAX = 3
 CLIENT = """
 import sys
@@ -50,7 +49,7 @@ def ids():
 
 
 def query_error():
-    """None when a query is answered, else the class of its error."""
+    """None if a query is answered, else the class of its error."""
     try:
         varlink.call("GetStatus")
     except OSError as error:
@@ -59,15 +58,15 @@ def query_error():
 
 
 def asked_by(uid, gids):
-    """What comes of a query by another user: "answered", or the error's class. It becomes that user late: Python
-    itself may be where only root can read it."""
-    return run(sys.executable, "-B", "-c", CLIENT, os.path.join(HERE, "../lib"), str(uid), *map(str, gids)).stdout
+    """The result of a query by another user: "answered", or the class of the error. It changes its user late, since
+    Python itself may be where only root can read it."""
+    return run(sys.executable, "-B", "-c", CLIENT, os.path.join(HERE, "../harness"), str(uid), *map(str, gids)).stdout
 
 
 # ---- the socket ----
 
 def installed():
-    """Right after the installation, with nothing in between."""
+    """Immediately after the installation."""
     service.install()
     require_equal(states(), STOPPED, "service and socket")
     require_equal(open(f"{DIRECTORY}/selftest-decoy", encoding="ascii").read()[:18], "This is no secret.", "the decoy")
@@ -90,10 +89,10 @@ def access():
                   "another process of its user")
 
 
-# ---- what it knows ----
+# ---- kept alerts ----
 
 def require_listed(wanted, what):
-    """ListAlerts has exactly these, in this order."""
+    """ListAlerts returns exactly these, in this order."""
     got = varlink.list_alerts()
     for number, (one, other) in enumerate(zip(got, wanted)):
         require(one == other, f"{what}: alert {number}: got {json.dumps(one)}\nwanted {json.dumps(other)}")
@@ -101,15 +100,15 @@ def require_listed(wanted, what):
 
 
 def same_as_journal(thefts):
-    """An alert is one object, wherever it is read."""
+    """An alert is the same object in every interface."""
     entry, _ = thefts.play()
-    told = json.loads(entry["BARBWIRE_JSON"])
-    require_equal(varlink.call("GetAlert", id=entry["BARBWIRE_ALERT_ID"])["alert"], told, "GetAlert")
-    require_equal(varlink.list_alerts()[-1], told, "the last of ListAlerts")
+    logged = json.loads(entry["BARBWIRE_JSON"])
+    require_equal(varlink.call("GetAlert", id=entry["BARBWIRE_ALERT_ID"])["alert"], logged, "GetAlert")
+    require_equal(varlink.list_alerts()[-1], logged, "the last of ListAlerts")
 
 
 def restart_keeps(thefts, restart):
-    """The alert of what was done again is told again after a later one, and keeps its place."""
+    """An alert that is repeated is written again after a later one, and keeps its position."""
     first, second = thefts.home.key()[0], thefts.home.key()[0]
     with PatientThief(thefts.net, first) as thief:
         thief.send()
@@ -133,7 +132,7 @@ def kill_and_wait():
 
 
 def persistent(thefts):
-    """From /var/log/journal, as well as from /run/log/journal where it was until now."""
+    """From /var/log/journal as well as from /run/log/journal, which was used until now."""
     thefts.play()
     before = ids()
     run("mkdir", "/var/log/journal")
@@ -145,14 +144,14 @@ def persistent(thefts):
 
 
 def written_by_unit():
-    """Entries that only the unit itself could have written, and the order, the repeats and the faults in them."""
+    """Entries that only the unit itself can write, with another order, repeats and errors."""
     before = varlink.list_alerts()
     model = before[-1]
     made = {name: journal_forger.alert_like(model, name) for name in "abcdefg"}
-    # Told in another order than they happened in.
+    # Written in another order than they occurred.
     made["a"]["time"], made["b"]["time"] = "2026-02-02T00:00:02.000000Z", "2026-02-02T00:00:01.000000Z"
     again = dict(made["a"], repeats=7)
-    # Its first report is gone: older than all whose first report is there.
+    # Its first entry is gone, so it is older than all alerts with a first entry.
     orphan = dict(made["g"], repeats=3)
     entry, write = journal_forger.entry_of, journal_forger.send_as_unit
     write(UNIT, [
@@ -163,16 +162,16 @@ def written_by_unit():
         entry(made["d"], BARBWIRE_JSON=json.dumps(made["b"])),
         entry(made["d"], BARBWIRE_JSON=json.dumps({"id": made["d"]["id"]})),
         entry(made["e"], BARBWIRE_ALERT_ID=None),
-        entry(made["e"], MESSAGE_ID="aba72210cf344422b66c018e0c18b713"),
+        entry(made["e"], MESSAGE_ID=MESSAGE_IDS["LOSS"]),
         entry(orphan),
         entry(made["f"]),
         entry(again),
-        # What was told last cannot be read: what was told before counts.
+        # The latest entry cannot be read: the earlier one counts.
         entry(made["b"], BARBWIRE_JSON="", BARBWIRE_REPEATS="1"),
     ])
     systemctl("restart", UNIT)
     require_listed([orphan] + before + [again, made["b"], made["f"]], "after the restart")
-    # journald takes no back: the later cases begin where nothing was forged.
+    # Entries cannot be removed: the later cases begin with a journal without forgeries.
     run("journalctl", "--rotate")
     run("journalctl", "--vacuum-files=1")
     run("rm", "-rf", *glob.glob("/var/log/journal/*/system@*.journal"))
@@ -180,12 +179,12 @@ def written_by_unit():
 
 
 def full_ring(thefts):
-    """The newest that fit, by when they were told first."""
+    """The newest alerts that fit, by the time of their first entry."""
     configuration = "/etc/barbwire/barbwire.conf.d/50-test.conf"
     model = json.loads(thefts.play()[0]["BARBWIRE_JSON"])
     made = [journal_forger.alert_like(model, name) for name in "hijklm"]
-    told = made[:3] + [dict(made[0], repeats=1)] + made[3:] + [dict(made[1], repeats=1), dict(made[4], repeats=1)]
-    journal_forger.send_as_unit(UNIT, [journal_forger.entry_of(alert) for alert in told])
+    logged = made[:3] + [dict(made[0], repeats=1)] + made[3:] + [dict(made[1], repeats=1), dict(made[4], repeats=1)]
+    journal_forger.send_as_unit(UNIT, [journal_forger.entry_of(alert) for alert in logged])
     os.makedirs(os.path.dirname(configuration), exist_ok=True)
     with open(configuration, "w", encoding="ascii") as out:
         out.write("[Query]\nMaxAlerts=3\n")
@@ -198,7 +197,7 @@ def full_ring(thefts):
 
 
 def documented_queries():
-    """The matches of every journalctl command that our texts show."""
+    """The matches of every journalctl command in our documents."""
     root = harness.SOURCE_ROOT
     for path in [f"{root}/README.md", f"{root}/units/barbwire.catalog"] + glob.glob(f"{root}/daemon/man/*.scd"):
         with open(path, encoding="utf-8") as text:
@@ -208,8 +207,7 @@ def documented_queries():
 
 
 def forged(thefts):
-    """Entries that say that they are ours: by another user, by the same in a unit of our name, by our own user
-    elsewhere, and by root."""
+    """Forged entries: by another user, by the same in a unit of our name, by our own user elsewhere, and by root."""
     model = json.loads(thefts.play()[0]["BARBWIRE_JSON"])
     before, own_uid = ids(), pwd.getpwnam("barbwire").pw_uid
     lies = {"_SYSTEMD_UNIT": UNIT, "_SYSTEMD_CGROUP": f"/system.slice/{UNIT}", "_UID": str(own_uid), "UNIT": UNIT,
@@ -230,8 +228,9 @@ def forged(thefts):
     queries = list(documented_queries())
     require(len(queries) > 3, f"found only {queries}")
     for path, query in queries:
-        require(re.search(r"_SYSTEMD_UNIT=barbwire(-selftest)?\.service\b|-u barbwire\b", query), f"{path}: matches no unit: {query}")
-    # Who is root may write into the unit itself: no match helps against that.
+        require(re.search(r"_SYSTEMD_UNIT=barbwire(-selftest)?\.service\b|-u barbwire\b", query),
+                f"{path}: matches no unit: {query}")
+    # Root may write as the unit itself: no match can exclude that.
     for match, shown in (((f"_SYSTEMD_UNIT={UNIT}",), {"root-in-unit"}),
                          (("--unit", UNIT), {"root", "root-in-unit"})):
         got = {as_text(e["MESSAGE"])[len("forged by "):] for e in journal_entries(*match)
@@ -240,22 +239,22 @@ def forged(thefts):
 
 
 def without_journal():
-    """It says so, and watches all the same."""
+    """It logs that, and continues to monitor."""
     since = len(journal())
     configure("[Service]\nSupplementaryGroups=\n")
     try:
         systemctl("restart", UNIT)
-        wait_message("Cannot read earlier alerts", since, "what it says")
+        wait_message("Failed to read earlier alerts", since, "the message")
         require_equal(varlink.list_alerts(), [], "alerts")
     finally:
         configure(None)
         systemctl("restart", UNIT)
 
 
-# ---- when the socket is there ----
+# ---- presence of the socket ----
 
 class Follower(threading.Thread):
-    """Follows until the service ends."""
+    """Follows until the service exits."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -285,8 +284,8 @@ def reload_keeps_clients(thefts):
 
 
 def restart_while_asked():
-    """Queries that are sent meanwhile wait, and are answered by the new one. A newer systemd restarts the socket as
-    well, and they are refused for a moment."""
+    """Queries that are sent meanwhile wait, and the new instance answers them. A newer systemd restarts the socket as
+    well, and refuses them for a moment."""
     before, errors, pids, over = main_pid(), set(), set(), threading.Event()
 
     def ask():
@@ -294,7 +293,7 @@ def restart_while_asked():
             try:
                 pids.add(varlink.call("GetStatus")["pid"])
             except (EOFError, ConnectionResetError, BrokenPipeError):
-                pass  # it was connected to the one that ends
+                pass  # it was connected to the instance that exits
             except OSError as error:
                 errors.add(type(error))
 
@@ -310,7 +309,7 @@ def restart_while_asked():
 
 
 def restarted_often():
-    """More often than systemd lets other units be."""
+    """More often than systemd allows for other units."""
     for _ in range(7):
         systemctl("restart", UNIT)
         require_equal((states(), query_error()), (RUNNING, None), "after a restart")
@@ -328,21 +327,21 @@ def stopped_means_stopped():
 
 
 def query_starts():
-    """With the socket alone, as after `systemctl enable barbwire.socket` and a boot."""
+    """With only the socket, as after `systemctl enable barbwire.socket` and a boot."""
     systemctl("disable", UNIT)
     systemctl("enable", "--now", SOCKET_UNIT)
     require_equal(states(), LISTENING, "service and socket")
     status = varlink.call("GetStatus")
     require_equal(states(), RUNNING, "after a query")
     require_equal(status["pid"], main_pid(), "who answers")
-    # Again, after it was stopped: by the administrator's hand only.
+    # After a stop, only the administrator starts it again.
     systemctl("stop", UNIT)
     require_equal(states(), STOPPED, "after stop")
     systemctl("start", SOCKET_UNIT)
     require_equal(varlink.call("GetStatus")["pid"], main_pid(), "who answers")
     systemctl("disable", "--now", SOCKET_UNIT)
     require_equal((states()[1], query_error()), ("inactive", FileNotFoundError), "socket and query after disable")
-    # The watch does not depend on it, and a restart brings it back.
+    # The service does not depend on the socket, and a restart creates it again.
     require_equal(states()[0], "active", "the service without its socket")
     systemctl("restart", UNIT)
     require_equal((states(), query_error()), (RUNNING, None), "after a restart")
@@ -357,7 +356,7 @@ def start_comes_back():
 
 
 def failing_is_not_retried():
-    """Neither by the queries that wait, nor by the next one."""
+    """Neither waiting queries nor the next one start it."""
     program = re.search(r"path=(\S+)", show("ExecStart"))[1]
     configure(f"[Service]\nExecStart=\nExecStart={program} --no-such-option\n")
     try:
@@ -380,8 +379,8 @@ def failing_is_not_retried():
         configure(None)
 
 
-def watch_without_socket(thefts):
-    """A socket that cannot be is no reason to be blind."""
+def service_without_socket(thefts):
+    """Without its socket the service still monitors."""
     drop_in = f"/run/systemd/system/{SOCKET_UNIT}.d/50-test.conf"
     os.makedirs(os.path.dirname(drop_in), exist_ok=True)
     with open(drop_in, "w", encoding="ascii") as out:
@@ -401,8 +400,10 @@ def watch_without_socket(thefts):
 # ---- the end ----
 
 def files():
-    """Everything that is called like us, and all of /usr/local, where nobody else installs anything meanwhile."""
-    named = run("find", "/", "-xdev", "-name", "*barbwire*").stdout
+    """All files with our name, and all of /usr/local, where nothing else is installed meanwhile. Not those of
+    directories for temporary files: somebody may be building barbwire there."""
+    named = run("find", "/", "-xdev", "(", "-path", "/tmp", "-o", "-path", "/var/tmp", ")", "-prune",
+                "-o", "-name", "*barbwire*", "-print").stdout
     return set((named + run("find", "/usr/local").stdout).splitlines())
 
 
@@ -420,12 +421,9 @@ def uninstalled(before):
 
 
 def inside():
-    service.forget_machine()
-    before = files()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        thefts = Thefts(net, home)
-        if not t.case("install, enable --now: it answers", installed):
+    with service.cases() as (t, thefts):
+        before = files()
+        if not t.setup("install, enable --now: it answers", installed):
             t.note(last_words())
             t.done()
         t.case("members of systemd-journal may ask, others not", access)
@@ -445,10 +443,9 @@ def inside():
         t.case("the socket alone: a query starts the service", query_starts)
         t.case("stop and start, SIGKILL: the socket is there again", start_comes_back)
         t.case("a service that cannot run is not started by queries", failing_is_not_retried)
-        t.case("a socket that cannot be does not stop the watch", watch_without_socket, thefts)
+        t.case("a missing socket does not stop the service", service_without_socket, thefts)
         if not service.NEWER:  # of meson's, not of systemd's
             t.case("ninja uninstall leaves nothing of ours", uninstalled, before)
-    t.done()
 
 
 if __name__ == "__main__":

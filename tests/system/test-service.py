@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """barbwired as a service of a real systemd: installed, enabled, reloaded, killed, hung, stopped, uninstalled.
 
-Boots a systemd of its own (tests/lib/systemd-box; --newer: a newer one) and runs itself in it. What is asserted
-there is what an administrator sees: systemctl, journalctl, /proc. PIDs are the box's, those in alerts the kernel's, so
-alerts are told apart by the file."""
+Boots a systemd of its own (tests/box/systemd-box; --newer: a newer one) and runs itself in it. Assertions are about
+what an administrator sees: systemctl, journalctl, /proc. PIDs are those of the box, and those in alerts the kernel's,
+so alerts are recognised by the file."""
 
 import contextlib
 import grp
@@ -18,32 +18,33 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
+import bpf_objects
 import harness
 import service
 import tap
-from net import HOST_V4, Net
-from service import (BUILD, UNIT, PatientThief, Thefts, as_text, configure, journal, last_words, main_pid, run, show,
-                     systemctl, wait_message, wait_until)
+from net import HOST_V4
+from service import (BUILD, UNIT, PatientThief, as_text, configure, journal, last_words, main_pid, run, show, systemctl,
+                     wait_message, wait_until)
 from tap import Skip, require, require_equal
 
 POLICY = "/etc/barbwire/policy.d"
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5 * tap.SLOW
-# A second is too short for a machine that also runs other tests.
+# One second is too short on a machine that runs other tests as well.
 IMPATIENT_SECONDS = 3
 SYSTEMD_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED
-FIELDS_PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire.journal-fields.7.scd")
+FIELDS_PAGE = os.path.join(harness.TEST_BIN, "../daemon/man/barbwire.journal-fields.7.scd")
 LOG_AUTHPRIV = 10  # syslog(3)
-# In the default policy it is a socket of one that reaches the network for others.
+# In the default policy: the socket of a service that reaches the network for others.
 ENGINE = "/run/docker.sock"
 
 
-# ---- the cases, in an administrator's order ----
+# ---- the cases, in the order of an administrator ----
 
 def installed():
-    """What `meson install` has made known needs no second step."""
+    """`meson install` needs no second step."""
     service.install()
     require_equal(show("LoadState"), "loaded", "the unit")
     user = pwd.getpwnam("barbwire")
@@ -62,7 +63,7 @@ def catalog():
 
 
 def verified():
-    """The unit where it was installed, with its programs and, when they were built, its manual pages."""
+    """Verifies the installed unit, with its programs and, if they were built, its manual pages."""
     manuals = "no"
     path = show("FragmentPath")
     if os.path.exists(os.path.join(BUILD, "daemon/man/barbwired.8")):
@@ -72,7 +73,7 @@ def verified():
 
 
 def enabled(thefts):
-    """Ready means armed: what is stolen right after systemctl has returned is seen."""
+    """Ready means armed: a theft right after systemctl has returned is detected."""
     systemctl("enable", "--now", UNIT)
     require_equal(show("ActiveState"), "active", "state")
     thefts.play()
@@ -89,7 +90,7 @@ def enabled(thefts):
 def unprivileged():
     pid = main_pid()
     user = pwd.getpwnam("barbwire")
-    # The names' bits, capabilities(7) and linux/capability.h.
+    # The bits of the names, capabilities(7) and linux/capability.h.
     bits = {"cap_net_admin": 12, "cap_perfmon": 38, "cap_bpf": 39}
     unit_set = sum(1 << bits[name] for name in show("CapabilityBoundingSet").split())
     for task in os.listdir(f"/proc/{pid}/task"):
@@ -120,7 +121,7 @@ def alert_fields(thefts):
 
 
 def documented_fields():
-    """{heading: the fields of our own below it}"""
+    """{heading: our fields below it}"""
     found, heading = {}, ""
     with open(FIELDS_PAGE, encoding="utf-8") as page:
         for line in page:
@@ -132,8 +133,8 @@ def documented_fields():
 
 
 class Contained:
-    """What makes a process one of a container, in a login session, started so that it could run other code, when it
-    is given as preexec_fn."""
+    """A preexec_fn that makes a process one of a container and of a login session, started so that it could run other
+    code."""
 
     def __init__(self):
         self.cgroup = f"/sys/fs/cgroup/system.slice/docker-{'5a' * 32}.scope"
@@ -146,7 +147,7 @@ class Contained:
                 out.write(str(value))
 
 
-# Reads argv[1] by way of another program; then to the network, and to a container engine.
+# Reads argv[1] through another program, then sends to the network, and to a container engine.
 HANDED_OVER = """cat "$1" | "$0" -c "
 import socket, sys
 sys.stdin.read()
@@ -159,8 +160,8 @@ engine.sendall(b'x')
 
 
 def documented_of_alert(thefts):
-    """Alerts about which everything is known have every field that the manual page tells of, and no other. A
-    destination has either an address or a path."""
+    """Alerts with complete information have every documented field, and no other. A destination has either
+    an address or a path."""
     path = thefts.home.key()[0]
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as engine:
         engine.bind(ENGINE)
@@ -175,14 +176,15 @@ def documented_of_alert(thefts):
         {e["BARBWIRE_DESTINATION_FAMILY"]: e for e in journal() if e.get("BARBWIRE_FILE") == os.fsdecode(path)}),
         "its alerts")
     wanted = documented_fields()["FIELDS OF AN ALERT"] | {"BARBWIRE_TIME"}
-    require(len(wanted) > 20, f"the manual page tells of {wanted}")
+    require(len(wanted) > 20, f"the manual page documents {wanted}")
     at = {"inet": {"BARBWIRE_DESTINATION_ADDRESS", "BARBWIRE_DESTINATION_PORT"},
           "unix": {"BARBWIRE_DESTINATION_PATH"}}
+    late = {"BARBWIRE_DELAYED_USEC"}  # neither of them was delivered late
     for family, other in (("inet", "unix"), ("unix", "inet")):
         got = {name for name in both[family] if name.startswith("BARBWIRE_")}
-        require_equal((wanted - got, got - wanted), (at[other], set()), f"{family}: missing, and undocumented")
-    require_equal((both["unix"]["BARBWIRE_DESTINATION_PATH"], both["unix"]["BARBWIRE_WAY"].split("|")[:2]),
-                  (ENGINE, ["cat", "pipe"]), "the path, the way")
+        require_equal((wanted - got, got - wanted), (at[other] | late, set()), f"{family}: missing, and undocumented")
+    require_equal((both["unix"]["BARBWIRE_DESTINATION_PATH"], both["unix"]["BARBWIRE_FILE_ROUTE"].split("|")[:2]),
+                  (ENGINE, ["cat", "pipe"]), "the path, the route")
     entry = both["inet"]
     require_equal((entry["BARBWIRE_LOGINUID"], entry["BARBWIRE_CONTAINER"]), ("4711", "5a" * 32), "the two rare ones")
     require("injected" in entry["BARBWIRE_EXE_FLAG"], f"BARBWIRE_EXE_FLAG: {entry['BARBWIRE_EXE_FLAG']}")
@@ -191,10 +193,10 @@ def documented_of_alert(thefts):
 
 
 def documented_of_loss(thefts):
-    """A path that is too deep to be seen whole."""
+    """A path that is too deep to be resolved completely."""
     deep, _ = thefts.home.decoy(os.path.join(thefts.home.ssh, b"d/" * 250, b"id_deep"))
     thefts.net.run([harness.program("technique-out-tcp"), "blocking", deep, HOST_V4, "443"])
-    # Losses are told with the next records.
+    # Losses are raised with the next records.
     thefts.play()
     entry = wait_until(lambda: next((e for e in journal() if "BARBWIRE_CAUSE" in e), None), "a loss")
     require_equal({name for name in entry if name.startswith("BARBWIRE_")},
@@ -204,7 +206,7 @@ def documented_of_loss(thefts):
 
 @contextlib.contextmanager
 def syslog_daemon():
-    """What rsyslog and others are for journald: the socket that it forwards to."""
+    """The socket to which journald forwards, as that of rsyslog and others."""
     configuration = "/run/systemd/journald.conf.d/50-test.conf"
     address = "/run/systemd/journal/syslog"
     os.makedirs(os.path.dirname(configuration), exist_ok=True)
@@ -245,7 +247,7 @@ def restarted(thefts):
 
 
 def reload_good(thefts):
-    """A new class works, and who was marked before still is."""
+    """A new class works, and earlier marks are kept."""
     old, _ = thefts.home.key()
     pid, since = main_pid(), len(journal())
     with PatientThief(thefts.net, old) as thief:
@@ -261,7 +263,7 @@ def reload_good(thefts):
 
 
 def reload_bad(thefts):
-    """systemctl says so, the journal says where, and the policy stays."""
+    """systemctl fails, the journal has the location, and the policy is kept."""
     pid, since = main_pid(), len(journal())
     bad = f"{POLICY}/60-bad.conf"
     with open(bad, "w", encoding="utf-8") as out:
@@ -272,7 +274,7 @@ def reload_bad(thefts):
         require_equal((show("ActiveState"), main_pid()), ("active", pid), "state and PID")
         thefts.play(thefts.home.decoy(b"/srv/payroll/2025.csv")[0])
         heard = [as_text(e["MESSAGE"]) for e in journal()[since:]]
-        require(not any("policy reloaded" in m or "policy kept" in m for m in heard),
+        require(not any("policy reloaded" in m or "Reload failed, keeping" in m for m in heard),
                 f"the daemon was asked to reload: {heard}")
     finally:
         os.unlink(bad)
@@ -292,13 +294,13 @@ def killed(thefts):
 
 
 def hung(thefts):
-    """The watchdog, which is on, made impatient."""
+    """With a short timeout of the watchdog."""
     require(show("WatchdogUSec") not in ("0", "infinity"), "no WatchdogSec=")
     configure(f"[Service]\nWatchdogSec={IMPATIENT_SECONDS}\n")
     try:
         systemctl("restart", UNIT)
         pid, restarts, since = main_pid(), int(show("NRestarts")), len(journal())
-        # It lives longer than the watchdog allows who is silent.
+        # It runs longer than the watchdog allows without a keep-alive.
         time.sleep(1.5 * IMPATIENT_SECONDS)
         require_equal(main_pid(), pid, "PID of a healthy daemon")
         os.kill(pid, signal.SIGSTOP)
@@ -309,19 +311,6 @@ def hung(thefts):
         systemctl("restart", UNIT)
 
 
-def held_by(pid):
-    """{(kind, id)} of the BPF objects in its descriptors. A client's may be closed meanwhile."""
-    found = set()
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
-                fields = dict(line.split(":", 1) for line in info if ":" in line)
-        except FileNotFoundError:
-            continue
-        found |= {(kind, int(fields[kind + "_id"])) for kind in ("prog", "map", "link") if kind + "_id" in fields}
-    return found
-
-
 def in_kernel():
     return {(kind, entry["id"]) for kind in ("prog", "map", "link")
             for entry in json.loads(run("/usr/sbin/bpftool", "-j", kind, "show").stdout or "[]")}
@@ -330,7 +319,7 @@ def in_kernel():
 def stopped():
     if not os.path.exists("/usr/sbin/bpftool"):
         raise Skip("needs bpftool")
-    mine, since = held_by(main_pid()), len(journal())
+    mine, since = bpf_objects.held_by(main_pid()), len(journal())
     require({kind for kind, _ in mine} == {"prog", "map", "link"} and mine <= in_kernel(), f"holds {mine}")
     systemctl("stop", UNIT)
     require_equal((show("ActiveState"), show("Result"), show("ExecMainStatus")), ("inactive", "success", "0"),
@@ -340,7 +329,7 @@ def stopped():
 
 
 def start_fails(settings, status, state):
-    """With SubState "failed" systemd has given up, with "auto-restart" it waits for RestartSec=."""
+    """With SubState "failed" systemd does not retry, with "auto-restart" it waits for RestartSec=."""
     configure("[Service]\nRestartSec=1h\n" + settings)
     try:
         require(systemctl("start", UNIT, check=False).returncode != 0, "systemctl start succeeded")
@@ -370,14 +359,11 @@ def uninstalled():
 
 
 def inside():
-    service.forget_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        thefts = Thefts(net, home)
-        t.case("meson install: user, unit, disabled", installed)
+    with service.cases() as (t, thefts):
+        t.setup("meson install: user, unit, disabled", installed)
         t.case("journalctl -x knows every message", catalog)
         t.case("systemd-analyze verify of the installed unit", verified)
-        if not t.case("enable --now: ready when armed", enabled, thefts):
+        if not t.setup("enable --now: ready when armed", enabled, thefts):
             t.note(last_words())
         t.case("no capability, no root, seccomp", unprivileged)
         t.case("an alert in the journal", alert_fields, thefts)
@@ -387,20 +373,19 @@ def inside():
         t.case("restart", restarted, thefts)
         t.case("reload: a good policy", reload_good, thefts)
         t.case("reload: a bad policy", reload_bad, thefts)
-        t.case("SIGKILL: back, and armed", killed, thefts)
-        t.case("hung: the watchdog brings it back", hung, thefts)
+        t.case("SIGKILL: restarted, and armed", killed, thefts)
+        t.case("hung: restarted by the watchdog", hung, thefts)
         t.case("stop: nothing stays in the kernel", stopped)
         program = re.search(r"path=(\S+)", show("ExecStart"))[1]
         t.case("wrong usage is not retried", start_fails,
                f"ExecStart=\nExecStart={program} --no-such-option\n", "2", "failed")
-        t.case("a kernel that cannot is not retried", start_fails,
+        t.case("an unsupported kernel is not retried", start_fails,
                "InaccessiblePaths=/sys/kernel/btf\n", "3", "failed")
         t.case("any other failure is retried", start_fails,
                f"ExecStart=\nExecStart={program} --config=/nonexistent\n", "1", "auto-restart")
         t.case("disable", disabled)
         if not service.NEWER:  # of meson's, not of systemd's
             t.case("ninja uninstall", uninstalled)
-    t.done()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Memory is short: whichever allocation fails, the daemon lives on, and a theft is told or counted as lost, never neither.
-Queries are answered or closed, a policy is taken or refused, and all of it works again once there is memory."""
+"""Out of memory: whichever allocation fails, the daemon continues, and a theft has an alert or is counted as lost.
+Queries are answered or closed, a policy is loaded or refused, and everything works again once there is memory."""
 
 import mmap
 import os
 import struct
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
@@ -17,19 +17,19 @@ from harness import program, truths
 from net import HOST_V4, Net
 from tap import require, require_equal
 
-# More than it takes to make an alert of a record and to tell it, or to answer a query: the last ones do not fail.
+# More allocations than an alert or an answer needs, so that the last ones do not fail.
 ALLOCATIONS_MAX = 3000
-# All of them fail while so many thefts are made.
+# All allocations fail during so many thefts.
 THEFTS = 20
-# Of many more, 100,000 in a reload: the first ones one by one, then each so much later than the one before.
+# Of the 100,000 allocations in a reload: the first ones one by one, then with growing distances.
 FIRST, GROWTH = 200, 1.25
 FOR_EVER = 1 << 62
-# What there may be of, and what is told of each.
+# The names of the counters, and their texts.
 COUNTED = ("malformed", "unwritten")
 
 
 class Scarce(harness.Barbwired):
-    """With memory that fails when it is told to (scarce.c)."""
+    """A daemon whose allocations fail on request (scarce.c)."""
 
     def __init__(self, directory):
         self.listen = f"{directory}/socket"
@@ -45,14 +45,14 @@ class Scarce(harness.Barbwired):
         return struct.unpack_from("Q", self.shared, 8 * index)[0]
 
     def fail(self, first, row=1):
-        """The first one and those after it; returns how many have failed before."""
+        """Lets this allocation and those after it fail; returns how many have failed before."""
         struct.pack_into("Q", self.shared, 8, row)
         failed = self.number(2)
         struct.pack_into("Q", self.shared, 0, first)
         return failed
 
     def enough(self, failed):
-        """From now on; returns how many have failed since."""
+        """Lets allocations succeed from now on; returns how many have failed."""
         struct.pack_into("Q", self.shared, 0, 0)
         return self.number(2) - failed
 
@@ -66,7 +66,7 @@ class Scarce(harness.Barbwired):
 
 
 def steal(net, home):
-    """Returns the thief's PID."""
+    """Returns the PID of the thief."""
     key, _ = home.key()
     result = net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
     require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
@@ -74,23 +74,23 @@ def steal(net, home):
     return truths(result.stdout)[0].sender
 
 
-def untold(bw, thieves):
-    told = {alert["process"]["pid"] for alert in bw.find(lambda a: True)}
-    return [pid for pid in thieves if pid not in told]
+def without_alert(bw, thieves):
+    alerted = {alert["process"]["pid"] for alert in bw.find(lambda a: True)}
+    return [pid for pid in thieves if pid not in alerted]
 
 
 def require_accounted(t, bw, thieves, counted_before):
-    missing, counted = untold(bw, thieves), bw.counted() - counted_before
-    t.note(f"{len(thieves)} thefts, {len(missing)} not told, {counted} counted")
-    # A count that cannot be told is one, too: of the count of repeats, or of a loss.
-    require(len(missing) <= counted, f"{len(missing)} thefts are neither told nor counted, but for {counted}")
+    missing, counted = without_alert(bw, thieves), bw.counted() - counted_before
+    t.note(f"{len(thieves)} thefts, {len(missing)} without an alert, {counted} counted")
+    # A count that cannot be written is lost, too: that of repeats, or of a loss.
+    require(len(missing) <= counted, f"{len(missing)} thefts have no alert and are not counted, except for {counted}")
     require(not bw.malformed, f"not JSON of a known kind: {bw.malformed[:3]}")
     return missing, counted
 
 
 def warm(bw, net, home):
-    """What libsystemd takes for its own queues must be there: without it the loop ends, and systemd starts another daemon,
-    which takes over."""
+    """libsystemd needs memory for its own queues: without it the loop exits, and systemd starts another instance, which
+    adopts the state."""
     steal(net, home)
     for _ in range(3):
         bw.ask()
@@ -104,30 +104,33 @@ def one_by_one(t, bw, net, home):
         failed = bw.fail(n)
         thieves.append(steal(net, home))
         thieves.append(steal(net, home))
-        bw.wait(lambda: bw.number(0) == 0 or not untold(bw, thieves[-2:]), harness.ALERT_TIMEOUT, "an allocation that fails")
+        bw.wait(lambda: bw.number(0) == 0 or not without_alert(bw, thieves[-2:]), harness.ALERT_TIMEOUT,
+                "an allocation that fails")
         done = bw.enough(failed) == 0
         bw.prove_delivered(net, home)
         if done:
             break
-    require(n > 50 and bw.number(2) >= n - 1, f"{n} allocations in all, {bw.number(2)} of which have failed: is it in use?")
+    require(n > 50 and bw.number(2) >= n - 1,
+            f"{n} allocations in all, {bw.number(2)} of which have failed: is it in use?")
     t.note(f"{n - 1} allocations failed, one at a time")
     missing, counted = require_accounted(t, bw, thieves, before)
-    require(missing, "all was told, whatever failed")
+    require(missing, "no alert is missing, whatever failed")
     require(counted < n, f"{counted} counted, and {n - 1} have failed: one failure has cost more than one alert")
 
 
 def all_of_them(t, bw, net, home):
     before, failed = bw.counted(), bw.fail(1, FOR_EVER)
     thieves = [steal(net, home) for _ in range(THEFTS)]
-    # The last one's record is behind all others, whenever it is read.
+    # The record of the last one is behind all others, whenever it is read.
     bw.wait(lambda: bw.number(2) > failed + THEFTS, harness.ALERT_TIMEOUT, "allocations that fail")
     bw.enough(failed)
     bw.prove_delivered(net, home)
     missing, _ = require_accounted(t, bw, thieves, before)
     require(missing, "nothing failed")
-    told = [state for state in bw.states if state["state"] == "loss" and state["cause"] in COUNTED]
-    require(told, "no alert tells of the loss")
-    require("malformed" in {reason for loss in bw.ask()["losses"] if loss["count"] for reason in [loss["cause"]]}, "status")
+    losses = [state for state in bw.states if state["state"] == "loss" and state["cause"] in COUNTED]
+    require(losses, "no state alert about the loss")
+    require("malformed" in {reason for loss in bw.ask()["losses"] if loss["count"] for reason in [loss["cause"]]},
+            "status")
 
 
 def after(n):
@@ -157,7 +160,7 @@ def reloads(t, bw, net, home):
         said = bw.reload()
         if bw.enough(failed) == 0:
             break
-        taken, kept = taken + ("reloaded" in said), kept + ("kept" in said)
+        taken, kept = taken + ("reloaded" in said), kept + ("keeping the current policy" in said)
         n = n + 1 if n < FIRST // 10 else int(n * GROWTH) + 1
     t.note(f"{kept} policies refused, {taken} taken; the last needed less than {n} allocations")
     require(kept > 20, "a reload that cannot have its memory is taken")
@@ -178,10 +181,10 @@ def main():
             tap.skip_all("AddressSanitizer has an allocator of its own", environment=True)
     with Net() as net, harness.Home() as home, Scarce(home.root.decode()) as bw:
         t.case("there is enough", warm, bw, net, home)
-        t.case("each allocation fails once: a theft is told or counted", one_by_one, t, bw, net, home)
-        t.case(f"all of them fail under {THEFTS} thefts: told or counted", all_of_them, t, bw, net, home)
+        t.case("each allocation fails once: a theft has an alert or is counted", one_by_one, t, bw, net, home)
+        t.case(f"all of them fail under {THEFTS} thefts: an alert, or counted", all_of_them, t, bw, net, home)
         t.case("queries are answered or closed", queries, t, bw)
-        t.case("policies are taken or refused", reloads, t, bw, net, home)
+        t.case("policies are loaded or refused", reloads, t, bw, net, home)
         t.case("SIGTERM: exit 0", stopped, bw)
     t.done()
 

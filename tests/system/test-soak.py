@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everything at the same time, for a long time: thefts, opens, forks, reloads, queries, followers, hostile clients. Every
-theft is told exactly once, nothing is lost, and neither memory nor descriptors grow.
+"""Everything at the same time, for a long time: thefts, opens, forks, reloads, queries, followers, hostile clients.
+Every theft has exactly one alert, there are no losses, and neither memory nor descriptors grow.
 
 usage: test-soak.py [MINUTES]"""
 
@@ -13,59 +13,53 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
-import tap
 import varlink
-from net import Net
+from cases import Scene, cases
 from tap import Failure, require, require_equal
 
 MINUTES = 1
-# Of one round: each steals a file of its own, and a few at a time.
+# The thieves of a round: each steals its own file, and a few run at a time.
 THEFTS, PARALLEL, PORT = 100, 4, 443
-# The store of alerts is full after a few rounds: before that, memory is to grow.
+# The store of alerts is full after a few rounds; until then memory grows.
 ALERTS_MAX = 256
-# Rounds until everything that is kept has been taken: the store, the watches for repeats, two policies' memory.
+# Rounds until all kept memory is in use: the store, outstanding alerts, two policies.
 WARM_UP_ROUNDS = 40
 ROUNDS_PER_RELOAD = 4
 FOLLOW_SECONDS = 1
 RSS_GROWTH_MAX = 256 << 10
-# Calls that no client of ours would make. The last ones come in pieces, or are not answered in time.
+# Calls that our client would not make. The last ones are sent in pieces, or their answers are not read.
 HOSTILE = (b"nonsense\0", b"{}\0", b"\0" * 100, b'{"method":"\xff"}\0', b"[" * 30000 + b"\0", b"x" * (65 << 10),
            b'{"method":"io.barbwire.Barbwire.ListAlerts","parameters":{"limit":-1}}\0',
-           b'{"method":"io.barbwire.Barbwire.ListRules"}\0' * 50, b'{"method":"io.barbwire.Barbwire.Follow","more":true}\0',
+           b'{"method":"io.barbwire.Barbwire.ListRules"}\0' * 50,
+           b'{"method":"io.barbwire.Barbwire.Follow","more":true}\0',
            b'{"method":', b"")
 
 
-class Scene:
+def policy(n):
+    """The policy after the nth reload: every other one has another class."""
+    return (f"[Query]\nMaxAlerts={ALERTS_MAX}\n"
+            + harness.policy_class(f"filler-{n % 2}", [f"/srv/filler-{n % 2}/**"]))
+
+
+class Soaked(Scene):
     def __init__(self, net, home):
-        self.net, self.home = net, home
-        self.directory = tempfile.mkdtemp(prefix="barbwire-soak-", dir=home.root.decode())
-        os.chmod(self.directory, 0o755)
-        self.socket, self.policy = f"{self.directory}/socket", f"{self.directory}/policy.d"
-        os.mkdir(self.policy)
+        super().__init__(net, home, policy(0))
         self.decoys = [home.key(b"id_run_%04d" % n)[0].decode() for n in range(THEFTS)]
-        self.write_policy(0)
-        self.bw = harness.Barbwired((harness.DEFAULT_POLICY, self.policy), args=[f"--listen={self.socket}"])
         self.rounds = 0
 
-    def write_policy(self, n):
-        with open(f"{self.policy}/90-soak.conf", "w", encoding="ascii") as out:
-            out.write(f"[Query]\nMaxAlerts={ALERTS_MAX}\n"
-                      + harness.policy_class(f"filler-{n % 2}", [f"/srv/filler-{n % 2}/**"]))
-
     def resident(self):
-        """Its own memory. What it maps of the kernel's tables is there once, however much of it has been touched."""
+        """The memory of the daemon itself, without mapped kernel tables, which do not grow."""
         with open(f"/proc/{self.bw.pid}/status", encoding="ascii", errors="replace") as status:
             return int(re.search(r"^RssAnon:\s+(\d+) kB", status.read(), re.M)[1]) << 10
 
     def descriptors(self):
-        """Without those of clients, who come and go."""
+        """The descriptors without those of clients, which change."""
         names = []
         for fd in os.listdir(f"/proc/{self.bw.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):
@@ -73,10 +67,11 @@ class Scene:
         return sorted(name for name in names if not name.startswith("socket:"))
 
     def play_round(self):
-        burglar = self.net.popen([harness.program("load-burglar"), self.home.ssh, str(THEFTS), str(PARALLEL), str(PORT)],
+        burglar = self.net.popen([harness.program("load-burglar"), self.home.ssh, str(THEFTS), str(PARALLEL),
+                                  str(PORT)],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.rounds % ROUNDS_PER_RELOAD == 0:
-            self.write_policy(self.rounds // ROUNDS_PER_RELOAD)
+            self.write_policy(policy(self.rounds // ROUNDS_PER_RELOAD))
             require("policy reloaded" in self.bw.reload(), "the reload")
         out, err = burglar.communicate(timeout=harness.ARMED_TIMEOUT)
         require_equal(burglar.returncode, 0, f"the thefts\n{err}")
@@ -89,21 +84,21 @@ class Scene:
 
     def compare(self, stolen):
         with self.bw.changed:
-            told = sorted((alert["files"][0]["path"], alert["process"]["pid"]) for alert in self.bw.alerts
+            alerted = sorted((alert["files"][0]["path"], alert["process"]["pid"]) for alert in self.bw.alerts
                           if alert["files"][0]["path"] in self.decoys and alert["repeats"] == 0)
             losses = [state for state in self.bw.states if state["state"] == "loss"]
-            # All of it has been looked at: what is kept here would be what grows.
+            # All of these have been checked: keeping them here would be what grows.
             for record in (self.bw.alerts, self.bw.states, self.bw.output, self.bw.stderr):
                 record.clear()
         require_equal(losses, [], "losses")
-        if told != stolen:
-            missing, more = [x for x in stolen if x not in told], [x for x in told if x not in stolen]
-            raise Failure(f"round {self.rounds}: not told: {missing[:5]}; told, but not stolen: {more[:5]}; "
-                          f"{len(told)} alerts of {len(stolen)} thefts")
+        if alerted != stolen:
+            missing, more = [x for x in stolen if x not in alerted], [x for x in alerted if x not in stolen]
+            raise Failure(f"round {self.rounds}: no alert: {missing[:5]}; an alert, but not stolen: {more[:5]}; "
+                          f"{len(alerted)} alerts for {len(stolen)} thefts")
 
 
 class Worker(threading.Thread):
-    """Calls step() again and again until it is over; what goes wrong in it is the test's failure."""
+    """Calls step() repeatedly until the end; an error in it is a failure of the test."""
 
     def __init__(self, step, pause):
         super().__init__(daemon=True)
@@ -117,7 +112,7 @@ class Worker(threading.Thread):
                     self.step()
                     self.count += 1
                 except BlockingIOError:
-                    # The queue of connections is full: while a policy is compiled nobody is let in.
+                    # The queue of connections is full: none is accepted while a policy is compiled.
                     self.put_off += 1
         except Exception as error:
             self.failure = error
@@ -133,7 +128,7 @@ class Worker(threading.Thread):
 
 
 class Load:
-    """Everything but thefts and reloads."""
+    """Everything except thefts and reloads."""
 
     def __init__(self, scene):
         self.scene, self.calls, self.random = scene, itertools.cycle(HOSTILE), random.Random(1)
@@ -147,7 +142,7 @@ class Load:
                 pass
 
     def follower(self):
-        """For a while; then it goes in the midst of it."""
+        """Follows for a while, then disconnects without an end."""
         with varlink.Connection(self.scene.socket) as client:
             client.send("Follow", more=True)
             client.socket.settimeout(FOLLOW_SECONDS)
@@ -161,13 +156,13 @@ class Load:
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             peer.connect(self.scene.socket)
             peer.send(next(self.calls))
-        # Ten at a time stay, and do not read.
+        # Ten at a time stay connected, and do not read.
         self.lingering.append(peer)
         if len(self.lingering) > 10:
             self.lingering.pop(self.random.randrange(10)).close()
 
     def programs(self):
-        """Forks, executes, opens: nothing of it is anybody's business."""
+        """Forks, executes and opens, without a theft."""
         subprocess.run(["/bin/sh", "-c", "for i in 1 2 3 4 5; do cat /etc/hostname /etc/services >/dev/null; done"],
                        stdin=subprocess.DEVNULL, check=True, timeout=60)
 
@@ -201,21 +196,18 @@ def soak(t, scene, minutes):
     require_equal(scene.descriptors(), descriptors, "descriptors")
 
 
-def whole(scene):
+def no_loss(scene):
     scene.bw.stop()
-    scene.bw.require_whole()
+    scene.bw.require_no_loss()
 
 
 def main():
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
-    harness.require_machine()
-    t = tap.Tap()
-    with Net() as net, harness.Home() as home:
-        scene = Scene(net, home)
+    with cases() as (t, net, home):
+        scene = Soaked(net, home)
         with scene.bw:
-            t.case(f"{minutes:g} minutes of everything: each theft told once, no growth", soak, t, scene, minutes)
-            t.case("nothing was lost", whole, scene)
-    t.done()
+            t.case(f"{minutes:g} minutes of everything: one alert for each theft, no growth", soak, t, scene, minutes)
+            t.case("no loss", no_loss, scene)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What systemd's own tools say of the files in units/, without starting anything. Needs no PID 1."""
+"""The files in units/, checked by the tools of systemd, without starting anything. Needs no PID 1."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import tap
@@ -18,10 +18,10 @@ from tap import Skip, require, require_equal
 UNITS = os.path.join(harness.SOURCE_ROOT, "units")
 # Of 10: systemd calls up to 1.9 "safe".
 EXPOSURE_MAX = 1.0
-# It reads one file and speaks to one socket.
+# It reads one file and uses one socket.
 SELFTEST_EXPOSURE_MAX = 0.5
 
-# As cloud-init.service does on Debian and Ubuntu: the network comes up before sysinit.target.
+# Like cloud-init.service on Debian and Ubuntu, it configures the network before sysinit.target.
 EARLY_NETWORK = """[Unit]
 DefaultDependencies=no
 Wants=network-pre.target
@@ -44,7 +44,7 @@ def run(*args):
 
 
 class Directory:
-    """A directory with the units as they would be installed beside the program under test."""
+    """A directory with the units as installed with the program under test."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="barbwire-units-")
@@ -68,7 +68,7 @@ class Directory:
         return path
 
     def verify(self, name, *options):
-        # The manual pages may not be installed here; test-service.py looks for them.
+        # The manual pages may not be installed here; test-service.py checks them.
         return run("systemd-analyze", "verify", "--man=no", *options, os.path.join(self.path, name))
 
 
@@ -109,13 +109,13 @@ def no_cycle():
 
 
 def early():
-    """The order itself; what follows from it is systemd's."""
+    """Checks the ordering itself; systemd does the rest."""
     wanted = {"barbwire.service.in": [("Wants", "network-pre.target"), ("Before", "network-pre.target")],
               "barbwire.socket": [("Before", "sockets.target")]}
     for name, settings in wanted.items():
         with open(os.path.join(UNITS, name), encoding="utf-8") as unit:
             found = re.findall(r"^(Wants|Before|Conflicts)=(.*)$", unit.read(), re.MULTILINE)
-        # The latter two: what DefaultDependencies= would have brought.
+        # The latter two, since DefaultDependencies= would have added them.
         for setting in settings + [("Before", "shutdown.target"), ("Conflicts", "shutdown.target")]:
             require(setting in found, f"{name}: {'='.join(setting)} is not set")
 
@@ -143,7 +143,7 @@ def tmpfiles():
     with tempfile.TemporaryDirectory(prefix="barbwire-root-") as root:
         os.makedirs(f"{root}/usr/lib/tmpfiles.d")
         shutil.copy(os.path.join(UNITS, "barbwire.tmpfiles"), f"{root}/usr/lib/tmpfiles.d/barbwire.conf")
-        # Twice: at every boot, and after every install.
+        # Twice: at every boot, and after every installation.
         for _ in range(2):
             status, text = run("systemd-tmpfiles", f"--root={root}", "--create")
             require_equal((status, text), (0, ""), "exit status and output")
@@ -161,7 +161,7 @@ def tmpfiles():
 
 
 def preset():
-    """Of everything that is installed, nothing is enabled but by somebody's decision."""
+    """No installed unit is enabled without a decision of the administrator."""
     with Directory() as directory, tempfile.TemporaryDirectory(prefix="barbwire-root-") as root:
         for target in ("system", "system-preset"):
             os.makedirs(f"{root}/usr/lib/systemd/{target}")
@@ -192,10 +192,10 @@ def main():
         t.case(f"systemd-analyze security {name}: at most {most}", exposure, name, most)
     for name in OURS + SELFTEST:
         t.case(f"systemd-analyze verify {name}", verify, name)
-    t.case("they come early, and go at shutdown", early)
+    t.case("they start early, and stop at shutdown", early)
     t.case("no ordering cycle where the network comes before sysinit.target", no_cycle)
-    t.case("sysusers makes the user", sysusers)
-    t.case("tmpfiles makes the directory and the decoy", tmpfiles)
+    t.case("sysusers creates the user", sysusers)
+    t.case("tmpfiles creates the directory and the decoy", tmpfiles)
     t.case("the preset leaves all disabled", preset)
     t.done()
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What all rows of the catalogue share: play a theft, find its alert, hold each of its claims against the truth; and
-what is expected of each sensor."""
+"""What all rows of the catalogue share: play a theft, find its alert, and compare each of its claims with the truth;
+and the expected result of each sensor."""
 
 import collections
 import fnmatch
@@ -11,36 +11,36 @@ import shutil
 
 import harness
 import tap
-from expected import EVERYWHERE, HOLES, SHARES, row_of
+from rows.expected import EVERYWHERE, HOLES, SHARES, row_of
 from harness import as_text, program, truths
 from net import HOST_V4
 from tap import Failure, Skip, require, require_equal
 
 CANNOT = 77  # play.h: PLAY_CANNOT
 SSH = "ssh-private-keys"
-# An alert is there within milliseconds. Who has waited that long asks whether anything is still to come.
+# An alert takes milliseconds. After this time, a marker theft proves whether it is missing.
 SOON = 0.5 * tap.SLOW
 
 
 class Missed(Failure):
-    """The theft took place, and no alert names it."""
+    """The theft succeeded, and has no alert."""
 
 
 def hole_of(name, sensor, kernel):
-    """Why this sensor on this kernel does not catch that case; None: it must."""
+    """The reason why this sensor on this kernel misses the case; None: it has to detect it."""
     return next((hole["reason"] for hole in HOLES
                  if sensor in hole["sensors"] and any(fnmatch.fnmatchcase(name, glob) for glob in hole["cases"])
                  and kernel < hole.get("before", kernel + (0,))), None)
 
 
 def sensor_in_use(bw):
-    """As barbwired says when it is armed."""
+    """From the line that barbwired prints when it is armed."""
     return re.search(r"armed: sensor (\w+)", "\n".join(bw.stderr)).group(1)
 
 
 class Dealer:
-    """Which cases are played where not all are: what may differ from one kernel or sensor to the next, each row's first
-    theft and its first honest program, and of the others one in SHARES, dealt by their places in the row."""
+    """Selects a share of the cases: those that kernels or sensors may treat differently, the first theft and the first
+    honest program of each row, and one in SHARES of the others, by their position in the row."""
 
     def __init__(self, share):
         self.share = share
@@ -56,7 +56,7 @@ class Dealer:
 
 
 class Catalogue:
-    """Runs cases as a Tap does. One that is listed as a hole must be missed; its name ends in "[hole]"."""
+    """Runs cases like Tap. A case that is listed as a hole must be missed; its name ends in "[hole]"."""
 
     def __init__(self, t, stage, share=None):
         self.t, self.stage, self.sensor = t, stage, sensor_in_use(stage.bw)
@@ -73,7 +73,7 @@ class Catalogue:
         return self.t.case(name + " [hole]", self.missed, reason, function, *args, **kwargs)
 
     def missed(self, reason, function, *args, **kwargs):
-        # A later theft's alert proves the silence, as for every miss; nothing is gained by waiting before it.
+        # The marker theft proves that no alert comes; waiting before it is of no use.
         self.stage.soon = 0
         try:
             function(*args, **kwargs)
@@ -81,7 +81,7 @@ class Catalogue:
             return
         finally:
             self.stage.soon = SOON
-        raise Failure(f"it is caught, but expected.py lists it as a hole of {self.sensor}: {reason}")
+        raise Failure(f"it is detected, but rows/expected.py lists it as a hole of {self.sensor}: {reason}")
 
 
 class Stage:
@@ -93,7 +93,7 @@ class Stage:
         self.soon = SOON
 
     def scratch(self, where):
-        """A directory for one play; rules of the tests' know it by what it is in."""
+        """A directory for one play; rules of the tests match its parent."""
         self.n_plays += 1
         path = os.path.join(self.home.root.decode(), where, str(self.n_plays))
         os.makedirs(path)
@@ -110,13 +110,13 @@ class Stage:
 
     def theft(self, name, variant, address=HOST_V4, port=443, protocol="tcp", make_key=None, decode=None, names=None,
               **kwargs):
-        """One theft, and its alert: every claim of the alert must be true. decode: what makes of the bytes that arrive
-        what was stolen."""
+        """One theft, and its alert: every claim of the alert must be true. decode: restores the stolen bytes from those
+        that arrived."""
         key, secret = (make_key or self.home.key)()
-        told = truths(self.play(name, variant, key, address, port))
-        require(told, "no truth line")
+        thefts = truths(self.play(name, variant, key, address, port))
+        require(thefts, "no truth line")
         self.arrived(secret, decode)
-        return [self.check(truth, key, address, port, protocol, names=names, **kwargs) for truth in told]
+        return [self.check(truth, key, address, port, protocol, names=names, **kwargs) for truth in thefts]
 
     def arrived(self, secret, decode=None):
         if not decode:
@@ -133,7 +133,8 @@ class Stage:
         return self.check_to(truth, key, wanted, names, **kwargs)
 
     def check_to(self, truth, key, wanted, names=None, **kwargs):
-        """wanted: of the alert's destination. names(path): does it name the file? By default the key's own path does."""
+        """wanted: members of the alert's destination. names(path): whether it names the file; by default only the path
+        of the key does."""
         names = names or (lambda path: path == as_text(key))
         alert = self.find(truth, names, lambda alert: all(
             alert["destination"].get(name) == value for name, value in wanted.items()), f"to {wanted}")
@@ -148,7 +149,7 @@ class Stage:
         try:
             return self.bw.wait_alert(is_it, "the alert", self.soon)
         except Failure:
-            # Whatever was to come has come when a later theft has been told.
+            # Every earlier alert has come when that of the marker theft has.
             self.bw.prove_delivered(self.net, self.home)
         found = self.bw.find(is_it)
         others = [json.dumps({name: alert[name] for name in ("files", "destination", "summary")})[:1500]
@@ -163,24 +164,24 @@ class Stage:
         self.bw.expect_no_alert(lambda a: a["process"]["pid"] == sender, self.net, self.home, what)
 
 
-def check_way(entry, truth):
-    """Through whose hands it came, the first giver first."""
-    told = [(hop["pid"], hop["comm"], hop["via"]) for hop in entry.get("way") or []]
-    fits = len(told) == len(truth.way) and all(
-        (pid, comm) == hop[:2] and via in hop[2] for (pid, comm, via), hop in zip(told, truth.way))
-    require(fits, f"files[].way: got {told}, wanted {truth.way}")
+def check_route(entry, truth):
+    """The route: each hop, the first giver first."""
+    route = [(hop["pid"], hop["comm"], hop["via"]) for hop in entry.get("route") or []]
+    fits = len(route) == len(truth.way) and all(
+        (pid, comm) == hop[:2] and via in hop[2] for (pid, comm, via), hop in zip(route, truth.way))
+    require(fits, f"files[].route: got {route}, wanted {truth.way}")
 
 
 def check_file(entry, truth, class_name, toucher_exe):
     require(class_name in entry["classes"], f"files[].classes: {entry['classes']}")
     require(entry["via"] in truth.via, f"files[].via: got {entry['via']}, wanted {truth.via}")
     if "received" in truth.via and entry["pid"] != truth.toucher:
-        # Both who opened it and who got it from there have touched it.
-        require(entry["hops"] > 0, f"hops: {entry}")
+        # The opener and the receiver have both touched it.
+        require(entry["generation"] > 0, f"generation: {entry}")
     else:
         require_equal(entry["pid"], truth.toucher, "files[].pid")
-        require_equal(entry["hops"] > 0, truth.toucher != truth.sender, "files[].hops > 0")
-        check_way(entry, truth)
+        require_equal(entry["generation"] > 0, truth.toucher != truth.sender, "files[].generation > 0")
+        check_route(entry, truth)
     require(0 <= entry["age_ms"] < 600_000, f"age_ms: {entry['age_ms']}")
     require_equal(entry["truncated"], False, "files[].truncated")
     if toucher_exe:
@@ -190,7 +191,7 @@ def check_file(entry, truth, class_name, toucher_exe):
 def check_alert(alert, truth, names, class_name=SSH, toucher_exe=None):
     process = alert["process"]
     require_equal(process["pid"], truth.sender, "process.pid")
-    # 0: any of its threads.
+    # 0: any thread of the process.
     require(truth.tid in (0, process["tid"]), f"process.tid: got {process['tid']}, wanted {truth.tid}")
     require_equal(process["uid"], 0, "process.uid")
     require(harness.start_matches(alert, truth.start_ticks),
@@ -202,7 +203,7 @@ def check_alert(alert, truth, names, class_name=SSH, toucher_exe=None):
 
 
 def opened(path):
-    """By us, whom nobody asks about it: a file that is nothing, twice, so that it is known as that."""
+    """Opens a file of no class twice, so that the kernel programs have cached it as such."""
     for _ in range(2):
         with open(path, "rb") as file:
             file.read()
@@ -214,14 +215,14 @@ def write(path, text):
 
 
 def install(source, target):
-    """A copy that an allow rule may hold for: root's, and nobody else can write it."""
+    """A copy to which an [Allow] rule can apply: owned by root, and not writable by others."""
     shutil.copyfile(source, target)
     os.chmod(target, 0o755)
     return target
 
 
 def programs(home, **sources):
-    """Copies of programs by the names that rules know: {name: path}."""
+    """Copies of programs under the names that rules use: {name: path}."""
     directory = os.path.join(home.root.decode(), "programs")
     os.makedirs(directory, mode=0o755, exist_ok=True)
     return {name: install(source, os.path.join(directory, name.replace("_", "-"))) for name, source in sources.items()}

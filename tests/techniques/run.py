@@ -1,50 +1,46 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays the technique catalogue for real against one running barbwired and holds each alert against the
-truth, and what is missed against expected.py. A case that is rightly missed passes, and its name ends in "[hole]".
+"""Plays the catalogue of techniques for real against one running barbwired, and compares each alert with the truth, and
+what is missed with rows/expected.py. A case that is expected to be missed passes, and its name ends in "[hole]".
 
-usage: run.py PART|all [SHARE]      a part of the catalogue: one meson test each
-all: each part but the text output, which is no kernel's matter, against one daemon, for where starting one takes long;
-so it also looks at that daemon's privileges, and at what it leaves in the kernel
-SHARE: only that share of the cases (play.Dealer)"""
+usage: run.py PART|all [SHARE]
+PART    a part of the catalogue, which is one meson test
+all     all parts against one daemon, for guests in which starting one takes long. Without the text output, which does
+        not depend on the kernel, but with tests of the daemon's privileges, and of what it leaves in the kernel
+SHARE   only this share of the cases (play.Dealer)"""
 
 import argparse
 import importlib.util
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
-import identity
 import play
-import rows_flow
-import rows_get
-import rows_hand
-import rows_object
-import rows_out
-import rows_state
-import rows_uring
 import tap
-from expected import SHARES
 from net import Net
+from rows import flow, get, hand, identity, out, script, state, uring
+from rows import object as objects
+from rows.expected import SHARES
 from tap import require_equal
 
-# Each: what it needs before barbwired starts, which returns what the cases are given beside the stage; the cases.
+# Each part: a function that prepares it before barbwired starts, whose result the cases get; and its cases.
 PARTS = {
-    "get": (None, rows_get.part),
-    "hand": (None, rows_hand.part),
-    "flow": (rows_flow.prepare, rows_flow.part),
-    "object": (rows_object.prepare, rows_object.part),
-    "uring": (None, rows_uring.part),
-    "out": (rows_out.prepare, rows_out.part),
-    "state": (rows_state.prepare, rows_state.part),
+    "get": (None, get.part),
+    "hand": (None, hand.part),
+    "flow": (flow.prepare, flow.part),
+    "object": (objects.prepare, objects.part),
+    "uring": (None, uring.part),
+    "out": (out.prepare, out.part),
+    "state": (state.prepare, state.part),
     "identity": (lambda net, home, directory: identity.test_policy(home, directory), identity.part),
+    "script": (lambda net, home, directory: script.prepare(home, directory), script.part),
 }
 
 
 def system_test(name):
-    """One of the tests of tests/system/, as a module."""
+    """A test of tests/system/ as a module."""
     spec = importlib.util.spec_from_file_location(name, os.path.join(harness.HERE, f"../system/test-{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -63,7 +59,7 @@ def end(stage, provoked):
     require_equal(len(ids), len(set(ids)), "alerts with an id of their own")
     summary = stage.bw.stop()
     require_equal(summary["alerts"], len(ids), "alerts in the summary")
-    stage.bw.require_whole(provoked)
+    stage.bw.require_no_loss(provoked)
 
 
 def main():
@@ -73,7 +69,7 @@ def main():
     options = parser.parse_args()
     alone = options.part == "all"
     played = list(PARTS) if alone else [options.part]
-    (harness.require_host if "identity" in played else harness.require_machine)()
+    (harness.require_host if {"identity", "script"} & set(played) else harness.require_machine)()
     t = tap.Tap()
     with Net() as net, harness.Home() as home:
         policy_dir = os.path.join(home.root.decode(), "policy.d")
@@ -84,11 +80,11 @@ def main():
             stage = play.Stage(bw, net, home)
             catalogue = play.Catalogue(t, stage, options.share)
             if alone:
-                t.case("what it has in the kernel bears its name", remains.look, bw)
+                t.case("its programs and maps in the kernel bear its name", remains.look, bw)
                 unprivileged(t, bw)
             for name in played:
                 PARTS[name][1](catalogue, stage, *([prepared[name]] if name in prepared else []))
-            # The paths deeper or longer than any buffer are counted, as they must be.
+            # Paths that exceed every buffer have to be counted.
             provoked = ("lost", "path_truncated") if "get" in played else ()
             provoked += harness.preemption_losses()
             t.case("SIGTERM: exit 0, no loss, every alert counted", end, stage, provoked)
@@ -97,7 +93,7 @@ def main():
         if options.share is not None:
             t.note(f"{catalogue.n_played} of {catalogue.n_cases} cases, of every row")
         if options.part == "get":
-            t.case("G14 text output under hostile names", rows_get.text_output, net, home)
+            t.case("G14 text output under hostile names", get.text_output, net, home)
     t.done()
 
 

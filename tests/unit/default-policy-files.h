@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* For test-default-policy.c: files that must be of a class, each with neighbours that must not be. Homes are those
- * of its passwd file: /home/NAME, /root, /var/lib/postgresql and "/opt/runner [1]". */
+/* For policy/test-default.c: files that must be of a class, and neighbours that must not be. Homes are
+ * those of its passwd file: /home/NAME, /root, /var/lib/postgresql and "/opt/runner [1]". */
 
 #include <stddef.h>
 
-#define SYSTEM    "system-credentials"
-#define SSH       "ssh-private-keys"
-#define GPG       "gpg-private-keys"
-#define AGENTS    "agent-sockets"
-#define AWS       "cloud-aws"
-#define GCP       "cloud-gcp"
-#define AZURE     "cloud-azure"
-#define CLOUD     "cloud-other"
-#define KUBE      "kubernetes"
-#define IMAGES    "container-registries"
-#define REGISTRY  "package-registries"
-#define FORGE     "code-forges"
-#define NETRC     "netrc"
-#define BROWSER   "browsers"
+#define SYSTEM "system-credentials"
+#define SSH "ssh-private-keys"
+#define GPG "gpg-private-keys"
+#define AGENTS "agent-sockets"
+#define AWS "cloud-aws"
+#define GCP "cloud-gcp"
+#define AZURE "cloud-azure"
+#define CLOUD "cloud-other"
+#define KUBE "kubernetes"
+#define IMAGES "container-registries"
+#define REGISTRY "package-registries"
+#define FORGE "code-forges"
+#define NETRC "netrc"
+#define BROWSER "browsers"
 #define PASSWORDS "password-stores"
-#define WALLET    "wallets"
-#define TLS       "tls-private-keys"
-#define VPN       "vpn-wifi"
-#define DATABASE  "database-credentials"
-#define APP       "app-secrets"
-#define AI        "ai-tools"
-#define HISTORY   "shell-history"
-#define PROCESS   "process-secrets"
+#define WALLET "wallets"
+#define TLS "tls-private-keys"
+#define VPN "vpn-wifi"
+#define DATABASE "database-credentials"
+#define APP "app-secrets"
+#define AI "ai-tools"
+#define HISTORY "shell-history"
+#define PROCESS "process-secrets"
 
 #define H "/home/x/"
 
@@ -85,6 +85,7 @@ static const struct {
         { H ".ssh/config.d/work", NULL },
         { H ".ssh/authorized_keys", NULL },
         { H ".ssh/allowed_signers", NULL },
+        { H ".ssh/ssh-copy-id.yiCX5yentC/popids_tmp_id", NULL },
         { H ".ssh", NULL },
         { H "src/.ssh/id_rsa", NULL },
         { "/opt/runner 1/.ssh/id_rsa", NULL },

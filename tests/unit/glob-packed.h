@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* A packed automaton for the tests of globs: built, checked against what bpf/policy.h promises, and run. */
+/* A packed automaton for the tests of globs: built, checked against what bpf/abi/policy.h promises, and run.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/glob-automaton.h"
-#include "../../daemon/util.h"
+#include "glob/automaton.h"
+#include "basic/util.h"
 
 #define CELLS_MAX (1U << 19)
 
@@ -32,7 +33,7 @@ static inline void packed_done(Packed *p) {
         free(p->cells);
 }
 
-/* What bpf/policy.h promises about one cell. */
+/* What bpf/abi/policy.h promises about one cell. */
 static inline bool cell_is_sound(const Packed *p, size_t i) {
         const struct bw_cell *cell = &p->cells[i];
         uint32_t next = cell->next & BW_STATE_MASK;
@@ -85,9 +86,9 @@ static inline void packed_build(Packed *p, const GlobPattern *patterns, size_t n
         packed_add(p, a);
 }
 
-static inline struct bw_bits packed_match(const Packed *p, const char *path, bool whole) {
+static inline struct bw_bits packed_match(const Packed *p, const char *path, bool complete) {
         return glob_automaton_match(
-                        p->cells, p->outputs, p->byte_class, p->start, path, strlen(path), whole);
+                        p->cells, p->outputs, p->byte_class, p->start, path, strlen(path), complete);
 }
 
 static inline bool bits_have(const struct bw_bits *bits, unsigned bit) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Reads a datagram of journald's native protocol, for the tests of those who write it. Holds no
+/* Parses a datagram of journald's native protocol, for the tests of the code that writes it. Contains no
  * assertions. */
 
 #include <endian.h>
@@ -17,7 +17,7 @@ typedef struct Field {
 } Field;
 
 typedef struct Datagram {
-        Field fields[1024]; /* journald takes no more in one entry */
+        Field fields[1024]; /* journald accepts no more in one entry */
         size_t n;
 } Datagram;
 
@@ -27,7 +27,7 @@ static inline bool field_name_is_valid(const char *name, size_t size) {
                 return false;
         for (size_t i = 0; i < size; i++)
                 if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
-                            name[i] == '_'))
+                                    name[i] == '_'))
                         return false;
         return true;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* A policy from a text, and what is said of it. Include cmocka.h first. */
+/* A policy from a text, and its messages. Include cmocka.h first. */
 
 #include <string.h>
 
-#include "../../daemon/policy-file.h"
+#include "policy/build.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "policy/types.h"
 
 static inline Policy *parsed(const char *text, size_t n) {
         Policy *p = NULL;
@@ -15,11 +18,17 @@ static inline Policy *parsed(const char *text, size_t n) {
         return p;
 }
 
-static inline Policy *finished(const char *text) {
-        Policy *p = parsed(text, strlen(text));
+static inline Policy *finished_as(const char *file, const char *text) {
+        Policy *p = NULL;
 
+        assert_int_equal(policy_new(&p), 0);
+        assert_int_equal(policy_parse(p, file, text, strlen(text)), 0);
         assert_int_equal(policy_finish(p), 0);
         return p;
+}
+
+static inline Policy *finished(const char *text) {
+        return finished_as("f", text);
 }
 
 static inline void dump(const Policy *p) {
@@ -29,17 +38,19 @@ static inline void dump(const Policy *p) {
         }
 }
 
-/* The whole message must begin with `at` and contain `contains`. */
+/* The formatted message must begin with `at` and contain `contains`. */
+static inline void expect_message(const PolicyMessage *m, const char *at, const char *contains) {
+        _cleanup_free_ char *s = policy_message_format(m);
+
+        assert_non_null(s);
+        if (strncmp(s, at, strlen(at)) != 0 || !strstr(s, contains))
+                fail_msg("wanted \"%s … %s …\", got \"%s\"", at, contains, s);
+}
+
 static inline void expect(const Policy *p, size_t i, const char *at, const char *contains) {
         if (i >= p->n_messages) {
                 dump(p);
                 fail_msg("message %zu is missing: %s %s", i, at, contains);
         }
-
-        _cleanup_free_ char *s = policy_message_format(p->messages + i);
-        assert_non_null(s);
-        if (strncmp(s, at, strlen(at)) != 0 || !strstr(s, contains)) {
-                dump(p);
-                fail_msg("wanted \"%s … %s …\", got \"%s\"", at, contains, s);
-        }
+        expect_message(p->messages + i, at, contains);
 }

@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../../daemon/alert-ring.h"
-#include "../../daemon/json-line.h"
-#include "../../daemon/query-methods.h"
-#include "../../daemon/util.h"
+#include "alert/ring.h"
+#include "basic/json-util.h"
+#include "query/methods.h"
+#include "basic/util.h"
 
 typedef struct TestAlert {
         const char *id, *severity, *class, *unit; /* unit: or NULL */
@@ -38,7 +38,7 @@ static inline int test_alert_put(AlertRing *ring, const TestAlert *a) {
 static inline int test_alerts_put(AlertRing *ring, unsigned first, unsigned n, size_t padding) {
         for (unsigned i = first; i < first + n; i++) {
                 char id[32];
-                const TestAlert a = {id, "high", "ssh", NULL, i * USEC_PER_SEC, 1, 1, padding};
+                const TestAlert a = { id, "high", "ssh", NULL, i * USEC_PER_SEC, 1, 1, padding };
 
                 (void)snprintf(id, sizeof(id), "boot-%u", i);
                 if (test_alert_put(ring, &a) < 0)

@@ -9,10 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../daemon/query-interface.h"
-#include "../../daemon/query-server.h"
-#include "../../daemon/time-now.h"
-#include "../../daemon/varlink.h"
+#include "query/interface.h"
+#include "query/server.h"
+#include "basic/time-util.h"
+#include "query/varlink.h"
 #include "query-fixture.h"
 
 #define RING_ALERTS 50
@@ -25,17 +25,6 @@
 #define CALL_MORE(method) "{\"method\":\"" BARBWIRE_INTERFACE "." method "\",\"more\":true}"
 static const char status_call[] = CALL("GetStatus");
 
-/* Long enough never to be reached; a test shortens the one it is about. */
-static const QueryLimits patient = {
-                .clients_max = 64,
-                .clients_per_user_max = 64,
-                .request_bytes_max = 64 * 1024,
-                .request_usec = 100 * USEC_PER_SEC,
-                .reply_usec = 100 * USEC_PER_SEC,
-                .idle_usec = 100 * USEC_PER_SEC,
-                .accept_pause_usec = 100 * USEC_PER_SEC,
-};
-
 typedef struct Test {
         char directory[64];
         struct sockaddr_un address;
@@ -43,6 +32,7 @@ typedef struct Test {
         AlertRing *ring;
         QuerySource source;
         QueryServer *server;
+        QueryLimits limits;
         unsigned n_status;
         int urgent_fd;
         unsigned n_status_seen, n_overtaken;
@@ -87,13 +77,19 @@ static inline int setup(void **state) {
         if (bind(fd, (struct sockaddr *)&t->address, sizeof(t->address)) < 0 || listen(fd, 200) < 0 ||
                         chmod(t->address.sun_path, 0666) < 0)
                 return -1;
-        t->source = (QuerySource){.status = status_reply, .rules = rules_reply, .userdata = t};
+        t->source = (QuerySource){ .status = status_reply, .rules = rules_reply, .userdata = t };
         if (alert_ring_new(RING_ALERTS, &t->ring) < 0 || sd_event_new(&t->event) < 0)
                 return -1;
         t->source.ring = t->ring;
         if (query_server_new(t->event, fd, &t->source, &t->server) < 0)
                 return -1;
-        query_server_set_limits(t->server, &patient);
+        /* Times that are never reached, and no reserve: a test shortens or reserves what it is about. */
+        t->limits = query_limits;
+        t->limits.clients_per_user_max = t->limits.clients_max;
+        t->limits.clients_for_root = 0;
+        t->limits.request_usec = t->limits.reply_usec = t->limits.idle_usec = t->limits.accept_pause_usec =
+                        100 * USEC_PER_SEC;
+        query_server_set_limits(t->server, &t->limits);
         return 0;
 }
 
@@ -112,7 +108,7 @@ static inline int teardown(void **state) {
 }
 
 static inline Peer peer_connect(Test *t) {
-        Peer p = {.test = t, .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+        Peer p = { .test = t, .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
 
         assert_true(p.fd >= 0);
         assert_int_equal(connect(p.fd, (struct sockaddr *)&t->address, sizeof(t->address)), 0);

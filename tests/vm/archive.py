@@ -1,35 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's archive, asked through apt with directories of its own: nothing of this machine's apt is changed."""
+"""The Debian archive, accessed by apt with directories of its own, so that the apt of this machine is not changed."""
 
 import os
 import re
 import subprocess
+import tempfile
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# What apt-cache calls the package that always depends on a suite's newest kernel of the flavour for clouds: it boots
-# fast, since it has no drivers for hardware.
+# The package that depends on the newest kernel of a suite, in the flavour for clouds: it boots fast, since it has no
+# drivers for hardware.
 META_PACKAGE = "linux-image-cloud-"
 # A kernel is one package, or, since 2026, a signed image without modules and the modules.
 KERNEL_PACKAGE = re.compile(r"^linux-(image|binary|modules)-\d")
 
 
 class Unreachable(Exception):
-    """There is no archive, or it does not answer."""
+    """No archive is configured, or it does not answer."""
 
 
 def site(label):
-    """Where this machine's own packages come from: "Debian" or "Debian-Security"."""
+    """The address from which this machine gets its packages. label: "Debian" or "Debian-Security"."""
     result = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages",
                              "Origin: Debian", f"Label: {label}", "Component: main"],
                             capture_output=True, text=True, check=False)
     return result.stdout.split("\n", 1)[0]
 
 
-class Archive:
-    """The packages of some suites, below a directory. Of another architecture than this machine's, nothing counts as
-    installed."""
+def answers(suite):
+    """If it does, what could not be fetched is missing for another reason than this machine."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            Archive(scratch, [suite]).update()
+        except Unreachable:
+            return False
+    return True
 
-    def __init__(self, directory, suites, architecture="amd64"):
+
+class Archive:
+    """The packages of some suites, below a directory. With `bare`, and for another architecture than this machine's, no
+    package counts as installed."""
+
+    def __init__(self, directory, suites, architecture="amd64", bare=False):
         self.directory, self.suites = str(directory), suites
         self.meta_package = META_PACKAGE + architecture
         options = {"Dir::Etc::SourceList": f"{directory}/sources.list", "Dir::Etc::SourceParts": "/dev/null",
@@ -38,8 +49,9 @@ class Archive:
                    "APT::Sandbox::User": "root", "Debug::NoLocking": "1", "Acquire::Languages": "none",
                    "Acquire::Retries": "3", "APT::Install-Recommends": "0"}
         if architecture != "amd64":
-            options |= {"APT::Architecture": architecture, "APT::Architectures": architecture,
-                        "Dir::State::status": "/dev/null"}
+            options |= {"APT::Architecture": architecture, "APT::Architectures": architecture}
+        if bare or architecture != "amd64":
+            options["Dir::State::status"] = "/dev/null"
         self.options = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
     def apt(self, program, *args, cwd=None):
@@ -50,10 +62,10 @@ class Archive:
         return result.stdout
 
     def update(self):
-        """Fixes of security come from another place, which has no such suite for some."""
+        """Security updates have an address of their own, which does not have every suite."""
         main, security = site("Debian"), site("Debian-Security")
         if not main:
-            raise Unreachable("this machine's apt knows no archive of Debian's")
+            raise Unreachable("apt has no Debian archive configured on this machine")
         for path in ("lists/partial", "cache/archives/partial"):
             os.makedirs(f"{self.directory}/{path}", exist_ok=True)
         signed = f"[signed-by={KEYRING}] " if os.path.exists(KEYRING) else ""
@@ -70,7 +82,7 @@ class Archive:
                     raise
 
     def show(self, package):
-        """A package's newest version, as {field: value}."""
+        """The newest version of a package, as {field: value}."""
         text = self.apt("apt-cache", "show", "--no-all-versions", package)
         return dict(line.split(": ", 1) for line in text.splitlines() if re.match(r"[\w-]+: ", line))
 
@@ -95,8 +107,7 @@ class Archive:
         self.unpack(f"{self.directory}/debs", target)
 
     def fetch_programs(self, packages, target):
-        """Downloads and unpacks packages with all that they need and this machine lacks."""
-        self.update()
+        """Downloads and unpacks packages with those of their dependencies that do not count as installed."""
         self.apt("apt-get", "install", "-qq", "-y", "--download-only", "-t", self.suites[-1], *packages)
         self.unpack(f"{self.directory}/cache/archives", target)
 

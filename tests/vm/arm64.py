@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest of the other architecture, and all that it is made of, without a machine of that kind: Debian's packages are
-unpacked, never configured, and the programs are built against them by the clang that builds those for the kernel."""
+"""A guest of the other architecture, and its parts, without a machine of that architecture: packages of Debian are
+unpacked, never configured, and the programs are built against them by the clang that also builds the BPF programs."""
 
 import os
 import shlex
@@ -13,8 +13,8 @@ import payload
 from archive import Archive
 
 SUITE = "trixie"
-# Nothing is installed by default where nothing is configured: what a boot and the tests call, and what programs are
-# built with.
+# Nothing is installed by default where nothing is configured: what the boot and the tests execute, and what the build
+# needs.
 PACKAGES = ("base-files base-passwd bash bpftool coreutils dash dbus diffutils findutils grep gzip "
             "iproute2 kmod libc-bin mount procps python3 sed systemd systemd-sysv tar util-linux "
             "libbpf-dev libc6-dev libcap-ng-dev libcmocka-dev libgcc-14-dev libjansson-dev libsystemd-dev "
@@ -45,19 +45,21 @@ def compiler(root):
 
 
 def run(*command):
-    """What fails here is the project's fault, and no reason to skip."""
+    """A failure here is the project's own, and not a reason to skip."""
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RuntimeError(f"{shlex.join(command)}: {result.stdout[-3000:]}{result.stderr[-3000:]}")
 
 
 def rootfs(cache):
-    """The directory with root/, which programs are built against, and its image."""
+    """The directory with root/, against which programs are built, and its image."""
     def make(directory):
         root = f"{directory}/root"
-        Archive(f"{directory}/archive", [SUITE], "arm64").fetch_programs(PACKAGES, root)
+        archive = Archive(f"{directory}/archive", [SUITE], "arm64")
+        archive.update()
+        archive.fetch_programs(PACKAGES, root)
         shutil.rmtree(f"{directory}/archive")
-        # What configuring would have made; the rest the guest's systemd makes at its boot.
+        # Files that the configuration of packages would create; systemd creates the others when the guest boots.
         for name in ("passwd", "group"):
             shutil.copyfile(f"{root}/usr/share/base-passwd/{name}.master", f"{root}/etc/{name}")
         images.guest_prepare(root)
@@ -81,7 +83,7 @@ def build(directory, root):
 
 
 def make(cache, wanted, directory):
-    """(root, kernel, qemu, payload), one after the other: most of it waits for the network."""
+    """(root, kernel, qemu, payload), one after the other, since most of it waits for the network."""
     if not wanted:
         return None
     made, disk = rootfs(cache), os.path.join(directory, "payload-arm64.tar")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What guests are made of: qemu, kernels, root file systems. Each is kept in the cache with a key of what it was made
-from, and made anew when that has changed."""
+"""The parts of guests: qemu, kernels, root file systems. Each is cached with a key of its inputs, and created again
+when these have changed."""
 
 import contextlib
 import dataclasses
@@ -20,32 +20,41 @@ from archive import Archive, Unreachable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
-# Of Debian's suites, the kernels that a user may have; each suite's own newest.
+# Kernels that users may have: the newest one of each of these Debian suites.
 SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "newest": "sid"}
-# Which kernel is a suite's newest is asked again after a day.
+# After a day, the newest kernel of a suite is looked up again.
 RESOLVED_SECONDS = 86400
-# What the kernel needs to find its disks, beside what is built in.
+# The modules that a kernel needs to find its disks, if they are not built in.
 DISK_MODULES = ("virtio_mmio", "virtio_blk", "ext4")
-# qemu 7.2 (Debian 12) now and then hangs when it emulates.
+# qemu 7.2 (Debian 12) hangs occasionally under emulation.
 QEMU_MIN = (8, 2)
+QEMU_ATTEMPTS, QEMU_PAUSE_SECONDS = 3, 5
 QEMU = {"amd64": ("qemu-system-x86_64", ("qemu-system-x86", "seabios")),
         "arm64": ("qemu-system-aarch64", ("qemu-system-arm",))}  # the program, its packages
-# The files and room for a run; the image is sparse.
+# Enough for the files and a run; the image is sparse.
 ROOT_MEGABYTES, ROOT_INODES = 1500, 65536
-# For small files that are copied once, a journal and checksums are only work.
+# Files are small and copied once: a journal and checksums would only cost time.
 MKE2FS = ("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-O",
           "^has_journal,^metadata_csum,^resize_inode,^64bit")
 
 
+class Impossible(Exception):
+    """This machine cannot have it, which is no failure."""
+
+
 class Missing(Exception):
-    """This machine cannot make what a guest needs; the message says why."""
+    """A part of a guest cannot be created; the message says why."""
+
+
+class Impossible(Exception):
+    """This machine is not one that can create it; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rootfs:
-    """Debian 13, packages beside those that every guest has, and what prepare(directory) makes of it on this machine
-    before it becomes an image: from then on it is as it would be on an installed machine. It is kept under `key`
-    (what prepare() depends on beside its own name); None: it is made anew for every run."""
+    """Debian 13 with `packages` in addition to those of every guest. prepare(directory) changes it on this machine,
+    before it becomes an image. It is cached under `key`, which stands for the inputs of prepare(); None: it is created
+    for every run."""
     name: str = "base"
     packages: tuple = ()
     prepare: Optional[Callable[[str], None]] = None
@@ -98,8 +107,8 @@ class Cache:
 
     @contextlib.contextmanager
     def locked(self):
-        """Two runs at once would take each other's cores, and the images from under each other. (debian-root has a lock
-        of its own beside this one.)"""
+        """Two runs at once would compete for the cores, and replace each other's images. (debian-root has a lock of its
+        own.)"""
         with open(self.path("lock-run"), "w", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +118,7 @@ class Cache:
             yield
 
     def artefact(self, name, key, make):
-        """The directory `name`, which make(directory) has filled: all or nothing."""
+        """Returns the directory `name`, which make(directory) fills; a failed make() leaves none."""
         path, begin = self.path(name), time.monotonic()
         with contextlib.suppress(FileNotFoundError):
             if content(f"{path}/key").decode() == key:
@@ -124,54 +133,69 @@ class Cache:
             os.rename(work, path)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        self.say(f"made {name} in {time.monotonic() - begin:.0f} s")
+        self.say(f"created {name} in {time.monotonic() - begin:.0f} s")
         return path
 
 
 # ---- qemu ----
 
 def qemu_version(command):
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+    """(major, minor), and why it is (0, 0)."""
+    try:
         text = subprocess.run([*command, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=True).stdout
-        return tuple(map(int, re.search(r"version (\d+)\.(\d+)", text).groups()))
-    return (0, 0)
+        return tuple(map(int, re.search(r"version (\d+)\.(\d+)", text).groups())), ""
+    except subprocess.CalledProcessError as error:
+        return (0, 0), f"exit status {error.returncode}: {error.stderr.strip()}"
+    except (OSError, AttributeError) as error:
+        return (0, 0), str(error)
 
 
 def qemu_command(directory, program):
-    """qemu as it lies unpacked there, with the libraries that came with it."""
-    return ["env", f"LD_LIBRARY_PATH={directory}/usr/lib/x86_64-linux-gnu", f"{directory}/usr/bin/{program}",
+    """The command for a qemu that is unpacked there, with its own libraries: Debian 12 has them in two places."""
+    libraries = ":".join(f"{directory}/{path}/x86_64-linux-gnu" for path in ("usr/lib", "lib"))
+    return ["env", f"LD_LIBRARY_PATH={libraries}", f"{directory}/usr/bin/{program}",
             "-L", f"{directory}/usr/share/qemu", "-L", f"{directory}/usr/share/seabios"]
 
 
+def qemu_require(command, what):
+    """It was installed for this and must run. A busy machine is asked again."""
+    for attempt in range(QEMU_ATTEMPTS):
+        time.sleep(attempt * QEMU_PAUSE_SECONDS)
+        version, why = qemu_version(command)
+        if version >= QEMU_MIN:
+            return command
+    raise Missing(f"{what} does not run: version {version}, {why or 'too old'}")
+
+
 def qemu(cache, architecture="amd64"):
-    """The command that runs a qemu that works: this machine's, or one from its suite's backports."""
+    """The command for a qemu that is new enough: of this machine, or from the backports of its suite."""
     program, packages = QEMU[architecture]
-    if qemu_version([program]) >= QEMU_MIN:
+    if qemu_version([program])[0] >= QEMU_MIN:
         return [program]
-    # Kept while it works: a newer one is no better for us.
+    # An unpacked one is used while it works: a newer one is of no advantage.
     kept = qemu_command(cache.path(f"qemu-{architecture}"), program)
-    if qemu_version(kept) >= QEMU_MIN:
+    if qemu_version(kept)[0] >= QEMU_MIN:
         return kept
     with open("/etc/os-release", encoding="utf-8") as release:
         codename = re.search(r"^VERSION_CODENAME=(\w+)", release.read(), re.MULTILINE)
     if not codename:
-        raise Missing(f"no {program} from {'.'.join(map(str, QEMU_MIN))} on, and this is no Debian")
+        raise Impossible(f"{program} is older than {'.'.join(map(str, QEMU_MIN))}, and this is not Debian")
 
     def make(directory):
         with tempfile.TemporaryDirectory(dir=cache.directory) as scratch:
-            Archive(scratch, [codename[1], codename[1] + "-backports"]).fetch_programs(packages, directory)
+            archive = Archive(scratch, [codename[1], codename[1] + "-backports"])
+            archive.update()
+            archive.fetch_programs(packages, directory)
 
     command = qemu_command(cache.artefact(f"qemu-{architecture}", codename[1], make), program)
-    if qemu_version(command) < QEMU_MIN:
-        raise Missing(f"the {program} of {codename[1]}-backports does not run here: {qemu_version(command)}")
-    return command
+    return qemu_require(command, f"{program} of {codename[1]}-backports")
 
 
 # ---- kernels ----
 
 def resolve(cache, archive, name):
-    """(version, packages) of a suite's newest kernel; yesterday's answer when nobody answers today."""
+    """(version, packages) of the newest kernel of a suite; the last known one if the archive does not answer."""
     path, known = cache.path(f"resolved-{name}.json"), None
     with contextlib.suppress(FileNotFoundError, ValueError):
         known = json.loads(content(path))
@@ -197,7 +221,7 @@ def module_bytes(path):
 
 
 def disk_modules(root, release):
-    """Paths of what to load, dependencies first; what is built in is not there."""
+    """Paths of the modules to load, dependencies first, without those that are built in."""
     paths = []
     for name in DISK_MODULES:
         shown = subprocess.run(["modprobe", "-d", root, "-S", release, "--show-depends", name],
@@ -239,14 +263,14 @@ def kernel_unpack(archive, packages, directory, compiler):
         with open(f"{directory}/initrd", "wb") as out:
             out.write(cpio(entries))
 
-        # vmlinux's own directory also holds what is of no use to a guest.
+        # Headroom for the metadata of the file system.
         used = sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(f"{root}/lib/modules")
                    for name in names if not os.path.islink(os.path.join(path, name)))
         tool(*MKE2FS, "-d", f"{root}/lib/modules", f"{directory}/modules.ext4", f"{(used >> 20) * 5 // 4 + 32}M")
 
 
 def kernel(cache, label, architecture="amd64", compiler=("gcc",)):
-    """compiler: for the initrd's program."""
+    """compiler: for the program of the initrd."""
     name = f"{SUITES[label]}-{architecture}"
     with tempfile.TemporaryDirectory(dir=cache.directory) as scratch:
         archive = Archive(scratch, [SUITES[label]], architecture)
@@ -264,9 +288,9 @@ def kernel(cache, label, architecture="amd64", compiler=("gcc",)):
 
 # ---- root file systems ----
 
-# kmod loads the modules that tests ask the kernel for.
+# kmod loads the modules that tests need.
 GUEST_PACKAGES = ("kmod",)
-# Beside the tests nothing shall run: under emulation every service costs seconds.
+# Nothing but the tests should run: under emulation every service costs seconds.
 MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer e2scrub_all.timer
         e2scrub_reap.service fstrim.timer systemd-udevd.service systemd-udevd-control.socket
         systemd-udevd-kernel.socket systemd-udev-trigger.service systemd-udev-load-credentials.service
@@ -289,12 +313,12 @@ def write(path, text, mode=0o644):
 
 
 def guest_prepare(root):
-    """A Debian that boots to our service, whatever target it boots to."""
+    """Makes a Debian run our service, whatever target it boots to."""
     write(f"{root}/etc/hostname", "guest\n")
     write(f"{root}/etc/hosts", "127.0.0.1 localhost guest\n::1 localhost\n")
     write(f"{root}/etc/fstab", "")
     write(f"{root}/etc/machine-id", "0123456789abcdef0123456789abcdef\n", 0o444)
-    # In memory, and every line of it: tests read it.
+    # In memory and without a rate limit, since tests read every line.
     write(f"{root}/etc/systemd/journald.conf.d/vm.conf",
           "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nAudit=no\n")
     os.makedirs(f"{root}/usr/lib/modules", exist_ok=True)
@@ -302,7 +326,7 @@ def guest_prepare(root):
     for unit in MASKED:
         with contextlib.suppress(FileExistsError):
             os.symlink("/dev/null", f"{units}/{unit}")
-    # Each is a program to start, for units that no guest has.
+    # Each is a program that runs at boot, for units that no guest has.
     for name in os.listdir(f"{root}/usr/lib/systemd/system-generators"):
         os.makedirs(f"{root}/etc/systemd/system-generators", exist_ok=True)
         os.symlink("/dev/null", f"{root}/etc/systemd/system-generators/{name}")
@@ -313,9 +337,11 @@ def guest_prepare(root):
 
 
 def debian_root(cache, packages):
-    made = subprocess.run([os.path.join(HERE, "../lib/debian-root"), *packages], stdin=subprocess.DEVNULL,
+    made = subprocess.run([os.path.join(HERE, "../box/debian-root"), *packages], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False,
                           env={**os.environ, "BW_CACHE_DIR": cache.directory})
+    if made.returncode == 77:
+        raise Impossible(made.stderr.strip()[-500:])
     if made.returncode != 0:
         raise Missing(made.stderr.strip()[-500:])
     return made.stdout.strip()
@@ -326,7 +352,7 @@ def image_write(root, path, megabytes=ROOT_MEGABYTES):
 
 
 def rootfs_key():
-    """Of what is the same in all."""
+    """The key of the parts that all root file systems share."""
     return digest(" ".join(MASKED), content(*(f"{GUEST}/{name}" for name in ("vm.service", "vm.target")), __file__))
 
 
@@ -335,7 +361,7 @@ def rootfs(cache, variant):
     directory = debian_root(cache, GUEST_PACKAGES + variant.packages)
 
     def make(work):
-        # The copy is never seen: links, owners and labels land in the image as they are here.
+        # The copy is temporary; links, owners and labels are written to the image as they are in it.
         tool("cp", "-a", "--reflink=auto", directory, f"{work}/root")
         guest_prepare(f"{work}/root")
         if variant.prepare:

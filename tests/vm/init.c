@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The initrd's /init: loads the modules without which there is no disk, mounts the guest's root and the kernel's
- * modules on it, and becomes systemd. A program and no script: busybox would be one more thing to fetch. */
+/* /init of the initrd: loads the modules that the disks need, mounts the root of the guest and the modules
+ * of the kernel, and executes systemd. It is a program, since a script would need busybox to be fetched. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A disk appears some milliseconds after its driver; software emulation on a busy machine is slower. */
+/* A disk appears some milliseconds after its driver is loaded; emulation on a busy machine is slower. */
 #define DISK_TRIES 1000
 #define DISK_PAUSE_USEC 20000
 
@@ -64,7 +64,7 @@ int main(void) {
         disk_mount("/dev/vda", "/root", MS_NOATIME);
         disk_mount("/dev/vdb", "/root/usr/lib/modules", MS_RDONLY);
         if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL) < 0 || chdir("/root") < 0 ||
-            mount("/root", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+                        mount("/root", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
                 die("switching to the root file system");
         execl("/sbin/init", "/sbin/init", (char *)NULL);
         die("/sbin/init");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is run where. A job is one guest: a kernel, its arguments, a root file system, and the steps that run in it
-one after the other, each a program that tells its cases as TAP. Whoever adds a job adds it to full() below."""
+"""The jobs of a run. A job is one guest: a kernel, its arguments, a root file system, and the steps that run in it one
+after the other, each a program that prints its cases as TAP. full() below lists all jobs."""
 
 import dataclasses
 import os
@@ -9,20 +9,20 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../techniques")]
+sys.path[:0] = [os.path.join(HERE, "../harness"), os.path.join(HERE, "../techniques")]
 
 import harness
 import selinux_rootfs
 import service
-from expected import SHARES
+from rows.expected import SHARES
 from images import BASE, GUEST, Missing, Rootfs, write
 
-# The best first: what "auto" takes where it works.
+# The best first, which is the order in which "auto" tries them.
 SENSORS = ("lsm", "fentry", "tracepoint")
 KERNELS = ("5.10", "6.1", "6.12", "newest")
-# Debian's 5.10 has BPF's security module, but not in the list of those that are used.
+# Debian's 5.10 has the BPF LSM, but not in its default list of LSMs.
 WITH_BPF_LSM = {"5.10": "lsm=lockdown,yama,apparmor,bpf"}
-# What only the kernel of tomorrow breaks is to be seen, but nobody's change is to wait for it.
+# A failure that only the newest kernel causes is shown, but does not fail a short run.
 TOMORROW = "newest"
 THEFTS = 100
 
@@ -41,13 +41,15 @@ class Job:
     name: str
     kernel: str
     steps: tuple
-    arguments: str = ""  # of the kernel, beside those that every guest has
+    arguments: str = ""  # of the kernel, in addition to those of every guest
     architecture: str = "amd64"
     rootfs: Rootfs = BASE
     target: str = "vm.target"
     cpus: int = 1
+    # Whether the clock of the guest counts its instructions, a nanosecond for each; then it has one processor.
+    counts_instructions: bool = False
     megabytes: int = 1024
-    # About how many seconds it takes, to begin with what takes longest.
+    # Roughly its duration in seconds: jobs that take longest begin first.
     weight: int = 1
 
 
@@ -60,26 +62,28 @@ def guest(name, *args):
 
 
 def theft(sensor, wanted=None, *options):
-    return Step("theft", guest("test-theft.py", *options, wanted or sensor), sensor)
+    """Most of its time is the verifier's, which a busy machine emulates slowly."""
+    return Step("theft", guest("test-theft.py", *options, wanted or sensor), sensor, seconds=600)
 
 
 def techniques(sensor, *share):
-    """All that a sensor must pass on a kernel, against one barbwired: each start takes ten seconds, of which the kernel's
-    verifier has most."""
+    """All cases that a sensor must pass on a kernel, against one barbwired: each start takes ten seconds, most of it in
+    the verifier."""
     return Step("techniques", python("tests/techniques/run.py", "all", *map(str, share)), sensor, seconds=600)
 
 
-def whole(kernel, sensors, everything):
+def all_steps(kernel, sensors, everything):
     """Shares of the cases make a Latin square: each case is played with each sensor, and on each kernel."""
     turn = KERNELS.index(kernel)
-    steps = [techniques(sensor, *(() if everything else [(turn + SENSORS.index(sensor)) % SHARES])) for sensor in sensors]
-    # A killed one leaves no more than one that was asked to end (techniques): one sensor's start is enough.
+    steps = [techniques(sensor, *(() if everything else [(turn + SENSORS.index(sensor)) % SHARES]))
+             for sensor in sensors]
+    # What a daemon leaves behind when it is killed does not depend on the sensor: one start is enough.
     killed = sensors[turn % len(sensors)]
     return (*steps, Step("killed", python("tests/system/test-leftovers.py"), killed, {"BW_ONLY": "SIGKILL"}))
 
 
 def enabled_prepare(root):
-    """barbwire installed and enabled as a package and an administrator do it, and a thief that boots with it."""
+    """Installs barbwire like a package, enables it, and adds a thief that starts at boot."""
     def run(*command):
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if result.returncode != 0:
@@ -94,21 +98,22 @@ def enabled_prepare(root):
     run("chroot", root, "systemctl", "enable", "barbwire.service", "early-thief.service")
 
 
-# Of the build that is tested: made for each run.
+# Contains the build under test, so it is created for each run.
 ENABLED = Rootfs("enabled", prepare=enabled_prepare, key=None)
 
 
 def preempted(sensor, *modes):
-    return Step(f"preempt={','.join(modes)}", guest("test-preempt.py", ",".join(modes), str(THEFTS)), sensor, seconds=400)
+    return Step(f"preempt={','.join(modes)}", guest("test-preempt.py", ",".join(modes), str(THEFTS)), sensor,
+                seconds=400)
 
 
 def scenarios():
-    """Steps that leave the machine as they found it share a guest; lockdown, which only rises, comes last."""
+    """Steps that restore the machine share a guest; lockdown, which cannot be lowered, comes last."""
     return [
         Job("machine", "6.12",
             (preempted("tracepoint", "full"),
              *(Step("cost", guest("test-cost.py", sensor), sensor) for sensor in SENSORS),
-             Step("no BTF", guest("test-cannot.py", "btf")),
+             Step("no BTF, no JIT", guest("test-cannot.py", "btf", "jit")),
              Step("service", guest("test-pid1.py", "--newer")),
              theft("auto", "lsm", "--lockdown=integrity"),
              Step("confidentiality", guest("test-cannot.py", "confidentiality"))), cpus=2, weight=90),
@@ -121,21 +126,43 @@ def scenarios():
             weight=20),
         Job("selinux", "6.12", (Step("selinux", python("tests/vm/selinux-test.py"), seconds=900),),
             selinux_rootfs.ARGUMENTS, rootfs=selinux_rootfs.SELINUX, target="multi-user.target", weight=70),
-        # A processor's own part is small: each row.
+        # Little depends on the architecture: one share of the cases, with cases of every row.
         Job("arm64", "6.12", (techniques("tracepoint", 0),), architecture="arm64", weight=60),
     ]
 
 
+def counted(kernel, sensors):
+    """Instructions of operations, on one processor."""
+    steps = tuple(Step("instructions", guest("test-instructions.py", sensor), sensor, seconds=900)
+                  for sensor in sensors)
+    return Job("instructions", kernel, steps, WITH_BPF_LSM.get(kernel, ""), counts_instructions=True, weight=110)
+
+
+def large():
+    """More processors than any other guest, and the memory for which the goals of the tables are given."""
+    return Job("large", "6.12", (Step("memory", guest("test-memory.py"), "lsm"), theft("auto", "lsm")), cpus=8,
+               megabytes=4096, weight=85)
+
+
+def renamed():
+    """What only these sensors know of a user whose files have no room: that one was renamed."""
+    steps = tuple(Step(f"names, {sensor}", python("tests/system/test-names.py"), sensor,
+                       {"BW_ONLY": "a user fills their share"}) for sensor in ("lsm", "fentry"))
+    return Job("names", "6.12", steps, weight=60)
+
+
 def matrix(kernel, prefix, steps):
-    """A boot and the unpacking are ten seconds: one guest for all sensors of a kernel."""
+    """Boot and unpacking take ten seconds: one guest for all sensors of a kernel."""
     return Job(prefix + kernel, kernel, steps, WITH_BPF_LSM.get(kernel, ""), weight=100 + KERNELS.index(kernel))
 
 
 def full(sensors, everything=False):
-    """Every kernel with every sensor, and what else can be different about a machine."""
-    return [matrix(kernel, "", whole(kernel, sensors, everything)) for kernel in KERNELS] + scenarios()
+    """Every kernel with every sensor, and the other properties in which machines differ."""
+    return ([matrix(kernel, "", all_steps(kernel, sensors, everything)) for kernel in KERNELS] + scenarios()
+            + [counted("6.12", sensors), large(), renamed()])
 
 
 def short(sensors):
-    """Each kernel boots, each sensor is loaded, each tells a theft."""
-    return [matrix(kernel, "short-", tuple(theft(sensor) for sensor in sensors)) for kernel in KERNELS]
+    """Each kernel boots, each sensor loads and detects a theft; and one sensor's instructions are counted."""
+    return ([matrix(kernel, "short-", tuple(theft(sensor) for sensor in sensors)) for kernel in KERNELS]
+            + [counted("6.12", ["tracepoint"])])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boots a guest for one job and brings back what it wrote. What counts is that alone: never how qemu ended."""
+"""Boots a guest for one job and reads the results that it wrote. Only these count, never the exit status of qemu."""
 
 import dataclasses
 import json
@@ -11,30 +11,30 @@ import tarfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import tally
 
 # Logs and TAP; the journal of a long run is a few MiB.
 RESULT_BYTES = 64 << 20
-# Seconds for boot, unpacking and the end, beside the steps' own limits.
+# Seconds for boot, unpacking and shutdown, in addition to the limits of the steps.
 BOOT_SECONDS = 180
 CONSOLE_LINES, DIAGNOSTIC_LINES = 25, 80
-# Emulating what is newer (AVX, access prevention, wider pages) takes a fifth more of this machine's time than programs
-# gain by it. Early randomness is the exception.
-# What qemu calls the machine and the processor, and the kernel the console.
+# An old processor: emulating newer features (AVX, access prevention, larger page tables) costs a fifth more time than
+# programs gain by them. rdrand, for early randomness, is the exception.
+# The names of machine and processor for qemu, and of the console for the kernel.
 MACHINES = {"amd64": ("microvm", "Nehalem-v1,rdrand=on", "ttyS0"),
             "arm64": ("virt,gic-version=2", "cortex-a57", "ttyAMA0")}
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What came of one step."""
+    """The result of one step."""
     job: object
     step: object
     cases: list = dataclasses.field(default_factory=list)  # (name, "passed" | "failed" | "skipped", reason)
     seconds: float = 0.0
-    problem: str = ""  # why it failed as a whole
+    problem: str = ""  # why the step failed, if it is not a case that failed
     diagnostics: str = ""
     notes: list = dataclasses.field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclasses.dataclass
 class Run:
-    """What came of one job."""
+    """The result of one job."""
     job: object
     kernel: object
     outcomes: list
@@ -63,12 +63,12 @@ class Run:
 
 
 def tap_read(text):
-    """[(name, verdict, reason)] of a TAP stream, and what is wrong with the stream."""
+    """[(name, verdict, reason)] of a TAP stream, and what is wrong with the stream, if anything."""
     cases = []
     for line in text.splitlines():
         none, case = tally.TAP_NONE.match(line), tally.TAP_LINE.match(line)
         if none:
-            # Where a test runs as a step of a job, it has been promised that it can.
+            # A job only has steps that its guest can run.
             return [], f"the test did not run: {none.group(1)}"
         if case:
             verdict = "failed" if case.group(1) else "skipped" if (case.group(3) or "").upper() == "SKIP" else "passed"
@@ -102,24 +102,33 @@ def outcome_read(directory, job, number):
                    "\n".join(texts["stderr"].splitlines()[-DIAGNOSTIC_LINES:]), notes)
 
 
-def host_khz():
-    """Spares the guest the calibration of its clock, which goes wrong on a machine that is busy."""
+def clock_khz(job):
+    """An argument that spares the guest the calibration of its clock, which fails on a busy machine."""
+    if job.counts_instructions:
+        return "tsc_early_khz=1000000"
     with open("/proc/cpuinfo", encoding="ascii") as info:
         mhz = re.search(r"cpu MHz\s*:\s*([\d.]+)", info.read())
     return f"tsc_early_khz={float(mhz[1]) * 1000:.0f}" if mhz else ""
 
 
+def accelerator(job):
+    # sleep=off: time that the guest would be idle for passes at once.
+    if job.counts_instructions:
+        return ["-accel", "tcg,thread=single,tb-size=512", "-icount", "shift=0,sleep=off"]
+    return ["-accel", "tcg,thread=multi,tb-size=512"]
+
+
 def command(qemu, kernel, root, payload, result, job):
     machine, cpu, console = MACHINES[job.architecture]
     arguments = (f"console={console} quiet panic=-1 mitigations=off nokaslr no_timer_check tsc=reliable "
-                 f"{host_khz()} random.trust_cpu=on rdinit=/init systemd.show_status=0 "
+                 f"{clock_khz(job)} random.trust_cpu=on rdinit=/init systemd.show_status=0 "
                  f"systemd.unit={job.target} vm.job={job.name} {job.arguments}")
-    # Should this program be killed, its guests go with it.
+    # If this program is killed, its guests are killed, too.
     words = ["setpriv", "--pdeathsig", "KILL", *qemu, "-nodefaults", "-no-user-config", "-display", "none",
-             "-no-reboot", "-machine", machine, "-accel", "tcg,thread=multi,tb-size=512", "-cpu", cpu,
+             "-no-reboot", "-machine", machine, *accelerator(job), "-cpu", cpu,
              "-smp", str(job.cpus), "-m", str(job.megabytes),
              "-serial", "stdio", "-kernel", kernel.image, "-initrd", kernel.initrd, "-append", arguments]
-    # In this order they are vda to vdd; arm64 finds the last one first.
+    # In this order they become vda to vdd; arm64 probes the last one first.
     disks = [("root", root, "snapshot=on"), ("modules", kernel.modules, "readonly=on"),
              ("payload", payload, "readonly=on"), ("result", result, "cache=unsafe")]
     for name, path, options in disks if job.architecture == "amd64" else reversed(disks):
@@ -129,7 +138,7 @@ def command(qemu, kernel, root, payload, result, job):
 
 
 def console_read(stream, lines, path):
-    """Into a file as well, for who watches."""
+    """Copies the console to a file as well, so that a person can follow it."""
     with open(path, "w", encoding="ascii", buffering=1) as out:
         for line in stream:
             lines.append(re.sub(r"[^\t\x20-\x7e]", "", line.decode(errors="replace")))
@@ -137,7 +146,7 @@ def console_read(stream, lines, path):
 
 
 def boot(qemu, kernel, root, payload, job, directory):
-    """One job, to its end or to its time limit. directory: where its files stay for who wants to look."""
+    """Runs one job to its end or to its time limit. Its files are kept in `directory`."""
     os.makedirs(directory, exist_ok=True)
     result, begin, console = os.path.join(directory, "result.raw"), time.monotonic(), []
     with open(result, "wb") as out:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every guest of a run is given: the programs as they were built on the host, the tests, and the jobs' steps."""
+"""The disk that every guest of a run gets: the programs built on the host, the tests, and the steps of the jobs."""
 
 import dataclasses
 import io
@@ -8,19 +8,21 @@ import os
 import sys
 import tarfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import harness
 import service
 
-SOURCES = ("daemon/man", "daemon/policy.d", "tests", "units")
-# Emulated, a core has about a twentieth of its speed.
+# Beside what is installed and the tests: the tables that the tests take names and numbers from.
+SOURCES = ("bpf/abi", "daemon/alert/message-ids.h", "daemon/event/counters.h", "daemon/man", "daemon/policy.d", "tests",
+           "units")
+# An emulated core has about a twentieth of the speed.
 ENVIRONMENT = {"BARBWIRED": "/vm/build/barbwired", "BW_TEST_BIN": "/vm/build/tests", "BW_SOURCE_ROOT": "/vm/src",
                "BW_SLOW": "6", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
 def owned_by_root(member):
-    """As installed: an [Allow] rule holds for what is root's."""
+    """As installed: an [Allow] rule applies to files that root owns."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     member.mode &= ~0o022
@@ -28,20 +30,20 @@ def owned_by_root(member):
 
 
 def played(directory):
-    """The names of the programs there that tests play. Tests of units are no kernel's matter, and would take a guest
-    seconds to unpack."""
+    """The names of the programs there that the tests run. Unit tests do not depend on the kernel, and would take a
+    guest seconds to unpack."""
     return [name for name in sorted(os.listdir(directory)) if not name.startswith("test-") and
             os.path.isfile(f"{directory}/{name}") and os.access(f"{directory}/{name}", os.X_OK)]
 
 
 def write_native(path, jobs):
-    """With what is tested on this machine, too."""
+    """The payload with the build that is tested on this machine, too."""
     service.prepare_files()
     write(path, jobs, service.BUILD, harness.TEST_BIN, ("barbwired", "barbwirectl", "installed-files"))
 
 
 def write(path, jobs, build, test_bin, names):
-    """A tar, to be the guest's disk as it is."""
+    """Writes a tar, which is the disk of the guest as it is."""
     with tarfile.open(path, "w") as tar:
         for name in SOURCES:
             tar.add(os.path.join(harness.SOURCE_ROOT, name), f"src/{name}", filter=owned_by_root)

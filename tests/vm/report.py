@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run found, for people (a table, README.md's too), for programs (JSON) and for meson (TAP)."""
+"""The result of a run: a table for people (also for RESULTS.md), JSON for programs, TAP for meson."""
 
 import datetime
 import json
@@ -7,13 +7,13 @@ import re
 
 from jobs import KERNELS, SENSORS, TOMORROW
 
-# Cases of a test that are named one by one in README.md.
-TOLD_MAX = 8
-README_BEGIN, README_END = "<!-- kernels: written by tests/vm/run --readme -->", "<!-- kernels: end -->"
+# Up to so many cases of a test are named one by one in RESULTS.md.
+NAMED_MAX = 8
+RESULTS_BEGIN, RESULTS_END = "<!-- kernels: written by tests/vm/run --readme -->", "<!-- kernels: end -->"
 
 
 def verdict(outcome):
-    """As short as a table needs it."""
+    """The result of a step in a few words, for a table."""
     numbers = f"{outcome.count('passed')} passed"
     if outcome.count("failed") or outcome.problem:
         numbers = f"FAILED ({outcome.problem or str(outcome.count('failed')) + ' of ' + str(len(outcome.cases))})"
@@ -23,7 +23,7 @@ def verdict(outcome):
 
 
 def explain(outcome):
-    """Everything that a person needs to begin with, for a step that has not passed."""
+    """What a person needs to investigate a step that did not pass."""
     lines = [f"FAILED: {outcome.job.name}: {outcome.step.name} {outcome.step.sensor}: {outcome.problem}".rstrip(": ")]
     lines += [f"  not ok: {name}" for name, result, _ in outcome.cases if result == "failed"]
     lines += ["  " + line for line in outcome.diagnostics.splitlines()]
@@ -36,7 +36,7 @@ def show(runs, say):
         for outcome in run.outcomes:
             rows.append((run.job.name, run.kernel.version, outcome.step.sensor or "-", outcome.step.name,
                          verdict(outcome), f"{outcome.seconds:.0f}"))
-        rows.append((run.job.name, run.kernel.version, "", "(all of the guest)", "", f"{run.seconds:.0f}"))
+        rows.append((run.job.name, run.kernel.version, "", "(guest in all)", "", f"{run.seconds:.0f}"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -69,7 +69,7 @@ def as_json(runs, seconds):
 
 
 def tap(runs, say):
-    """One case for each kernel and sensor; returns whether it may pass."""
+    """One case for each kernel and sensor; returns whether the run passed."""
     outcomes, failed = [(run, outcome) for run in runs for outcome in run.outcomes], 0
     for number, (run, outcome) in enumerate(outcomes, 1):
         name = f"{run.job.kernel} ({run.kernel.version}) {outcome.step.sensor}: {outcome.step.name}"
@@ -84,8 +84,8 @@ def tap(runs, say):
     return failed == 0
 
 
-def readme_table(runs):
-    """What each sensor passes on each kernel: the steps of the jobs that have one, by kernel."""
+def results_table(runs):
+    """The results of each sensor on each kernel, then those of the other jobs."""
     cells, versions, lines = {}, {}, []
     for run in runs:
         versions[run.job.kernel] = run.kernel.version
@@ -100,7 +100,7 @@ def readme_table(runs):
             outcomes = cells.get((kernel, sensor), [])
             passed, failed, skipped = (sum(o.count(v) for o in outcomes) for v in ("passed", "failed", "skipped"))
             text = f"{passed} tests passed" if outcomes else "not run"
-            # What the sensor says that it does not see there.
+            # What the sensor reports as not monitored there.
             text += f", {skipped} skipped" if skipped else ""
             if failed or any(not o.passed for o in outcomes):
                 text += f", {failed} failed" if failed else ", not all ran"
@@ -108,35 +108,35 @@ def readme_table(runs):
                 text += f" (booted with `{outcomes[0].job.arguments}`)"
             line.append(text)
         lines.append("| " + " | ".join(line) + " |")
-    lines += ["", "| beside that | kernel | |", "|---|---|---|"]
+    lines += ["", "| other jobs | kernel | |", "|---|---|---|"]
     for outcome in (outcome for run in runs if run.job.name != run.job.kernel for outcome in run.outcomes):
-        told = [name for name, result, _ in outcome.cases if result == "passed"]
-        told = told if len(told) <= TOLD_MAX else [verdict(outcome)]
-        told += [f"FAILED: {name}" for name, result, _ in outcome.cases if result == "failed"]
-        told += [f"FAILED: {outcome.problem}"] if outcome.problem else []
+        named = [name for name, result, _ in outcome.cases if result == "passed"]
+        named = named if len(named) <= NAMED_MAX else [verdict(outcome)]
+        named += [f"FAILED: {name}" for name, result, _ in outcome.cases if result == "failed"]
+        named += [f"FAILED: {outcome.problem}"] if outcome.problem else []
         sensor = f" ({outcome.step.sensor})" if outcome.step.sensor else ""
         name = outcome.step.name if outcome.job.architecture == "amd64" else f"arm64: {outcome.step.name}"
-        lines.append(f"| {name}{sensor} | {versions[outcome.job.kernel]} | {'; '.join(told)} |")
+        lines.append(f"| {name}{sensor} | {versions[outcome.job.kernel]} | {'; '.join(named)} |")
     return lines
 
 
-def readme_share(runs):
-    """How many of the techniques' cases were played with each sensor on each kernel: as run.py's notes say it."""
+def results_share(runs):
+    """How many cases of techniques were played with each sensor on each kernel, from the notes of run.py."""
     notes = [re.match(r"(\d+) of (\d+) cases", note) for run in runs if run.job.name == run.job.kernel
              for outcome in run.outcomes for note in outcome.notes]
     shares = sorted({int(note[1]) for note in notes if note})
     if not shares:
         return ""
     total = next(note[2] for note in notes if note)
-    return f"; in each cell {shares[0]} to {shares[-1]} of the {total} cases of techniques, of every row"
+    return f"; each cell has {shares[0]} to {shares[-1]} of the {total} cases of techniques, with cases of every row"
 
 
-def readme(path, runs):
-    """Replaces what is between the two marker comments."""
+def results_write(path, runs):
+    """Replaces the text between the two marker comments."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    before, rest = text.split(README_BEGIN)
-    after = rest.split(README_END)[1]
-    body = "\n".join([f"Run {datetime.date.today()}, emulated by qemu{readme_share(runs)}:", "", *readme_table(runs)])
+    before, rest = text.split(RESULTS_BEGIN)
+    after = rest.split(RESULTS_END)[1]
+    body = "\n".join([f"Run {datetime.date.today()}, emulated by qemu{results_share(runs)}:", "", *results_table(runs)])
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{README_BEGIN}\n{body}\n{README_END}{after}")
+        file.write(f"{before}{RESULTS_BEGIN}\n{body}\n{RESULTS_END}{after}")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Tries one act, and prints 0 or the errno it failed with. Links no library and reads no file of its own, so
- * that what a domain refuses is the act. */
+/* Attempts one act, and prints 0 or its errno. It links no library and reads no other file, so that it is
+ * the act that a domain denies. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static int make_socket(int family, int type) {
         return 0;
 }
 
-/* A child that is refused its exec exits with the errno. */
+/* The child exits with the errno if its exec is denied. */
 static int execute(const char *path) {
         int status;
         pid_t pid = fork();

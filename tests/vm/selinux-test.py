@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""barbwired in its SELinux domain. Runs in a guest that enforces and that has both modules: selinux/, and
-selinux-probe.te (selinux_rootfs.py made it so).
+"""barbwired in its SELinux domain. Runs in a guest that enforces and has two modules: selinux/ and selinux-probe.te
+(selinux_rootfs.py prepares it).
 
-First all that it does for a living, after which nobody may have been refused anything; then, in its domain, what it
-never does, which must be refused. Each refusal is looked up in the same log: one that heard nothing would be found
-out, and each act is tried outside the domain, too, where it must succeed."""
+First the service does everything that it is for, without a single denial. Then programs in its domain attempt what it
+never does, and must be denied. Each of these denials is found in the same log, which proves that the log has them, and
+each attempt must succeed outside the domain."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import harness
 import service
@@ -27,17 +27,17 @@ POLICY = "/etc/barbwire/policy.d"
 SOCKET = "/run/barbwire/io.barbwire.Barbwire"
 PROBE = "/usr/local/libexec/barbwire-probe"
 DOMAIN = "system_u:system_r:barbwire_t:s0"
-# What an administrator's shells run as: each distribution's default, and the confined ones.
+# The contexts of administrators' shells: the default of each distribution, and the confined ones.
 UNCONFINED, SYSADM = "unconfined_u:unconfined_r:unconfined_t:s0", "root:sysadm_r:sysadm_t:s0"
 STAFF = "staff_u:staff_r:staff_t:s0"
 USER = "user_u:user_r:user_t:s0"
-# An entry that is larger is no datagram any more: it goes to the journal as memory.
-TINY_SOCKET_BYTES = 4608  # the least that the kernel takes, net/core/sock.c SOCK_MIN_SNDBUF
+# A larger entry does not fit into a datagram: it is passed to the journal as a memory file.
+TINY_SOCKET_BYTES = 4608  # the minimum of the kernel, net/core/sock.c SOCK_MIN_SNDBUF
 
 
 def refused(since=0):
-    """Every refusal that has anything to do with barbwire, the kernel's and systemd's own: without an audit daemon,
-    both are in the kernel's log."""
+    """Every denial that concerns barbwire, by the kernel or by systemd: without an audit daemon, both are in the
+    kernel's log."""
     entries = service.journal_entries("_TRANSPORT=kernel")
     found = [as_text(entry["MESSAGE"]) for entry in entries]
     return [line for line in found if re.search(r"avc: +denied", line) and ":barbwire_" in line][since:]
@@ -49,12 +49,12 @@ def context_of(pid):
 
 
 def as_context(context, *args, check=True):
-    """Their domains are entered by a shell, as at a login."""
+    """Runs a command in this context, which is entered through a shell, as at a login."""
     return run("runcon", context, "/bin/sh", "-c", 'exec "$@"', "sh", *args, check=check)
 
 
 def prefix():
-    """Where meson has put it: /usr/local, say."""
+    """The prefix of the installation: /usr/local, for example."""
     return re.search(r"path=(\S+)/sbin/barbwired ", show("ExecStart"))[1]
 
 
@@ -62,7 +62,7 @@ def ctl(context, *args, check=True):
     return as_context(context, f"{prefix()}/bin/barbwirectl", "--no-pager", *args, check=check)
 
 
-# ---- what it does ----
+# ---- what the service does ----
 
 def enforcing():
     with open("/sys/fs/selinux/enforce", encoding="ascii") as flag:
@@ -70,13 +70,13 @@ def enforcing():
 
 
 def booted():
-    """Enabled when the system was installed, it has been started with it."""
+    """It was enabled in the image, so it was started at boot."""
     wait_until(lambda: show("ActiveState") == "active", "active", harness.ARMED_TIMEOUT)
     require_equal(context_of(main_pid()), DOMAIN, "domain")
 
 
 def labels():
-    """What was installed, and what tmpfiles and systemd made."""
+    """Of installed files, and of those that tmpfiles and systemd created."""
     wanted = {f"{prefix()}/sbin/barbwired": "barbwire_exec_t", show("FragmentPath"): "barbwire_unit_t",
               f"{prefix()}/lib/barbwire/policy.d/20-ssh.conf": "barbwire_conf_t", "/run/barbwire": "barbwire_runtime_t",
               "/run/barbwire/selftest-decoy": "barbwire_runtime_t", SOCKET: "barbwire_runtime_t"}
@@ -93,17 +93,17 @@ def enabled(thefts):
     require_equal(entry["_SELINUX_CONTEXT"].rstrip("\0\n"), DOMAIN, "the alert's domain")
 
 
-def asked(context, thefts):
-    """barbwirectl runs as who calls it."""
+def queried(context, thefts):
+    """barbwirectl runs in the domain of its caller."""
     _, path = thefts.play()
     ctl(context, "status")
     require(os.fsdecode(path) in ctl(context, "alerts").stdout, "not among the alerts")
 
 
-def not_asked():
-    """Who is no administrator gets no further than the socket, whatever its mode says."""
+def not_queried():
+    """The socket denies other users than administrators, whatever its mode."""
     since = len(refused())
-    require(ctl(USER, "status", check=False).returncode != 0, "status was told")
+    require(ctl(USER, "status", check=False).returncode != 0, "status was printed")
     require(any("user_t" in line and "barbwire_runtime_t" in line for line in refused(since)), f"{refused(since)}")
 
 
@@ -112,7 +112,7 @@ def selftest(context):
 
 
 def reloaded(thefts):
-    """A new class and a masked file; then a policy with an error, which the check refuses."""
+    """A new class and a masked file; then a policy with an error, which --check rejects."""
     pid, since = main_pid(), len(service.journal())
     run("mkdir", "-p", POLICY)
     with open(f"{POLICY}/50-payroll.conf", "w", encoding="utf-8") as out:
@@ -126,14 +126,14 @@ def reloaded(thefts):
         out.write("[Class bad]\nPath=relative\n")
     try:
         require(systemctl("reload", UNIT, check=False).returncode != 0, "systemctl reload succeeded")
-        wait_message(re.escape(f"{POLICY}/60-bad.conf") + r":2:\d+: ", since, "the error's place")
+        wait_message(re.escape(f"{POLICY}/60-bad.conf") + r":2:\d+: ", since, "the location of the error")
     finally:
         os.unlink(f"{POLICY}/60-bad.conf")
 
 
 def restarted(thefts):
-    """What was told before is told still: it was read back from the journal. What it tells from now on is too large
-    for its socket."""
+    """Earlier alerts are still listed, since they were read back from the journal. The next alert is too large for a
+    datagram."""
     _, path = thefts.play()
     sysctl = "/proc/sys/net/core/wmem_default"
     with open(sysctl, encoding="ascii") as value:
@@ -146,10 +146,10 @@ def restarted(thefts):
         with open(sysctl, "w", encoding="ascii") as value:
             value.write(usual)
     require_equal(context_of(main_pid()), DOMAIN, "domain")
-    require(os.fsdecode(path) in ctl(UNCONFINED, "alerts").stdout, "the alert of before")
+    require(os.fsdecode(path) in ctl(UNCONFINED, "alerts").stdout, "the earlier alert")
     entry, _ = thefts.play(thefts.home.key(b"x" * 200 + b"/" + b"y" * 200 + b"/" + b"z" * 200 + b"/id")[0])
     size = sum(len(str(value)) for name, value in entry.items() if not name.startswith("_"))
-    require(size > TINY_SOCKET_BYTES, f"{size} bytes go as a datagram")
+    require(size > TINY_SOCKET_BYTES, f"{size} bytes fit into a datagram")
 
 
 def stopped():
@@ -157,13 +157,13 @@ def stopped():
     require_equal((show("ActiveState"), show("Result")), ("inactive", "success"), "after stop")
 
 
-def nobody_refused():
-    """But who was to be."""
+def none_refused():
+    """Except those of the user that has to be denied."""
     found = [line for line in refused() if f"scontext={USER} " not in line]
     require(not found, "\n".join(found))
 
 
-# ---- what it never does ----
+# ---- what the service never does ----
 
 def probe(context, *act):
     return int(run("runcon", context, PROBE, *act).stdout)
@@ -177,7 +177,7 @@ def denied(permission, *act):
     require_equal(probe(DOMAIN, *act), errno.EACCES, f"errno in {DOMAIN}")
     found = refused(since)
     require(any(re.search(rf"\{{[^}}]*\b{permission}\b[^}}]*\}}.*scontext={DOMAIN} ", line) for line in found),
-            f"the refusals: {found}")
+            f"the denials: {found}")
 
 
 def never(t):
@@ -196,7 +196,7 @@ def never(t):
                 ("write its own policy", "write", "create", f"{POLICY}/99-quiet.conf"),
                 ("trace another process", "ptrace", "trace", str(other.pid)),
         ):
-            t.case(f"in its domain, refused: {name}", denied, permission, *act)
+            t.case(f"denied in its domain: {name}", denied, permission, *act)
         other.kill()
 
 
@@ -210,14 +210,14 @@ def main():
         if not t.case("enable --now, a theft, its alert", enabled, thefts):
             t.note(service.last_words())
         for context in (UNCONFINED, SYSADM, STAFF):
-            t.case(f"barbwirectl as {context}", asked, context, thefts)
+            t.case(f"barbwirectl as {context}", queried, context, thefts)
         for context in (UNCONFINED, SYSADM):
             t.case(f"barbwirectl selftest as {context}", selftest, context)
         t.case("reload", reloaded, thefts)
-        t.case("restart: alerts of before; an entry that no datagram holds", restarted, thefts)
-        t.case(f"barbwirectl as {USER}: refused", not_asked)
+        t.case("restart: earlier alerts; an entry too large for a datagram", restarted, thefts)
+        t.case(f"barbwirectl as {USER}: denied", not_queried)
         t.case("stop", stopped)
-        t.case("nothing of all that was refused", nobody_refused)
+        t.case("nothing was denied that is needed", none_refused)
     never(t)
     t.done()
 

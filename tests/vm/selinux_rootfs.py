@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest that enforces SELinux: Debian's reference policy, our module (selinux/) built against it and installed, and
-barbwire as a package would bring it. Made on this machine and labelled before it becomes an image: in the guest,
-under emulation, either takes a minute."""
+"""A guest that enforces SELinux: the reference policy of Debian, our module (selinux/) built against it and installed,
+and barbwire installed like a package. It is prepared and labelled on this machine, before it becomes an image: in the
+guest, under emulation, either would take a minute."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from images import HERE, Rootfs, write
 
 PROBE = "usr/local/libexec/barbwire-probe"
 MODULES = "usr/src/barbwire"
-# No refusal is left out of the kernel's log, which is what the test reads.
+# Without a rate limit, every denial is in the kernel's log, which the test reads.
 ARGUMENTS = "security=selinux selinux=1 enforcing=1 sysctl.kernel.printk_ratelimit=0"
 
 
@@ -27,7 +27,7 @@ def prepare(root):
     run("cp", "-a", f"{service.FILES}/.", root)
     run("chroot", root, "systemd-sysusers")
     run("chroot", root, "systemctl", "enable", service.UNIT)
-    # Emulated and beside other guests, loading the programs takes longer than the watchdog waits.
+    # Under emulation, beside other guests, loading the programs takes longer than the watchdog allows.
     write(f"{root}/etc/systemd/system/{service.UNIT}.d/emulated.conf",
           "[Service]\nWatchdogSec=10min\nTimeoutStartSec=10min\n")
 
@@ -40,18 +40,18 @@ def prepare(root):
     write(f"{modules}/barbwire_probe.if", "## <summary>None.</summary>\n")
     names = ["barbwire.pp", "barbwire_probe.pp"]
     run("chroot", root, "make", "-C", f"/{MODULES}", "-f", "/usr/share/selinux/devel/Makefile", *names)
-    # Not loaded: this machine's kernel has another policy, or none. -D: what the policy refuses without a word is told,
-    # too: nothing that barbwire needs shall hide there.
+    # Not loaded, since this machine's kernel has another policy, or none. -D: denials that the policy would not audit
+    # are logged, too, so that none of them can hide a permission that barbwire needs.
     run("chroot", root, "semodule", "--noreload", "-D", "-i", *(f"/{MODULES}/{name}" for name in names))
 
     write(f"{root}/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=default\n")
     run("chroot", root, "setfiles", "-F", "/etc/selinux/default/contexts/files/file_contexts", "/")
-    # Called by a service, or by the kernel, they have domains of their own, which may not do what the test asks of
-    # them: make network namespaces, read the journal, load modules from a disk that has no labels.
+    # When a service or the kernel calls them, they run in domains of their own, which do not allow what the test needs:
+    # creating network namespaces, reading the journal, loading modules from a disk without labels.
     for name in ("ip", "journalctl", "kmod"):
         os.setxattr(f"{root}/usr/bin/{name}", "security.selinux", b"system_u:object_r:bin_t:s0\0")
 
 
-# Of the build that is tested: made for each run.
+# Contains the build under test, so it is created for each run.
 SELINUX = Rootfs("selinux", ("selinux-policy-default", "selinux-policy-dev", "policycoreutils", "selinux-utils"),
                  prepare, key=None)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs in the guest: the steps of the job that the kernel's command line names, each with its time limit. After each,
-what is known so far is written to the result disk, so that a guest that hangs later has still told it."""
+"""Runs in the guest: the steps of the job that the kernel's command line names, each with its time limit. After each
+step, the results so far are written to the result disk, so that they are kept if the guest hangs later."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RESULT_DISK = "/dev/vdd"
 
 
 def say(text):
-    """The end of the console is what is shown of a guest that hangs."""
+    """For the console, whose end is shown when a guest hangs."""
     with open("/proc/uptime", encoding="ascii") as uptime:
         print(f"vm: [{uptime.read().split()[0]}] {text}", flush=True)
 
@@ -33,7 +33,7 @@ def results_write():
 
 
 def run(number, step, environment):
-    """Runs one step in a session of its own, which ends with it."""
+    """Runs one step in a session of its own, and kills that session at its end."""
     say(f"{step['name']} {step['sensor'] or ''}")
     begin, base = time.monotonic(), f"{RESULTS}/{number:02}"
     environment = {**os.environ, **environment, **step["environment"]}
@@ -46,7 +46,7 @@ def run(number, step, environment):
             status = process.wait(step["seconds"])
         except subprocess.TimeoutExpired:
             status = None
-        # What a killed test would have cleaned up must not disturb the next one.
+        # Processes that a killed test left behind must not disturb the next one.
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -55,7 +55,7 @@ def run(number, step, environment):
     seconds = round(time.monotonic() - begin, 1)
     with open(base + ".json", "w", encoding="ascii") as out:
         json.dump({"status": status, "seconds": seconds}, out)
-    say(f"{step['name']}: {'over its time' if status is None else f'status {status}'} after {seconds} s")
+    say(f"{step['name']}: {'timed out' if status is None else f'status {status}'} after {seconds} s")
     results_write()
 
 
@@ -73,7 +73,7 @@ def main():
     for command, file in ((["journalctl", "-b", "-o", "short-monotonic", "--no-pager"], "journal"),
                           (["dmesg"], "dmesg")):
         with open(f"{RESULTS}/{file}", "wb") as out:
-            # Through a pipe: under SELinux they may not write where we may.
+            # Through a pipe: under SELinux these commands may not write to our files.
             out.write(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout)
     results_write()
     say("done")

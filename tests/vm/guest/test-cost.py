@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an operation costs where time means nothing: how many of our programs the kernel runs for it, by a process that is not
-marked, and how many instructions of ours the verifier has followed.
+"""The cost of an operation where times mean nothing, as under emulation: the number of our BPF programs that the kernel
+runs for it in a process that is not marked, and the number of instructions that the verifier processed.
 
 usage: test-cost.py SENSOR"""
 
@@ -10,7 +10,7 @@ import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../../lib"), os.path.join(HERE, "../../bench")]
+sys.path[:0] = [os.path.join(HERE, "../../harness"), os.path.join(HERE, "../../bench")]
 
 import figures
 import harness
@@ -18,9 +18,9 @@ import tap
 from tap import require
 
 ROUNDS = 1000
-# What else runs in the guest meanwhile.
+# Programs run for other processes of the guest meanwhile.
 NOISE = 0.5
-# System calls begin and end; opens, sends, reads have a hook of their own beside that.
+# Entry and exit of the system call, and a hook of its own for opens, sends and reads.
 LIMITS = {
     "tracepoint": {"stat": 2, "open+close": 4, "write+read of a pipe": 4, "UDP send+receive": 6},
     "fentry": {"stat": 1, "open+close": 3, "write+read of a pipe": 5, "UDP send+receive": 4},
@@ -29,7 +29,7 @@ LIMITS = {
 
 
 def programs(pid):
-    """Each once: the daemon may hold several descriptors of one."""
+    """Each program once: the daemon may have several descriptors of one."""
     return {info["prog_id"]: info for info in figures.fdinfo(pid) if "run_cnt" in info}
 
 
@@ -38,7 +38,7 @@ def runs(pid):
 
 
 def per_operation(pid, operate):
-    # To look costs something, too.
+    # Reading the counters runs programs, too.
     first, before = runs(pid), runs(pid)
     for _ in range(ROUNDS):
         operate()
@@ -76,8 +76,10 @@ def main():
     t = tap.Tap()
     with harness.Barbwired() as bw, figures.bpf_stats():
         followed = [int(info["verified_insns"]) for info in programs(bw.pid).values() if "verified_insns" in info]
-        t.note(f"{len(programs(bw.pid))} programs, {sum(followed):,} instructions followed by the verifier, {max(followed, default=0):,} "
-               "in the largest" if followed else f"{len(programs(bw.pid))} programs")
+        text = f"{len(programs(bw.pid))} programs"
+        if followed:
+            text += f", {sum(followed):,} instructions processed by the verifier, {max(followed):,} in the largest"
+        t.note(text)
         for name, operate in operations().items():
             t.case(f"cost: {name}", bounded, t, bw.pid, name, operate, LIMITS[sensor][name])
     t.done()

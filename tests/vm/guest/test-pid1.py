@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An administrator's day on a real machine: the cases of tests/system/test-service.py that need no second try, with
-the guest's own PID 1 instead of a box.
+"""The service on a real machine: those cases of tests/system/test-service.py that can run once, with the guest's own
+PID 1 instead of a box.
 
-usage: test-pid1.py --newer     (tests/lib/service.py: install as a package does, since the guest has no meson)"""
+usage: test-pid1.py --newer     (tests/harness/service.py: installs like a package, since the guest has no meson)"""
 
 import importlib.util
 import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../lib"))
+sys.path.insert(0, os.path.join(HERE, "../../harness"))
 
 import harness
 import tap

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where tasks are preempted in the midst of the kernel's own work, programs on tracepoints are skipped when the same
-program already runs on that CPU. Thefts while tasks crowd on each CPU and open files: every one is told, or the loss
-is counted and told.
+"""Where tasks are preempted inside the kernel, programs on tracepoints are skipped when the same program already runs
+on that CPU. Thefts are played while several tasks on each CPU open files: each has its alert, or the loss is counted
+and raised.
 
-usage: test-preempt.py MODE[,MODE...] THEFTS     (of the kernel's; one barbwired for all)"""
+usage: test-preempt.py MODE[,MODE...] THEFTS     (preemption modes of the kernel; one barbwired for all)"""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness"))
 
 import harness
 import tap
@@ -22,13 +22,13 @@ from tap import require, require_equal
 TASKS_PER_CPU = 4
 PARALLEL = 4
 DEBUGFS = "/sys/kernel/debug"
-# A loss that was told already is told again after 10 s (daemon/manager.c: LOSS_TELL_USEC).
+# A loss of a cause that was raised before is raised again after 10 s at the earliest.
 STATE_TIMEOUT = 30 * tap.SLOW
 
 
 @contextlib.contextmanager
 def preempted(mode):
-    """The kernel's mode, which is switched as it runs (PREEMPT_DYNAMIC); then the one of before."""
+    """Switches the preemption mode of the running kernel (PREEMPT_DYNAMIC), and restores it afterwards."""
     if not os.path.exists(f"{DEBUGFS}/sched"):
         subprocess.run(["mount", "-t", "debugfs", "none", DEBUGFS], check=True)
     before = re.search(r"\((\w+)\)", modes())[1]
@@ -40,7 +40,7 @@ def preempted(mode):
 
 
 def modes():
-    """All that this kernel has, the one in force in brackets."""
+    """All modes of this kernel, the current one in brackets."""
     with open(f"{DEBUGFS}/sched/preempt", encoding="ascii") as file:
         return file.read()
 
@@ -56,7 +56,7 @@ def in_force(mode):
 
 @contextlib.contextmanager
 def crowd(path):
-    """load-opener has a task on each CPU."""
+    """load-opener starts a task on each CPU."""
     openers = [subprocess.Popen([harness.program("load-opener"), path], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True) for _ in range(TASKS_PER_CPU)]
     try:
@@ -64,15 +64,15 @@ def crowd(path):
             require_equal(opener.stdout.readline(), "ready\n", "opener")
         yield
     finally:
-        said = [opener.communicate()[0].strip() for opener in openers]
-    require(all(opener.returncode == 0 for opener in openers), f"an opener died: {said}")
+        output = [opener.communicate()[0].strip() for opener in openers]
+    require(all(opener.returncode == 0 for opener in openers), f"an opener died: {output}")
 
 
-def thefts_told(t, bw, net, home, mode, thefts):
+def thefts_alerted(t, bw, net, home, mode, thefts):
     directory = os.path.join(home.ssh, mode.encode())
     decoys = [home.decoy(os.path.join(directory, b"id_run_%04d" % n)) for n in range(thefts)]
     busy, _ = home.decoy(os.path.join(home.root, b"busy/with/opens"))
-    told_before = len(bw.states)
+    n_before = len(bw.states)
     with crowd(busy):
         result = net.run([harness.program("load-burglar"), directory, str(thefts), str(PARALLEL), "443"])
     require_equal(result.returncode, 0, f"burglar: {result.stderr}")
@@ -80,17 +80,17 @@ def thefts_told(t, bw, net, home, mode, thefts):
         net.sink.wait_arrived(secret)
     bw.prove_delivered(net, home)
     missing = [path for path, _ in decoys if not bw.find(lambda a, p=path: harness.touches(a, p))]
-    t.note(f"preempt={mode}: {thefts - len(missing)} of {thefts} thefts told")
+    t.note(f"preempt={mode}: {thefts - len(missing)} of {thefts} thefts have an alert")
     if missing:
-        told = bw.wait(lambda: [s for s in bw.states[told_before:] if s.get("cause") == "recursion_misses"],
-                       STATE_TIMEOUT, f"{len(missing)} thefts were lost, the loss must be told")
-        t.note(f"the loss was told: {told[-1]}")
+        losses = bw.wait(lambda: [s for s in bw.states[n_before:] if s.get("cause") == "recursion_misses"],
+                         STATE_TIMEOUT, f"{len(missing)} thefts were lost, the loss must be raised")
+        t.note(f"the loss was raised: {losses[-1]}")
 
 
 def ends(t, bw):
     summary = bw.stop()
     t.note(f"recursion_misses={summary['recursion_misses']}")
-    bw.require_whole(("lost", "recursion_misses"))
+    bw.require_no_loss(("lost", "recursion_misses"))
 
 
 def main():
@@ -100,8 +100,8 @@ def main():
     with Net() as net, harness.Home() as home, harness.Barbwired() as bw:
         for mode in modes:
             with preempted(mode):
-                t.case(f"preempt={mode}: {thefts} thefts, {TASKS_PER_CPU} tasks on each CPU: told, or the loss is",
-                       thefts_told, t, bw, net, home, mode, thefts)
+                t.case(f"preempt={mode}: {thefts} thefts, {TASKS_PER_CPU} tasks on each CPU: an alert, or a loss",
+                       thefts_alerted, t, bw, net, home, mode, thefts)
                 t.case(f"preempt={mode} was in force", in_force, mode)
         t.case("no other loss", ends, t, bw)
     t.done()

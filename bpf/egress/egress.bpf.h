@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Correlates egress with marks: whether the process is marked, within the window, not permitted to this
+ * destination by its rules, and not reported already; then it makes a record. */
+
+#include "abi/counters.h"
+#include "abi/event.h"
+#include "abi/policy.h"
+#include "lib/emit.bpf.h"
+#include "lib/kernel.bpf.h"
+#include "lib/maps.bpf.h"
+#include "lib/path.bpf.h"
+#include "mark/mark.bpf.h"
+#include "mark/share.bpf.h"
+#include "process/identity.bpf.h"
+#include "process/shm.bpf.h"
+#include "egress/destination.bpf.h"
+#include "egress/record.bpf.h"
+
+/* Whether this correlation was reported within its window: then it is a repeat, and counted in shared
+ * memory. */
+static __always_inline bool repeat_count(
+                const struct correlation *c, const struct reported_key *key, bool goes_on) {
+        struct reported_value *v = bpf_map_lookup_elem(&bw_reported, key);
+
+        if (!v || bpf_ktime_get_ns() >= v->until_mono_ns)
+                return false;
+        if (goes_on && v->n_files == c->n_files)
+                return true;
+        v->n_files = c->n_files;
+        count(BW_COUNT_REPEATS);
+        struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &v->slot);
+        if (r && r->boot_ns == v->boot_ns && r->cpu == v->cpu)
+                ATOMIC_ADD(&r->count, 1);
+        else
+                report_loss(BW_LOSS_REPEAT_GONE);
+        return true;
+}
+
+/* Slots that are tried before one in use is taken. That so many in a row, of 1,024, belong to processes that
+ * still run and to others takes a CPU on which most slots do: then some repeats are lost anyway, and counted
+ * (repeat_gone). */
+#define REPEAT_TRIES 16
+
+/* Whether the record that this slot belongs to can still be repeated. Those of `holder` may be replaced by
+ * its own newer ones, so that one process with many destinations takes nobody else's slot. */
+static __always_inline bool repeat_lives(const struct bw_repeat *r, __u64 holder, __u64 now) {
+        if (now >= r->until_mono_ns || r->holder == holder)
+                return false;
+        const struct mark *m = mark_get(r->holder);
+        return m && m->start_boot_ns == r->start_boot_ns;
+}
+
+/* The slot for the repeats of a new record of `holder`: the CPU's next one whose process has exited, whose
+ * window is over, or that is its own. A flood's are used in turn. */
+__noinline __u32 repeat_slot(__u32 cpu, __u32 of_flood, __u64 holder) {
+        __u32 *next = bpf_map_lookup_elem(&bw_repeat_next, &of_flood), slot = 0;
+        __u64 now = bpf_ktime_get_ns();
+
+        if (!next)
+                return 0;
+        if (of_flood)
+                return repeat_slots +
+                       (cpu * BW_FLOOD_SLOTS_PER_CPU + (*next)++ % BW_FLOOD_SLOTS_PER_CPU) %
+                                       (repeat_slots / repeat_slots_per_cpu * BW_FLOOD_SLOTS_PER_CPU);
+        for (__u32 i = 0; i < REPEAT_TRIES; i++) {
+                slot = (cpu * repeat_slots_per_cpu + (*next)++ % repeat_slots_per_cpu) % repeat_slots;
+                const struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &slot);
+                if (!r || !repeat_lives(r, holder, now))
+                        break;
+        }
+        return slot;
+}
+
+/* Claims the right to report a correlation: of several threads one gets it, and the others' are repeats. The
+ * claim is complete when it becomes visible, so that repeats can be counted at once. A function of its own,
+ * whose stack the composing of the record can use again. */
+static __noinline bool report_claim(struct correlation *c) {
+        __u64 until = bpf_ktime_get_ns() + c->window_ns;
+
+        c->when = moment_now();
+        c->slot = repeat_slot(c->when.cpu, c->key.late == RECORD_FLOOD, c->holder);
+        struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
+        if (repeat) {
+                const struct mark *m = mark_get(c->holder);
+                repeat->count = 0;
+                repeat->boot_ns = c->when.boot_ns;
+                repeat->cpu = c->when.cpu;
+                repeat->until_mono_ns = until;
+                repeat->holder = c->holder;
+                repeat->start_boot_ns = m ? m->start_boot_ns : 0;
+        }
+        struct reported_value value = {
+                .until_mono_ns = until,
+                .boot_ns = c->when.boot_ns,
+                .cpu = c->when.cpu,
+                .slot = c->slot,
+                .n_files = c->n_files,
+        };
+        if (bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+                return true;
+        if (repeat_count(c, &c->key, c->goes_on))
+                return false;
+        /* An old claim whose window has passed: the program that removes it may replace it. */
+        if (bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
+                        bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+                return true;
+        (void)repeat_count(c, &c->key, c->goes_on); /* another thread replaced it */
+        return false;
+}
+
+/* ---- floods ---- */
+
+/* A program that uses a new destination for every packet makes more records than anyone can read, and would
+ * delay or displace the alerts of others. While the daemon keeps up, each is reported. When a quarter of the
+ * ring is pending, an executable of a user, and the user in total, have a budget per interval; correlations
+ * beyond it are counted as repeats of one record for each set of classes. The last eighth of the ring is
+ * reserved for those with hardly any report. */
+#define FLOOD_INTERVAL_NS 10000000000ULL
+#define FLOOD_SHARE_EXE 64
+#define FLOOD_SHARE_USER 256
+#define FLOOD_SHARE_LAST 4
+
+/* Reports in the current interval: of one executable or, with of_all, of all of the user's. add: counts one
+ * more. */
+static __always_inline __u64 budget_count(__u64 exe, __u32 uid, bool of_all, bool add) {
+        struct budget_key key = { .exe = exe, .uid = uid, .of_all = of_all };
+        __u64 now = bpf_ktime_get_ns();
+        struct budget *b = bpf_map_lookup_elem(&bw_budgets, &key);
+
+        if (b && now < b->until_mono_ns) {
+                if (add)
+                        ATOMIC_ADD(&b->count, 1);
+                return b->count;
+        }
+        if (add) {
+                const struct budget first = { .until_mono_ns = now + FLOOD_INTERVAL_NS, .count = 1 };
+                bpf_map_update_elem(&bw_budgets, &key, &first, BPF_ANY);
+        }
+        return 0;
+}
+
+/* Whether this user's executable has exhausted its budget. */
+__noinline int flood_spent(__u32 uid, __u64 exe) {
+        __u64 waiting = bpf_ringbuf_query(&bw_ring, BPF_RB_AVAIL_DATA);
+        __u64 size = bpf_ringbuf_query(&bw_ring, BPF_RB_RING_SIZE);
+
+        if (waiting < size / 4)
+                return 0;
+        __u64 own = budget_count(exe, uid, false, false);
+        return own >= (waiting < size - size / 8 ? FLOOD_SHARE_EXE : FLOOD_SHARE_LAST) ||
+               budget_count(0, uid, true, false) >= FLOOD_SHARE_USER;
+}
+
+__noinline int flood_count(__u32 uid, __u64 exe) {
+        budget_count(exe, uid, false, true);
+        budget_count(0, uid, true, true);
+        return 0;
+}
+
+/* The verifier walks 16 iterations in one function and 16 around it, instead of 256. Divides BW_NETS_MAX. */
+#define NETS_AT_ONCE 16
+
+/* Classes of those of these rules that name this destination, among NETS_AT_ONCE destinations of the table.
+ * Arithmetic instead of branches, so that the loop's body has one path. */
+static __always_inline __u64 nets_permit(const struct bw_table *t, const struct bw_net *nets,
+                const struct bw_bits *rules, __u64 address_low, __u64 address_high, __u64 packed) {
+        /* connect(2) of a datagram socket to port 0 moves nothing: resolvers do it to learn the route to an
+         * address that they are about to use (RFC 6724), so any port of a rule will do. */
+        __u64 strict = (packed & 0xffff) || packed >> 48 != BW_ACT_CONNECT, permitted = 0;
+        /* One word for port, family and `strict` (bit 63): each would take its own place on the stack. */
+        __u64 wanted = (packed & 0xffffffff) | strict << 63;
+
+        for (__u32 i = 0; i < NETS_AT_ONCE; i++) {
+                const struct bw_net *n = nets + i;
+                __u32 rule = n->rule % BW_RULES_MAX;
+                if (!n->family)
+                        break;
+                barrier_var(wanted);
+                __u64 port = wanted & 0xffff, family = wanted >> 16 & 0xffff;
+                __u64 other = (n->family ^ family) | ((address_low & n->mask[0]) ^ n->address[0]) |
+                              ((address_high & n->mask[1]) ^ n->address[1]) |
+                              (~rules->word[rule / 64] >> rule % 64 & 1);
+                /* bit 63 of a difference: the port is below the first, or above the last */
+                other |= (((port - n->port_first) | (n->port_last - port)) & wanted) >> 63;
+                __u64 differs = (other | -other) >> 63;
+                permitted |= t->rules[rule].classes & (differs - 1);
+        }
+        return permitted;
+}
+
+/* Rules of the mark of process `pid`; of 0: those in the current thread's scratch. The barriers keep the
+ * compiler from adding to a pointer before it is compared with NULL, see CHECKED_FIRST(). */
+static __always_inline const struct bw_bits *rules_of(__u32 pid) {
+        __u64 key = pid;
+
+        if (pid) {
+                const struct mark *m = bpf_map_lookup_elem(&bw_marks, &key);
+                if (!m)
+                        return NULL;
+                barrier_var(m);
+                return &m->rules;
+        }
+        key = bpf_get_current_pid_tgid();
+        const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &key);
+        if (!s)
+                return NULL;
+        barrier_var(s);
+        return &s->bits;
+}
+
+/* Classes that these rules allow to go to this destination, from some destinations of the table: the upper
+ * half of `at` says which. */
+__noinline __u64 permitted_some(__u64 at, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
+        __u32 table = at;
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct bw_bits *rules = rules_of(pid);
+
+        if (!t || !rules)
+                return 0;
+        return nets_permit(t, &t->nets[(at >> 32) % (BW_NETS_MAX / NETS_AT_ONCE) * NETS_AT_ONCE], rules,
+                        address_low, address_high, packed);
+}
+
+/* The port of an accepted connection is the local one, which no rule refers to. */
+static __always_inline bool destination_was_accepted(__u64 packed) {
+        return (packed >> 48 & ~(__u64)ACT_GOES_ON) == BW_ACT_ACCEPT;
+}
+
+/* No hook saw the address of a raw packet: it is not this host's, which a rule may allow, but any other.
+ * This one is of no network (RFC 1112 section 4, RFC 6666), so that only a rule for any address permits it.
+ */
+static __always_inline __u64 address_presumed(__u64 address_low, __u64 address_high, __u64 packed) {
+        bool known = address_low | address_high | (packed & 0xffff) | (packed >> 48 ^ BW_ACT_SEND);
+
+        return known ? address_low : (packed >> 16 & 0xffff) == AF_INET ? 240 : 1; /* the first byte */
+}
+
+/* Classes that the rules of process `pid` allow to go to this destination; of 0: see rules_of(). */
+__noinline __u64 permitted_classes(
+                __u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
+        __u64 permitted = 0;
+
+        if (destination_was_accepted(packed))
+                return 0;
+        address_low = address_presumed(address_low, address_high, packed);
+        for (__u64 i = 0; i < BW_NETS_MAX / NETS_AT_ONCE; i++)
+                permitted |= permitted_some(i << 32 | table, pid, address_low, address_high, packed);
+        return permitted;
+}
+
+/* ---- suspicion ---- */
+
+/* Classes that rules allow the current process to read, and to send to this destination. None if the active
+ * policy has not judged it, see suspect_ready(). */
+__noinline __u64 suspect_permitted(__u64 address_low, __u64 address_high, __u64 packed) {
+        struct task_struct *task = current_task();
+        const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        struct policy_view v;
+        struct bw_bits rules;
+
+        if (!p || !policy_view_get(&v) || p->generation != v.table->generation ||
+                        p->image != process_image(task))
+                return 0;
+        process_rules(&v, task, p, false, &rules);
+        __u64 permitted = rules_classes(v.index, &rules, RULES_UNBOUND);
+        struct scratch *s = scratch_get();
+        if (s) {
+                s->bits = rules;
+                permitted |= permitted_classes(v.index, 0, address_low, address_high, packed);
+                scratch_put();
+        }
+        return policy_view_held(&v) ? permitted : 0;
+}
+
+/* Whether the current process may send everything that its user and cgroup are suspected of to this
+ * destination: such a program is no reason for an alert, whatever others of them have read. Called before
+ * correlate(), which has no stack left for it. */
+__noinline int suspect_may_send(__u64 address_low, __u64 address_high, __u64 packed) {
+        __u64 holder = current_suspect();
+        struct policy_view v;
+
+        if (!holder || !policy_view_get(&v))
+                return false;
+        __u64 classes = mark_live(v.index, holder, 0) | mark_live(v.index, holder, LIVE_BOUND);
+        if (!classes || classes & ~suspect_permitted(address_low, address_high, packed))
+                return false;
+        count(BW_COUNT_EGRESS_ALLOWED);
+        return true;
+}
+
+/* A suspected user and cgroup is reported once per interval for each set of classes. */
+#define SUSPECT_INTERVAL_NS 60000000000ULL
+
+/* Sets c->key.classes, c->fresh and the window to the classes of the mark that no rule permits at this
+ * destination. Returns 1 if there are any, 0 if not, and -1 if the policy changed meanwhile. */
+static __always_inline int correlation_judge(struct correlation *c, __u64 address_low, __u64 address_high,
+                __u64 packed, bool *ret_bound) {
+        const __u64 holder = c->holder;
+        struct policy_view v;
+
+        if (!policy_view_get(&v))
+                return 0;
+        __u64 plain = mark_live(v.index, holder, 0), bound = mark_live(v.index, holder, LIVE_BOUND),
+              quiet = 0;
+        /* A rule does not apply if the process has run other code since. Local services and files are
+         * permitted, whatever its destinations are. */
+        if (!(holder & BW_HOLDER_OBJECT))
+                quiet = family_has_path(c->key.destination.family) ? bound
+                        : bound && !process_strayed(holder) ? permitted_classes(v.index, holder, address_low,
+                                                                              address_high, packed)
+                                                            : 0;
+        c->key.classes = plain | (bound & ~quiet);
+        c->fresh = c->key.classes &
+                   (mark_live(v.index, holder, LIVE_FRESH) |
+                                   (mark_live(v.index, holder, LIVE_FRESH | LIVE_BOUND) & ~quiet));
+        c->key.late = !c->fresh;
+        c->window_ns = longest_window(v.index, c->fresh ?: c->key.classes, c->fresh != 0);
+        c->generation = v.table->generation;
+        *ret_bound = bound;
+        return policy_view_held(&v) ? c->key.classes != 0 : -1;
+}
+
+/* Correlates egress by the current process with the classes of its mark, or of its suspected user and
+ * cgroup.
+ */
+__noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
+        struct task_struct *task = current_task();
+        struct correlation c = {};
+        bool bound = false;
+        int r = -1;
+
+        destination_unpack(&c.key.destination, address_low, address_high, packed);
+        if (c.key.destination.family ==
+                        BW_FAMILY_FILE) /* all files of one file system are one destination */
+                __builtin_memset(c.key.destination.address, 0, 8);
+        c.goes_on = packed >> 48 & ACT_GOES_ON;
+        c.key.pid = BPF_CORE_READ(task, tgid);
+        c.key.start_boot_ns = task_start(task);
+
+        const __u32 pid = c.key.pid;
+        c.holder = mark_find(pid, c.key.start_boot_ns) ? pid : current_suspect();
+        for (__u32 i = 0; i < POLICY_TRIES && r < 0; i++)
+                r = c.holder ? correlation_judge(&c, address_low, address_high, packed, &bound) : 0;
+        if (r == 0 && bound)
+                count(BW_COUNT_EGRESS_ALLOWED);
+        /* If the policy kept changing, the result may mix two policies, and is reported. */
+        if (r == 0 || !c.key.classes)
+                return 0;
+
+        struct mark *m = mark_get(c.holder);
+        if (!m)
+                return 0;
+        c.n_files = m->n_files;
+        if (c.holder & BW_HOLDER_OBJECT) {
+                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
+                c.key.pid = 0;
+                c.key.start_boot_ns = c.holder;
+                c.key.late = RECORD_SUSPECT;
+                c.window_ns = SUSPECT_INTERVAL_NS;
+        }
+        if (repeat_count(&c, &c.key, c.goes_on))
+                return 0;
+
+        /* It has an entry since fork, or since it was marked; if that was evicted, the record says that
+         * names are missing. To make one here would cost every egress program another 100,000 instructions
+         * of the verifier. */
+        const struct process *p = process_find(pid, task_start(task));
+        __u64 exe = p ? p->exe : 0;
+        __u32 uid = task_payer((__u64)task);
+
+        if (flood_spent(uid, exe)) {
+                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
+                c.key.pid = uid;
+                c.key.start_boot_ns = exe;
+                c.key.late = RECORD_FLOOD;
+                c.window_ns = FLOOD_INTERVAL_NS;
+                if (repeat_count(&c, &c.key, false)) {
+                        count(BW_COUNT_FLOODED);
+                        return 0;
+                }
+        }
+        if (!report_claim(&c))
+                return 0;
+
+        if (!(c.holder & BW_HOLDER_OBJECT))
+                m->reported = 1;
+        if (record_emit(&c, address_low, address_high, packed)) {
+                count(BW_COUNT_CORRELATIONS);
+                flood_count(uid, exe);
+        } else {
+                bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
+        }
+        return 0;
+}
+
+/* Whether the current process is marked, or its user and cgroup are suspected. What reached it through
+ * shared memory must have been passed on, see memory_arrive(). */
+static __always_inline bool current_may_leak(void) {
+        return current_is_marked() || (*(volatile __u32 *)&shared.suspects && current_suspect());
+}
+
+/* The body of every hook for egress by the current process. */
+static __always_inline void on_egress(const struct bw_destination *d) {
+        __u64 low, high;
+
+        if (!current_may_leak())
+                return;
+        __builtin_memcpy(&low, d->address, 8);
+        __builtin_memcpy(&high, d->address + 8, 8);
+        if (current_is_marked() || !suspect_may_send(low, high, DESTINATION_PACK(d)))
+                correlate(low, high, DESTINATION_PACK(d));
+}
+
+/* cgroup/connect4 and sendmsg4 (include/uapi/linux/bpf.h struct bpf_sock_addr: address and port in network
+ * order). */
+static __always_inline void on_sock_addr4(struct bpf_sock_addr *ctx, enum bw_act act) {
+        struct bw_destination d = { .family = AF_INET, .act = act };
+        __u32 address = ctx->user_ip4;
+
+        memory_arrive();
+        __builtin_memcpy(d.address, &address, 4);
+        d.port = bpf_ntohs(ctx->user_port);
+        d.protocol = ctx->protocol;
+        on_egress(&d);
+}
+
+static __always_inline void on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act act) {
+        struct bw_destination d = { .act = act };
+        __u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+
+        memory_arrive();
+        destination_set_inet6(&d, address);
+        d.port = bpf_ntohs(ctx->user_port);
+        d.protocol = ctx->protocol;
+        on_egress(&d);
+}
+
+/* ---- sockets, from hooks that have the kernel's objects ---- */
+
+/* connect(2), before anything is sent. */
+static __always_inline void on_socket_connect(const struct socket *socket, const void *address, int length) {
+        struct bw_destination d = { .act = BW_ACT_CONNECT };
+
+        memory_arrive();
+        if (!current_may_leak())
+                return;
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (!socket_leaves(sk) || !destination_from_address(&d, address, length, sk, false))
+                return;
+        d.protocol = socket_protocol(sk);
+        on_egress(&d);
+}
+
+/* Data is about to be sent on a socket, to an address or, if that is NULL, to its peer. A connected stream
+ * ignores the address (tcp(7)). */
+static __always_inline void on_sending(const struct sock *sk, const void *address, int length) {
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
+        bool connected = type == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+        struct bw_destination d = { .protocol = socket_protocol(sk), .act = BW_ACT_SEND };
+        const struct udp_sock *udp = (const struct udp_sock *)sk;
+        int pending = d.protocol == IPPROTO_UDP ? BPF_CORE_READ(udp, pending) : 0;
+
+        if (pending) {
+                if (!destination_from_cork(&d, sk, pending))
+                        d.family = family;
+        } else if (address && !connected && destination_from_address(&d, address, length, sk, true)) {
+                /* to it alone */
+        } else if (destination_from_socket(&d, sk)) {
+                d.act |= ACT_GOES_ON;
+                if (connected && socket_was_accepted(sk))
+                        destination_as_accepted(&d, sk);
+        } else if (type == SOCK_STREAM || d.protocol == IPPROTO_UDP) {
+                return; /* no destination: the call will fail */
+        } else {
+                d.family = family; /* it leaves, to an unknown destination */
+        }
+        on_egress(&d);
+}
+
+/* send(2), write(2), sendfile(2), io_uring, where the hook sees the message. */
+static __always_inline void on_socket_sendmsg(const struct socket *socket, const struct msghdr *message) {
+        memory_arrive();
+        if (!current_may_leak())
+                return;
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (socket_leaves(sk))
+                on_sending(sk, BPF_CORE_READ(message, msg_name), BPF_CORE_READ(message, msg_namelen));
+}
+
+/* The same when a system call is about to write to `file`, for kernels without sock_send_length. The address
+ * of a single datagram is not known; for inet other hooks have it. */
+static __always_inline void on_socket_written(const struct file *file) {
+        if (bpf_core_type_exists(btf_trace_sock_send_length) || !current_may_leak() ||
+                        (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return;
+        const struct socket *socket = BPF_CORE_READ(file, private_data);
+        const struct sock *sk = BPF_CORE_READ(socket, sk);
+        if (socket_leaves(sk))
+                on_sending(sk, NULL, 0);
+}
+
+/* Data was sent on this socket. The destination of a raw socket is not known here, but egress is reported.
+ */
+static __always_inline void on_sent(const struct sock *sk, int length) {
+        struct bw_destination d = { .act = BW_ACT_SEND };
+
+        if (!current_may_leak() || !socket_leaves(sk))
+                return;
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+        /* AF_XDP sends data from shared memory: the call itself has none (net/xdp/xsk.c xsk_sendmsg()). */
+        if (length < 0 || (length == 0 && family != AF_XDP))
+                return;
+        d.protocol = socket_protocol(sk);
+        if (destination_from_socket(&d, sk)) {
+                d.act |= ACT_GOES_ON;
+                if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && socket_was_accepted(sk))
+                        destination_as_accepted(&d, sk);
+        } else if (d.protocol == IPPROTO_UDP) {
+                /* The sendmsg hooks have the address, except for data added to a corked datagram. */
+                if (!destination_from_cork(&d, sk, family))
+                        return;
+                d.act |= ACT_GOES_ON;
+        } else {
+                d.family = family;
+        }
+        on_egress(&d);
+}
+
+/* Data was moved to this file by the call that also read it: the hooks at its entry were too early. */
+static __always_inline void on_socket_moved(const struct file *file) {
+        if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return;
+        const struct socket *socket = BPF_CORE_READ(file, private_data);
+        on_sent(BPF_CORE_READ(socket, sk), 1);
+}
+
+/* accept(2): the peer may request data from now on. */
+static __always_inline void on_accepted(const struct sock *sk) {
+        struct bw_destination d = {};
+
+        memory_arrive();
+        if (!current_may_leak() || !socket_leaves(sk) || !destination_from_socket(&d, sk))
+                return;
+        d.protocol = socket_protocol(sk);
+        destination_as_accepted(&d, sk);
+        on_egress(&d);
+}
+
+#define TUN_DEVICE (10 << 20 | 200) /* include/linux/miscdevice.h: MISC_MAJOR, TUN_MINOR */
+
+/* A file is about to be written. A packet written to /dev/net/tun arrives at that interface as if from
+ * outside, and is routed on. The interface is not known: the driver is a module, whose types are not in the
+ * kernel's BTF. */
+static __always_inline void on_device_written(const struct file *file) {
+        struct bw_destination d = { .family = AF_PACKET, .act = BW_ACT_SEND | ACT_GOES_ON };
+
+        if (current_may_leak() && BPF_CORE_READ(file, f_inode, i_rdev) == TUN_DEVICE)
+                on_egress(&d);
+}

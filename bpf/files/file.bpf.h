@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Opens: if the file is sensitive and no rule allows the program to read it, marks the process. Judges the
+ * opened struct file, never the path given to the system call: that races, is relative, and misses links. */
+
+#include "abi/counters.h"
+#include "abi/event.h"
+#include "abi/policy.h"
+#include "lib/emit.bpf.h"
+#include "lib/kernel.bpf.h"
+#include "lib/maps.bpf.h"
+#include "lib/path.bpf.h"
+#include "lib/syscalls.bpf.h"
+#include "mark/mark.bpf.h"
+#include "mark/object.bpf.h"
+#include "mark/terminal.bpf.h"
+#include "process/identity.bpf.h"
+#include "process/ptrace.bpf.h"
+#include "process/shm.bpf.h"
+#include "files/classify.bpf.h"
+#include "files/fanotify.bpf.h"
+#include "files/flow.bpf.h"
+#include "files/memory.bpf.h"
+#include "files/names.bpf.h"
+
+/* The name id of a touched file, whose text it stores; with BW_VIA_TRACE, see file_touched(), that of the
+ * memory. *ret_inode: NULL if it has none. */
+static __always_inline __u64 touched_name(__u64 file_address, __u32 via, const struct inode **ret_inode) {
+        const struct file *file = (const struct file *)file_address;
+        const struct task_struct *other = (const struct task_struct *)file_address;
+
+        if (via == BW_VIA_TRACE) {
+                *ret_inode = NULL;
+                return memory_name(BPF_CORE_READ(other, tgid), task_start((void *)file_address));
+        }
+        const struct path *path = file_path(file);
+        *ret_inode = path == &file->f_path ? BPF_CORE_READ(file, f_inode)
+                                           : BPF_CORE_READ(path, dentry, d_inode);
+        return name_learn((__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry),
+                        file_salt(*ret_inode), true);
+}
+
+/* Whether `task` is in a container, and the file on the container's root file system. What an overlay opens
+ * below for itself is: the open of its own file is judged, too. */
+__noinline int file_is_containers(__u64 file_address, __u64 task_address) {
+        const struct file *file = (const struct file *)file_address;
+        struct task_struct *task = (struct task_struct *)task_address;
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        return p && p->host == FINDING_INSIDE && container_seen(task) &&
+               (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || path_is_on_root(file_path(file), task));
+}
+
+/* The process of `task` opened or received (enum bw_via) a file of `classes`: applies the rules and marks
+ * it. BW_VIA_TRACE: it has read the memory of another process, whose task is at `file_address`. Returns 0,
+ * or 1 if the policy or the mark changed meanwhile and the open must be judged again. */
+__noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classes, __u32 via) {
+        struct task_struct *task = (struct task_struct *)task_address;
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        struct process *p = process_find(pid, task_start(task));
+        struct policy_view v;
+        struct bw_bits rules = {};
+        __u64 unbound, bound;
+
+        if (!policy_view_get(&v))
+                return 0;
+        if (p) {
+                if (p->generation != v.table->generation && task == current_task()) /* not JUDGED_ASIDE */
+                        return 1;
+                process_rules(&v, task, p,
+                                via != BW_VIA_TRACE && file_is_containers(file_address, task_address),
+                                &rules);
+        }
+        unbound = rules_classes(v.index, &rules, RULES_UNBOUND);
+        bound = rules_classes(v.index, &rules, RULES_BOUND);
+        const __u64 until = mark_until(v.index, classes);
+        if (!policy_view_held(&v))
+                return 1;
+
+        count(BW_COUNT_OPENS_MATCHED);
+        classes &= ~unbound;
+        if (!classes) {
+                count(BW_COUNT_OPENS_ALLOWED);
+                return 0;
+        }
+
+        const struct inode *inode;
+        __u64 name = touched_name(file_address, via, &inode);
+
+        __u64 holder = holder_take(pid, task_start(task), task_address);
+        struct mark *m = holder ? mark_get(holder) : NULL;
+        if (!m)
+                return 0;
+        if (holder & BW_HOLDER_SUSPECT)
+                suspects_until(until);
+
+        if (m->until_mono_ns < until)
+                m->until_mono_ns = until;
+
+        struct touched_file *f = mark_place(m, name, pid);
+        touched_file_begin(f, task, inode, name, p ? p->exe : 0, via);
+        f->classes = classes;
+
+        mark_touch(m, classes & ~bound, classes & bound, &rules);
+
+        /* A sweep may have found the mark expired just before and have removed it meanwhile. */
+        m = mark_get(holder);
+        return !m || m->until_mono_ns < until || (holder == pid && m->start_boot_ns != task_start(task));
+}
+
+/* Whether it is a procfs file about the process of `task` itself. A process may know its own memory and
+ * environment, and allocators and sanitizers read them at every start (gperftools, compiler-rt). */
+__noinline int file_is_own(__u64 file_address, __u64 task_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        struct task_struct *task = (struct task_struct *)task_address;
+        struct upid upid = {};
+
+        if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+                return false;
+        struct proc_inode *own = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
+        struct pid *pid = BPF_CORE_READ(own, pid); /* NULL: about no process */
+        /* Of the outermost namespace, as task_struct's numbers are. */
+        bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+                        (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                                        bpf_core_field_offset(struct upid, nr));
+        return pid && (upid.nr == BPF_CORE_READ(task, tgid) || upid.nr == BPF_CORE_READ(task, pid));
+}
+
+/* A tracer can read everything that its tracee reads: passes the mark on. */
+__noinline int tracer_learns(__u64 task_address) {
+        struct task_struct *task = (struct task_struct *)task_address, *tracer = BPF_CORE_READ(task, parent);
+
+        if (BPF_CORE_READ(task, ptrace))
+                mark_pass(BPF_CORE_READ(task, tgid), task_start(task), BPF_CORE_READ(tracer, tgid),
+                                task_start(tracer), BW_VIA_TRACE, task);
+        return 0;
+}
+
+/* The process of `task` was marked: passes the mark on to its tracer, and to processes that share its
+ * memory. */
+static __always_inline void task_spread(struct task_struct *task) {
+        tracer_learns((__u64)task);
+        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+}
+
+/* Apart, as loops call it. */
+__noinline int current_spread(void) {
+        task_spread(current_task());
+        return 0;
+}
+
+/* file_judge() for a file of this sum, which is not SUM_HARMLESS. */
+static __always_inline bool file_judge_anew(
+                struct task_struct *task, struct file *file, enum bw_via via, __u64 sum) {
+        /* Without read access there is no data; O_PATH has no FMODE_READ either. */
+        if (!(READ_OFTEN(file, f_mode) & FMODE_READ))
+                return false;
+
+        if ((READ_OFTEN(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
+                return false;
+
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                struct policy_view v;
+
+                if (!policy_view_get(&v))
+                        return false;
+                __u64 classes = file_classes(v.index, v.table->generation, address_of(file), (__u64)task);
+                if (!policy_view_held(&v))
+                        continue;
+                if (!classes && v.table->generation == shared.generation)
+                        harmless_keep(address_of(file), sum);
+                if (!classes || file_is_own(address_of(file), (__u64)task))
+                        return false;
+                if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
+                        return true;
+        }
+        report_loss(BW_LOSS_POLICY_BUSY);
+        return false;
+}
+
+/* The current process has read the memory of the process of the task at `other`, not by a file. Returns
+ * whether it was marked. Apart, as it is verified once then. */
+__noinline int memory_judge(__u64 other) {
+        struct task_struct *task = current_task();
+
+        if (!other || BPF_CORE_READ((struct task_struct *)other, tgid) == BPF_CORE_READ(task, tgid))
+                return false;
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                struct policy_view v;
+
+                if (!policy_view_get(&v))
+                        return false;
+                __u64 classes = memory_read_classes(v.index, other);
+                if (!policy_view_held(&v))
+                        continue;
+                if (!classes)
+                        return false;
+                if (task_ready(task) == 0 && file_touched((__u64)task, other, classes, BW_VIA_TRACE) == 0)
+                        return true;
+        }
+        report_loss(BW_LOSS_POLICY_BUSY);
+        return false;
+}
+
+static __always_inline void on_memory_read(__u64 other) {
+        if (memory_judge(other))
+                current_spread();
+}
+
+/* The process of `task` has an open file, or received one. Returns whether it was marked. */
+static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+        __u64 sum = file_sum(address_of(file));
+
+        return sum != SUM_HARMLESS && file_judge_anew(task, file, via, sum);
+}
+
+/* The body of every hook for files that the current process opens or receives. The file may also hold data
+ * of a marked process, and reading it need not be a system call. */
+static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        on_memory_opened(current_task(), file);
+        if (file_judge(current_task(), file, via))
+                task_spread(current_task());
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ)
+                on_file_read(file);
+}
+
+/* A process had this file open before us: as if it had opened it now. */
+static __always_inline void on_file_found(struct task_struct *task, struct file *file) {
+        if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+                return;
+        on_memory_opened(task, file);
+        if (file_is_fanotify(file))
+                shared.reads_checked = 1;
+        if (file_judge(task, file, BW_VIA_OPEN))
+                task_spread(task);
+}
+
+/* A system call opened this descriptor, duplicated it from another process or received it. It is in the
+ * table before the call returns. */
+enum opened { OPENED = 0, OPENED_SENSITIVE = 1, OPENED_GONE = 2 }; /* bits, for several files */
+__noinline int descriptor_judge(int fd, __u32 via) {
+        struct file *file = descriptor_file(current_task(), fd);
+
+        if (!file)
+                return OPENED_GONE;
+        __u64 sum = file_sum((__u64)file);
+        if (sum == SUM_HARMLESS)
+                return OPENED;
+        if (READ_OFTEN(file, f_inode, i_rdev) == PTMX_DEVICE)
+                terminal_made((__u64)file);
+        on_memory_opened(current_task(), file);
+        return file_judge_anew(current_task(), file, via, sum) ? OPENED_SENSITIVE : OPENED;
+}
+
+static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
+        int r = descriptor_judge(fd, via);
+
+        if (r == OPENED_SENSITIVE)
+                current_spread();
+        return r != OPENED_GONE;
+}
+
+/* Counts a loss if another thread closed it meanwhile. Not if a seccomp filter refused the call with
+ * SECCOMP_RET_TRAP: then the result is the call's number (syscall_rollback()), and nothing was opened. */
+static __always_inline void on_open_returned(int number, long fd, enum bw_via via) {
+        if (fd < 0)
+                return;
+        if (!descriptor_opened(fd, via) && fd != number)
+                report_loss(BW_LOSS_FILE_GONE);
+        descriptor_taken(fd);
+}
+
+/* Called for every connect: only a unix socket may have a class. */
+__noinline int descriptor_is_unix(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
+
+        return file && file_unix_sock(READ_OFTEN(file, f_inode));
+}
+
+/* A unix socket was connected: an agent gives access to the keys that it holds. Other sockets have no path.
+ */
+static __always_inline void on_unix_connected(const struct socket *socket) {
+        struct file *file = BPF_CORE_READ(socket, file);
+
+        if (file && file_judge(current_task(), file, BW_VIA_OPEN))
+                task_spread(current_task());
+}
+
+/* An open by the current task, unless that is a kernel thread (file servers such as nfsd). An overlay opens
+ * the file below in turn, and that open has the file's identity. */
+static __always_inline void on_kernel_open(struct file *file) {
+        if (!(BPF_CORE_READ(current_task(), flags) & PF_KTHREAD))
+                on_file_open(file, BW_VIA_OPEN);
+}
+
+/* Memory was mapped that other processes may have mapped, too; without a file only children will. Returns
+ * whether the process may write to a file by it. */
+static __always_inline bool on_mapped_shared(const struct file *file) {
+        struct task_struct *task = current_task();
+        struct object o = {};
+        __u32 what = SHARES_ALL;
+
+        if (!file) {
+                object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0);
+        } else {
+                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+                if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+                        what = SHARES_READ;
+                else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
+                        what = SHARES_FILE;
+        }
+        if (!o.holder)
+                return false;
+        on_memory_shared(&o, what);
+        return file && what != SHARES_READ;
+}
+
+/* A file, or anonymous memory, was mapped: handles foreign code and shared memory. Returns whether the
+ * process counts as one that writes to the file, as no hook fires when it writes to the mapping. */
+static __always_inline bool on_mapping(const struct file *file, __u64 prot, __u64 flags) {
+        bool writes = flags & MAP_SHARED && on_mapped_shared(file);
+
+        if (file && prot & PROT_EXEC)
+                on_code_mapped(file);
+        return writes && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked();
+}
+
+/* The same, and data that others have written to the file. */
+static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
+        if (on_mapping(file, prot, flags))
+                file_given(file, NULL);
+        if (file)
+                on_file_read(file);
+}
+
+/* ---- sensor "tracepoint": calls that end ---- */
+
+__noinline int descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        return on_mapping(flags & MAP_ANONYMOUS ? NULL : descriptor_file(current_task(), fd), prot, flags);
+}
+
+static __always_inline void on_descriptor_mapped(int fd, __u64 prot, __u64 flags) {
+        /* Two functions, as the stack of both at once does not fit. */
+        if (descriptor_mapped(fd, prot, flags))
+                descriptor_gives(fd);
+        if (!(flags & MAP_ANONYMOUS))
+                descriptor_taken(fd);
+}
+
+/* shmat(2) */
+__noinline int segment_attached(int id) {
+        struct object o = {};
+
+        object_of_ipc(&o, BW_VIA_MEMORY, id);
+        on_memory_shared(&o, SHARES_ALL);
+        return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Every field of an alert, one row each. The rows make its JSON (alert/json.c), its journal entry
+ * (sink/entry.c), its Varlink types (alert/field-varlink.h) and its part of barbwire.journal-fields(7)
+ * (man/journal-fields.c): a new field is a row here, and the data behind it in alert/alert.c.
+ *
+ * F(JSON name, journal field or NULL, type, value, documentation)
+ *
+ * The type (alert/fields.h) is also the name of the AlertValue's member. The value is an expression about
+ * the object `o`. The documentation is plain text: one sentence or two. FIRST is F for the first row, for
+ * users that put something between the rows. Includes nothing, so that the manual's generator builds without
+ * the daemon's dependencies. */
+
+/* o: an Alert */
+#define ALERT_FIELDS(FIRST, F)                                                                              \
+        FIRST(kind, NULL, text, "alert", "Always alert; a state alert has state.")                          \
+        F(id, "BARBWIRE_ALERT_ID", text, o->id,                                                             \
+                        "Boot id, time since boot and CPU of the egress: the same egress always has the "   \
+                        "same id. A repeated alert is written again with this id and repeats above 0; the " \
+                        "last one counts.")                                                                 \
+        F(time, "BARBWIRE_TIME", time, o->realtime_usec,                                                    \
+                        "When the egress happened. The entry itself (__REALTIME_TIMESTAMP=) may be later.") \
+        F(severity, "BARBWIRE_SEVERITY", text, severity_to_string(o->score.severity),                       \
+                        "low, medium or high.")                                                             \
+        F(score, "BARBWIRE_SCORE", number, (uint64_t)o->score.score, "1 to 100.")                           \
+        F(summary, "MESSAGE", sentence, o, "The alert in one sentence.")                                    \
+        F(reasons, "BARBWIRE_REASON", reasons, LIST(o->score.reasons, o->score.n_reasons),                  \
+                        "Why the score is what it is: signed points and the reason in words. The points "   \
+                        "add up to the score.")                                                             \
+        F(action, NULL, text, "alert", "What Barbwire did: alert.")                                         \
+        F(classes, "BARBWIRE_CLASS", strings, o->classes,                                                   \
+                        "The classes of the policy that the alert was raised for, the worst first.")        \
+        F(techniques, "BARBWIRE_TECHNIQUE", strings, o->techniques, "MITRE ATT&CK technique ids.")          \
+        F(repeats, "BARBWIRE_REPEATS", number, o->repeats,                                                  \
+                        "How often the same process repeated the same egress within the window; 0 in the "  \
+                        "first entry.")                                                                     \
+        F(process, NULL, process, o, "The process that the egress came from.")                              \
+        F(lineage, "BARBWIRE_LINEAGE", lineage, LIST(o->lineage, o->n_lineage),                             \
+                        "The ancestors of the process as recorded at fork, not as adopted since; "          \
+                        "the parent first.")                                                                \
+        F(lineage_more, NULL, boolean, o->lineage_more, "The lineage has more ancestors than are listed.")  \
+        F(files, NULL, files, LIST(o->files, o->n_files),                                                   \
+                        "The sensitive files whose data the process may have held, the latest first.")      \
+        F(files_more, NULL, boolean, o->files_more, "There were more files than are listed.")               \
+        F(flood, "BARBWIRE_FLOOD", boolean, o->flood,                                                       \
+                        "The user's executable caused more correlations than are written one by one: "      \
+                        "repeats counts all its others within 10 s.")                                       \
+        F(suspect, "BARBWIRE_SUSPECT", boolean, o->suspect,                                                 \
+                        "The process is not tracked itself: the share of marks of its user or cgroup is "   \
+                        "full. It is judged by what processes of that user and cgroup read.")               \
+        F(destination, NULL, destination, o, "Where the data may have gone.")                               \
+        F(delayed_ms, "BARBWIRE_DELAYED_USEC", delay, o->delayed_usec,                                      \
+                        "How long after the egress the alert was written; absent when that was within 5 "   \
+                        "s.")
+
+/* o: a ScoreReason */
+#define ALERT_REASON_FIELDS(FIRST, F)                                                                       \
+        FIRST(points, NULL, points, o->points, "What it added to the score; may be negative or 0.")         \
+        F(text, NULL, text, o->text, "The reason in words.")
+
+/* o: an Alert */
+#define ALERT_PROCESS_FIELDS(FIRST, F)                                                                        \
+        FIRST(pid, "BARBWIRE_PID", number, o->process.pid, "Process id in the initial PID namespace.")        \
+        F(tid, "BARBWIRE_TID", number, o->process.tid, "Thread id in the initial PID namespace.")             \
+        F(start_time, "BARBWIRE_START_TIME", time, o->process.start_realtime_usec,                            \
+                        "When the process started, by the clock as it was set at the time of the alert: "     \
+                        "alerts of one process differ here when the clock was adjusted between them.")        \
+        F(exe, "BARBWIRE_EXE", name, &o->process.exe, "Path of its executable.")                              \
+        F(comm, "BARBWIRE_COMM", name, &o->process.comm,                                                      \
+                        "The thread's name, at most 15 bytes; the process can change it.")                    \
+        F(cmdline, "BARBWIRE_CMDLINE", name, &o->process.cmdline,                                             \
+                        "Its arguments, quoted as for a shell; ends in … when cut. The process can change " \
+                        "them.")                                                                              \
+        F(uid, "BARBWIRE_UID", number, o->process.uid, "User id in the initial user namespace.")              \
+        F(loginuid, "BARBWIRE_LOGINUID", uid_or_null, o->process.loginuid,                                    \
+                        "User id that its session was logged in with; absent or null: not from a login.")     \
+        F(unit, "BARBWIRE_UNIT", name_or_null, &o->process.unit, "The systemd unit that it runs in.")         \
+        F(cgroup, "BARBWIRE_CGROUP", name, &o->process.cgroup, "Path of its control group.")                  \
+        F(container, "BARBWIRE_CONTAINER", name_or_null, &o->process.container,                               \
+                        "The container that it runs in.")                                                     \
+        F(mount_namespace, "BARBWIRE_MOUNT_NAMESPACE", number, o->process.mount_namespace,                    \
+                        "Inode number of its mount namespace.")                                               \
+        F(flags, "BARBWIRE_EXE_FLAG", flags, o->process.flags,                                                \
+                        "Why its executable may not be trusted: not-roots (root does not own it), "           \
+                        "writable (its group or others may write it), directory-writable (anyone may "        \
+                        "create files beside it), deleted, memory (never a file on disk), not-host (the "     \
+                        "process sees other files than the host: a container, a chroot), injected "           \
+                        "(started with LD_PRELOAD or the like), foreign-code (runs code from a file that "    \
+                        "users other than root may change), traced, environment-unread (its environment "     \
+                        "was larger "                                                                         \
+                        "than 1 MiB, or could not be read: no rule applies).")
+
+/* o: an AlertAncestor */
+#define ALERT_ANCESTOR_FIELDS(FIRST, F)                                                                     \
+        FIRST(pid, NULL, number, o->pid, "Process id.")                                                     \
+        F(exe, NULL, name, &o->exe, "Path of its executable; empty when not known.")                        \
+        F(comm, NULL, name, &o->comm, "Its name; empty when not known.")
+
+/* o: an AlertFile */
+#define ALERT_FILE_FIELDS(FIRST, F)                                                                         \
+        FIRST(path, "BARBWIRE_FILE", name_or_null, &o->path,                                                \
+                        "Path of the file from the root of its opener's mount namespace. It begins "        \
+                        "without a slash when it was too deep to be read completely; absent or null: the "  \
+                        "name was lost.")                                                                   \
+        F(class, NULL, text_or_null, o->classes[0], "The worst of its classes.")                            \
+        F(classes, "BARBWIRE_FILE_CLASS", strings, o->classes,                                              \
+                        "All its classes, whether the alert was raised for them or not.")                   \
+        F(age_ms, "BARBWIRE_FILE_AGE_USEC", age, o->age_usec, "Time from the open to the egress.")          \
+        F(pid, "BARBWIRE_FILE_PID", number, o->pid, "Process id of the opener.")                            \
+        F(uid, "BARBWIRE_FILE_UID", number, o->uid, "User id of the opener.")                               \
+        F(exe, "BARBWIRE_FILE_EXE", name, &o->exe, "Path of the opener's executable.")                      \
+        F(comm, "BARBWIRE_FILE_COMM", name, &o->comm, "The opener's name.")                                 \
+        F(generation, "BARBWIRE_FILE_GENERATION", number, o->generation,                                    \
+                        "Processes that the mark passed through since the opener: 1 for a child of it, 0 "  \
+                        "for the opener itself.")                                                           \
+        F(via, "BARBWIRE_FILE_VIA", text, o->via,                                                           \
+                        "How the sender got the mark: open (it opened the file), fork (inherited from its " \
+                        "parent), received (it received the open descriptor), trace (one had access to "    \
+                        "the other's memory), or by reading what a marked process wrote to a pipe, a unix " \
+                        "socket, a file, a terminal, a message queue or shared memory.")                    \
+        F(truncated, NULL, boolean, o->path_truncated, "The path lacks its beginning.")                     \
+        F(route, "BARBWIRE_FILE_ROUTE", route, LIST(o->route, o->n_route),                                  \
+                        "Each hand-over of the data from process to process, the first one first.")         \
+        F(route_cut, NULL, boolean, o->route_cut, "The route lacks its beginning.")
+
+/* o: an AlertHop */
+#define ALERT_HOP_FIELDS(FIRST, F)                                                                          \
+        FIRST(pid, NULL, number, o->pid, "Process id of the giver.")                                        \
+        F(comm, NULL, name, &o->comm, "The giver's name.")                                                  \
+        F(via, NULL, text, o->via, "By which means, as via of a file.")
+
+/* o: an Alert */
+#define ALERT_DESTINATION_FIELDS(FIRST, F)                                                                  \
+        FIRST(family, "BARBWIRE_DESTINATION_FAMILY", text, o->destination.family_name,                      \
+                        "inet or inet6; unix for a local service that reaches the network for others; "     \
+                        "file for a file that leaves this machine (on a network file system, or by "        \
+                        "Egress=); vsock; packet; others by number, as family-16.")                         \
+        F(protocol, "BARBWIRE_DESTINATION_PROTOCOL", text, o->destination.protocol,                         \
+                        "tcp, udp, icmp, …; a number where it has no well-known name.")                     \
+        F(address, "BARBWIRE_DESTINATION_ADDRESS", text, o->destination.address,                            \
+                        "The address as numbers; of vsock the CID, of packet the index of the network "     \
+                        "interface; empty or absent where there is none.")                                  \
+        F(port, "BARBWIRE_DESTINATION_PORT", port, o,                                                       \
+                        "The port as a number; of an accepted connection the local one. Absent from the "   \
+                        "journal where the family has none.")                                               \
+        F(act, "BARBWIRE_DESTINATION_ACT", text, o->destination.act,                                        \
+                        "connect; send for data sent otherwise; accept: then the address is the peer's.")   \
+        F(path, "BARBWIRE_DESTINATION_PATH", name_or_null, &o->destination.path,                            \
+                        "Of file its path on its file system, of unix the address of the service's "        \
+                        "socket; begins with @ where that is abstract.")                                    \
+        F(text, "BARBWIRE_DESTINATION", text, o->destination.text,                                          \
+                        "The destination in words, of any family: 192.0.2.7:443, a local service, network " \
+                        "interface 2.")

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* An alert about detection itself. The same sentence in text, in the journal and in JSON:
+ *
+ * kind ("state"), state ("loss", "policy", "delay", "foreign", "share"), time (RFC 3339, UTC), summary, and
+ * of a loss: cause, count (since the last one of that cause), total;
+ * of a delay: count (of the alerts that say delayed_ms), longest_ms;
+ * of foreign programs: programs[];
+ * of a share: table ("processes", "objects", "files", "lineages", "mappings"), uid, cgroup|null (the last
+ * component of its path; null: the share of all of the user's cgroups), cgroup_id, pid, comm, live, refused;
+ * of a policy: hash (of what is in force), previous|null, refused, files, classes, allows, errors. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/decode.h"
+#include "policy/types.h"
+
+typedef enum StateKind {
+        STATE_LOSS,    /* events could not be judged, or alerts could not be written */
+        STATE_POLICY,  /* a policy was loaded, or a reload failed */
+        STATE_FOREIGN, /* other BPF programs are attached to the network hooks; not a loss */
+        STATE_DELAY,   /* alerts were delivered late */
+        STATE_SHARE,   /* a user has filled its share of a table; not a loss: it is monitored as a whole */
+} StateKind;
+
+typedef struct StateAlert {
+        StateKind kind;
+        uint64_t realtime_usec;
+        /* a loss */
+        const char *cause;   /* LossInfo.name */
+        const char *meaning; /* LossInfo.meaning */
+        const char *remedy;  /* or NULL */
+        uint64_t count, total;
+        /* foreign programs */
+        char *const *programs; /* hook_watch_foreign() */
+        /* a share */
+        const EventShare *share;
+        /* a delay, besides count */
+        uint64_t longest_usec;
+        /* a policy */
+        const char *hash;                              /* of the policy in use: SHA-256, 64 hex digits */
+        const char *previous;                          /* of the policy before it; NULL: the first one */
+        bool refused;                                  /* a reload failed, and this policy was kept */
+        size_t n_files, n_classes, n_allows, n_errors; /* of the policy in use */
+} StateAlert;
+
+/* Describes that policy p is in use; refused: because a reload failed. previous: the hash of the policy
+ * before it, NULL if there is none. Borrows both. */
+StateAlert state_alert_policy(const Policy *p, bool refused, const char *previous, uint64_t realtime_usec);
+
+/* What the entries of a shared table (enum bw_share_of) are called. */
+const char *share_table_name(unsigned table);
+
+/* Returns one sentence, newly allocated; NULL when out of memory. */
+char *state_alert_sentence(const StateAlert *a);
+/* Returns one line without newline, newly allocated; NULL when out of memory. */
+char *state_alert_json(const StateAlert *a);

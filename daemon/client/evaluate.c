@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Follows the BPF programs step by step (bpf/files/file.bpf.h, process/identity.bpf.h, egress/egress.bpf.h):
+ * classes, rules, mark, destination, score. What the query does not say is unknown, except for what cannot
+ * be known in advance and is assumed: the process is in the host's mount namespace, and nothing makes it run
+ * other code. Must not access the system. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "alert/alert.h"
+#include "basic/escape.h"
+#include "basic/json-util.h"
+#include "client/evaluate.h"
+#include "policy/check.h"
+#include "policy/match.h"
+
+typedef struct Explainer {
+        const Policy *p;
+        const PolicyNames *names;
+        const ExplainQuery *q;
+        uint64_t touched;
+        /* For each class, by its bit: whether it is allowed by rules without Destination=, by rules with
+         * one, and for the destination of the query. */
+        Truth clean[BW_CLASSES_MAX], bound[BW_CLASSES_MAX], quiet[BW_CLASSES_MAX];
+        char *by[_TRUTH_MAX]; /* the names of the rules that apply, and of those that may */
+} Explainer;
+
+const char *truth_to_string(Truth t) {
+        static const char *const names[_TRUTH_MAX] = { "no", "unknown", "yes" };
+        return names[t];
+}
+
+static json_t *json_text(const char *s) {
+        return s ? json_from_bytes(s, strlen(s)) : json_null();
+}
+
+static json_t *json_truth(Truth t) {
+        return json_string(truth_to_string(t));
+}
+
+static json_t *json_origin(const PolicyOrigin *o) {
+        return json_sprintf("%s:%u", o->file, o->line);
+}
+
+static unsigned class_bit(const Explainer *x, const char *name) {
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                if (x->names->class_names[bit] && strcmp(x->names->class_names[bit], name) == 0)
+                        return bit;
+        return BW_CLASSES_MAX;
+}
+
+static json_t *classes_explain(Explainer *x) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < x->p->n_classes; i++) {
+                const PolicyClass *c = x->p->classes + i;
+                const PolicyGlob *in = policy_match_path(x->p, c->paths, c->n_paths, x->q->path);
+                const PolicyGlob *out = policy_match_path(x->p, c->excludes, c->n_excludes, x->q->path);
+                unsigned bit = class_bit(x, c->name);
+
+                if (!in)
+                        continue;
+                if (!out && !x->q->directory && bit < BW_CLASSES_MAX)
+                        x->touched |= UINT64_C(1) << bit;
+                if (json_array_append_new(array,
+                                    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(c->name),
+                                                    "description", json_text(c->description), "pattern",
+                                                    json_text(in->glob), "origin", json_origin(&in->origin),
+                                                    "exclude", json_text(out ? out->glob : NULL),
+                                                    "exclude_origin",
+                                                    out ? json_origin(&out->origin) : json_null())) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+Truth explain_trust(const ExplainProgram *program) {
+        if (!program->seen)
+                return TRUTH_UNKNOWN;
+        return program->regular && !(program->flags & (BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_EXE_WRITABLE))
+                               ? TRUTH_YES
+                               : TRUTH_NO;
+}
+
+static json_t *executable_explain(const ExplainProgram *exe) {
+        const struct {
+                bool is;
+                const char *text;
+        } problems[] = {
+                { !exe->seen, "it does not exist, or cannot be accessed" },
+                { exe->seen && !exe->regular, "it is not a regular file" },
+                { exe->flags & BW_PROCESS_EXE_NOT_ROOTS, "it is not owned by root" },
+                { exe->flags & BW_PROCESS_EXE_WRITABLE, "it is writable by its group or others" },
+                { exe->flags & BW_PROCESS_EXE_DIR_WRITABLE, "its directory is writable by others" },
+        };
+        json_auto_t *array = json_array();
+
+        if (!exe->path)
+                return json_null();
+        for (size_t i = 0; i < ELEMENTSOF(problems); i++)
+                if (problems[i].is && json_array_append_new(array, json_string(problems[i].text)) < 0)
+                        return NULL;
+        return json_pack("{s:o, s:o, s:O, s:o}", "path", json_text(exe->path), "trusted",
+                        json_truth(explain_trust(exe)), "problems", array, "interpreter",
+                        json_text(exe->path[0] == '/' ? policy_interpreter(exe->path) : NULL));
+}
+
+/* "/a /b" */
+static char *globs_join(const PolicyGlob *globs, size_t n) {
+        TextStream text;
+        FILE *f = text_open(&text);
+
+        for (size_t i = 0; f && i < n; i++)
+                fprintf(f, "%s%s", i > 0 ? " " : "", globs[i].glob);
+        return f ? text_take(&text) : NULL;
+}
+
+/* Adds a condition, without which the rule does not apply. given: the value in the query, or NULL. by: the
+ * item that matches it. */
+static int condition_add(json_t *conditions, const char *key, const char *option, const PolicyGlob *globs,
+                size_t n, const char *given, const PolicyGlob *by, Truth *rule) {
+        _cleanup_free_ char *all = globs_join(globs, n);
+        Truth applies = by ? TRUTH_YES : given ? TRUTH_NO : TRUTH_UNKNOWN;
+        json_t *text;
+
+        if (!all)
+                return -ENOMEM;
+        *rule = MIN(*rule, applies);
+        if (by)
+                text = json_sprintf("%s (%s:%u)", by->glob, by->origin.file, by->origin.line);
+        else if (given)
+                text = json_sprintf("%s: not %s", all, given);
+        else
+                text = json_sprintf("%s: not known, use %s", all, option);
+        return json_array_append_new(conditions, json_pack("{s:s, s:o, s:o}", "key", key, "applies",
+                                                                 json_truth(applies), "text", text)) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+bool explain_script_is_plain(const char *script) {
+        _cleanup_free_ char *s = NULL;
+
+        if (script[0] != '/' || asprintf(&s, "%s/", script) < 0)
+                return false;
+        return !strstr(s, "//") && !strstr(s, "/./") && !strstr(s, "/../");
+}
+
+static const PolicyGlob *ancestor_match(const Explainer *x, const PolicyAllow *a) {
+        for (size_t i = 0; i < x->q->n_ancestors; i++) {
+                const ExplainProgram *ancestor = x->q->ancestors + i;
+                const PolicyGlob *g = policy_match_path(x->p, a->ancestors, a->n_ancestors, ancestor->path);
+
+                if (g && explain_trust(ancestor) == TRUTH_YES)
+                        return g;
+        }
+        return NULL;
+}
+
+/* Adds User=, by its names. */
+static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *conditions, Truth *rule) {
+        _cleanup_free_ PolicyGlob *globs = calloc(a->n_users + 1, sizeof(PolicyGlob));
+        const PolicyGlob *by = NULL;
+        char uid[16];
+
+        if (!globs)
+                return -ENOMEM;
+        (void)snprintf(uid, sizeof(uid), "%u", x->q->uid);
+        for (size_t i = 0; i < a->n_users; i++) {
+                globs[i] = (PolicyGlob){ .glob = a->users[i].name, .origin = a->users[i].origin };
+                if (!by && x->q->user_known && a->users[i].uid == x->q->uid)
+                        by = globs + i;
+        }
+        return condition_add(conditions, "User", "--user=", globs, a->n_users, x->q->user_known ? uid : NULL,
+                        by, rule);
+}
+
+/* Evaluates all conditions of a rule. *ret_conditions: a new reference. */
+static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_conditions, Truth *ret) {
+        const ExplainQuery *q = x->q;
+        json_auto_t *conditions = json_array();
+        const PolicyGlob *exe = policy_match_path(x->p, a->exes, a->n_exes, q->exe.path);
+        /* The path is inside the container, and cannot be checked from here. */
+        Truth applies = a->container ? TRUTH_UNKNOWN : explain_trust(&q->exe);
+        int r = 0;
+
+        if (json_array_append_new(conditions,
+                            json_pack("{s:s, s:o, s:s}", "key", "executable", "applies", json_truth(applies),
+                                            "text",
+                                            a->container ? "is in a container, and cannot be checked from "
+                                                           "here"
+                                            : applies == TRUTH_YES ? "can be changed by root only"
+                                            : applies == TRUTH_UNKNOWN
+                                                            ? "cannot be accessed"
+                                                            : "can be changed by users other than root")) <
+                        0)
+                return -ENOMEM;
+        r = condition_add(conditions, "Exe", "--exe=", a->exes, a->n_exes, q->exe.path, exe, &applies);
+        if (r == 0 && a->n_scripts > 0)
+                r = condition_add(conditions, "Script", "--script=", a->scripts, a->n_scripts, q->script,
+                                q->script && explain_script_is_plain(q->script)
+                                                ? policy_match_path(
+                                                                  x->p, a->scripts, a->n_scripts, q->script)
+                                                : NULL,
+                                &applies);
+        if (r == 0 && a->n_units > 0)
+                r = condition_add(conditions, "Unit", "--unit=", a->units, a->n_units, q->unit,
+                                q->unit ? policy_match_unit(x->p, a->units, a->n_units, q->unit) : NULL,
+                                &applies);
+        if (r == 0 && a->n_users > 0)
+                r = user_condition(x, a, conditions, &applies);
+        if (r == 0 && a->n_ancestors > 0)
+                r = condition_add(conditions, "Ancestor", "--ancestor=", a->ancestors, a->n_ancestors,
+                                q->n_ancestors > 0 ? "one of the given ancestors that only root can change"
+                                                   : NULL,
+                                ancestor_match(x, a), &applies);
+        if (r < 0)
+                return r;
+        *ret_conditions = json_incref(conditions);
+        *ret = applies;
+        return 0;
+}
+
+/* Records what the rule allows for the classes of the file. */
+static int rule_apply(Explainer *x, const PolicyAllow *a, uint64_t classes, Truth applies) {
+        bool to = x->q->to.family && policy_match_address(a->destinations, a->n_destinations, &x->q->to);
+        Truth *what = a->n_destinations > 0 ? x->bound : x->clean;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                if (!(classes >> bit & 1))
+                        continue;
+                what[bit] = MAX(what[bit], applies);
+                if (a->n_destinations == 0 || to)
+                        x->quiet[bit] = MAX(x->quiet[bit], applies);
+        }
+        if (applies == TRUTH_NO || (a->n_destinations > 0 && !to))
+                return 0;
+
+        char *by;
+        if (asprintf(&by, "%s%s[Allow %s]", x->by[applies] ?: "", x->by[applies] ? ", " : "", a->name) < 0)
+                return -ENOMEM;
+        free(x->by[applies]);
+        x->by[applies] = by;
+        return 0;
+}
+
+static json_t *rules_explain(Explainer *x) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < x->p->n_allows; i++) {
+                const PolicyAllow *a = x->p->allows + i;
+                json_auto_t *names = json_array(), *conditions = NULL;
+                uint64_t classes = 0;
+                Truth applies = TRUTH_UNKNOWN;
+
+                for (size_t k = 0; k < a->n_classes; k++) {
+                        unsigned bit = class_bit(x, a->classes[k].name);
+
+                        if (bit == BW_CLASSES_MAX || !(x->touched >> bit & 1))
+                                continue;
+                        classes |= UINT64_C(1) << bit;
+                        if (json_array_append_new(names, json_text(a->classes[k].name)) < 0)
+                                return NULL;
+                }
+                if (classes == 0 || (x->q->exe.path && !policy_match_path(x->p, a->exes, a->n_exes,
+                                                                       x->q->exe.path)))
+                        continue;
+                if (!x->q->exe.path)
+                        conditions = json_array();
+                else if (rule_judge(x, a, &conditions, &applies) < 0 ||
+                                rule_apply(x, a, classes, applies) < 0)
+                        return NULL;
+                if (json_array_append_new(array,
+                                    json_pack("{s:o, s:o, s:O, s:b, s:o, s:O}", "name", json_text(a->name),
+                                                    "origin", json_origin(&a->origin), "classes", names,
+                                                    "destinations", a->n_destinations > 0, "applies",
+                                                    json_truth(applies), "conditions", conditions)) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+/* Those that the path or the program is one of. */
+static json_t *carriers_explain(const Explainer *x) {
+        json_auto_t *array = json_array();
+
+        for (size_t i = 0; i < x->p->n_carriers; i++) {
+                const PolicyCarrier *c = x->p->carriers + i;
+                const PolicyGlob *path = policy_match_path(x->p, c->paths, c->n_paths, x->q->path);
+                json_auto_t *conditions = NULL;
+                const char *exe = x->q->exe.path;
+                Truth applies = TRUTH_NO;
+
+                if (exe && policy_match_path(x->p, c->rule.exes, c->rule.n_exes, exe)) {
+                        if (rule_judge(x, &c->rule, &conditions, &applies) < 0)
+                                return NULL;
+                } else if (path)
+                        conditions = json_array();
+                else
+                        continue;
+                if (json_array_append_new(array,
+                                    json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:O}", "name",
+                                                    json_text(c->rule.name), "origin",
+                                                    json_origin(&c->rule.origin), "pattern",
+                                                    json_text(path ? path->glob : NULL), "egress", c->egress,
+                                                    "terminal", c->terminal, "applies", json_truth(applies),
+                                                    "conditions", conditions)) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
+/* The minimum over the classes of the file. YES: it has none. */
+static Truth classes_all(const Explainer *x, const Truth truths[static BW_CLASSES_MAX]) {
+        Truth all = TRUTH_YES;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                if (x->touched >> bit & 1)
+                        all = MIN(all, truths[bit]);
+        return all;
+}
+
+/* The classes that an alert would be about; those that may be allowed are included. late: only those that
+ * count after the window. */
+static uint64_t classes_left(const Explainer *x, bool late, uint64_t *ret_window_usec) {
+        uint64_t left = 0, longest = 0;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                const PolicyClass *c = policy_class_by_bit(x->p, x->names, bit);
+
+                if (!c || !(x->touched >> bit & 1) || x->quiet[bit] == TRUTH_YES ||
+                                (late && c->late_window_usec <= c->window_usec))
+                        continue;
+                left |= UINT64_C(1) << bit;
+                longest = MAX(longest, late ? c->late_window_usec : c->window_usec);
+        }
+        *ret_window_usec = longest;
+        return left;
+}
+
+static Bytes view(const char *s) {
+        return (Bytes){ .data = s ?: "", .size = s ? strlen(s) : 0 };
+}
+
+static json_t *score_explain(const Explainer *x, bool late) {
+        _cleanup_free_ char *cgroup = NULL;
+        json_auto_t *reasons = json_array();
+        EventCorrelation e = { .n_lineage = x->q->n_ancestors, .destination = x->q->to };
+        Score s = {};
+        uint64_t window_usec;
+        int r = 0;
+
+        e.classes = classes_left(x, late, &window_usec);
+        e.fresh = late ? 0 : e.classes;
+        if (e.classes == 0)
+                return json_null();
+        if (asprintf(&cgroup, "/%s", x->q->unit ?: "") < 0) {
+                cgroup = NULL;
+                return NULL;
+        }
+        e.process = (EventProcess){ .uid = x->q->uid,
+                .flags = x->q->exe.flags,
+                .comm = view(NULL),
+                .exe = view(x->q->exe.path),
+                .cmdline = view(NULL),
+                .cgroup = view(cgroup) };
+        for (size_t i = 0; i < e.n_lineage; i++)
+                e.lineage[i] = (EventAncestor){ .comm = view(NULL), .exe = view(x->q->ancestors[i].path) };
+        if (score_event(&e, 0, x->p, x->names, 0, &s) < 0)
+                return NULL;
+
+        for (size_t i = 0; r == 0 && i < s.n_reasons; i++)
+                r = json_array_append_new(reasons, json_pack("{s:i, s:o}", "points", s.reasons[i].points,
+                                                                   "text", json_text(s.reasons[i].text)));
+        json_t *o = r < 0 ? NULL
+                          : json_pack("{s:i, s:s, s:b, s:b, s:I, s:O}", "score", s.score, "severity",
+                                            severity_to_string(s.severity), "ignored", s.ignored, "below",
+                                            s.below, "window_usec", (json_int_t)window_usec, "reasons",
+                                            reasons);
+        score_done(&s);
+        return o;
+}
+
+static json_t *destination_explain(const Explainer *x) {
+        const struct bw_destination *to = &x->q->to;
+        char address[INET6_ADDRSTRLEN] = "", family[FAMILY_NAME_SIZE];
+
+        if (!to->family)
+                return json_null();
+        (void)inet_ntop(to->family, to->address, address, sizeof(address));
+        return json_pack("{s:s, s:s, s:i, s:o}", "family", family_name(to->family, family), "address",
+                        address, "port", to->port, "allowed", json_truth(classes_all(x, x->quiet)));
+}
+
+static json_t *verdict_of(const char *result, json_t *text) {
+        return json_pack("{s:s, s:o}", "result", result, "text", text);
+}
+
+static json_t *verdict_explain(const Explainer *x, const json_t *classes, const json_t *score) {
+        Truth clean = classes_all(x, x->clean), quiet = classes_all(x, x->quiet);
+        const char *exe = x->q->exe.path, *severity = json_string_value(json_object_get(score, "severity"));
+        int points = (int)json_integer_value(json_object_get(score, "score"));
+
+        if (x->q->directory)
+                return verdict_of("silent", json_string("silent: a directory; give a file in it."));
+        if (x->touched == 0 && json_array_size(classes) > 0)
+                return verdict_of("silent", json_string("silent: excluded by ExcludePath=."));
+        if (x->touched == 0)
+                return verdict_of("silent", json_string("silent: it belongs to no class."));
+        if (json_is_true(json_object_get(score, "ignored")))
+                return verdict_of("silent", json_string("silent: the destination has Ignore=yes."));
+        if (clean == TRUTH_YES)
+                return verdict_of("silent",
+                                json_sprintf("silent: %s may read it, by %s.", exe, x->by[TRUTH_YES]));
+        if (quiet == TRUTH_YES)
+                return verdict_of("silent", json_sprintf("silent: %s may read it and connect to this "
+                                                         "destination, by %s.",
+                                                            exe, x->by[TRUTH_YES]));
+        if (json_is_true(json_object_get(score, "below")))
+                return verdict_of("silent", json_sprintf("silent: the score of %d is below Alert=%u.",
+                                                            points, x->p->scoring.alert));
+        if (quiet == TRUTH_UNKNOWN && x->q->to.family)
+                return verdict_of("unknown",
+                                json_sprintf("unknown: silent if %s applies, else an alert of severity %s, "
+                                             "score %d.",
+                                                x->by[TRUTH_UNKNOWN], severity, points));
+        if (quiet == TRUTH_UNKNOWN)
+                return verdict_of("unknown",
+                                json_sprintf("unknown: silent if %s applies, else an alert of severity %s, "
+                                             "score %d, at its first network access.",
+                                                x->by[TRUTH_UNKNOWN], severity, points));
+        if (!exe)
+                return verdict_of("alert",
+                                json_sprintf("alert: severity %s, score %d, if no rule names the program.",
+                                                severity, points));
+        if (!x->q->to.family)
+                return verdict_of("alert",
+                                json_sprintf("alert: severity %s, score %d, at its first network access.",
+                                                severity, points));
+        return verdict_of("alert", json_sprintf("alert: severity %s, score %d.", severity, points));
+}
+
+int policy_explain(const Policy *p, const PolicyNames *names, const ExplainQuery *q, json_t **ret) {
+        Explainer x = { .p = p, .names = names, .q = q };
+        json_auto_t *classes = classes_explain(&x), *rules = rules_explain(&x),
+                    *score = score_explain(&x, false);
+        Truth clean = classes_all(&x, x.clean);
+
+        json_t *o = json_pack("{s:o, s:b, s:O, s:o, s:O, s:o, s:o, s:o, s:O, s:o, s:o}", "path",
+                        json_text(q->path), "directory", q->directory, "classes", classes, "executable",
+                        executable_explain(&q->exe), "rules", rules, "carriers", carriers_explain(&x),
+                        "mark", json_truth(TRUTH_YES - clean), "destination", destination_explain(&x),
+                        "score", score, "late", score_explain(&x, true), "verdict",
+                        verdict_explain(&x, classes, score));
+        for (Truth t = TRUTH_NO; t < _TRUTH_MAX; t++)
+                free(x.by[t]);
+        if (!o)
+                return -ENOMEM;
+        *ret = o;
+        return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The commands and options of barbwirectl: --help, the parser and both shell completions are made from these
+ * two tables. A new command is a line here and its function, ctl_NAME() (client/ctl.h). Needs nothing but C,
+ * as make-completions.c runs on the machine that builds. */
+
+#include <stddef.h>
+
+/* Options belong to groups: a command takes the common ones, and those of the groups in its line. */
+enum {
+        OPTIONS_COMMON = 1 << 0,
+        OPTIONS_FILTER = 1 << 1,
+        OPTIONS_ACCESS = 1 << 2,
+        OPTIONS_SELFTEST = 1 << 3,
+        OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
+};
+
+/* VERB(name, argument, options, help). The name of an argument or value also decides how the shells complete
+ * it (make-completions.c); in brackets, it is optional. */
+#define VERBS(VERB)                                                                                         \
+        VERB(status, NULL, 0, "Show sensor state and gaps, without starting the service")                   \
+        VERB(alerts, NULL, OPTIONS_FILTER, "List recent alerts, the oldest first")                          \
+        VERB(show, "ID", 0, "Show one alert in detail")                                                     \
+        VERB(follow, NULL, 0, "Show alerts as they are raised")                                             \
+        VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
+        VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
+        VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
+        VERB(suggest, "ID", 0, "Print the smallest rule that would have allowed an alert")                  \
+        VERB(selftest, NULL, OPTIONS_SELFTEST, "Play a decoy theft and wait for its alert")
+
+/* OPTION(identifier, letter, name, value, groups, help) */
+#define OPTIONS(OPTION)                                                                                     \
+        OPTION(HELP, 'h', "help", NULL, OPTIONS_COMMON, "Show this help")                                   \
+        OPTION(VERSION, 0, "version", NULL, OPTIONS_COMMON, "Show the version")                             \
+        OPTION(SOCKET, 0, "socket", "PATH", OPTIONS_COMMON, "Connect to the daemon that listens on PATH")   \
+        OPTION(JSON, 0, "json", "MODE", OPTIONS_COMMON, "Print JSON: short, pretty or off (default)")       \
+        OPTION(NO_PAGER, 0, "no-pager", NULL, OPTIONS_COMMON, "Do not pipe output into a pager")            \
+        OPTION(UTC, 0, "utc", NULL, OPTIONS_COMMON, "Read and show times in UTC")                           \
+        OPTION(LINES, 'n', "lines", "N", OPTIONS_FILTER, "Show the newest N alerts only")                   \
+        OPTION(SINCE, 'S', "since", "TIME", OPTIONS_FILTER, "Only alerts raised at TIME or later")          \
+        OPTION(UNTIL, 'U', "until", "TIME", OPTIONS_FILTER, "Only alerts raised at TIME or earlier")        \
+        OPTION(SEVERITY, 'p', "severity", "LEVEL", OPTIONS_FILTER,                                          \
+                        "Only alerts of this severity or worse: low, medium, high")                         \
+        OPTION(CLASS, 0, "class", "CLASS", OPTIONS_FILTER, "Only alerts about files of this class")         \
+        OPTION(PID, 0, "pid", "PID", OPTIONS_FILTER, "Only alerts of this process")                         \
+        OPTION(UID, 0, "uid", "USER", OPTIONS_FILTER, "Only alerts of this user, a name or a number")       \
+        OPTION(REVERSE, 'r', "reverse", NULL, OPTIONS_FILTER, "Show the newest alert first")                \
+        OPTION(EXE, 0, "exe", "EXE", OPTIONS_ACCESS, "Program that opens the file")                         \
+        OPTION(SCRIPT, 0, "script", "PATH", OPTIONS_ACCESS, "Script that an interpreter was started with")  \
+        OPTION(USER, 0, "user", "USER", OPTIONS_ACCESS,                                                     \
+                        "User that the program runs as, a name or a number")                                \
+        OPTION(ANCESTOR, 0, "ancestor", "EXE", OPTIONS_ACCESS | OPTION_REPEATS,                             \
+                        "Program of the parent process; repeated: of its parent")                           \
+        OPTION(TO, 0, "to", "ADDR[:PORT]", OPTIONS_ACCESS,                                                  \
+                        "Destination of the data; the port defaults to 443")                                \
+        OPTION(POLICY_DIR, 0, "policy-dir", "DIR", OPTIONS_ACCESS | OPTION_REPEATS,                         \
+                        "Read the policy from DIR, not the standard directories")                           \
+        OPTION(UNIT, 'u', "unit", "UNIT", OPTIONS_FILTER | OPTIONS_ACCESS,                                  \
+                        "The process runs in this systemd unit")                                            \
+        OPTION(ALARM, 0, "alarm", NULL, OPTIONS_SELFTEST,                                                   \
+                        "Print nothing on success; log a failure to the journal")
+
+#define OPTION_ENUM(identifier, letter, name, value, groups, help) OPTION_##identifier,
+typedef enum OptionId { OPTIONS(OPTION_ENUM) _OPTION_MAX } OptionId;
+#undef OPTION_ENUM
+
+typedef struct VerbInfo {
+        const char *name, *argument, *help;
+        unsigned options; /* groups */
+} VerbInfo;
+
+typedef struct OptionInfo {
+        char letter; /* 0: none */
+        const char *name, *value, *help;
+        unsigned groups;
+} OptionInfo;
+
+#define VERB_INFO(name, argument, options, help) { #name, argument, help, options },
+static const VerbInfo verb_infos[] = { VERBS(VERB_INFO) };
+#undef VERB_INFO
+
+#define OPTION_INFO(identifier, letter, name, value, groups, help) { letter, name, value, help, groups },
+static const OptionInfo option_infos[_OPTION_MAX] = { OPTIONS(OPTION_INFO) };
+#undef OPTION_INFO

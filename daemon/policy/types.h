@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The policy: *.conf files → Policy → the tables of bpf/abi/policy.h.
+ *
+ * This folder may include basic/, event/, glob/ and bpf/abi/. It must not know sensors, alerts, sinks and
+ * queries: they include it. Everything but load.c, names.c and store.c is pure: no files, no kernel.
+ *
+ *     load, homes   find and read the files, and passwd(5)
+ *     lexer         bytes → lines, words, items
+ *     parse         lines → sections and assignments
+ *     assign        assignments → the fields that schema lists, by the parsers of values
+ *     schema        the table of sections and keys: a key is one line there and its field below
+ *     build, list   a Policy while it is put together
+ *     check         what can only be judged once every file is read
+ *     compile       a Policy → tables; names, store: what outlives a reload
+ *     lineage, match, json   questions asked of a Policy
+ *
+ * This header is what all of them share: the Policy itself. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "basic/util.h"
+
+typedef enum Severity {
+        SEVERITY_LOW,
+        SEVERITY_MEDIUM,
+        SEVERITY_HIGH,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -1,
+} Severity;
+
+/* Where a value was written, for messages. */
+typedef struct PolicyOrigin {
+        const char *file; /* owned by the Policy */
+        unsigned line;    /* from 1 */
+        unsigned column;  /* from 1, in bytes */
+} PolicyOrigin;
+
+typedef struct PolicyGlob {
+        char *glob; /* as written: may begin with "~/" */
+        PolicyOrigin origin;
+} PolicyGlob;
+
+typedef struct PolicyAddress {
+        uint8_t address[16];
+        int family; /* AF_INET or AF_INET6 */
+        unsigned prefix;
+        uint16_t port_first, port_last;
+        PolicyOrigin origin;
+} PolicyAddress;
+
+typedef struct PolicyPorts {
+        uint16_t first, last;
+} PolicyPorts;
+
+typedef struct PolicyName {
+        char *name;
+        PolicyOrigin origin;
+} PolicyName;
+
+/* A user by name, or by number ("1000"). */
+typedef struct PolicyUser {
+        char *name;
+        uint32_t uid;
+        bool known; /* uid is valid; always true after policy_finish() */
+        PolicyOrigin origin;
+} PolicyUser;
+
+typedef struct PolicyClass {
+        char *name;
+        char *description; /* or NULL */
+        PolicyGlob *paths;
+        size_t n_paths;
+        PolicyGlob *excludes;
+        size_t n_excludes;
+        char **techniques; /* "T1552.004", NULL-terminated, or NULL */
+        size_t n_techniques;
+        uint64_t window_usec;
+        uint64_t late_window_usec; /* LateWindow=: egress between Window= and this is late and scores less */
+        unsigned score;            /* 0 … 100 */
+        Severity severity;         /* _SEVERITY_INVALID: derived from the score */
+        PolicyOrigin origin;
+} PolicyClass;
+
+typedef struct PolicyAllow {
+        char *name;
+        PolicyName *classes; /* each exists in the Policy */
+        size_t n_classes;
+        PolicyGlob *exes;
+        size_t n_exes;
+        PolicyGlob *scripts; /* Script= */
+        size_t n_scripts;
+        PolicyGlob *units; /* Unit=: globs of one name, without '/' */
+        size_t n_units;
+        PolicyGlob *ancestors; /* Ancestor= */
+        size_t n_ancestors;
+        PolicyUser *users; /* User= */
+        size_t n_users;
+        bool container; /* Container=yes: applies in other mount namespaces, too; needs Unit= */
+        PolicyAddress *destinations;
+        size_t n_destinations;
+        bool clean;  /* Output=clean: its output does not contain the secret */
+        bool broken; /* during parsing: one of its lines was wrong, so that it must not be used, whatever
+                        follows */
+        PolicyOrigin origin;
+} PolicyAllow;
+
+/* [Carrier NAME]: programs and places that end tracking, and local services that reach the network for
+ * others. */
+typedef struct PolicyCarrier {
+        PolicyAllow rule;  /* its name and its programs, as those of an [Allow]; it allows no classes */
+        char *description; /* or NULL */
+        PolicyGlob *paths; /* files, and unix sockets */
+        size_t n_paths;
+        bool terminal; /* Terminal=yes: only what its programs read from a terminal does not mark them */
+        bool egress;   /* Egress=yes: writing to one of these sockets or files is egress */
+        int score;     /* of that egress: -100 … 100 */
+} PolicyCarrier;
+
+/* [Lineage NAME]: what the process or one of its ancestors is. */
+typedef struct PolicyLineage {
+        char *name;
+        char *description; /* or NULL */
+        PolicyGlob *exes;
+        size_t n_exes;
+        PolicyGlob *units;
+        size_t n_units;
+        int score;   /* -100 … 100 */
+        bool broken; /* as in PolicyAllow */
+        PolicyOrigin origin;
+} PolicyLineage;
+
+/* [Destination NAME]: where egress goes. */
+typedef struct PolicyDestination {
+        char *name;
+        char *description;        /* or NULL */
+        PolicyAddress *addresses; /* Address=, of any port; none: every address */
+        size_t n_addresses;
+        PolicyPorts *ports; /* Port=; none: every port */
+        size_t n_ports;
+        int score;   /* -100 … 100 */
+        bool ignore; /* Ignore=yes: never raises an alert */
+        bool broken; /* as in PolicyAllow */
+        PolicyOrigin origin;
+} PolicyDestination;
+
+/* [Scoring]: minimum scores for an alert, for medium and for high severity. */
+typedef struct PolicyScoring {
+        unsigned alert, medium, high;
+        PolicyOrigin origin; /* file NULL: the section does not exist */
+} PolicyScoring;
+
+/* [Correlator]: limits that size kernel tables, so that a change needs a restart. */
+typedef struct PolicyCorrelator {
+        unsigned marks_max;     /* MaxMarks=: processes marked at a time */
+        unsigned processes_max; /* MaxProcesses=: processes whose ancestors are known at a time */
+        uint64_t ring_bytes;    /* RingBuffer=: a power of two; 0: from the machine */
+} PolicyCorrelator;
+
+typedef enum PolicyMessageLevel {
+        POLICY_WARNING, /* odd, but used as written */
+        POLICY_ERROR,   /* the line, or its entire section, is ignored; --check fails */
+} PolicyMessageLevel;
+
+typedef struct PolicyMessage {
+        PolicyMessageLevel level;
+        PolicyOrigin origin; /* line 0: about the file as a whole */
+        char *text;          /* the error and its remedy; no newline */
+} PolicyMessage;
+
+typedef struct Policy {
+        PolicyClass *classes;
+        size_t n_classes;
+        PolicyAllow *allows;
+        size_t n_allows;
+        PolicyCarrier *carriers;
+        size_t n_carriers;
+        PolicyLineage *lineages;
+        size_t n_lineages;
+        struct LineageTable *lineage_table; /* NULL: they match nothing */
+        PolicyDestination *destinations;
+        size_t n_destinations;
+        PolicyScoring scoring;
+        PolicyCorrelator correlator;
+        unsigned hops_max;   /* [Correlator] MaxHops=: tracking ends after as many hops */
+        unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
+        char hash[65];       /* SHA-256 of the bytes of all files, in order, in hex */
+        PolicyMessage *messages;
+        size_t n_messages;
+        size_t n_errors; /* messages at POLICY_ERROR */
+        char **files;    /* every file read, in order */
+        size_t n_files;
+        char **homes; /* homes besides /root and /home/NAME; one that ends in "/" stands for every directory
+                         in it */
+        size_t n_homes;
+} Policy;
+
+const char *severity_to_string(Severity s); /* "low" "medium" "high"; NULL: invalid */
+Severity severity_from_string(const char *s);
+
+Policy *policy_free(Policy *p);
+DEFINE_CLEANUP(Policy, policy_free);
+
+const PolicyClass *policy_class_by_name(const Policy *p, const char *name);
+
+/* Rules in the order of the kernel's table: each [Allow], then the programs of each [Carrier] (if it has
+ * any). NULL: there are fewer. */
+PolicyAllow *policy_rule(const Policy *p, size_t i);
+
+/* "FILE:LINE:COLUMN: text", newly allocated; NULL when out of memory. */
+char *policy_message_format(const PolicyMessage *m);

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "sensor/cgroup-root.h"
+#include "basic/fdinfo.h"
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "basic/time-util.h"
+#include "sensor/carry.h"
+#include "sensor/private.h"
+
+/* The overhead of an entry of a hash (kernel/bpf/hashtab.c struct htab_elem). */
+#define ENTRY_BYTES 48
+
+/* With fewer marked objects no sweep is needed: they leave when their windows pass, or others are marked. */
+#define SWEEP_ABOVE 64
+/* Remembered files live long: a part of them is examined each time. */
+#define SWEEP_FILES_MAX 8192
+/* Entries that one system call of the daemon examines: bpf/mark/mark.bpf.h, SWEEP_FULL. */
+#define SWEEP_ENTRIES 64
+/* Calls at a time: 4,096 entries, which take up to 8 ms (sensor/sweep-pace.h). Records and queries do not
+ * wait for more. */
+#define SWEEP_CALLS 64
+/* Of bpf/process/lifecycle.bpf.h, SWEEP_PIDS for each: 4 million PIDs, the highest that there can be, within
+ * a day. They take half a millisecond. */
+#define TEND_CALLS 64
+/* bpf/lib/maps.bpf.h */
+#define TICK_SHIFT 24
+
+/* A listing goes on while less than this part of the ring waits to be read: the programs write none of its
+ * records above a quarter (bpf/egress/list.bpf.h), and one call writes some dozens. */
+#define LIST_RING_PART 8
+
+/* A mapping of an array map: each value padded to 8 bytes (kernel/bpf/arraymap.c), all of them to pages. */
+static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
+        size_t page = sysconf(_SC_PAGESIZE);
+        size_t size = (s->parts.shapes[map].value_bytes + 7) / 8 * 8 * (size_t)s->parts.shapes[map].entries;
+
+        size = (size + page - 1) / page * page;
+        void *p = mmap(NULL, size, protection, MAP_SHARED, s->parts.maps[map], 0);
+        if (p == MAP_FAILED)
+                return -errno;
+        memcpy(ret, &p, sizeof(p));
+        s->map_bytes[map] = size;
+        return 0;
+}
+
+Sensor *sensor_make(const SensorSizes *sizes) {
+        Sensor *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return NULL;
+        sensor_parts_init(&s->parts);
+        s->sizes = *sizes;
+        s->old_ring_map = s->rings = -1;
+        return s;
+}
+
+int sensor_open(Sensor *s) {
+        s->n_cells = s->parts.shapes[SENSOR_MAP_CELLS].value_bytes / sizeof(struct bw_cell);
+        s->n_repeats = s->parts.shapes[SENSOR_MAP_REPEATS].entries;
+        int r = sensor_map(s, SENSOR_MAP_SHARED, PROT_READ | PROT_WRITE, &s->shared);
+        if (r >= 0)
+                r = sensor_map(s, SENSOR_MAP_TABLE, PROT_READ | PROT_WRITE, &s->tables);
+        if (r >= 0)
+                r = sensor_map(s, SENSOR_MAP_CELLS, PROT_READ | PROT_WRITE, &s->cells);
+        if (r >= 0)
+                r = sensor_map(s, SENSOR_MAP_REPEATS, PROT_READ, &s->repeats);
+        if (r >= 0)
+                r = record_ring_new(s->parts.maps[SENSOR_MAP_RING], s->parts.shapes[SENSOR_MAP_RING].entries,
+                                &s->ring);
+        if (r < 0)
+                return log_error_errno(r, "Failed to map BPF maps: %m");
+        s->shared->list_number = 0; /* a previous instance may have been killed meanwhile */
+        memcpy(s->losses_reported, s->shared->losses_reported, sizeof(s->losses_reported));
+        s->repeats_reported = s->shared->repeats_reported;
+        return 0;
+}
+
+int sensor_new(SensorKind kind, struct btf *types, const SensorSizes *sizes, const int *reuse,
+                Sensor **ret) {
+        _cleanup_(sensor_freep) Sensor *s = sensor_make(sizes);
+
+        if (!s)
+                return log_oom();
+        int r = sensor_load(kind, types, sizes, reuse, &s->parts);
+        if (r >= 0)
+                r = sensor_open(s);
+        if (r >= 0)
+                *ret = STEAL_PTR(s);
+        return r;
+}
+
+void sensor_detach(Sensor *s) {
+        for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                closep(&s->parts.links[i]);
+                s->parts.links[i] = -1;
+        }
+}
+
+Sensor *sensor_free(Sensor *s) {
+        if (!s)
+                return NULL;
+        for (size_t i = 0; i < s->n_hooks; i++) {
+                closep(&s->hooks[i].fdinfo);
+                hook_watch_close(&s->hooks[i].watch);
+        }
+        strv_free(s->foreign);
+        record_ring_free(s->ring);
+        record_ring_free(s->old_ring);
+        closep(&s->old_ring_map);
+        closep(&s->rings);
+        if (s->shared)
+                munmap(s->shared, s->map_bytes[SENSOR_MAP_SHARED]);
+        if (s->tables)
+                munmap(s->tables, s->map_bytes[SENSOR_MAP_TABLE]);
+        if (s->cells)
+                munmap(s->cells, s->map_bytes[SENSOR_MAP_CELLS]);
+        if (s->repeats)
+                munmap((void *)s->repeats, s->map_bytes[SENSOR_MAP_REPEATS]);
+        sensor_parts_done(&s->parts);
+        free(s);
+        return NULL;
+}
+
+/* The system calls of this process sweep the tables meanwhile. */
+static void sensor_call(Sensor *s, uint64_t n) {
+        __atomic_store_n(&s->shared->sweep_pid, (uint32_t)getpid(), __ATOMIC_RELAXED);
+        for (uint64_t i = 0; i < n; i++)
+                (void)syscall(SYS_getppid); /* not the C library's cached value */
+        __atomic_store_n(&s->shared->sweep_pid, 0, __ATOMIC_RELAXED);
+}
+
+void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
+        static const struct {
+                const char *name;
+                SensorMap map;
+                enum bw_count live;
+        } tables[SENSOR_TABLES] = {
+                [BW_SHARE_MARKS] = { "processes", SENSOR_MAP_MARKS, BW_COUNT_MARKS_LIVE },
+                [BW_SHARE_OBJECTS] = { "objects", SENSOR_MAP_OBJECTS, BW_COUNT_OBJECTS_LIVE },
+                [BW_SHARE_FILES] = { "files", SENSOR_MAP_SENSITIVE, BW_COUNT_FILES_LIVE },
+                [BW_SHARE_LINEAGES] = { "lineages", SENSOR_MAP_PROCESSES, BW_COUNT_LINEAGES_LIVE },
+                [BW_SHARE_MAPPINGS] = { "mappings", SENSOR_MAP_MAPPINGS, BW_COUNT_MAPPINGS_LIVE },
+        };
+
+        for (size_t i = 0; i < SENSOR_TABLES; i++) {
+                const SensorShape *shape = &s->parts.shapes[tables[i].map];
+                uint64_t live = sensor_count(s, tables[i].live), bytes = shape->key_bytes;
+
+                bytes += shape->value_bytes + ENTRY_BYTES;
+                ret[i] = (SensorTable){
+                        .name = tables[i].name,
+                        .live = live,
+                        .max = s->sizes.limit[i],
+                        .bytes = bytes * (shape->type == BPF_MAP_TYPE_LRU_HASH ? shape->entries : live),
+                };
+        }
+}
+
+uint64_t sensor_n_swept(const Sensor *s) {
+        return sensor_count(s, BW_COUNT_OBJECTS_LIVE) + sensor_count(s, BW_COUNT_FILES_LIVE);
+}
+
+bool sensor_wants_sweep(const Sensor *s) {
+        return sensor_count(s, BW_COUNT_OBJECTS_LIVE) > SWEEP_ABOVE ||
+               sensor_count(s, BW_COUNT_FILES_LIVE) > SWEEP_ABOVE;
+}
+
+bool sensor_sweep(Sensor *s) {
+        uint64_t objects = sensor_count(s, BW_COUNT_OBJECTS_LIVE),
+                 files = sensor_count(s, BW_COUNT_FILES_LIVE);
+        uint64_t some = MIN(files, (uint64_t)SWEEP_FILES_MAX), n = MAX(objects, some);
+
+        if (!s->sweep_calls && sensor_wants_sweep(s))
+                s->sweep_calls = n / SWEEP_ENTRIES + 1;
+        uint64_t calls = MIN(s->sweep_calls, (uint64_t)SWEEP_CALLS);
+        sensor_call(s, calls);
+        s->sweep_calls -= calls;
+        return s->sweep_calls > 0;
+}
+
+/* Resets a tick until when the programs have more to do, once it has passed. */
+static void tick_end(uint32_t *tick) {
+        uint32_t until = __atomic_load_n(tick, __ATOMIC_RELAXED);
+        uint32_t now = (uint32_t)(time_now_usec(CLOCK_MONOTONIC) * NSEC_PER_USEC >> TICK_SHIFT);
+
+        if (until && (int32_t)(now - until) > 0)
+                /* Not if a program has prolonged it meanwhile. */
+                (void)__atomic_compare_exchange_n(
+                                tick, &until, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+void sensor_tend(Sensor *s) {
+        tick_end(&s->shared->memory_until);
+        tick_end(&s->shared->suspects);
+        sensor_call(s, TEND_CALLS);
+}
+
+uint32_t sensor_list_begin(Sensor *s) {
+        uint32_t number = s->shared->list_begun + 1 ?: 1;
+
+        s->list_written = false;
+        __atomic_store_n(&s->shared->list_missed, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&s->shared->list_number, number, __ATOMIC_RELAXED);
+        return number;
+}
+
+bool sensor_list_step(Sensor *s) {
+        const struct bw_shared *shared = s->shared;
+        unsigned long written = record_ring_written(s->ring), waiting = written - record_ring_read(s->ring);
+
+        if (s->list_written)
+                return record_ring_read(s->ring) >= s->list_end;
+        if (waiting > s->parts.shapes[SENSOR_MAP_RING].entries / LIST_RING_PART)
+                return false;
+        sensor_call(s, 1);
+        const uint32_t *const listed[] = { &shared->marks_listed, &shared->objects_listed,
+                &shared->files_listed, &shared->lineages_listed };
+        bool all = true;
+        for (size_t i = 0; i < ELEMENTSOF(listed); i++)
+                all = all && __atomic_load_n(listed[i], __ATOMIC_RELAXED) == shared->list_number;
+        if (all) {
+                s->list_written = true;
+                s->list_end = record_ring_written(s->ring);
+        }
+        return false;
+}
+
+uint64_t sensor_list_end(Sensor *s) {
+        __atomic_store_n(&s->shared->list_number, 0, __ATOMIC_RELAXED);
+        return __atomic_load_n(&s->shared->list_missed, __ATOMIC_RELAXED);
+}
+
+SensorKind sensor_kind(const Sensor *s) {
+        return s->parts.kind;
+}
+
+unsigned sensor_n_hooks(const Sensor *s) {
+        return s->n_hooks;
+}
+
+/* From the program's fdinfo (kernel/bpf/syscall.c, since 5.12); 0 on older kernels. */
+static uint64_t hook_misses(const Hook *h) {
+        uint64_t misses;
+
+        return fdinfo_read(h->fdinfo, "recursion_misses", &misses) ? misses : 0;
+}
+
+SensorHook sensor_hook(const Sensor *s, unsigned i) {
+        const Hook *h = &s->hooks[i];
+
+        return (SensorHook){
+                .name = h->name,
+                .not_monitored = hook_infos[h->id].not_monitored,
+                .attached = s->parts.links[h->id] >= 0 && hook_watch_intact(&h->watch),
+                .proof = h->proof,
+                .misses = hook_misses(h),
+        };
+}
+
+unsigned sensor_n_hooks_gone(const Sensor *s) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < s->n_hooks; i++)
+                n += s->parts.links[s->hooks[i].id] >= 0 && !hook_watch_intact(&s->hooks[i].watch);
+        return n;
+}
+
+char *const *sensor_foreign(const Sensor *s) {
+        static char *const none[] = { NULL };
+
+        return s->foreign ?: none;
+}
+
+size_t sensor_max_cells(const Sensor *s) {
+        return s->n_cells;
+}
+
+uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
+        uint32_t *active = &s->shared->policy_active, idle = *active;
+        size_t stride = (sizeof(struct bw_table) + 7) / 8 * 8;
+        /* In new tables none is in force. Old programs may look at others by the same index. */
+        if (((struct bw_table *)((char *)s->tables + idle * stride))->generation != 0)
+                idle = (idle + 1) % BW_TABLES;
+        struct bw_table *to = (struct bw_table *)((char *)s->tables + idle * stride);
+        struct bw_cell *cells = s->cells + idle * s->n_cells;
+        uint32_t seq = to->seq | 1; /* odd: a program that still looks at this copy will look again */
+
+        __atomic_store_n(&to->seq, seq, __ATOMIC_SEQ_CST);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* a store alone does not keep later ones behind it */
+
+        size_t after_seq = offsetof(struct bw_table, generation);
+        memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
+        to->generation = ++s->shared->generation;
+        memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
+        for (size_t i = t->n_cells; i < s->n_cells; i++)
+                cells[i] = (struct bw_cell){ .check = BW_IS_HEADER };
+
+        __atomic_store_n(&to->seq, seq + 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(active, idle, __ATOMIC_SEQ_CST);
+        return to->generation;
+}
+
+void sensor_policy_apply(Sensor *s) {
+        sensor_call(s, sensor_count(s, BW_COUNT_FILES_LIVE) / SWEEP_ENTRIES + 1);
+}
+
+uint32_t sensor_generation(const Sensor *s) {
+        return s->shared->generation;
+}
+
+SensorGaps sensor_gaps(const Sensor *s) {
+        return (SensorGaps){
+                .cgroup_partial = s->cgroup_partial,
+                .host_unknown = !s->shared->host_known,
+                .lacking = s->shared->lacking,
+        };
+}
+
+/* The program fills the tables itself, and prints nothing. */
+static int iterate(int program) {
+        _cleanup_close_ int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+        char nothing[64];
+
+        if (link < 0)
+                return -errno;
+        _cleanup_close_ int fd = bpf_iter_create(link);
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t n = read(fd, nothing, sizeof(nothing));
+                if (n == 0)
+                        return 0;
+                if (n < 0 && errno != EINTR && errno != EAGAIN)
+                        return -errno;
+        }
+}
+
+/* Enters running processes. Twice, as a child may come before its parent when PIDs have wrapped. */
+static int sensor_learn_processes(Sensor *s) {
+        for (int pass = 0; pass < 2; pass++) {
+                int r = iterate(s->parts.iterator);
+                if (r < 0)
+                        return r;
+        }
+        __atomic_store_n(&s->shared->processes_known, 1, __ATOMIC_SEQ_CST);
+        if (!s->shared->host_known)
+                log_warning("Cannot determine the mount namespace of PID 1: only [Allow] rules with "
+                            "Container=yes apply.");
+        return 0;
+}
+
+Hook *sensor_add_hook(Sensor *s, enum bw_hook id) {
+        Hook *h = &s->hooks[s->n_hooks++];
+
+        *h = (Hook){
+                .id = id,
+                .name = hook_infos[id].sections[s->parts.kind],
+                .fdinfo = fdinfo_open(s->parts.programs[id]),
+                .watch = hook_watch_open(s->parts.links[id]),
+        };
+        return h;
+}
+
+/* Attaches one hook's program. Uses bpf(2) instead of libbpf, since the descriptor has to outlive this
+ * process; BPF_RAW_TRACEPOINT_OPEN serves tracepoints, LSM and fexit programs alike (kernel/bpf/syscall.c
+ * bpf_raw_tracepoint_open()). */
+static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
+        const HookInfo *info = &hook_infos[id];
+        Hook *h = sensor_add_hook(s, id);
+        int program = s->parts.programs[id], *link = &s->parts.links[id], r = -EOPNOTSUPP;
+
+        if (program >= 0) {
+                *link = info->cgroup ? bpf_link_create(program, cgroup, info->cgroup, NULL)
+                                     : bpf_raw_tracepoint_open(NULL, program);
+                r = *link < 0 ? -errno : 0;
+        }
+        if (r >= 0) {
+                s->shared->hooks |= UINT64_C(1) << id;
+                h->watch = hook_watch_open(*link);
+                return 0;
+        }
+        *link = -1;
+        if (!info->essential) {
+                log_warning("Failed to attach hook %s: %s. Not monitored: %s.", h->name, strerror(-r),
+                                info->not_monitored);
+                return 0;
+        }
+        log_error("Failed to attach hook %s: %s", h->name, strerror(-r));
+        return r == -EPERM ? -EPERM : -EOPNOTSUPP;
+}
+
+int sensor_prove(Sensor *s) {
+        for (size_t i = 0; i < s->n_hooks; i++) {
+                Hook *h = &s->hooks[i];
+                const HookInfo *info = &hook_infos[h->id];
+
+                if (s->parts.links[h->id] < 0)
+                        continue;
+                int r = info->act ? info->act() : -EOPNOTSUPP;
+                if (__atomic_load_n(&s->shared->fired[h->id], __ATOMIC_RELAXED)) {
+                        h->proof = SENSOR_PROVED;
+                        continue;
+                }
+                if (r < 0) {
+                        if (info->act)
+                                log_debug("Failed to exercise hook %s: %s", h->name, strerror(-r));
+                        continue;
+                }
+                h->proof = SENSOR_DISPROVED;
+                if (info->essential) {
+                        log_error("Hook %s is attached but does not fire.", h->name);
+                        return -EOPNOTSUPP;
+                }
+                log_warning("Hook %s is attached but does not fire. Not monitored: %s.", h->name,
+                                info->not_monitored);
+        }
+        return 0;
+}
+
+int sensor_open_cgroup(Sensor *s, int *ret) {
+        bool complete;
+        int cgroup = cgroup_root_open(&complete);
+
+        if (cgroup == -ENOENT) {
+                log_error("No cgroup2 file system is mounted, and the network hooks attach to its root: run "
+                          "\"mount -t cgroup2 none /sys/fs/cgroup/unified\".");
+                return -EOPNOTSUPP;
+        }
+        if (cgroup < 0)
+                return log_error_errno(cgroup, "Failed to open the root of the cgroup2 file system: %m");
+
+        s->cgroup_partial = !complete;
+        if (!complete)
+                log_warning("Running in a cgroup namespace: network connections of processes outside it are "
+                            "not monitored.");
+        int r = hook_watch_foreign(cgroup, s->own, s->n_own, &s->foreign);
+        if (r < 0) {
+                log_error("Failed to query BPF programs attached to the root cgroup: %s", strerror(-r));
+                close(cgroup);
+                return r;
+        }
+        *ret = cgroup;
+        return 0;
+}
+
+int sensor_attach(Sensor *s) {
+        _cleanup_close_ int cgroup = -1;
+        /* Programs of the previous instance filled this table of processes, or the one that it was copied
+         * from, and have seen every open since. */
+        const bool known = s->shared->processes_known;
+        bool learned = known;
+
+        s->shared->hooks = 0;
+        int r = s->parts.kind == SENSOR_TRACEPOINT ? sensor_open_cgroup(s, &cgroup) : 0;
+        for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
+                if (!hook_infos[i].sections[s->parts.kind] ||
+                                (hook_infos[i].dispensable && s->parts.programs[i] < 0))
+                        continue;
+                if (i > BW_HOOK_EXIT && !learned) {
+                        r = sensor_learn_processes(s);
+                        if (r < 0) {
+                                log_error("Failed to enumerate running processes: %s", strerror(-r));
+                                break;
+                        }
+                        learned = true;
+                }
+                r = sensor_attach_hook(s, i, cgroup);
+        }
+        if (r >= 0 && !known) {
+                r = iterate(s->parts.file_iterator);
+                if (r >= 0 && s->parts.map_iterator >= 0)
+                        r = iterate(s->parts.map_iterator);
+                if (r < 0)
+                        log_error("Failed to scan files opened before startup: %s", strerror(-r));
+        }
+        return r < 0 ? r : sensor_prove(s);
+}
+
+int sensor_fd(const Sensor *s) {
+        return s->rings >= 0 ? s->rings : s->parts.maps[SENSOR_MAP_RING];
+}
+
+/* Returns the number of handled records; negative: do not continue. */
+static int ring_consume(
+                RecordRing *ring, unsigned max, SensorRecordHandler handler, void *userdata, int *ret_end) {
+        const void *record;
+        unsigned n = 0;
+        size_t size;
+        int r;
+
+        while (n < max && (r = record_ring_next(ring, &record, &size)) != 0) {
+                if (r > 0)
+                        r = handler(record, size, userdata);
+                if (r == -EAGAIN)
+                        record_ring_rewind(ring);
+                if (r == -EBADMSG)
+                        log_error("BPF ring buffer is corrupted: invalid record header.");
+                if (r < 0) {
+                        *ret_end = r;
+                        break;
+                }
+                record_ring_commit(ring);
+                n++;
+        }
+        return (int)n;
+}
+
+int sensor_consume(Sensor *s, unsigned max, SensorRecordHandler handler, void *userdata) {
+        int n = 0, end = 0;
+
+        /* The record that was in progress in the last call has been handled by now. */
+        record_ring_commit(s->ring);
+        if (s->old_ring) {
+                record_ring_commit(s->old_ring);
+                n = ring_consume(s->old_ring, max, handler, userdata, &end);
+                if (n == 0 && end == 0 && s->store) {
+                        fd_store_remove(s->store, s->old_identity, SENSOR_RING_NAME, NULL);
+                        s->store = NULL;
+                }
+        }
+        if (end == 0 && n < (int)max)
+                n += ring_consume(s->ring, max - n, handler, userdata, &end);
+        return end == -EBADMSG ? end : n;
+}
+
+static size_t ring_waiting(const RecordRing *ring, uint64_t *ret_since_usec) {
+        const void *record;
+        size_t n = 0, offset = 0, size;
+
+        while (record_ring_peek(ring, &offset, &record, &size) > 0) {
+                const struct bw_header *h = record;
+                if (size < sizeof(*h) || h->kind != BW_KIND_CORRELATION)
+                        continue;
+                if (n++ == 0 && *ret_since_usec == 0)
+                        *ret_since_usec = h->mono_ns / NSEC_PER_USEC;
+        }
+        return n;
+}
+
+size_t sensor_waiting(const Sensor *s, uint64_t *ret_since_usec) {
+        *ret_since_usec = 0;
+        size_t n = s->old_ring ? ring_waiting(s->old_ring, ret_since_usec) : 0;
+        return n + ring_waiting(s->ring, ret_since_usec);
+}
+
+void sensor_losses(const Sensor *s, uint64_t ret[static BW_LOSS_MAX]) {
+        for (size_t i = 0; i < BW_LOSS_MAX; i++)
+                ret[i] = __atomic_load_n(&s->shared->losses[i], __ATOMIC_RELAXED) - s->losses_reported[i];
+}
+
+uint64_t sensor_count(const Sensor *s, enum bw_count count) {
+        return __atomic_load_n(&s->shared->counts[count], __ATOMIC_RELAXED) -
+               (count == BW_COUNT_REPEATS ? s->repeats_reported : 0);
+}
+
+uint64_t sensor_recursion_misses(const Sensor *s) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < s->n_hooks; i++)
+                sum += hook_misses(&s->hooks[i]);
+        return sum - s->misses_reported;
+}
+
+void sensor_reported(Sensor *s, const uint64_t losses[static LOSSES_MAX], uint64_t n_repeats,
+                uint64_t n_repeats_unreported) {
+        const uint64_t repeats_gone = losses[BW_LOSS_REPEAT_GONE];
+
+        for (size_t i = 0; i < BW_LOSS_MAX; i++)
+                s->shared->losses_reported[i] = s->losses_reported[i] + losses[i];
+        s->shared->losses_reported[BW_LOSS_REPEAT_GONE] -= MIN(repeats_gone, n_repeats_unreported);
+        s->shared->repeats_reported = s->repeats_reported + n_repeats + repeats_gone;
+        s->shared->misses_reported = s->misses_reported + losses[LOSS_RECURSION_MISSES];
+}
+
+uint64_t sensor_marks_dropped(const Sensor *s) {
+        return s->marks_dropped;
+}
+
+bool sensor_repeats(const Sensor *s, uint32_t slot, uint64_t boot_ns, uint32_t cpu, uint64_t *ret_count) {
+        if (slot >= s->n_repeats)
+                return false;
+        const struct bw_repeat *r = &s->repeats[slot];
+        if (r->boot_ns != boot_ns || r->cpu != cpu)
+                return false;
+        *ret_count = __atomic_load_n(&r->count, __ATOMIC_RELAXED);
+        return true;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Names are written as the bytes that they are: journald stores any byte, and a search must find the path
+ * that was opened, not an escaped form of it. MESSAGE alone is for people, and is escaped.
+ *
+ * journald keeps neither the order nor the number of equal fields of one entry: which of them belong
+ * together (a file and its opener) is in BARBWIRE_JSON only. A field whose value is not known is absent. */
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+
+#include "sink/entry.h"
+#include "alert/fields.h"
+#include "alert/message-ids.h"
+#include "basic/util.h"
+
+/* Not LOG_ALERT and above: on some systems those page people and are sent to every terminal (wall), and one
+ * alert is an observation, not a proof. */
+static const int priorities[_SEVERITY_MAX] = {
+        [SEVERITY_LOW] = LOG_NOTICE,
+        [SEVERITY_MEDIUM] = LOG_WARNING,
+        [SEVERITY_HIGH] = LOG_CRIT,
+};
+/* A filter for "err" and worse must include a detection gap. */
+#define PRIORITY_LOSS LOG_ERR
+/* Nothing is missing, but a response started late. */
+#define PRIORITY_DELAY LOG_WARNING
+
+static int alert_priority(const Alert *a) {
+        bool selftest = a->classes[0] && !a->classes[1] && strcmp(a->classes[0], ALERT_SELFTEST_CLASS) == 0;
+
+        return selftest ? LOG_INFO : priorities[a->score.severity];
+}
+
+static int policy_priority(const StateAlert *a) {
+        if (a->refused || a->n_errors > 0)
+                return LOG_WARNING;
+        /* An intruder would change the policy first. */
+        return a->previous && strcmp(a->previous, a->hash) != 0 ? LOG_NOTICE : LOG_INFO;
+}
+
+static bool value_is_text(const char *data, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char)data[i] < 0x20 || data[i] == 0x7f)
+                        return false;
+        return true;
+}
+
+/* Write errors stick to the stream: entry_make() checks for them. */
+static void put_bytes(FILE *f, const char *field, const char *data, size_t size) {
+        if (value_is_text(data, size))
+                fprintf(f, "%s=", field);
+        else {
+                const uint64_t length = htole64(size);
+
+                fprintf(f, "%s\n", field);
+                fwrite(&length, sizeof(length), 1, f);
+        }
+        fwrite(data, 1, size, f);
+        fputc('\n', f);
+}
+
+static void put_string(FILE *f, const char *field, const char *value) {
+        put_bytes(f, field, value, strlen(value));
+}
+
+static void put_strings(FILE *f, const char *field, char *const *values) {
+        for (char *const *v = values; *v; v++)
+                put_string(f, field, *v);
+}
+
+static void put_name(FILE *f, const char *field, const AlertBytes *name) {
+        if (name->size > 0)
+                put_bytes(f, field, name->data, name->size);
+}
+
+static void put_number(FILE *f, const char *field, uint64_t n) {
+        fprintf(f, "%s=%" PRIu64 "\n", field, n);
+}
+
+static void put_boolean(FILE *f, const char *field, bool value) {
+        put_string(f, field, value ? "yes" : "no");
+}
+
+static void put_header(FILE *f, const char *message_id, int priority) {
+        put_string(f, "MESSAGE_ID", message_id);
+        put_number(f, "PRIORITY", (uint64_t)priority);
+        put_number(f, "SYSLOG_FACILITY", LOG_FAC(LOG_AUTHPRIV));
+        put_string(f, "SYSLOG_IDENTIFIER", "barbwired");
+}
+
+/* " exe=/usr/bin/x": a value without spaces, so that a line of them can be split again. */
+static int put_word(FILE *f, const char *key, const AlertBytes *value) {
+        _cleanup_free_ char *text = bytes_escape(value->data, value->size);
+        if (!text)
+                return -ENOMEM;
+
+        fprintf(f, " %s=", key);
+        for (const char *p = text; *p; p++)
+                if (*p == ' ')
+                        fputs("\\x20", f);
+                else
+                        fputc(*p, f);
+        return 0;
+}
+
+/* "ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash": numbered, because journald does not keep the order. */
+static int put_lineage(FILE *f, const char *field, const Alert *a) {
+        for (size_t i = 0; i < a->n_lineage; i++) {
+                const AlertAncestor *ancestor = &a->lineage[i];
+
+                fprintf(f, "%s=ancestor=%zu pid=%" PRIu32, field, i + 1, ancestor->pid);
+                int r = put_word(f, "comm", &ancestor->comm);
+                if (r >= 0)
+                        r = put_word(f, "exe", &ancestor->exe);
+                if (r < 0)
+                        return r;
+                fputc('\n', f);
+        }
+        return 0;
+}
+
+static void put_flags(FILE *f, const char *field, uint32_t flags) {
+        const char *name;
+
+        for (unsigned bit = 0; (name = process_flag_name(bit)); bit++)
+                if (flags >> bit & 1)
+                        put_string(f, field, name);
+}
+
+/* "cat|pipe|gzip|pipe|nc": one line, so that a search finds it; the sender is the last one. */
+static int put_route(FILE *f, const char *field, const Alert *a, const AlertFile *file) {
+        if (file->n_route == 0)
+                return 0;
+        fprintf(f, "%s=%s", field, file->route_cut ? "…|" : "");
+        for (size_t i = 0; i <= file->n_route; i++) {
+                const AlertBytes *comm = i < file->n_route ? &file->route[i].comm : &a->process.comm;
+                _cleanup_free_ char *text = bytes_escape(comm->data, comm->size);
+
+                if (!text)
+                        return -ENOMEM;
+                for (const char *p = text; *p; p++)
+                        if (*p == '|')
+                                fputs("\\x7c", f);
+                        else
+                                fputc(*p, f);
+                if (i < file->n_route)
+                        fprintf(f, "|%s|", file->route[i].via);
+        }
+        fputc('\n', f);
+        return 0;
+}
+
+/* "+80 accessed a sensitive file: …" */
+static int put_reasons(FILE *f, const char *field, const Score *s) {
+        for (size_t i = 0; i < s->n_reasons; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (asprintf(&text, "%+d %s", s->reasons[i].points, s->reasons[i].text) < 0)
+                        return -ENOMEM;
+                put_string(f, field, text);
+        }
+        return 0;
+}
+
+static int put_sentence(FILE *f, const char *field, char *sentence) {
+        _cleanup_free_ char *owned = sentence;
+
+        if (!owned)
+                return -ENOMEM;
+        put_string(f, field, owned);
+        return 0;
+}
+
+static bool family_has_port(const Alert *a) {
+        return a->destination.address[0] && a->destination.family != AF_PACKET;
+}
+
+static int put_fields(FILE *f, const AlertFieldTable *t, const void *object, const Alert *a);
+
+static int put_value(FILE *f, const AlertField *field, const void *object, const Alert *a) {
+        const AlertFieldTable *table = alert_field_table(field->type);
+        const char *name = field->journal;
+        AlertValue v = field->get(object);
+        int r = 0;
+
+        switch (field->type) {
+        case ALERT_FIELD_text:
+                if (v.text[0])
+                        put_string(f, name, v.text);
+                break;
+        case ALERT_FIELD_text_or_null:
+                if (v.text_or_null)
+                        put_string(f, name, v.text_or_null);
+                break;
+        case ALERT_FIELD_name:
+                put_name(f, name, v.name);
+                break;
+        case ALERT_FIELD_name_or_null:
+                put_name(f, name, v.name_or_null);
+                break;
+        case ALERT_FIELD_number:
+                put_number(f, name, v.number);
+                break;
+        case ALERT_FIELD_points:
+                fprintf(f, "%s=%d\n", name, v.points);
+                break;
+        case ALERT_FIELD_port:
+                if (family_has_port(v.port))
+                        put_number(f, name, v.port->destination.port);
+                break;
+        case ALERT_FIELD_uid_or_null:
+                if (v.uid_or_null != UINT32_MAX)
+                        put_number(f, name, v.uid_or_null);
+                break;
+        case ALERT_FIELD_boolean:
+                put_boolean(f, name, v.boolean);
+                break;
+        case ALERT_FIELD_time:
+                put_number(f, name, v.time);
+                break;
+        case ALERT_FIELD_age:
+                put_number(f, name, v.age);
+                break;
+        case ALERT_FIELD_delay:
+                if (v.delay > 0)
+                        put_number(f, name, v.delay);
+                break;
+        case ALERT_FIELD_strings:
+                put_strings(f, name, v.strings);
+                break;
+        case ALERT_FIELD_flags:
+                put_flags(f, name, v.flags);
+                break;
+        case ALERT_FIELD_sentence:
+                return put_sentence(f, name, alert_sentence(v.sentence));
+        case ALERT_FIELD_reasons:
+                return put_reasons(f, name, &a->score);
+        case ALERT_FIELD_lineage:
+                return put_lineage(f, name, a);
+        case ALERT_FIELD_route:
+                return put_route(f, name, a, object);
+        case ALERT_FIELD_files:
+                for (size_t i = 0; r >= 0 && i < v.files.n; i++)
+                        r = put_fields(f, table, (const AlertFile *)v.files.items + i, a);
+                break;
+        case ALERT_FIELD_process:
+        case ALERT_FIELD_destination:
+                return put_fields(f, table, a, a);
+        }
+        return r;
+}
+
+/* Fields of an object that is part of `a`. A list or object without a field of its own is written as its
+ * fields. */
+static int put_fields(FILE *f, const AlertFieldTable *t, const void *object, const Alert *a) {
+        for (const AlertField *field = t->fields; field < t->fields + t->n; field++) {
+                if (!field->journal && !alert_field_table(field->type))
+                        continue;
+                int r = put_value(f, field, object, a);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int put_alert(FILE *f, const void *alert, const char *json) {
+        const Alert *a = alert;
+
+        put_header(f, MESSAGE_ID_ALERT, alert_priority(a));
+        int r = put_fields(f, &alert_fields, a, a);
+        if (r < 0)
+                return r;
+        put_string(f, "BARBWIRE_JSON", json);
+        return 0;
+}
+
+static void put_loss(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_LOSS, PRIORITY_LOSS);
+        put_string(f, "BARBWIRE_CAUSE", a->cause);
+        put_number(f, "BARBWIRE_COUNT", a->count);
+        put_number(f, "BARBWIRE_TOTAL", a->total);
+}
+
+static void put_foreign(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_FOREIGN, LOG_NOTICE);
+        put_strings(f, "BARBWIRE_PROGRAM", a->programs);
+}
+
+static void put_delay(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_DELAY, PRIORITY_DELAY);
+        put_number(f, "BARBWIRE_COUNT", a->count);
+        put_number(f, "BARBWIRE_DELAYED_USEC", a->longest_usec);
+}
+
+/* A flood by somebody, which costs that user's own tracking. */
+static void put_share(FILE *f, const StateAlert *a) {
+        const EventShare *s = a->share;
+
+        put_header(f, MESSAGE_ID_SHARE, LOG_WARNING);
+        put_string(f, "BARBWIRE_TABLE", share_table_name(s->table));
+        put_number(f, "BARBWIRE_UID", s->uid);
+        put_number(f, "BARBWIRE_PID", s->pid);
+        put_string(f, "BARBWIRE_COMM", s->comm);
+        put_string(f, "BARBWIRE_CGROUP_NAME", s->cgroup_id ? s->cgroup : "");
+        put_number(f, "BARBWIRE_COUNT", s->live);
+        put_number(f, "BARBWIRE_REFUSED", s->refused);
+}
+
+static void put_policy(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_POLICY, policy_priority(a));
+        put_string(f, "BARBWIRE_POLICY", a->hash);
+        if (a->previous)
+                put_string(f, "BARBWIRE_POLICY_BEFORE", a->previous);
+        put_boolean(f, "BARBWIRE_POLICY_REFUSED", a->refused);
+        put_number(f, "BARBWIRE_POLICY_ERRORS", a->n_errors);
+}
+
+static int put_state(FILE *f, const void *alert, const char *json) {
+        static void (*const kinds[])(FILE * f, const StateAlert *a) = {
+                [STATE_LOSS] = put_loss,
+                [STATE_POLICY] = put_policy,
+                [STATE_FOREIGN] = put_foreign,
+                [STATE_DELAY] = put_delay,
+                [STATE_SHARE] = put_share,
+        };
+        const StateAlert *a = alert;
+
+        (void)json;
+        int r = put_sentence(f, "MESSAGE", state_alert_sentence(a));
+        if (r < 0)
+                return r;
+        put_number(f, "BARBWIRE_TIME", a->realtime_usec);
+        kinds[a->kind](f, a);
+        return 0;
+}
+
+static int entry_make(int (*put)(FILE *f, const void *alert, const char *json), const void *alert,
+                const char *json, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        _cleanup_fclose_ FILE *f = open_memstream(&data, &size);
+
+        if (!f)
+                return -ENOMEM;
+        bool failed = put(f, alert, json) < 0 || ferror(f);
+        /* It flushes, which may fail with an error or by leaving NULL. */
+        if (fclose(STEAL_PTR(f)) != 0 || failed || !data)
+                return -ENOMEM;
+        *ret = STEAL_PTR(data);
+        *ret_size = size;
+        return 0;
+}
+
+int journal_entry_from_alert(const Alert *a, const char *json, char **ret, size_t *ret_size) {
+        return entry_make(put_alert, a, json, ret, ret_size);
+}
+
+int journal_entry_from_state(const StateAlert *a, char **ret, size_t *ret_size) {
+        return entry_make(put_state, a, NULL, ret, ret_size);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <unistd.h>
+
+#include "barbwire-config.h"
+#include "status.h"
+#include "status-json.h"
+#include "basic/time-util.h"
+
+size_t status_waiting(const StatusSource *s, uint64_t *ret_since_usec) {
+        uint64_t ring_usec, queue_usec;
+        size_t n = sensor_waiting(s->sensor, &ring_usec) +
+                   alert_queue_waiting(alert_sink_queue(s->sink), &queue_usec);
+
+        *ret_since_usec = ring_usec == 0 || queue_usec == 0 ? MAX(ring_usec, queue_usec)
+                                                            : MIN(ring_usec, queue_usec);
+        return n;
+}
+
+void status_update_losses(const StatusSource *s) {
+        uint64_t counts[LOSSES_MAX] = {}, n_repeats, since_usec;
+
+        sensor_losses(s->sensor, counts);
+        n_repeats = sensor_count(s->sensor, BW_COUNT_REPEATS);
+        /* With no alert outstanding, here or in the ring, every repeat has been written, or never will be,
+         * since its alert was dropped early or replaced. */
+        if (s->watches->n == 0 && sensor_waiting(s->sensor, &since_usec) == 0 &&
+                        n_repeats > s->counts->n_repeats + counts[BW_LOSS_REPEAT_GONE])
+                s->counts->n_repeats_unreported = MAX(s->counts->n_repeats_unreported,
+                                n_repeats - s->counts->n_repeats - counts[BW_LOSS_REPEAT_GONE]);
+        counts[BW_LOSS_REPEAT_GONE] += s->counts->n_repeats_unreported;
+        counts[LOSS_RECURSION_MISSES] = sensor_recursion_misses(s->sensor);
+        counts[LOSS_HOOK_GONE] = sensor_n_hooks_gone(s->sensor);
+        counts[LOSS_MALFORMED] = s->counts->n_malformed;
+        counts[LOSS_UNWRITTEN] = alert_queue_n_unwritten(alert_sink_queue(s->sink));
+        counts[LOSS_MARKS_DROPPED] = sensor_marks_dropped(s->sensor);
+        losses_update(s->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
+}
+
+json_t *status_query(const StatusSource *s) {
+        SensorHook hooks[BW_HOOK_MAX];
+        SensorGaps gaps = sensor_gaps(s->sensor);
+        uint64_t waiting_usec;
+        size_t n_waiting = status_waiting(s, &waiting_usec);
+        unsigned n_hooks = sensor_n_hooks(s->sensor);
+        SensorTable tables[SENSOR_TABLES];
+
+        status_update_losses(s);
+        sensor_tables(s->sensor, tables);
+        for (unsigned i = 0; i < n_hooks; i++)
+                hooks[i] = sensor_hook(s->sensor, i);
+
+        const Status status = {
+                .version = BARBWIRE_VERSION,
+                .pid = getpid(),
+                .armed_realtime_usec = s->armed_realtime_usec,
+                .sensor = sensor_kind(s->sensor),
+                .hooks = hooks,
+                .n_hooks = n_hooks,
+                .foreign = sensor_foreign(s->sensor),
+                .tables = tables,
+                .marks_live = sensor_count(s->sensor, BW_COUNT_MARKS_LIVE),
+                .marks_max = tables[0].max,
+                .losses = s->losses,
+                .now_usec = time_now_usec(CLOCK_MONOTONIC),
+                .policy = s->policies->policy,
+                .policy_realtime_usec = s->policies->realtime_usec,
+                .policy_refused = s->policies->refused,
+                .n_patterns = s->policies->n_patterns,
+                .cgroup_partial = gaps.cgroup_partial,
+                .host_unknown = gaps.host_unknown,
+                .lacking = gaps.lacking,
+                .n_alerts = s->counts->n_alerts,
+                .n_repeats = s->counts->n_repeats,
+                .n_ignored = s->counts->n_ignored,
+                .n_below = s->counts->n_below,
+                .n_kept = alert_ring_end(s->ring) - alert_ring_begin(s->ring),
+                .n_kept_max = s->policies->alerts_max,
+                .n_waiting = n_waiting,
+                .waiting_usec = waiting_usec,
+                .n_clients = query_server_n_clients(s->query),
+        };
+        return status_to_json(&status);
+}

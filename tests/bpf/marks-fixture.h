@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* For tests of the tables of marks: a sensor with its own limits and a class with one file, and children
+ * that act on request. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+#include <bpf/bpf.h>
+
+#include "event/decode.h"
+#include "policy/build.h"
+#include "policy/check.h"
+#include "policy/parse.h"
+#include "policy/compile.h"
+#include "sensor/sensor.h"
+
+/* Of one order. */
+#define CHILD_WRITES 2000
+
+#define PROCESSES_MAX 4096
+#define ACCOUNTS_MAX 64
+
+typedef struct Fixture {
+        Sensor *sensor;
+        char directory[64];
+        char secret[128];
+        int marks, processes; /* the kernel's tables */
+        Event last;
+        EventShare last_share;
+        unsigned n_correlations, shares_reported;
+        EventAccount account[ACCOUNTS_MAX]; /* of a listing */
+        unsigned accounts;
+} Fixture;
+
+/* A child that acts on request, so that the test knows its PID in advance. */
+typedef struct Child {
+        pid_t pid;
+        int orders, done;
+} Child;
+
+static Fixture fixture;
+
+/* A map that only the programs hold: the newest of its name, which is our sensor's as it was loaded just
+ * now. */
+static inline int map_find(const char *name) {
+        int newest = -1;
+
+        for (uint32_t id = 0; bpf_map_get_next_id(id, &id) == 0;) {
+                struct bpf_map_info info = {};
+                uint32_t size = sizeof(info);
+                int fd = bpf_map_get_fd_by_id(id);
+                if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+                                strcmp(info.name, name) == 0) {
+                        close(newest);
+                        newest = fd;
+                } else {
+                        close(fd);
+                }
+        }
+        return newest;
+}
+
+/* late: LateWindow=, the life of a mark. */
+static inline int fixture_open(const SensorSizes *sizes, const char *late) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
+        PolicyMessage message = {};
+        PolicyNames names = {};
+        char text[256];
+
+        strcpy(fixture.directory, "/tmp/barbwire-marks.XXXXXX");
+        assert_non_null(mkdtemp(fixture.directory));
+        fixture.shares_reported = 0;
+        snprintf(fixture.secret, sizeof(fixture.secret), "%s/secret", fixture.directory);
+        assert_int_equal(chmod(fixture.directory, 0777), 0);
+        close(open(fixture.secret, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+
+        snprintf(text, sizeof(text), "[Class decoy]\nPath=%s\nWindow=1s\nLateWindow=%s\n", fixture.secret,
+                        late);
+        assert_int_equal(policy_new(&p), 0);
+        assert_int_equal(policy_parse(p, "test.conf", text, strlen(text)), 0);
+        assert_int_equal(policy_finish(p), 0);
+        assert_int_equal(p->n_errors, 0);
+        assert_int_equal(policy_compile(p, &names, 0, &t, &message), 0);
+        policy_names_done(&names);
+
+        _cleanup_(btf_freep) struct btf *types = NULL;
+        assert_int_equal(sensor_kernel_check(&types), 0);
+        assert_int_equal(sensor_new(SENSOR_TRACEPOINT, types, sizes, NULL, &fixture.sensor), 0);
+        sensor_policy_write(fixture.sensor, t);
+        assert_int_equal(sensor_attach(fixture.sensor), 0);
+        fixture.marks = map_find("bw_marks");
+        fixture.processes = map_find("bw_processes");
+        assert_true(fixture.marks >= 0 && fixture.processes >= 0);
+        return 0;
+}
+
+static inline SensorSizes fixture_sizes(unsigned marks_max) {
+        const SensorLimits limits = {
+                .marks_max = marks_max, .processes_max = PROCESSES_MAX, .ring_bytes = 1 << 20
+        };
+        const Machine machine = machine_read();
+
+        return sensor_sizes(&machine, &limits);
+}
+
+static inline int teardown(void **state) {
+        (void)state;
+        close(fixture.marks);
+        close(fixture.processes);
+        fixture.sensor = sensor_free(fixture.sensor);
+        unlink(fixture.secret);
+        char pattern[80];
+        glob_t files;
+        (void)snprintf(pattern, sizeof(pattern), "%s/file-*", fixture.directory);
+        if (glob(pattern, 0, NULL, &files) == 0) {
+                for (size_t i = 0; i < files.gl_pathc; i++)
+                        unlink(files.gl_pathv[i]);
+                globfree(&files);
+        }
+        rmdir(fixture.directory);
+        return 0;
+}
+
+static inline void open_secret(void) {
+        int fd = open(fixture.secret, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0)
+                close(fd);
+}
+
+static inline void send_out(void) {
+        struct sockaddr_in to = {
+                .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+        };
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        (void)!sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+        close(fd);
+}
+
+static inline void write_text(int fd) {
+        static const char text[] = "twenty bytes and more, as a secret has\n";
+
+        if (fd >= 0)
+                (void)!write(fd, text, sizeof(text));
+}
+
+/* A file that each child of its own, or all of them, write to. */
+static inline void write_file(bool shared) {
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/file-%d", fixture.directory, shared ? 0 : getpid());
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        write_text(fd);
+        close(fd);
+}
+
+/* Every read changes the mark, so that every write makes a new content. */
+static inline void write_again(unsigned n) {
+        for (unsigned i = 0; i < n; i++) {
+                open_secret();
+                write_file(true);
+        }
+}
+
+/* A new pipe, which stays open, gets a content of its own. */
+static inline void write_pipe(void) {
+        int fds[2];
+
+        open_secret();
+        if (pipe(fds) == 0)
+                write_text(fds[1]);
+}
+
+/* Memory that a child of its own would share. */
+static inline void map_shared(void) {
+        void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        (void)p;
+}
+
+static inline void child_obey(char order) {
+        switch (order) {
+        case 'o':
+                open_secret();
+                break;
+        case 's':
+                send_out();
+                break;
+        case 'f':
+                write_file(false);
+                break;
+        case 'x':
+                write_again(CHILD_WRITES);
+                break;
+        case 'p':
+                write_pipe();
+                break;
+        case 'm':
+                map_shared();
+                break;
+        }
+}
+
+/* Forks a child that obeys 'o' (open the secret), 's' (send), 'f' (write to a file of its own), 'x' (to a
+ * shared one, many times), 'p' (to a pipe) and 'm' (map memory), answers each by an event, which carries no
+ * mark as a pipe would, and ends at end of file. */
+static inline Child child_start_as(uid_t uid) {
+        int orders[2], done = eventfd(0, EFD_CLOEXEC);
+        Child c;
+
+        assert_int_equal(pipe2(orders, O_CLOEXEC), 0);
+        assert_true(done >= 0);
+        c.pid = fork();
+        assert_true(c.pid >= 0);
+        if (c.pid == 0) {
+                char order;
+                close(orders[1]);
+                if (setresuid(uid, uid, uid) < 0)
+                        _exit(1);
+                while (read(orders[0], &order, 1) == 1) {
+                        child_obey(order);
+                        (void)eventfd_write(done, 1);
+                }
+                _exit(0);
+        }
+        close(orders[0]);
+        c.orders = orders[1];
+        c.done = done;
+        return c;
+}
+
+static inline Child child_start(void) {
+        return child_start_as(0);
+}
+
+static inline void child_order(const Child *c, char order) {
+        eventfd_t answer;
+
+        assert_int_equal(write(c->orders, &order, 1), 1);
+        assert_int_equal(eventfd_read(c->done, &answer), 0);
+}
+
+/* The last one started first: it holds the pipes of those before it open. */
+static inline void child_end(Child *c) {
+        close(c->orders);
+        close(c->done);
+        assert_int_equal(waitpid(c->pid, NULL, 0), c->pid);
+}
+
+static inline int on_record(const void *record, size_t size, void *userdata) {
+        const char *why;
+        Event e;
+
+        (void)userdata;
+        assert_int_equal(event_decode(record, size, &e, &why), 0);
+        if (e.kind == BW_KIND_CORRELATION) {
+                fixture.n_correlations++;
+                fixture.last = e;
+        }
+        if (e.kind == BW_KIND_SHARE) {
+                fixture.shares_reported++;
+                fixture.last_share = e.share;
+        }
+        if (e.kind == BW_KIND_ACCOUNT) {
+                assert_true(fixture.accounts < ACCOUNTS_MAX);
+                fixture.account[fixture.accounts++] = e.account;
+        }
+        return 0;
+}
+
+/* Everything a child did before it answered is in the ring: programs run in its own context. */
+static inline unsigned correlations(void) {
+        fixture.n_correlations = 0;
+        while (sensor_consume(fixture.sensor, 64, on_record, NULL) == 64)
+                ;
+        return fixture.n_correlations;
+}
+
+static inline uint64_t count(enum bw_count c) {
+        return sensor_count(fixture.sensor, c);
+}
+
+static inline uint64_t loss(enum bw_loss l) {
+        uint64_t all[BW_LOSS_MAX];
+
+        sensor_losses(fixture.sensor, all);
+        return all[l];
+}

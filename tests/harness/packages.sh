@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# To be sourced: installs missing packages on Debian. If none is missing it does nothing, not even an update.
+
+# For building and running barbwired, and for the two namespaces of the demonstration.
+BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang llvm bpftool libbpf-dev libelf-dev libsystemd-dev
+        libcap-ng-dev libjansson-dev nettle-dev libcmocka-dev pkg-config iproute2 python3 scdoc)
+# For the tests.
+TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
+        nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr lynis runc
+        util-linux e2fsprogs btrfs-progs kmod zstd lld clang-format-14 clang-tidy-14)
+# For comparisons and the plot of the benchmark (tests/bench/run --peers), which leaves out what is missing.
+BENCH_PACKAGES=(bpftrace auditd fatrace libbpf-tools gnuplot-nox)
+
+# packages_install NAME...
+packages_install() {
+        local name missing=()
+
+        for name in "$@"; do
+                [[ $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) == 'install ok installed' ]] ||
+                        missing+=("$name")
+        done
+        ((${#missing[@]})) || return 0
+        if ((EUID != 0)); then
+                echo "missing packages: ${missing[*]}" >&2
+                return 1
+        fi
+        echo "installing: ${missing[*]}" >&2
+        # Services of these packages must not start on a machine that only runs tests.
+        apt-get -qq update </dev/null >&2 &&
+                DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+                        apt-get -qq install -y --no-install-recommends "${missing[@]}" </dev/null >&2
+}

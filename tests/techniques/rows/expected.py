@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The expected result of each sensor: every case is detected, except for the holes listed here. A hole that closes must
+be removed from the list, and a new one is a failure. table.py generates the tables of barbwire-detection(7) from this
+file."""
+
+SENSORS = ("lsm", "fentry", "tracepoint")
+
+# The rows of the catalogue. The name of each case begins with the name of its row, and each row has cases.
+TECHNIQUES = {
+    "G01": "every system call that opens a file",
+    "G02": "relative names, symbolic links, `..`, `/proc/self/root`, `/dev/fd`, `O_PATH`",
+    "G03": "a hard link elsewhere, created before or after Barbwire started",
+    "G04": "the file or its directory moved away; another file under its name",
+    "G05": "bind and detached mounts, user namespaces, chroot, overlayfs",
+    "G06": "the file opened by its file handle",
+    "G07": "the file opened by io_uring, by a kernel thread, or without a descriptor",
+    "G08": "mmap, sendfile, splice, copy_file_range instead of read",
+    "G09": "a descriptor that a shell opened before it started the thief",
+    "G10": "a descriptor passed over a unix socket, also by a program that may open the file; one from fanotify",
+    "G11": "pidfd_getfd, ptrace, process_vm_readv, `/proc/PID/mem` of a process that read the file",
+    "G12": "the environment of another process, or its memory by ptrace and process_vm_readv",
+    "G13": "files already open and processes already running when Barbwire started",
+    "G14": "very long or deep names, with any byte in them",
+    "G15": "output of a program that may read the file, to a pipe, a socket or a file",
+    "G16": "the socket of an agent, used by a program without permission",
+    "H01": "fork, vfork, clone, threads, shared memory and descriptors, orphans",
+    "H02": "another program executed after the file was read",
+    "H03": "pipes, through up to eight processes, also with programs of the system",
+    "H04": "FIFOs, socket pairs, unix streams and datagrams, abstract names, terminals, message queues",
+    "H05": "a file written by cp, tar, gzip, base64 or a program of its own, and read by another process",
+    "H06": "shared memory: memfd, POSIX, System V, mapped files",
+    "H07": "data written into the memory of another process",
+    "H08": "environment or arguments of another program",
+    "H09": "a job left for cron or a shell",
+    "E01": "TCP, IPv4 and IPv6, blocking or not",
+    "E02": "a connection that existed before the read; a reverse shell",
+    "E03": "an accepted connection: the other side fetches the data",
+    "E04": "UDP, connected or not",
+    "E05": "DNS, direct or through a local resolver",
+    "E06": "sendfile and splice to a connection",
+    "E07": "connect and send by io_uring",
+    "E08": "raw and packet sockets",
+    "E09": "vsock, SCTP, a TUN device, a file on a network file system",
+    "E10": "a proxy on loopback; the socket of a container engine",
+    "E11": "a destination that the policy allows to another program",
+    "S01": "the name of an allowed program",
+    "S02": "another file mounted over an allowed program",
+    "S03": "an allowed program that is made to run other code",
+    "S04": "waiting until the window is over",
+    "S05": "the PID of another process, reused",
+    "S08": "the policy is reloaded between read and egress",
+}
+
+# Rows about the daemon, not about a sensor: the technique, its result, and the test that plays it.
+ELSEWHERE = [
+    ("S06", "more marked processes than the table can store",
+     "judged by user and cgroup; the full share is a state alert", "bpf/test-marks.c"),
+    ("S07", "100,000 alerts by one user while another one steals",
+     "the theft has its alert, and one alert counts the others", "system/test-flood.py"),
+    ("S08", "the daemon is killed, hung, restarted or upgraded meanwhile",
+     "no alert is missing, and none is written twice", "system/test-restart.py"),
+    ("S09", "a journal that is stopped, frozen or full", "alerts are delivered late", "system/test-journald.py"),
+    ("S10", "hostile bytes and silent clients at the query socket", "other clients are still served",
+     "system/test-crowd.py"),
+    ("S11", "the policy or the unit edited, the service masked", "an entry in the journal", "system/test-tamper.py"),
+    ("S12", "no BTF, no BPF LSM, a hook detached", "exit status 3 with the reason; an alarm; `degraded`",
+     "vm/guest/test-cannot.py, system/test-selftest.py"),
+]
+
+
+def row_of(name):
+    """The row of a case or of a pattern; the name of a case outside the catalogue begins with no row's name."""
+    return name.split(" ", 1)[0]
+
+
+# "cases": patterns of names (fnmatch), each of one row. "before": on kernels before that. "what" is not detected,
+# because of "reason": a limit of the kernel, or closing the hole would cost more than it is worth. Both are in the
+# manual.
+HOLES = [
+    {"cases": ["G03 a hard link*, its own name removed", "G04 moved away*", "G04 exchanged with another file",
+               "G04 its directory moved away", "G04 renamed *", "G05 bind mount of the file, which is renamed"],
+     "sensors": ["tracepoint"], "before": (6, 13),
+     "what": "a file that was moved elsewhere, or linked there and removed, before anything opened it under its own "
+             "name",
+     "reason": "no tracepoint reports what a rename moves, before the times of files have one"},
+    {"cases": ["H04 unix datagram, send*", "H04 abstract datagram, sendto",
+               "E10 a container engine's socket, by a datagram"],
+     "sensors": ["tracepoint"],
+     "what": "a unix datagram sent to an address on a socket that is not connected",
+     "reason": "no tracepoint reports its receiver"},
+    {"cases": ["G10 a descriptor received by io_uring", "G16 an agent, connected to by io_uring",
+               "H03 io_uring waits for a pipe", "H04 io_uring waits for a unix socket"],
+     "sensors": ["tracepoint"], "before": (5, 19),
+     "what": "an agent that io_uring connects to, a descriptor that it receives, and a read by it that had to wait for "
+             "its data",
+     "reason": "only since 5.19 does the tracepoint `io_uring_complete` report which request completed"},
+    {"cases": ["G13 a file that was mapped before"],
+     "sensors": ["lsm", "fentry", "tracepoint"], "before": (5, 12),
+     "what": "a file that was mapped and closed before Barbwire started",
+     "reason": "BPF programs can walk the mappings of a process since 5.12"},
+    {"cases": ["G10 a file that another process registered with io_uring",
+               "G10 a file that another process sent to a ring of io_uring",
+               "H06 memory: a buffer that another process registered with io_uring"],
+     "sensors": ["lsm", "fentry"],
+     "what": "a file or a buffer that another process registered with an io_uring that both have, or sent to it",
+     "reason": "no hook fires when it is taken from the ring's table, and these sensors have none at its requests"},
+    {"cases": ["G10 a descriptor received by a multishot request of io_uring"],
+     "sensors": ["tracepoint"],
+     "what": "a descriptor, passed by a program that may open the file, in a message that a multishot request of "
+             "io_uring receives",
+     "reason": "the tracepoint `io_uring_complete` does not report which request posted, nor into which buffer"},
+    {"cases": ["H03 pipe: to a reader that waits in vmsplice"],
+     "sensors": ["lsm", "fentry"],
+     "what": "a process that waits in vmsplice(2) for the data of a pipe",
+     "reason": "no function that can be hooked reads the pipe, and these sensors have no hook where calls return"},
+    {"cases": ["H08 argument, read by another process *"],
+     "sensors": ["lsm", "fentry", "tracepoint"],
+     "what": "a secret among the arguments of a process, read by another in `/proc/PID/cmdline`",
+     "reason": "every tool that lists processes reads them, so that each `ps` would be marked"},
+    {"cases": ["H05 an extended attribute", "H05 a symbolic link's target",
+               "H05 a file's name", "H06 a key in a keyring"],
+     "sensors": ["lsm", "fentry", "tracepoint"],
+     "what": "a secret in the name or an attribute of a file, in the target of a symbolic link, or in a keyring",
+     "reason": "names are read by every process, and the others have system calls of their own that are not hooked"},
+]
+
+# Where not all cases are played on each kernel with each sensor (tests/vm/run without --all), the cases that no kernel
+# or sensor is known to treat differently are divided into so many shares.
+SHARES = 3
+# These are always played: the holes, and what kernels implement differently from one version to the next.
+EVERYWHERE = [glob for hole in HOLES for glob in hole["cases"]] + [
+    "G06 *", "G07 *", "E07 *", "* io_uring *", "G10 * by fanotify", "G13 *", "G16 *", "H04 a message queue*",
+    "H04 a terminal*", "H04 two terminals*", "E09 *"]

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Data that was handed over, and destinations without an address: their score and their journal fields. */
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "alert/json.h"
+#include "sink/entry.h"
+#include "basic/util.h"
+#include "../alert-fixture.h"
+#include "../sent-entry.h"
+#include "../score-lines.h"
+
+#define TOUCHED "+80 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"
+
+/* expected: lines of "POINTS TEXT". */
+static void assert_score(const Event *e, const Policy *p, int score, const char *expected) {
+        Score s;
+
+        assert_int_equal(score_event(&e->correlation, e->mono_ns, p, &names, 0, &s), 0);
+        assert_score_lines(&s, true, score, expected);
+        assert_false(s.ignored);
+        score_done(&s);
+}
+
+/* Only hops by which data is written and read count, and only the shortest route. */
+static void test_flow(void **state) {
+        Event e = event_new_piped();
+        EventFile *f = e.correlation.files;
+        (void)state;
+
+        f->n_route = 3;
+        f->route[1].via = BW_VIA_RECEIVED;
+        f->route[2].via = BW_VIA_MEMORY;
+        assert_score(&e, &policy, 74,
+                        TOUCHED "-6 the data was written and read again 2 times: it may no longer contain "
+                                "the secret\n");
+        f->route[0].via = BW_VIA_TRACE;
+        assert_score(&e, &policy, 77,
+                        TOUCHED "-3 the data was written and read again once: it may no longer contain the "
+                                "secret\n");
+        /* A file of another class does not count; one that the sender opened does. */
+        e.correlation.n_files = 2;
+        f[1] = (EventFile){ .via = BW_VIA_OPEN, .classes = BIT(AWS) };
+        assert_score(&e, &policy, 77,
+                        TOUCHED "-3 the data was written and read again once: it may no longer contain the "
+                                "secret\n");
+        f[1].classes = BIT(SSH);
+        assert_score(&e, &policy, 80, TOUCHED);
+        const EventFile opened = f[1];
+        f[1] = f[0];
+        f[0] = opened;
+        assert_score(&e, &policy, 80, TOUCHED);
+        f[0] = f[1];
+        e.correlation.n_files = 1;
+        f->n_route = 2;
+        f->route[1].via = BW_VIA_TRACE;
+        assert_score(&e, &policy, 80, TOUCHED);
+}
+
+/* The first [Carrier] with Egress=yes that has the socket. [Destination] is about addresses only, and so are
+ * Port=* and Ignore=yes. */
+static void test_services(void **state) {
+        static const struct {
+                const char *path;
+                int score;
+                const char *reason;
+        } cases[] = {
+                { "/run/docker.sock", 70, "-10 the destination is Docker (carrier docker)\n" },
+                { "/run/x.sock", 83,
+                                "+3 the destination is a local service that reaches the network for others "
+                                "(carrier more)\n" },
+                { "/run/silent", 80, "" },
+                { "", 80, "" },
+        };
+        static const uint16_t families[] = { AF_UNIX, AF_VSOCK, AF_PACKET, AF_NETLINK, BW_FAMILY_FILE };
+        static PolicyGlob silent[] = { { .glob = (char *)"/run/silent" } },
+                          docker[] = { { .glob = (char *)"/run/docker.sock" } },
+                          more[] = { { .glob = (char *)"/none" }, { .glob = (char *)"/run/*.sock" } };
+        PolicyCarrier carriers[] = {
+                { .rule.name = (char *)"silent", .paths = silent, .n_paths = 1, .score = 50 },
+                { .rule.name = (char *)"docker",
+                                .description = (char *)"Docker",
+                                .paths = docker,
+                                .n_paths = 1,
+                                .egress = true,
+                                .score = -10 },
+                { .rule.name = (char *)"more", .paths = more, .n_paths = 2, .egress = true, .score = 3 },
+        };
+        PolicyPorts every_port = { .last = UINT16_MAX };
+        PolicyDestination peer = {
+                .name = (char *)"d", .ports = &every_port, .n_ports = 1, .score = -50, .ignore = true
+        };
+        Policy p = policy;
+        (void)state;
+
+        p.carriers = carriers;
+        p.n_carriers = ELEMENTSOF(carriers);
+        p.destinations = &peer;
+        p.n_destinations = 1;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                for (size_t k = 0; k < ELEMENTSOF(families); k++) {
+                        bool local = families[k] == AF_UNIX;
+                        Event e = event_new();
+                        char expected[256];
+
+                        event_to(&e, families[k], 2, 3, local ? cases[i].path : "");
+                        (void)snprintf(expected, sizeof(expected), TOUCHED "%s",
+                                        local ? cases[i].reason : "");
+                        assert_score(&e, &p, local ? cases[i].score : 80, expected);
+                }
+}
+
+static void test_journal_route(void **state) {
+        Event e = event_new_piped();
+        EventFile *f = e.correlation.files;
+        (void)state;
+
+        _cleanup_(sent_freep) Sent *plain = sent_of_event(&e);
+        assert_only(&plain->d, "BARBWIRE_FILE_ROUTE", "cat|pipe|gzip|socket|nc");
+        assert_int_equal(datagram_count(&plain->d, "BARBWIRE_DESTINATION_PATH"), 0);
+        /* One for each file that has a route; a name is one word of it, whatever it contains. */
+        f[1] = f[0];
+        f[1].route_cut = true;
+        f[1].n_route = 1;
+        f[1].route[0] = (EventHop){ .via = BW_VIA_MEMORY, .comm = view("a|b\n\\") };
+        f[2] = f[0];
+        f[2].n_route = 0;
+        e.correlation.n_files = 3;
+        e.correlation.process.comm = view("");
+        _cleanup_(sent_freep) Sent *odd = sent_of_event(&e);
+        assert_int_equal(datagram_count(&odd->d, "BARBWIRE_FILE_ROUTE"), 2);
+        assert_nth(&odd->d, "BARBWIRE_FILE_ROUTE", 0, "cat|pipe|gzip|socket|",
+                        strlen("cat|pipe|gzip|socket|"));
+        static const char second[] = "…|a\\x7cb\\x0a\\\\|memory|";
+        assert_nth(&odd->d, "BARBWIRE_FILE_ROUTE", 1, second, strlen(second));
+}
+
+/* Fields that a family lacks are absent. */
+static void test_journal_families(void **state) {
+        static const struct {
+                uint16_t family;
+                const char *path, *name, *address, *port;
+        } cases[] = {
+                { AF_UNIX, "/run/a\n", "unix", NULL, NULL },
+                { AF_UNIX, "", "unix", NULL, NULL },
+                { AF_VSOCK, "", "vsock", "2", "70000" },
+                { AF_PACKET, "", "packet", "2", NULL },
+                { BW_FAMILY_FILE, "/mnt/a", "file", NULL, NULL },
+                { AF_NETLINK, "", "family-16", NULL, NULL },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *const wanted[][2] = { { "FAMILY", cases[i].name },
+                        { "ADDRESS", cases[i].address }, { "PORT", cases[i].port },
+                        { "PATH", cases[i].path[0] ? cases[i].path : NULL } };
+                Event e = event_new();
+
+                event_to(&e, cases[i].family, 2, 70000, cases[i].path);
+                _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+                for (size_t k = 0; k < ELEMENTSOF(wanted); k++) {
+                        char name[64];
+
+                        (void)snprintf(name, sizeof(name), "BARBWIRE_DESTINATION_%s", wanted[k][0]);
+                        if (wanted[k][1])
+                                assert_only(&s->d, name, wanted[k][1]);
+                        else
+                                assert_int_equal(datagram_count(&s->d, name), 0);
+                }
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_flow),
+                cmocka_unit_test(test_services),
+                cmocka_unit_test(test_journal_route),
+                cmocka_unit_test(test_journal_families),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

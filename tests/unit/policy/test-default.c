@@ -1,0 +1,690 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The default policy (daemon/policy.d below $BW_SOURCE_ROOT or argv[1]): which class each file is of, and
+ * which program may use which class under which circumstances. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "glob/automaton.h"
+#include "policy/load.h"
+#include "policy/compile.h"
+#include "alert/score.h"
+#include "../default-policy-carriers.h"
+#include "../default-policy-files.h"
+#include "../policy-fixture.h"
+
+static const char *source_root;
+static Policy *policy;
+static PolicyTables *tables;
+static PolicyNames names;
+
+/* How a program was started, as the kernel sees it; "": nothing of the kind. */
+typedef struct Program {
+        const char *exe, *script, *unit, *ancestor;
+        bool elsewhere; /* not on the host's file system */
+} Program;
+
+typedef struct Reader {
+        const char *class;
+        Program program;
+        char verdict; /* 'a': allowed; 'd': to its destinations only; 'n': not at all */
+} Reader;
+
+/* The decoy of barbwirectl selftest. */
+#define SELFTEST "barbwire-selftest"
+#define NODE "/usr/bin/node"
+#define PYTHON "/usr/bin/python3.11"
+#define JAVA "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"
+
+/* On the host, and in a container. */
+#define AS(e, s, u, a)                                                                                      \
+        { .exe = (e), .script = (s), .unit = (u), .ancestor = (a) }
+#define INSIDE(e, s, u)                                                                                     \
+        { .exe = (e), .script = (s), .unit = (u), .elsewhere = true }
+
+static const Reader readers[] = {
+        /* Both forms of /usr/sbin, and the parts that OpenSSH has been split into. */
+        { SYSTEM, { .exe = "/usr/sbin/sshd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/sshd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/openssh/sshd-session" }, 'a' },
+        { SYSTEM, { .exe = "/usr/libexec/openssh/sshd-auth" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/login" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/su" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/sudo" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/cargo/bin/sudo" }, 'a' },
+        { SYSTEM, { .exe = "/usr/sbin/unix_chkpwd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/unix_chkpwd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/systemd/systemd-executor" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/systemd/systemd-userwork" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/systemd/systemd-logind" }, 'n' },
+        { SYSTEM, { .exe = "/usr/libexec/sssd/sssd_be" }, 'a' },
+        { SYSTEM, { .exe = "/usr/sbin/cron" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/crond" }, 'a' },
+        { SYSTEM, { .exe = "/usr/sbin/atd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/polkit-1/polkit-agent-helper-1" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/passwd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/sbin/useradd" }, 'a' },
+        { SYSTEM, { .exe = "/usr/libexec/gdm-session-worker" }, 'a' },
+        { SYSTEM, { .exe = "/usr/lib/x86_64-linux-gnu/sddm/sddm-helper" }, 'a' },
+        { SYSTEM, AS(PYTHON, "/usr/bin/cloud-init", "cloud-config.service", ""), 'a' },
+        { SYSTEM, AS(PYTHON, "/usr/bin/cloud-init", "session-1.scope", ""), 'n' },
+        { SYSTEM, AS(PYTHON, "/tmp/cloud-init", "cloud-config.service", ""), 'n' },
+        { SYSTEM, { .exe = "/usr/sbin/sshd", .elsewhere = true }, 'n' },
+        { SYSTEM, { .exe = "/usr/sbin/adduser" }, 'a' },
+        { SYSTEM, { .exe = "/usr/share/debconf/frontend" }, 'a' },
+        { SYSTEM, { .exe = "/usr/bin/pg_ctlcluster" }, 'a' },
+        { SYSTEM, { .exe = "/usr/local/sbin/adduser" }, 'n' },
+        { SYSTEM, { .exe = "/usr/bin/perl", .script = "/usr/sbin/adduser" }, 'n' },
+        { SSH, { .exe = "/usr/bin/ssh-copy-id" }, 'a' },
+        { SSH, { .exe = "/usr/bin/dash", .script = "/usr/bin/ssh-copy-id" }, 'n' },
+        { SYSTEM, { .exe = "/usr/sbin/nginx" }, 'n' },
+
+        { SSH, { .exe = "/usr/bin/ssh" }, 'a' },
+        { SSH, { .exe = "/usr/bin/ssh-add" }, 'a' },
+        { SSH, { .exe = "/usr/bin/ssh-agent" }, 'a' },
+        { SSH, { .exe = "/usr/bin/ssh-keygen" }, 'a' },
+        { SSH, { .exe = "/usr/sbin/sshd" }, 'a' },
+        { SSH, { .exe = "/usr/lib/openssh/sshd-auth" }, 'a' },
+        { SSH, { .exe = "/usr/libexec/openssh/ssh-keysign" }, 'a' },
+        { SSH, { .exe = "/usr/bin/scp" }, 'n' },
+        { SSH, { .exe = "/usr/bin/rsync" }, 'n' },
+        { SSH, { .exe = "/usr/bin/git" }, 'n' },
+        { SSH, { .exe = "/usr/bin/ssh", .elsewhere = true }, 'n' },
+        { SSH, { .exe = "/var/lib/docker/overlay2/0af/merged/usr/bin/ssh" }, 'n' },
+
+        { GPG, { .exe = "/usr/bin/gpg-agent" }, 'a' },
+        { GPG, { .exe = "/usr/bin/dirmngr" }, 'n' },
+        { AGENTS, { .exe = "/usr/bin/ssh-add" }, 'a' },
+        { AGENTS, { .exe = "/usr/bin/socat" }, 'n' },
+
+        { AWS, { .exe = "/usr/local/aws-cli/v2/2.15.0/dist/aws" }, 'd' },
+        { AWS, AS(PYTHON, "/usr/bin/aws", "", ""), 'd' },
+        { AWS, { .exe = PYTHON }, 'n' },
+        { AWS, { .exe = H ".local/aws-cli/v2/2.15.0/dist/aws" }, 'n' },
+        { GCP, { .exe = "/usr/lib/google-cloud-sdk/platform/bundledpythonunix/bin/python3.11" }, 'd' },
+        { GCP, { .exe = PYTHON }, 'n' },
+        { AZURE, { .exe = "/opt/az/bin/python3.12" }, 'd' },
+        { AZURE, { .exe = PYTHON }, 'n' },
+        { CLOUD, { .exe = "/usr/bin/rclone" }, 'd' },
+        { CLOUD, { .exe = "/usr/local/bin/terraform" }, 'a' },
+        { CLOUD, AS(PYTHON, "/usr/bin/s3cmd", "", ""), 'd' },
+
+        { KUBE, { .exe = "/usr/local/bin/kubectl" }, 'a' },
+        { KUBE, { .exe = "/usr/bin/kubelet" }, 'a' },
+        { KUBE, { .exe = "/var/lib/rancher/k3s/data/0a1b/bin/k3s" }, 'a' },
+        { KUBE, INSIDE("/coredns", "", "cri-containerd-0a1b.scope"), 'd' },
+        { KUBE, INSIDE("/usr/local/bin/manager", "", "kubepods"), 'd' },
+        { KUBE, INSIDE("/usr/local/bin/manager", "", "session-1.scope"), 'n' },
+        { KUBE, { .exe = "/usr/local/bin/manager" }, 'n' },
+
+        { IMAGES, { .exe = "/usr/bin/docker" }, 'a' },
+        { IMAGES, { .exe = "/usr/libexec/docker/cli-plugins/docker-compose" }, 'a' },
+        { IMAGES, INSIDE("/usr/bin/podman", "", "user@1000.service"), 'a' },
+        { IMAGES, INSIDE("/usr/bin/podman", "", "nginx.service"), 'n' },
+
+        { REGISTRY, AS(NODE, "/usr/bin/npm", "", ""), 'a' },
+        { REGISTRY, AS(NODE, "/usr/local/bin/npm", "", ""), 'a' },
+        { REGISTRY, AS(NODE, "/usr/lib/node_modules/npm/bin/npm-cli.js", "", ""), 'a' },
+        { REGISTRY, AS("/usr/bin/node-22", "/usr/lib/node_modules_22/npm/bin/npm-cli.js", "", ""), 'a' },
+        { REGISTRY, AS(NODE, "/usr/share/nodejs/npm/bin/npm-cli.js", "", ""), 'a' },
+        { REGISTRY, AS(NODE, "/usr/bin/yarnpkg", "", ""), 'a' },
+        { REGISTRY, AS(NODE, "/usr/local/bin/pnpm", "", ""), 'a' },
+        { REGISTRY, { .exe = NODE }, 'n' },
+        { REGISTRY, AS(NODE, H "node_modules/evil/postinstall.js", "", ""), 'n' },
+        { REGISTRY, AS(NODE, "/tmp/usr/bin/npm", "", ""), 'n' },
+        { REGISTRY, AS(PYTHON, "/usr/bin/npm", "", ""), 'n' },
+        { REGISTRY, INSIDE(NODE, "/usr/bin/npm", ""), 'n' },
+        { REGISTRY, AS(H ".nvm/versions/node/v20.0.0/bin/node", "/usr/bin/npm", "", ""), 'n' },
+        { REGISTRY, AS(PYTHON, "/usr/bin/pip3", "", ""), 'a' },
+        { REGISTRY, AS("/usr/bin/python3.9", "/usr/bin/pip3.9", "", ""), 'a' },
+        { REGISTRY, AS(PYTHON, "/usr/lib/python3/dist-packages/pip/__pip-runner__.py", "", ""), 'a' },
+        { REGISTRY, AS(PYTHON, H "venv/bin/pip", "", ""), 'n' },
+        { REGISTRY, { .exe = "/usr/bin/cargo" }, 'd' },
+        { REGISTRY, { .exe = "/usr/lib/rust-1.80/bin/cargo" }, 'd' },
+        { REGISTRY, { .exe = H ".cargo/bin/cargo" }, 'n' },
+        { REGISTRY, AS("/usr/bin/ruby3.1", "/usr/bin/gem3.1", "", ""), 'a' },
+        { REGISTRY, { .exe = JAVA }, 'n' },
+
+        { FORGE, { .exe = "/usr/lib/git-core/git-remote-http" }, 'a' },
+        { FORGE, { .exe = "/usr/libexec/git-core/git-remote-http" }, 'a' },
+        { FORGE, { .exe = "/usr/bin/gh" }, 'd' },
+        { FORGE, { .exe = "/usr/bin/git" }, 'n' },
+        { FORGE, { .exe = "/usr/bin/curl" }, 'n' },
+        { FORGE, { .exe = "/usr/bin/wget" }, 'n' },
+        { NETRC, { .exe = "/usr/bin/curl" }, 'd' },
+        { NETRC, { .exe = "/usr/bin/wget" }, 'd' },
+        { NETRC, { .exe = PYTHON }, 'n' },
+
+        { BROWSER, { .exe = "/usr/lib/firefox-esr/firefox-esr" }, 'a' },
+        { BROWSER, { .exe = "/usr/lib64/firefox/firefox" }, 'a' },
+        { BROWSER, { .exe = "/usr/lib/chromium/chromium" }, 'a' },
+        { BROWSER, { .exe = "/usr/lib64/chromium-browser/chromium-browser" }, 'a' },
+        { BROWSER, { .exe = "/opt/google/chrome/chrome" }, 'a' },
+        { BROWSER, INSIDE("/snap/firefox/5000/usr/lib/firefox/firefox", "", "user@1000.service"), 'a' },
+        { BROWSER, INSIDE("/snap/firefox/5000/usr/lib/firefox/firefox", "", "web.service"), 'n' },
+        { BROWSER, INSIDE("/app/lib/firefox/firefox", "", "user@1000.service"), 'a' },
+        { BROWSER, { .exe = H "firefox/firefox" }, 'n' },
+        { BROWSER, { .exe = "/usr/bin/sqlite3" }, 'n' },
+
+        { PASSWORDS, { .exe = "/usr/bin/keepassxc" }, 'd' },
+        { PASSWORDS, { .exe = "/usr/bin/gnome-keyring-daemon" }, 'a' },
+        { WALLET, { .exe = "/usr/bin/bitcoind" }, 'a' },
+        { WALLET, AS(PYTHON, "/usr/bin/electrum", "", ""), 'a' },
+
+        { TLS, { .exe = "/usr/sbin/nginx" }, 'a' },
+        { TLS, { .exe = "/usr/bin/nginx" }, 'a' },
+        { TLS, { .exe = "/usr/sbin/apache2" }, 'a' },
+        { TLS, { .exe = "/usr/sbin/haproxy" }, 'a' },
+        { TLS, { .exe = "/usr/lib/postfix/sbin/smtpd" }, 'a' },
+        { TLS, { .exe = "/usr/lib/dovecot/imap-login" }, 'a' },
+        { TLS, { .exe = "/usr/lib/postgresql/15/bin/postgres" }, 'a' },
+        { TLS, AS(PYTHON, "/usr/bin/certbot", "", ""), 'a' },
+        { TLS, AS(JAVA, "", "kafka.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "unbound.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "usersd.service", ""), 'd' },
+        { TLS, AS(JAVA, "", "user@1000.service", ""), 'n' },
+        { TLS, AS(JAVA, "", "session-3.scope", ""), 'n' },
+
+        { VPN, { .exe = "/usr/bin/wg" }, 'a' },
+        { VPN, AS("/usr/bin/bash", "/usr/bin/wg-quick", "", ""), 'a' },
+        { VPN, { .exe = "/usr/sbin/NetworkManager" }, 'a' },
+        { VPN, { .exe = "/usr/lib/ipsec/charon" }, 'a' },
+        { DATABASE, { .exe = "/usr/lib/postgresql/15/bin/psql" }, 'a' },
+        { DATABASE, { .exe = "/usr/bin/pg_dump" }, 'a' },
+        { DATABASE, { .exe = "/usr/bin/mysql" }, 'a' },
+        { DATABASE, { .exe = "/usr/bin/mongosh" }, 'a' },
+        { APP, { .exe = NODE }, 'n' },
+        { AI, AS(NODE, "/usr/bin/claude", "", ""), 'a' },
+        { AI, { .exe = NODE }, 'n' },
+
+        { HISTORY, AS("/usr/bin/bash", "", "session-3.scope", ""), 'a' },
+        { HISTORY, AS("/usr/bin/zsh", "", "", "/usr/sbin/sshd"), 'a' },
+        { HISTORY, AS("/usr/bin/bash", "", "nginx.service", "/usr/sbin/nginx"), 'n' },
+        { HISTORY, { .exe = "/usr/lib/postgresql/15/bin/psql" }, 'd' },
+        { HISTORY, AS(PYTHON, "", "session-3.scope", "/usr/sbin/sshd"), 'n' },
+        { PROCESS, { .exe = "/usr/bin/gdb" }, 'd' },
+        { PROCESS, { .exe = "/usr/lib/systemd/systemd" }, 'a' },
+        { PROCESS, AS("/usr/sbin/nginx", "", "nginx.service", ""), 'd' },
+        { PROCESS, AS("/usr/bin/cat", "", "nginx.service", ""), 'n' },
+        { PROCESS, AS("/usr/sbin/tcpdump", "", "user@1000.service", ""), 'n' },
+        { PROCESS, { .exe = "/usr/sbin/nginx" }, 'n' },
+};
+
+static struct bw_bits match(enum bw_automaton which, const char *path) {
+        return glob_automaton_match(tables->cells, tables->table->outputs, tables->table->byte_class[which],
+                        tables->table->start[which], path, strlen(path), true);
+}
+
+static uint64_t classes_of(const char *path) {
+        struct bw_bits b = match(BW_AUTOMATON_FILE, path);
+        return b.word[BW_FILE_WORD_INCLUDE] & ~b.word[BW_FILE_WORD_EXCLUDE];
+}
+
+static uint64_t class_bit(const char *name) {
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                if (names.class_names[bit] && strcmp(names.class_names[bit], name) == 0)
+                        return UINT64_C(1) << bit;
+        fail_msg("no class %s", name);
+        return 0;
+}
+
+/* bpf/abi/policy.h: EXE(exe) & for every condition c: (holds_c | ~asks[c]). */
+static struct bw_bits rules_of(const Program *p) {
+        char unit[256] = "";
+
+        if (p->unit && p->unit[0])
+                (void)snprintf(unit, sizeof(unit), "/%s", p->unit);
+        const char *const texts[BW_CONDITIONS] = {
+                [BW_CONDITION_SCRIPT] = p->script,
+                [BW_CONDITION_UNIT] = unit,
+                [BW_CONDITION_ANCESTOR] = p->ancestor,
+        };
+        static const enum bw_automaton automata[BW_CONDITIONS] = {
+                [BW_CONDITION_SCRIPT] = BW_AUTOMATON_SCRIPT,
+                [BW_CONDITION_UNIT] = BW_AUTOMATON_UNIT,
+                [BW_CONDITION_ANCESTOR] = BW_AUTOMATON_ANCESTOR,
+        };
+        struct bw_bits rules = match(BW_AUTOMATON_EXE, p->exe);
+
+        for (unsigned c = 0; c < BW_CONDITIONS; c++) {
+                struct bw_bits holds = {};
+
+                if (c == BW_CONDITION_HOST)
+                        memset(&holds, p->elsewhere ? 0 : 0xff, sizeof(holds));
+                else if (texts[c] && texts[c][0])
+                        holds = match(automata[c], texts[c]);
+                for (unsigned w = 0; w < ELEMENTSOF(rules.word); w++)
+                        rules.word[w] &= holds.word[w] | ~tables->table->asks[c].word[w];
+        }
+        return rules;
+}
+
+/* Classes that the program may use: plainly, or to a rule's destinations only. */
+static void classes_allowed(const Program *p, uint64_t *ret_plain, uint64_t *ret_bound) {
+        struct bw_bits rules = rules_of(p);
+        uint64_t plain = 0, bound = 0;
+
+        for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
+                if (rules.word[bit / 64] >> bit % 64 & 1) {
+                        const struct bw_rule *rule = tables->table->rules + bit;
+                        if (rule->flags & BW_RULE_TERMINAL)
+                                continue;
+                        *(rule->n_nets ? &bound : &plain) |= rule->classes;
+                }
+        *ret_plain = plain;
+        *ret_bound = bound & ~plain;
+}
+
+static void test_no_complaints(void **state) {
+        (void)state;
+
+        dump(policy);
+        assert_int_equal(policy->n_messages, 0);
+        print_message("# default policy: %zu classes, %zu rules, %zu patterns, %zu states, %zu cells of %u, "
+                      "%zu nets\n",
+                        policy->n_classes, policy->n_allows, tables->n_patterns[BW_AUTOMATON_FILE],
+                        tables->n_states[BW_AUTOMATON_FILE], tables->n_cells, POLICY_CELLS_MAX,
+                        tables->n_nets);
+        /* The rest is for the site, and for more homes than this test has. */
+        assert_true(tables->n_cells < POLICY_CELLS_MAX / 3);
+        assert_true(tables->n_nets < BW_NETS_MAX / 2);
+        assert_true(policy->n_allows < BW_RULES_MAX / 2);
+}
+
+static void test_files(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                uint64_t wanted = files[i].class ? class_bit(files[i].class) : 0,
+                         got = classes_of(files[i].path);
+
+                if (got != wanted)
+                        fail_msg("%s: classes %#lx, not %#lx (%s)", files[i].path, got, wanted,
+                                        files[i].class ?: "none");
+        }
+}
+
+/* The automaton against the plain matcher, straight from the policy's text. */
+static bool glob_matches(const char *glob, const char *path) {
+        if (glob[0] == '/')
+                return glob_match_reference(glob, path, strlen(path));
+
+        static const char *const homes[] = { "/home/*", "/root", "/var/lib/postgresql",
+                "/opt/runner \\[1\\]" };
+        for (size_t i = 0; i < ELEMENTSOF(homes); i++) {
+                char expanded[512];
+
+                (void)snprintf(expanded, sizeof(expanded), "/**%s%s", homes[i], glob + 1);
+                if (glob_match_reference(expanded, path, strlen(path)))
+                        return true;
+        }
+        return false;
+}
+
+static void test_files_reference(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                for (size_t c = 0; c < policy->n_classes; c++) {
+                        const PolicyClass *class = policy->classes + c;
+                        bool wanted = files[i].class && strcmp(files[i].class, class->name) == 0,
+                             got = false;
+
+                        for (size_t k = 0; !got && k < class->n_paths; k++)
+                                got = glob_matches(class->paths[k].glob, files[i].path);
+                        for (size_t k = 0; got && k < class->n_excludes; k++)
+                                got = !glob_matches(class->excludes[k].glob, files[i].path);
+                        if (got != wanted)
+                                fail_msg("%s: %sof class %s", files[i].path, got ? "" : "not ", class->name);
+                }
+}
+
+static void test_readers(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
+                const Reader *r = readers + i;
+                uint64_t plain, bound, class = class_bit(r->class);
+
+                classes_allowed(&r->program, &plain, &bound);
+                char got = plain & class ? 'a' : bound & class ? 'd' : 'n';
+                if (got != r->verdict)
+                        fail_msg("%s, %s (script %s, unit %s, ancestor %s): '%c', not '%c'", r->class,
+                                        r->program.exe, r->program.script ?: "-", r->program.unit ?: "-",
+                                        r->program.ancestor ?: "-", got, r->verdict);
+        }
+}
+
+/* A program that runs any code, or sends any file, may read nothing for its name alone. */
+static void test_no_tool_of_thieves(void **state) {
+        static const char *const tools[] = {
+                "/usr/bin/bash",
+                "/usr/bin/dash",
+                "/usr/bin/sh",
+                "/usr/bin/zsh",
+                "/usr/bin/busybox",
+                PYTHON,
+                "/usr/bin/python3.9",
+                "/usr/libexec/platform-python3.6",
+                NODE,
+                "/usr/bin/node-22",
+                "/usr/bin/perl",
+                "/usr/bin/ruby3.1",
+                "/usr/bin/php8.2",
+                "/usr/bin/lua5.4",
+                JAVA,
+                "/usr/bin/env",
+                "/usr/bin/cat",
+                "/usr/bin/cp",
+                "/usr/bin/tar",
+                "/usr/bin/dd",
+                "/usr/bin/base64",
+                "/usr/bin/gzip",
+                "/usr/bin/nc.openbsd",
+                "/usr/bin/ncat",
+                "/usr/bin/socat",
+                "/usr/bin/openssl",
+                "/usr/bin/scp",
+                "/usr/bin/sftp",
+                "/usr/bin/rsync",
+                "/usr/bin/git",
+                "/usr/bin/nsenter",
+                "/usr/bin/unshare",
+                "/usr/lib/ld-linux-x86-64.so.2",
+                "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+                "/tmp/sshd",
+                "/var/tmp/ssh",
+                "/dev/shm/aws",
+                "/home/x/bin/kubectl",
+                "/home/x/.local/bin/aws",
+                "/sshd",
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(tools); i++) {
+                const Program p = { .exe = tools[i] };
+                uint64_t plain, bound;
+
+                classes_allowed(&p, &plain, &bound);
+                if (plain | bound)
+                        fail_msg("%s: plain %#lx, bound %#lx", tools[i], plain, bound);
+        }
+
+        /* These send any file, too: they may read one class, and stay marked. */
+        static const char *const senders[] = { "/usr/bin/curl", "/usr/bin/wget" };
+        for (size_t i = 0; i < ELEMENTSOF(senders); i++) {
+                const Program p = { .exe = senders[i] };
+                uint64_t plain, bound;
+
+                classes_allowed(&p, &plain, &bound);
+                assert_int_equal(plain, 0);
+                assert_int_equal(bound, class_bit(NETRC));
+        }
+}
+
+static bool carries_nothing(const char *exe, uint32_t flag) {
+        const Program p = { .exe = exe };
+        struct bw_bits rules = rules_of(&p);
+
+        for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
+                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & flag)
+                        return true;
+        return false;
+}
+
+/* A program that serves every process takes no mark; one that passes on what it is given always does. */
+static void test_carriers(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(no_marks); i++)
+                if (!carries_nothing(no_marks[i], BW_RULE_CARRIER) ||
+                                !carries_nothing(no_marks[i], BW_RULE_TERMINAL))
+                        fail_msg("%s", no_marks[i]);
+        for (size_t i = 0; i < ELEMENTSOF(drawers); i++)
+                if (carries_nothing(drawers[i], BW_RULE_CARRIER) ||
+                                !carries_nothing(drawers[i], BW_RULE_TERMINAL))
+                        fail_msg("%s", drawers[i]);
+        for (size_t i = 0; i < ELEMENTSOF(marked); i++)
+                if (carries_nothing(marked[i], BW_RULE_TERMINAL))
+                        fail_msg("%s", marked[i]);
+        assert_int_equal(tables->table->hops_max, 8);
+}
+
+static void test_places(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                uint64_t got = match(BW_AUTOMATON_CARRIER, places[i].path).word[0];
+
+                if (got != places[i].is)
+                        fail_msg("%s: %#lx", places[i].path, got);
+        }
+}
+
+/* The output of a program that prints a token on request is tracked; that of one that only uses it is not.
+ */
+static void test_output(void **state) {
+        static const struct {
+                const char *allow;
+                bool clean;
+        } rules[] = {
+                { "netrc-clients", true },
+                { "cargo", true },
+                { "client-history", true },
+                { "tls-java-services", true },
+                { "aws-cli", false },
+                { "aws-cli-script", false },
+                { "gcloud", false },
+                { "az", false },
+                { "forge-clients", false },
+                { "cloud-clients", false },
+                { "password-managers", false },
+                { "debuggers", false },
+                { "gke-auth-plugin", false },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
+                const PolicyAllow *a = policy->allows;
+
+                while (strcmp(a->name, rules[i].allow) != 0)
+                        if (++a == policy->allows + policy->n_allows)
+                                fail_msg("no [Allow %s]", rules[i].allow);
+                if (a->clean != rules[i].clean)
+                        fail_msg("[Allow %s]", a->name);
+                assert_true(a->n_destinations > 0);
+        }
+}
+
+/* A rule that applies outside the host's file system must name a unit. */
+static void test_containers(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < policy->n_allows; i++)
+                if (policy->allows[i].container && policy->allows[i].n_units == 0)
+                        fail_msg("[Allow %s]", policy->allows[i].name);
+}
+
+/* How many [Class] headers the files have: each class is in one file only. */
+static size_t classes_written(void) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < policy->n_files; i++) {
+                _cleanup_fclose_ FILE *f = fopen(policy->files[i], "re");
+                char line[4096];
+
+                assert_non_null(f);
+                while (fgets(line, sizeof(line), f))
+                        n += strncmp(line, "[Class ", strlen("[Class ")) == 0;
+        }
+        return n;
+}
+
+/* Of every class, so that a new one needs no more than its file. */
+static void test_classes(void **state) {
+        (void)state;
+
+        for (size_t i = 0; i < policy->n_classes; i++) {
+                const PolicyClass *class = policy->classes + i;
+                size_t n_allowed = 0;
+
+                assert_non_null(class->description);
+                assert_true(class->late_window_usec >= class->window_usec);
+                /* A class by itself raises an alert, at least within its window. */
+                assert_true(class->score >= policy->scoring.alert);
+                if (strcmp(class->name, SELFTEST) == 0)
+                        continue;
+                assert_true(class->n_techniques > 0);
+                for (size_t k = 0; k < policy->n_allows; k++)
+                        for (size_t c = 0; c < policy->allows[k].n_classes; c++)
+                                n_allowed += strcmp(policy->allows[k].classes[c].name, class->name) == 0;
+                if (n_allowed == 0)
+                        fail_msg("no program may use %s", class->name);
+        }
+        assert_int_equal(policy->n_classes, classes_written());
+}
+
+/* The classes that the default policy must not lose. */
+static void test_classes_wanted(void **state) {
+        static const char *const wanted[] = { SYSTEM, SSH, GPG, AGENTS, AWS, GCP, AZURE, CLOUD, KUBE, IMAGES,
+                REGISTRY, FORGE, NETRC, BROWSER, PASSWORDS, WALLET, TLS, VPN, DATABASE, APP, AI, HISTORY,
+                PROCESS, SELFTEST };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++)
+                if (!policy_class_by_name(policy, wanted[i]))
+                        fail_msg("no class %s", wanted[i]);
+        assert_int_equal(policy_class_by_name(policy, SSH)->severity, SEVERITY_HIGH);
+}
+
+static void test_scoring(void **state) {
+        (void)state;
+
+        assert_int_equal(policy->scoring.alert, 20);
+        assert_int_equal(policy->scoring.medium, 40);
+        assert_int_equal(policy->scoring.high, 70);
+        assert_true(policy->n_lineages > 0 && policy->n_destinations > 0);
+        for (size_t i = 0; i < policy->n_lineages; i++)
+                assert_non_null(policy->lineages[i].description);
+        for (size_t i = 0; i < policy->n_destinations; i++) {
+                /* "a popular destination is no excuse" */
+                if (policy->destinations[i].ignore)
+                        fail_msg("[Destination %s] is ignored", policy->destinations[i].name);
+                assert_non_null(policy->destinations[i].description);
+                /* The local host is less, never nothing: an SSH key that goes there is still a medium alert.
+                 */
+                assert_true(policy->destinations[i].score >= -25);
+        }
+}
+
+/* Delay, the route and the session deduct points, but a class with a score of Medium= still raises an alert.
+ */
+static void test_no_silence(void **state) {
+        static const struct bw_destination destinations[] = {
+                { .family = AF_INET, .address = { 192, 0, 2, 7 }, .port = 443, .protocol = 6 },
+                { .family = AF_INET, .address = { 127, 0, 0, 1 }, .port = 8080, .protocol = 6 },
+                { .family = AF_INET, .address = { 127, 0, 0, 53 }, .port = 53, .protocol = 17 },
+                { .family = AF_INET, .address = { 10, 1, 2, 3 }, .port = 443, .protocol = 6 },
+                { .family = AF_INET, .address = { 224, 0, 0, 251 }, .port = 5353, .protocol = 17 },
+        };
+        static const char *const cgroups[] = {
+                "/system.slice/shop.service",
+                "/user.slice/user-1000.slice/session-3.scope",
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-foo.scope",
+        };
+        enum { EXTERNAL, N_CASES = ELEMENTSOF(destinations) * ELEMENTSOF(cgroups) * 2 };
+        (void)state;
+
+        for (size_t i = 0; i < policy->n_classes; i++)
+                for (size_t k = 0; k < N_CASES; k++) {
+                        const PolicyClass *class = policy->classes + i;
+                        const char *cgroup = cgroups[k / 2 % ELEMENTSOF(cgroups)];
+                        size_t to = k / 2 / ELEMENTSOF(cgroups);
+                        bool late = k % 2, session = k / 2 % ELEMENTSOF(cgroups) > 0;
+                        EventCorrelation e = { .classes = class_bit(class->name),
+                                .destination = destinations[to] };
+                        Score s;
+
+                        e.fresh = late ? 0 : e.classes;
+                        e.process.exe = (Bytes){ .data = "/usr/bin/curl", .size = strlen("/usr/bin/curl") };
+                        e.process.cgroup = (Bytes){ .data = cgroup, .size = strlen(cgroup) };
+                        assert_int_equal(score_event(&e, NSEC_PER_SEC, policy, &names, 0, &s), 0);
+                        bool alert = class->score >= policy->scoring.medium ||
+                                     class->severity != _SEVERITY_INVALID ||
+                                     (to == EXTERNAL && !late &&
+                                                     (!session || strcmp(class->name, APP) != 0));
+                        if (alert && s.below)
+                                fail_msg("%s, %s, destination %zu, %s: %d", class->name,
+                                                late ? "late" : "fresh", to, cgroup, s.score);
+                        /* Below a user manager, it is the session, too. */
+                        if (strcmp(class->name, APP) == 0 && session && !s.below)
+                                fail_msg("%s, destination %zu, %s: %d raises an alert", class->name, to,
+                                                cgroup, s.score);
+                        score_done(&s);
+                }
+}
+
+static int setup(void **state) {
+        static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\nx:x:1000:1000::/home/x:/bin/sh\n"
+                                     "postgres:x:1:1::/var/lib/postgresql:/bin/sh\n"
+                                     "runner:x:2:2::/opt/runner [1]:/bin/sh\n";
+        char dir[4096], name[] = "/tmp/test-default-policy-XXXXXX";
+        char *dirs[] = { dir, NULL };
+        PolicyMessage message = {};
+        (void)state;
+
+        (void)snprintf(dir, sizeof(dir), "%s/daemon/policy.d", source_root);
+        _cleanup_close_ int fd = mkstemp(name);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, passwd, sizeof(passwd) - 1), sizeof(passwd) - 1);
+        int r = policy_load("/dev/null", dirs, name, &policy);
+        assert_int_equal(unlink(name), 0);
+        assert_int_equal(r, 0);
+        r = policy_compile(policy, &names, POLICY_CELLS_MAX, &tables, &message);
+        if (r < 0)
+                fail_msg("%d: %s", r, message.text ?: "-");
+        return 0;
+}
+
+static int teardown(void **state) {
+        (void)state;
+        tables = policy_tables_free(tables);
+        policy_names_done(&names);
+        policy = policy_free(policy);
+        return 0;
+}
+
+int main(int argc, char **argv) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_no_complaints),
+                cmocka_unit_test(test_files),
+                cmocka_unit_test(test_files_reference),
+                cmocka_unit_test(test_readers),
+                cmocka_unit_test(test_no_tool_of_thieves),
+                cmocka_unit_test(test_carriers),
+                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_output),
+                cmocka_unit_test(test_containers),
+                cmocka_unit_test(test_classes),
+                cmocka_unit_test(test_classes_wanted),
+                cmocka_unit_test(test_scoring),
+                cmocka_unit_test(test_no_silence),
+        };
+
+        source_root = argc > 1 ? argv[1] : getenv("BW_SOURCE_ROOT");
+        if (!source_root) {
+                printf("1..0 # SKIP neither BW_SOURCE_ROOT nor an argument says where daemon/policy.d is\n");
+                return 0;
+        }
+        return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guests are made of: a qemu that starts on a fresh machine, and a failure where it does not. Needs no
+root."""
+
+import os
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../harness")]
+sys.dont_write_bytecode = True
+
+import images
+import tap
+from tap import require, require_equal
+
+VERSION = "echo 'QEMU emulator version 10.0.2'"
+# Debian 12 has libnl and libbrlapi in /lib, everything else in /usr/lib.
+NEEDS_BOTH = """case :$LD_LIBRARY_PATH: in
+*:{0}/lib/x86_64-linux-gnu:*) ;;
+*) echo 'libnl-3.so.200: cannot open shared object file' >&2; exit 127 ;;
+esac
+"""
+
+
+def program(directory, body):
+    os.makedirs(f"{directory}/usr/bin", exist_ok=True)
+    path = f"{directory}/usr/bin/qemu-system-x86_64"
+    with open(path, "w", encoding="ascii") as out:
+        out.write(f"#!/bin/sh\n{body}\n")
+    os.chmod(path, 0o755)
+    return images.qemu_command(directory, os.path.basename(path))
+
+
+def libraries(directory):
+    command = program(directory, NEEDS_BOTH.format(directory) + VERSION)
+    require_equal(images.qemu_version(command), ((10, 0), ""), "the version")
+
+
+def second_attempt(directory):
+    command = program(directory, f"[ -e {directory}/tried ] || {{ : >{directory}/tried; exit 1; }}\n{VERSION}")
+    require_equal(images.qemu_require(command, "qemu"), command, "the command")
+
+
+def never(directory):
+    command = program(directory, "echo 'no such thing' >&2; exit 3")
+    try:
+        images.qemu_require(command, "the qemu of this test")
+    except images.Missing as problem:
+        text = str(problem)
+        require(all(word in text for word in ("the qemu of this test", "exit status 3", "no such thing")), text)
+    else:
+        raise tap.Failure("a qemu that never starts is used")
+
+
+def main():
+    t = tap.Tap()
+    images.QEMU_PAUSE_SECONDS = 0
+    for name, function in (("an unpacked qemu has the libraries of both directories", libraries),
+                           ("a qemu that starts at the second attempt is used", second_attempt),
+                           ("a qemu that never starts is a failure that says why", never)):
+        with tempfile.TemporaryDirectory(prefix="barbwire-images-") as directory:
+            t.case(name, function, directory)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
