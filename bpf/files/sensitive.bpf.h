@@ -239,17 +239,26 @@ __noinline __u64 classes_exist(__u32 table) {
         return exist;
 }
 
+/* Under which key the classes of a file are remembered; 0: they are not. A function of its own, as its object
+ * has no room on the stack of sensitive_known() where clang 23 compiles it. */
+__noinline __u64 sensitive_holder(__u64 inode) {
+        struct object o = {};
+
+        object_of_inode(&o, (const struct inode *)inode);
+        const struct sensitive *s = o.holder ? sensitive_get(o.holder) : NULL;
+        return s && s->is == o.is ? o.holder : 0;
+}
+
 /* The classes of a file by any name that it has matched by. They outlive the policy, as the file may have
  * lost that name since; but what it had by this name (0: none) and has no more, the new policy has dropped.
  * That is kept, as the table of the policy before is overwritten by the next one. */
 __noinline __u64 sensitive_known(__u64 inode, __u32 table, __u64 vfsmount, __u64 dentry) {
         __u32 before = (table + 1) % BW_TABLES;
         const struct bw_table *old = bpf_map_lookup_elem(&bw_table, &before);
-        struct object o = {};
+        __u64 holder = sensitive_holder(inode);
+        struct sensitive *s = holder ? sensitive_get(holder) : NULL;
 
-        object_of_inode(&o, (const struct inode *)inode);
-        struct sensitive *s = o.holder ? sensitive_get(o.holder) : NULL;
-        if (!s || !old || s->is != o.is)
+        if (!s || !old)
                 return 0;
         __u64 classes = s->classes;
         __u32 generation = s->generation;

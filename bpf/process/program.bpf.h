@@ -29,6 +29,7 @@ struct file___older {
 
 struct file___oldest {
         union {
+                struct callback_head fu_rcuhead; /* without a member clang 23 crashes at the offset of f_u */
         } f_u;
 };
 
