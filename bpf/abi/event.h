@@ -130,6 +130,7 @@ struct bw_touched_file {
 #define BW_FILE_PATH_TRUNCATED 1 /* path lacks its beginning: it was too long or too deep */
 #define BW_FILE_HANDED_OVER 2    /* a process received it from another that is not its parent */
 #define BW_FILE_ROUTE_CUT 4      /* the first hops of its route are not known any more */
+#define BW_FILE_NAMED 8          /* an earlier report of this egress, within the window, named it */
 
 struct bw_process {
         __u64 start_boot_ns; /* CLOCK_BOOTTIME of its start: a PID alone is never trusted */

@@ -18,16 +18,56 @@
 #include "egress/destination.bpf.h"
 #include "egress/record.bpf.h"
 
+/* The places of a mark with files of these classes that no report of this claim (a hash of its key) has
+ * named within its window, as bits. until: the end of a new report's window: it names them all; 0: there is
+ * none. The opener's executable counts, its PID does not, as a loop that starts cat again and again opens
+ * the same file. */
+__noinline __u32 files_unnamed(__u64 holder, __u64 classes, __u64 claim, __u64 until) {
+        const struct mark *m = mark_get(holder);
+        __u64 now = bpf_ktime_get_ns();
+        __u32 unnamed = 0;
+
+        if (!m)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *f = &m->files[i];
+                if (!(f->classes & classes))
+                        continue;
+                __u64 key = hash_mix(hash_mix(claim, f->path), f->exe);
+                const __u64 *named = bpf_map_lookup_elem(&bw_named, &key);
+                if (!named || *named <= now)
+                        unnamed |= 1U << i;
+                if (until)
+                        bpf_map_update_elem(&bw_named, &key, &until, BPF_ANY);
+        }
+        return unnamed;
+}
+
+static __always_inline __u64 claim_hash(const struct reported_key *key) {
+        const __u64 *words = (const void *)key;
+        __u64 hash = shared.name_seed;
+
+        for (__u32 i = 0; i < sizeof(*key) / sizeof(*words); i++)
+                hash = hash_mix(hash, words[i]);
+        return hash;
+}
+
 /* Whether this correlation was reported within its window: then it is a repeat, and counted in shared
- * memory. */
+ * memory. Not if it can have sent a file that no report has named: of a process, that is; what a flood's and
+ * a suspicion's report stands for is more than it names. */
 static __always_inline bool repeat_count(
                 const struct correlation *c, const struct reported_key *key, bool goes_on) {
         struct reported_value *v = bpf_map_lookup_elem(&bw_reported, key);
 
         if (!v || bpf_ktime_get_ns() >= v->until_mono_ns)
                 return false;
-        if (goes_on && v->n_files == c->n_files)
-                return true;
+        if (v->n_files == c->n_files) {
+                if (goes_on)
+                        return true;
+        } else if (key->late < RECORD_FLOOD && files_unnamed(c->holder, key->classes, claim_hash(key), 0)) {
+                return false;
+        }
         v->n_files = c->n_files;
         count(BW_COUNT_REPEATS);
         struct bw_repeat *r = bpf_map_lookup_elem(&bw_repeats, &v->slot);
@@ -327,7 +367,7 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
  */
 __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct task_struct *task = current_task();
-        struct correlation c = {};
+        struct correlation c = { .unnamed = ~0U };
         bool bound = false;
         int r = -1;
 
@@ -386,6 +426,9 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
 
         if (!(c.holder & BW_HOLDER_OBJECT))
                 m->reported = 1;
+        if (c.key.late < RECORD_FLOOD)
+                c.unnamed = files_unnamed(c.holder, c.key.classes, claim_hash(&c.key),
+                                bpf_ktime_get_ns() + c.window_ns);
         if (record_emit(&c, address_low, address_high, packed)) {
                 count(BW_COUNT_CORRELATIONS);
                 flood_count(uid, exe);

@@ -129,7 +129,7 @@ __noinline int mark_list(__u64 holder) {
         if (mark_describe(draft, holder)) {
                 const struct process *p = bpf_map_lookup_elem(&bw_processes, &d->record.process.pid);
                 name_put(draft, p ? p->exe : 0, false, RECORD_AT(process.exe));
-                record_put_files(draft, holder);
+                record_put_files(draft, holder, ~0U);
                 for (__u32 i = 0; i < BW_FILES_MAX; i++)
                         if (i < d->record.n_files)
                                 route_put(draft, i);

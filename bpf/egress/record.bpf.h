@@ -252,8 +252,8 @@ __noinline int route_put(__u32 draft, __u64 n) {
         return 0;
 }
 
-/* The files of the classes that are reported. */
-__noinline int record_put_files(__u32 draft, __u64 holder) {
+/* The files of the classes that are reported. unnamed: the places of those that are in no earlier report. */
+__noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
         const struct mark *m = mark_get(holder);
         struct draft *d = draft_get(draft);
 
@@ -274,7 +274,7 @@ __noinline int record_put_files(__u32 draft, __u64 holder) {
                 to->uid = from->uid;
                 to->generation = from->generation;
                 to->via = from->via;
-                to->flags = from->flags;
+                to->flags = from->flags | (unnamed >> i & 1 ? 0 : BW_FILE_NAMED);
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
                 name_put(draft, from->path, true, RECORD_AT(files[0].path) + n * sizeof(*to));
                 name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
@@ -310,12 +310,14 @@ struct correlation {
         struct reported_key key; /* of the claim: the correlation's own, or the flood's */
         __u64 holder;            /* that has the mark: the process, or what stands for its user and cgroup */
         __u32 goes_on;
-        __u32 n_files; /* of the mark: more data on a connection is a repeat if there are more files */
+        __u32 n_files; /* of the mark: as long as there are no more, an egress can have sent nothing else */
         __u64 fresh;
         __u64 window_ns;    /* repeats are not reported for this long */
         struct moment when; /* its id */
         __u32 generation;
         __u32 slot;
+        __u32 unnamed; /* places of the mark's files that no earlier report named, see files_unnamed() */
+        __u32 zero;
 };
 
 /* Composes and submits the record of a correlation by the current process. Returns false, and counts a loss,
@@ -350,7 +352,7 @@ static __always_inline bool record_emit(
                 name_put(draft, address_low, true, RECORD_AT(destination_path));
         record_put_process(draft);
         r->process.flags = process_flags(pid);
-        record_put_files(draft, c->holder);
+        record_put_files(draft, c->holder, c->unnamed);
         for (__u32 i = 0; i < BW_FILES_MAX; i++)
                 if (i < r->n_files)
                         route_put(draft, i);

@@ -239,8 +239,8 @@ __noinline __u64 classes_exist(__u32 table) {
         return exist;
 }
 
-/* Under which key the classes of a file are remembered; 0: they are not. A function of its own, as its object
- * has no room on the stack of sensitive_known() where clang 23 compiles it. */
+/* Under which key the classes of a file are remembered; 0: they are not. A function of its own, as its
+ * object has no room on the stack of sensitive_known() where clang 23 compiles it. */
 __noinline __u64 sensitive_holder(__u64 inode) {
         struct object o = {};
 

@@ -598,6 +598,17 @@ struct {
         __type(value, struct reported_value);
 } bw_reported SEC(".maps");
 
+/* The files that these reports name, by a hash of the claim and the file, each until the report's window is
+ * over: a further egress to the same destination is a repeat only if it can have sent nothing else. As many
+ * as the alerts above name, which have some two each. After an eviction a repeat is an alert of its own,
+ * too. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 8192);
+        __type(key, __u64);
+        __type(value, __u64);
+} bw_named SEC(".maps");
+
 /* Repeat counters, which the daemon reads without privilege and without a record for each. */
 struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);

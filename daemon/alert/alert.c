@@ -298,6 +298,7 @@ static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *rankin
         ret->path_truncated = f->path_truncated;
         ret->handed_over = f->handed_over;
         ret->route_cut = f->route_cut;
+        ret->named = f->named;
         ret->n_route = f->n_route;
         for (size_t i = 0; i < f->n_route; i++) {
                 ret->route[i].pid = f->route[i].pid;

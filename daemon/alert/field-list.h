@@ -34,7 +34,7 @@
         F(techniques, "BARBWIRE_TECHNIQUE", strings, o->techniques, "MITRE ATT&CK technique ids.")          \
         F(repeats, "BARBWIRE_REPEATS", number, o->repeats,                                                  \
                         "How often the same process repeated the same egress within the window; 0 in the "  \
-                        "first entry.")                                                                     \
+                        "first entry. Egress after another file was read is an alert of its own.")          \
         F(process, NULL, process, o, "The process that the egress came from.")                              \
         F(lineage, "BARBWIRE_LINEAGE", lineage, LIST(o->lineage, o->n_lineage),                             \
                         "The ancestors of the process as recorded at fork, not as adopted since; "          \

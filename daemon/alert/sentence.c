@@ -123,13 +123,19 @@ static bool file_is_alerted(const Alert *a, const AlertFile *f) {
         return false;
 }
 
-/* The newest file of the worst class. NULL: none of the remembered files is of an alerted class. */
-static const AlertFile *alert_main_file(const Alert *a) {
+/* The newest file of the worst class, of those if `named` that an earlier alert of this egress named. NULL:
+ * none of the remembered files is of an alerted class. */
+static const AlertFile *alert_worst_file(const Alert *a, bool named) {
         for (char *const *c = a->classes; *c; c++)
                 for (size_t i = 0; i < a->n_files; i++)
-                        if (file_has_class(&a->files[i], *c))
+                        if (a->files[i].named == named && file_has_class(&a->files[i], *c))
                                 return &a->files[i];
         return NULL;
+}
+
+/* The file that the alert was raised for. */
+static const AlertFile *alert_main_file(const Alert *a) {
+        return alert_worst_file(a, false) ?: alert_worst_file(a, true);
 }
 
 static void put_main_file(FILE *f, const Alert *a, const AlertFile *file) {

