@@ -145,8 +145,10 @@ static json_t *tables_to_json(const Status *s) {
 
         for (size_t i = 0; i < SENSOR_TABLES; i++) {
                 const SensorTable *t = &s->tables[i];
-                json_t *o = json_pack("{s:s, s:I, s:I, s:I}", "name", t->name, "live", (json_int_t)t->live,
-                                "max", (json_int_t)t->max, "bytes", (json_int_t)t->bytes);
+                json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", t->name, "live",
+                                (json_int_t)t->live, "max", (json_int_t)t->max, "bytes",
+                                (json_int_t)t->bytes, "refused", (json_int_t)t->refused, "dropped",
+                                (json_int_t)t->dropped);
 
                 if (json_array_append_new(array, o) < 0)
                         return NULL;

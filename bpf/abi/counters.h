@@ -64,6 +64,9 @@
                 "raise MaxProcesses= in [Correlator]")                                                     \
         X(MAPPING_REFUSED, "mapping_refused",                                                              \
                 "data that passes through shared memory is not followed: the table of mappings was full",  \
+                NULL)                                                                                      \
+        X(ACCOUNT_REFUSED, "account_refused",                                                              \
+                "an entry of a user or cgroup was refused: the table of their accounts was full",          \
                 NULL)
 /* clang-format on */
 
@@ -94,5 +97,9 @@ enum bw_count {
         BW_COUNT_LINEAGES_LIVE,     /* processes whose ancestors are known now (goes up and down) */
         BW_COUNT_MAPPINGS_LIVE,     /* what they share in memory now (goes up and down) */
         BW_COUNT_LINEAGES_SWEPT,    /* processes whose exit was missed */
+        BW_COUNT_LINEAGES_REFUSED,  /* that often a process got no entry, as its user's share was full */
+        BW_COUNT_MAPPINGS_REFUSED,  /* mappings without an entry: a share, or all places of a process, in use
+                                     */
+        BW_COUNT_OBJECTS_DROPPED,   /* marked files that made room for others: not in the cache */
         BW_COUNT_MAX
 };

@@ -118,6 +118,7 @@ __noinline int object_sweep(__u64 holder, __u64 now, __u32 full) {
         __u64 until = *(volatile __u64 *)&ref->until_mono_ns;
         int presence = now > until ? OBJECT_GONE : object_presence(holder);
         if (presence == OBJECT_UNSEEN && full) {
+                count(BW_COUNT_OBJECTS_DROPPED);
                 object_suspect(holder);
                 presence = OBJECT_GONE;
         }
@@ -256,9 +257,9 @@ __noinline int task_suspect(__u64 task, __u32 what) {
         __u64 suspect = suspect_take_task(task);
         const struct mark *source = mark_get(pid);
 
+        count(BW_COUNT_OBJECTS_SUSPECTED);
         if (!suspect || !source)
                 return FLOW_REFUSED;
-        count(BW_COUNT_OBJECTS_SUSPECTED);
         suspects_until(source->until_mono_ns);
         return mark_flow(pid, suspect, what & ~FLOW_TO_MEMORY, task);
 }

@@ -77,14 +77,16 @@ __noinline int share_add(__u32 table, __u32 uid, __u64 cgroup, __u32 limit, __u3
         return false;
 }
 
-/* Counts an entry that the share of a user or cgroup has no room for. The next system call of the process of
- * `task` reports it. */
+/* Counts an entry that the share of a user or cgroup has no room for, or that no account can be charged for.
+ * The next system call of the process of `task` reports a full share. */
 __noinline int share_refuse(__u32 table, __u32 uid, __u64 cgroup, __u64 task) {
         struct charge_key key = { .cgroup = cgroup, .uid = uid, .table = table };
         struct charge *c = bpf_map_lookup_elem(&bw_charges, &key);
 
         if (c)
                 ATOMIC_ADD(&c->refused, 1);
+        else
+                report_loss(BW_LOSS_ACCOUNT_REFUSED);
         shared.share_full = BPF_CORE_READ((struct task_struct *)task, tgid);
         return 0;
 }

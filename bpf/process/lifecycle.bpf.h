@@ -46,8 +46,10 @@ static __always_inline bool process_enter(__u32 pid, const void *from, __u64 tas
         __u32 uid = task_payer(task);
         __u64 cgroup = task_cgroup(task);
 
-        if (!share_take_all(BW_SHARE_LINEAGES, uid, cgroup, 1))
+        if (!share_take_all(BW_SHARE_LINEAGES, uid, cgroup, 1)) {
+                count(BW_COUNT_LINEAGES_REFUSED);
                 return false;
+        }
         int r = MAP_INSERT(&bw_processes, &pid, from);
         if (r) {
                 share_release(BW_SHARE_LINEAGES, uid, cgroup);

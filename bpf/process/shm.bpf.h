@@ -157,10 +157,12 @@ __noinline int memory_share(__u32 pid, __u64 holder, __u64 is, __u64 address, __
                 }
         }
         if (n >= MAPPINGS_MAX) {
+                count(BW_COUNT_MAPPINGS_REFUSED);
                 mapping_refused(pid, UNLISTED_PLACES, what);
                 return 0;
         }
         if (!share_take_all(BW_SHARE_MAPPINGS, uid, cgroup, 1)) {
+                count(BW_COUNT_MAPPINGS_REFUSED);
                 mapping_refused(pid, UNLISTED_SHARE, what);
                 return 0;
         }
@@ -219,8 +221,10 @@ __noinline int mappings_copy(__u32 pid, __u32 parent_pid) {
         __u32 n = parent->mappings, unlisted = parent->unlisted;
         if (!n)
                 return unlisted;
-        if (!share_take_all(BW_SHARE_MAPPINGS, p->uid, p->cgroup, n))
+        if (!share_take_all(BW_SHARE_MAPPINGS, p->uid, p->cgroup, n)) {
+                ATOMIC_ADD(&shared.counts[BW_COUNT_MAPPINGS_REFUSED], (__u64)n);
                 return UNLISTED_SHARE;
+        }
         p->mappings = n;
         ATOMIC_ADD(&shared.counts[BW_COUNT_MAPPINGS_LIVE], (__u64)n);
         for (__u32 i = 0; i < MAPPINGS_MAX; i++) {

@@ -109,7 +109,7 @@ static void put_policy(const json_t *policy) {
         put_list("", json_object_get(policy, "files"));
 }
 
-/* How full the tables are, and the memory that they take. */
+/* How full the tables are, the memory that they take, and what had no room. */
 static void put_tables(const json_t *tables) {
         json_t *table;
         size_t i;
@@ -118,9 +118,10 @@ static void put_tables(const json_t *tables) {
         json_array_foreach(tables, i, table) {
                 if (i > 0)
                         put_label("");
-                ctl_print("%lld %s of at most %lld (%.1f MiB)", ctl_number(table, "live"),
-                                ctl_string(table, "name", "?"), ctl_number(table, "max"),
-                                (double)ctl_number(table, "bytes") / (1024 * 1024));
+                ctl_print("%lld %s of at most %lld (%.1f MiB); %lld refused, %lld dropped",
+                                ctl_number(table, "live"), ctl_string(table, "name", "?"),
+                                ctl_number(table, "max"), (double)ctl_number(table, "bytes") / (1024 * 1024),
+                                ctl_number(table, "refused"), ctl_number(table, "dropped"));
         }
 }
 

@@ -19,6 +19,9 @@
 #include "sensor/carry.h"
 #include "sensor/private.h"
 
+/* See sensor_tables(). */
+#define NOTHING (-1)
+
 /* The overhead of an entry of a hash (kernel/bpf/hashtab.c struct htab_elem). */
 #define ENTRY_BYTES 48
 
@@ -141,17 +144,24 @@ static void sensor_call(Sensor *s, uint64_t n) {
         __atomic_store_n(&s->shared->sweep_pid, 0, __ATOMIC_RELAXED);
 }
 
+/* refused: by shares; a full table counts a loss, but for objects, where the loss is one of them. */
 void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
         static const struct {
                 const char *name;
                 SensorMap map;
-                enum bw_count live;
+                enum bw_count live, refused;
+                int full, dropped; /* enum bw_loss, enum bw_count; NOTHING */
         } tables[SENSOR_TABLES] = {
-                [BW_SHARE_MARKS] = { "processes", SENSOR_MAP_MARKS, BW_COUNT_MARKS_LIVE },
-                [BW_SHARE_OBJECTS] = { "objects", SENSOR_MAP_OBJECTS, BW_COUNT_OBJECTS_LIVE },
-                [BW_SHARE_FILES] = { "files", SENSOR_MAP_SENSITIVE, BW_COUNT_FILES_LIVE },
-                [BW_SHARE_LINEAGES] = { "lineages", SENSOR_MAP_PROCESSES, BW_COUNT_LINEAGES_LIVE },
-                [BW_SHARE_MAPPINGS] = { "mappings", SENSOR_MAP_MAPPINGS, BW_COUNT_MAPPINGS_LIVE },
+                [BW_SHARE_MARKS] = { "processes", SENSOR_MAP_MARKS, BW_COUNT_MARKS_LIVE,
+                                BW_COUNT_MARKS_SUSPECTED, BW_LOSS_MARK_REFUSED, NOTHING },
+                [BW_SHARE_OBJECTS] = { "objects", SENSOR_MAP_OBJECTS, BW_COUNT_OBJECTS_LIVE,
+                                BW_COUNT_OBJECTS_SUSPECTED, NOTHING, BW_COUNT_OBJECTS_DROPPED },
+                [BW_SHARE_FILES] = { "files", SENSOR_MAP_SENSITIVE, BW_COUNT_FILES_LIVE,
+                                BW_COUNT_FILES_REFUSED, BW_LOSS_FILE_REFUSED, BW_COUNT_FILES_DROPPED },
+                [BW_SHARE_LINEAGES] = { "lineages", SENSOR_MAP_PROCESSES, BW_COUNT_LINEAGES_LIVE,
+                                BW_COUNT_LINEAGES_REFUSED, BW_LOSS_LINEAGE_REFUSED, NOTHING },
+                [BW_SHARE_MAPPINGS] = { "mappings", SENSOR_MAP_MAPPINGS, BW_COUNT_MAPPINGS_LIVE,
+                                BW_COUNT_MAPPINGS_REFUSED, BW_LOSS_MAPPING_REFUSED, NOTHING },
         };
 
         for (size_t i = 0; i < SENSOR_TABLES; i++) {
@@ -164,7 +174,13 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                         .live = live,
                         .max = s->sizes.limit[i],
                         .bytes = bytes * (shape->type == BPF_MAP_TYPE_LRU_HASH ? shape->entries : live),
+                        .refused = sensor_count(s, tables[i].refused),
                 };
+                if (tables[i].full != NOTHING)
+                        ret[i].refused += __atomic_load_n(
+                                        &s->shared->losses[tables[i].full], __ATOMIC_RELAXED);
+                if (tables[i].dropped != NOTHING)
+                        ret[i].dropped = sensor_count(s, (enum bw_count)tables[i].dropped);
         }
 }
 

@@ -23,11 +23,11 @@
 
 typedef struct Sensor Sensor;
 
-/* A table of marks, or of remembered files: how many entries live, how many there may be, and about how much
- * memory that takes. */
+/* A table of marks, or of remembered files: how many entries live, how many there may be, about how much
+ * memory that takes, how many were refused since the tables were made, and how many made room for others. */
 typedef struct SensorTable {
         const char *name; /* as share_table_name() has it */
-        uint64_t live, max, bytes;
+        uint64_t live, max, bytes, refused, dropped;
 } SensorTable;
 
 #define SENSOR_TABLES BW_SHARE_TABLES

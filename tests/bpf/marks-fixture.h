@@ -29,6 +29,7 @@
 #include "policy/check.h"
 #include "policy/parse.h"
 #include "policy/compile.h"
+#include "sensor/private.h"
 #include "sensor/sensor.h"
 
 /* Of one order. */
@@ -57,24 +58,36 @@ typedef struct Child {
 
 static Fixture fixture;
 
-/* A map that only the programs hold: the newest of its name, which is our sensor's as it was loaded just
- * now. */
-static inline int map_find(const char *name) {
-        int newest = -1;
+/* The descriptor of a map of this id, if it has this name; or -1. */
+static inline int map_open(uint32_t id, const char *name) {
+        struct bpf_map_info info = {};
+        uint32_t size = sizeof(info);
+        int fd = bpf_map_get_fd_by_id(id);
 
-        for (uint32_t id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-                struct bpf_map_info info = {};
+        if (fd >= 0 && (bpf_obj_get_info_by_fd(fd, &info, &size) < 0 || strcmp(info.name, name) != 0)) {
+                close(fd);
+                fd = -1;
+        }
+        return fd;
+}
+
+/* A map that only the programs hold, of those that our sensor's programs use: other processes of the machine
+ * may load the same ones. */
+static inline int map_find(const char *name) {
+        for (unsigned i = 0; i < BW_HOOK_MAX; i++) {
+                uint32_t ids[64];
+                struct bpf_prog_info info = { .map_ids = (uintptr_t)ids, .nr_map_ids = ELEMENTSOF(ids) };
                 uint32_t size = sizeof(info);
-                int fd = bpf_map_get_fd_by_id(id);
-                if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-                                strcmp(info.name, name) == 0) {
-                        close(newest);
-                        newest = fd;
-                } else {
-                        close(fd);
+
+                if (bpf_obj_get_info_by_fd(fixture.sensor->parts.programs[i], &info, &size) < 0)
+                        continue;
+                for (unsigned k = 0; k < info.nr_map_ids && k < ELEMENTSOF(ids); k++) {
+                        int fd = map_open(ids[k], name);
+                        if (fd >= 0)
+                                return fd;
                 }
         }
-        return newest;
+        return -1;
 }
 
 /* late: LateWindow=, the life of a mark. */

@@ -300,12 +300,47 @@ static void test_lineage_of_a_full_share(void **state) {
         cgroup_remove(0);
 }
 
+/* Accounts of users there are not, until the kernel refuses another. */
+static void accounts_fill(void) {
+        const Charge c = { .live = 1 };
+        ChargeKey key = { .table = BW_SHARE_MARKS };
+
+        for (key.uid = 1 << 24; bpf_map_update_elem(charges, &key, &c, BPF_NOEXIST) == 0; key.uid++)
+                ;
+        assert_int_equal(errno, E2BIG);
+}
+
+/* A user without an account gets no entry: each is counted, and the user suspected. */
+static void test_full_accounts_are_counted(void **state) {
+        SensorTable tables[SENSOR_TABLES];
+
+        (void)state;
+        Child c = child_start_as(CROWD_UID), other = child_start_as(CROWD_UID);
+        const uint64_t suspected = count(BW_COUNT_MARKS_SUSPECTED);
+        accounts_fill();
+        assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 0);
+        child_order(&c, 'o'); /* a mark, and the memory of the file */
+        assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 2);
+        assert_int_equal(count(BW_COUNT_MARKS_SUSPECTED), suspected + 1);
+        sensor_tables(fixture.sensor, tables);
+        assert_int_equal(tables[BW_SHARE_MARKS].refused, suspected + 1);
+        assert_int_equal(tables[BW_SHARE_FILES].refused, 1);
+        (void)correlations();
+        assert_int_equal(fixture.shares_reported, 0); /* no share is full */
+        child_order(&other, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.flags & BW_CORRELATION_SUSPECT, BW_CORRELATION_SUSPECT);
+        child_end(&other);
+        child_end(&c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_share_over_cgroups, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_account_is_named, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_lineage_follows_its_process, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_lineage_of_a_full_share, setup, close_shares),
+                cmocka_unit_test_setup_teardown(test_full_accounts_are_counted, setup, close_shares),
         };
 
         if (geteuid() != 0) {

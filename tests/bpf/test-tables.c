@@ -108,6 +108,10 @@ static void test_evicted_file_is_suspected(void **state) {
         assert_int_equal(bpf_map_update_elem(objects, &key, &ref, BPF_EXIST), 0);
         sweep_full();
         assert_count(BW_COUNT_OBJECTS_LIVE, 0);
+        SensorTable tables[SENSOR_TABLES];
+        sensor_tables(fixture.sensor, tables);
+        assert_int_equal(tables[BW_SHARE_OBJECTS].dropped, 1);
+        assert_int_equal(tables[BW_SHARE_OBJECTS].refused, 0);
         child_order(&stranger, 's');
         assert_int_equal(correlations(), 0);
         child_order(&other, 's');
@@ -257,6 +261,7 @@ static void test_full_tables_are_counted(void **state) {
         table_fill(objects, sizeof(uint64_t));
         child_order(&c, 'f');
         assert_int_equal(loss(BW_LOSS_OBJECT_REFUSED), 1);
+        assert_int_equal(count(BW_COUNT_OBJECTS_SUSPECTED), 1);
         assert_int_equal(count(BW_COUNT_OBJECTS_LIVE), 0);
         (void)correlations();
         child_order(&other, 's');
@@ -278,6 +283,14 @@ static void test_full_tables_are_counted(void **state) {
         assert_int_equal(correlations(), 1);
         assert_int_equal(fixture.last.correlation.process.pid, unknown.pid);
         assert_int_equal(loss(BW_LOSS_FILE_REFUSED) + loss(BW_LOSS_OBJECT_REFUSED), 3);
+        SensorTable tables[SENSOR_TABLES];
+        sensor_tables(fixture.sensor, tables);
+        assert_int_equal(tables[BW_SHARE_MARKS].refused, 0);
+        assert_int_equal(tables[BW_SHARE_FILES].refused, 2);
+        /* Memory that has no entry is an object of its own each time that its process reads a secret. */
+        assert_int_equal(tables[BW_SHARE_OBJECTS].refused, count(BW_COUNT_OBJECTS_SUSPECTED));
+        assert_int_equal(tables[BW_SHARE_MAPPINGS].refused, loss(BW_LOSS_MAPPING_REFUSED));
+        assert_int_equal(tables[BW_SHARE_LINEAGES].refused, loss(BW_LOSS_LINEAGE_REFUSED));
 
         child_end(&unknown);
         child_end(&other);

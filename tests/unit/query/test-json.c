@@ -79,11 +79,11 @@ static json_t *status_of(Status s, size_t n_degraded) {
         s.pid = 4;
         s.now_usec = NOW;
         static const SensorTable tables[SENSOR_TABLES] = {
-                { "processes", 3, 100, 4096 },
-                { "objects", 5, 1000, 640 },
-                { "files", 7, 2000, 728 },
-                { "lineages", 300, 65536, 307200 },
-                { "mappings", 20, 131072, 2048 },
+                { "processes", 3, 100, 4096, 0, 0 },
+                { "objects", 5, 1000, 640, 2, 1 },
+                { "files", 7, 2000, 728, 4, 9 },
+                { "lineages", 300, 65536, 307200, 0, 0 },
+                { "mappings", 20, 131072, 2048, 0, 0 },
         };
         s.tables = tables;
         s.marks_max = s.marks_max ?: 100;
@@ -127,6 +127,9 @@ static void test_ok(void **state) {
         assert_int_equal(json_integer_value(json_object_get(alerts, "kept")), 2);
         assert_int_equal(json_integer_value(json_object_get(alerts, "ignored")), 4);
         assert_int_equal(json_integer_value(json_object_get(alerts, "below")), 5);
+        const json_t *files = json_array_get(json_object_get(o, "tables"), 2);
+        assert_int_equal(json_integer_value(json_object_get(files, "refused")), 4);
+        assert_int_equal(json_integer_value(json_object_get(files, "dropped")), 9);
 }
 
 /* What the kernel lacks is listed beside what the sensor lacks. */
