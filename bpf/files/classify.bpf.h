@@ -257,33 +257,6 @@ static __always_inline __u64 aliases_match(
         return classes;
 }
 
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-
-/* The inode of `file`, if it may be the one below the overlay's inode `above`; otherwise NULL. */
-static __always_inline const struct inode *inode_below(const struct file *file, const struct inode *above) {
-        const struct inode *inode = BPF_CORE_READ(file, f_inode);
-
-        return inode != above && BPF_CORE_READ(inode, i_mode) == BPF_CORE_READ(above, i_mode) &&
-                                               BPF_CORE_READ(inode, i_sb, s_root)
-                               ? inode
-                               : NULL;
-}
-
-/* The inode below an open file of an overlay: the file's private data is the file below or, since 6.13, a
- * struct whose first member is that file (fs/overlayfs/file.c). The kernel's BTF lacks that struct if
- * overlayfs is a module. */
-static __always_inline const struct inode *inode_overlaid(
-                const struct file *file, const struct inode *inode) {
-        const struct file *below = BPF_CORE_READ(file, private_data);
-        const struct inode *found = inode_below(below, inode);
-
-        if (found)
-                return found;
-        if (bpf_probe_read_kernel(&below, sizeof(below), below))
-                return NULL;
-        return inode_below(below, inode);
-}
-
 /* ---- all of it ---- */
 
 /* The classes of an inode whose path, below the mount that it was reached by, did not match; 0: it was not
@@ -321,32 +294,37 @@ static __always_inline const struct path *file_path(const struct file *file) {
 }
 
 /* The classes of an open file in this policy table; of a unix socket, those of its peer's path. They are
- * remembered for its other names, if the share of `task` has room. */
+ * remembered for its other names, if the share of `task` has room; those of a file that is only written, for
+ * nothing else. */
 __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address, __u64 task) {
         const struct file *file = (const struct file *)file_address;
         const struct inode *inode = READ_OFTEN(file, f_inode);
         const struct path *path = file_path(file);
         __u64 mnt = (__u64)READ_OFTEN(path, mnt), dentry = (__u64)READ_OFTEN(path, dentry), classes = 0;
-        /* The file below an overlay's: its path may be the overlay's, or that of an internal mount. */
-        bool below = READ_OFTEN(file, f_mode) & FMODE_NOACCOUNT, cut = false;
+        __u32 mode = READ_OFTEN(file, f_mode);
+        bool cut = false;
 
         if (!path || !dentry)
                 return 0;
-        if (!below)
+        /* The path of the file below an overlay's may be the overlay's, or that of an internal mount. */
+        if (mode & FMODE_NOACCOUNT)
+                mnt = dentry = 0;
+        else
                 classes = path_match(table, BW_AUTOMATON_FILE, mnt, dentry);
-        if (!classes && (below || (READ_OFTEN(inode, i_mode) & S_IFMT) == S_IFREG)) {
-                classes = inode_classes(table, inode, below ? 0 : mnt, below ? 0 : dentry, &cut);
-                if (!classes && READ_OFTEN(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
-                        const struct inode *overlaid = inode_overlaid(file, inode);
-                        if (overlaid)
-                                classes = inode_classes(table, overlaid, 0, 0, &cut);
+        if (!classes && (!dentry || (READ_OFTEN(inode, i_mode) & S_IFMT) == S_IFREG)) {
+                classes = inode_classes(table, inode, mnt, dentry, &cut);
+                /* Of an overlay also by the names in its layers. */
+                for (__u32 i = 0; i < 2 && !classes && inode_is_overlay(inode); i++) {
+                        __u64 layer = i == 0 ? overlay_shows((__u64)inode) : overlay_lower((__u64)inode);
+                        if (layer)
+                                classes = inode_classes(table, (const struct inode *)layer, 0, 0, &cut);
                 }
         }
         if (classes)
                 sensitive_learn((__u64)inode, classes, generation, task);
         else if (cut)
-                names_are_cut(table, inode, mnt, dentry);
-        return classes;
+                names_are_cut(table, inode, (__u64)READ_OFTEN(path, mnt), (__u64)READ_OFTEN(path, dentry));
+        return mode & FMODE_READ ? classes : 0;
 }
 
 /* ---- cache of files without a class ---- */

@@ -155,8 +155,11 @@ __noinline int current_spread(void) {
 /* file_judge() for a file of this sum, which is not SUM_HARMLESS. */
 static __always_inline bool file_judge_anew(
                 struct task_struct *task, struct file *file, enum bw_via via, __u64 sum) {
-        /* Without read access there is no data; O_PATH has no FMODE_READ either. */
-        if (!(READ_OFTEN(file, f_mode) & FMODE_READ))
+        /* Without read access there is no data; O_PATH has no FMODE_READ either. A file of an overlay has
+         * other names below it, by which the next process may read what is written now. */
+        if (!(READ_OFTEN(file, f_mode) & FMODE_READ) &&
+                        !(READ_OFTEN(file, f_mode) & FMODE_WRITE &&
+                                        inode_is_overlay(READ_OFTEN(file, f_inode))))
                 return false;
 
         if ((READ_OFTEN(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)

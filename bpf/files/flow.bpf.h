@@ -277,6 +277,15 @@ static __always_inline void object_reaches(const struct object *o) {
         report_loss(BW_LOSS_POLICY_BUSY);
 }
 
+/* The inode that the current process reads from by way of an overlay: that of a lower layer, if the file was
+ * marked there before it was copied. */
+__noinline __u64 overlay_source(__u64 inode) {
+        struct object o = {};
+
+        object_of_inode(&o, (const struct inode *)inode);
+        return object_get(o.holder) ? inode : overlay_lower(inode) ?: inode;
+}
+
 /* The current process has read from this file, or may read it without a hook: it mapped it, or opened it for
  * reading. */
 static __always_inline void file_taken(const struct file *file) {
@@ -288,6 +297,8 @@ static __always_inline void file_taken(const struct file *file) {
                 if (sk)
                         object_of_sock(&o, sk);
         } else {
+                if (inode_is_overlay(inode))
+                        inode = (const struct inode *)overlay_source((__u64)inode);
                 object_of_inode(&o, inode);
                 if (!o.holder)
                         object_of_terminal(&o, file_terminal(file, inode));

@@ -152,28 +152,26 @@ __noinline int sensitive_sweep(__u32 n, __u64 task, __u64 classes) {
 
 /* Makes an entry, charged to `task`. Returns whether there is one. last: there will be no other try. */
 __noinline int sensitive_enter(__u64 inode, __u64 classes, __u32 generation, __u64 task, __u32 last) {
-        __u32 uid = task_payer(task), class = class_lowest(classes);
-        __u64 cgroup = uid ? 0 : task_cgroup(task);
+        struct sensitive s = { .classes = classes,
+                .address = inode,
+                .generation = generation,
+                .uid = task_payer(task),
+                .class = class_lowest(classes) };
         struct object o = {};
 
-        if (!sensitive_charge(uid, cgroup, class)) {
+        s.cgroup = s.uid ? 0 : task_cgroup(task);
+        if (!sensitive_charge(s.uid, s.cgroup, s.class)) {
                 if (last) {
                         count(BW_COUNT_FILES_REFUSED);
-                        share_refuse(BW_SHARE_FILES, uid, cgroup, task);
+                        share_refuse(BW_SHARE_FILES, s.uid, s.cgroup, task);
                 }
                 return false;
         }
         object_of_inode(&o, (const struct inode *)inode);
-        const struct sensitive s = { .is = o.is,
-                .classes = classes,
-                .address = inode,
-                .cgroup = cgroup,
-                .generation = generation,
-                .uid = uid,
-                .class = class,
-                .memory_only = (o.via & FLOW_TO_MEMORY) != 0 };
+        s.is = o.is;
+        s.memory_only = (o.via & FLOW_TO_MEMORY) != 0;
         if (bpf_map_update_elem(&bw_sensitive, &o.holder, &s, BPF_NOEXIST)) {
-                sensitive_uncharge(uid, cgroup, class);
+                sensitive_uncharge(s.uid, s.cgroup, s.class);
                 if (sensitive_get(o.holder)) /* another CPU was faster */
                         return true;
                 if (last)

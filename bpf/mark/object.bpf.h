@@ -131,26 +131,98 @@ static __always_inline bool super_is_remote(const struct super_block *super) {
         return false;
 }
 
-/* A pipe, a FIFO or a regular file. Inode numbers of pipes may wrap; the addresses of two that exist at the
- * same time differ. */
+/* ---- overlays ---- */
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define OVERLAYS_MAX 2 /* on one another: FILESYSTEM_MAX_STACK_DEPTH (include/linux/fs.h) */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* Since 6.5 and 5.19, as the two changes of struct ovl_inode, whose type is in the kernel's BTF only where
+ * overlayfs is no module. */
+struct backing_file {};
+
+struct address_space_operations {
+        void *read_folio;
+};
+
+#pragma clang attribute pop
+
+static __always_inline bool inode_is_overlay(const struct inode *inode) {
+        return READ_OFTEN(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+}
+
+/* fs/overlayfs/ovl_entry.h struct ovl_inode: behind the inode is the dentry of the file in the upper layer.
+ */
+static __always_inline __u64 overlay_upper(__u64 inode_address) {
+        const struct dentry *dentry = NULL;
+
+        bpf_probe_read_kernel(&dentry, sizeof(dentry),
+                        (const void *)inode_address + bpf_core_type_size(struct inode));
+        return dentry ? (__u64)READ_OFTEN(dentry, d_inode) : 0;
+}
+
+/* The inode in the lower layers of a file of an overlay, also after that file was copied to the upper layer;
+ * 0: it has none. It is behind that dentry, in a struct ovl_path since 5.19, and in the first one of a
+ * struct ovl_entry since 6.5. */
+static __always_inline __u64 overlay_lowest(__u64 inode_address) {
+        const void *at = (const void *)inode_address + bpf_core_type_size(struct inode) + sizeof(__u64);
+        __u64 words[2]; /* struct ovl_path: the layer and the dentry */
+
+        if (bpf_core_type_exists(struct backing_file)) {
+                /* struct ovl_entry: the number of pairs, and these */
+                if (bpf_probe_read_kernel(words, sizeof(*words), at) || !words[0])
+                        return 0;
+                at = (const void *)words[0];
+                if (bpf_probe_read_kernel(words, sizeof(*words), at) || !(__u32)words[0])
+                        return 0;
+                at += sizeof(*words);
+        }
+        if (bpf_probe_read_kernel(words, sizeof(words), at) || !words[0])
+                return 0;
+        if (!bpf_core_field_exists(struct address_space_operations, read_folio))
+                return words[0];
+        return (__u64)READ_OFTEN((const struct dentry *)words[1], d_inode);
+}
+
+__noinline __u64 overlay_lower(__u64 inode_address) {
+        return overlay_lowest(inode_address);
+}
+
+/* The inode whose data a file of an overlay shows: that of its upper layer or, if it has none there, of a
+ * lower one. Its own, if struct ovl_inode is not what is expected, and what is found is no regular file. */
+__noinline __u64 overlay_shows(__u64 inode_address) {
+        __u64 below = overlay_upper(inode_address) ?: overlay_lowest(inode_address);
+
+        if ((READ_OFTEN((const struct inode *)below, i_mode) & S_IFMT) != S_IFREG)
+                return inode_address;
+        return below;
+}
+
+/* ---- files ---- */
+
+/* A pipe, a FIFO or a regular file. A file of an overlay is the one below, which has its data. Inode numbers
+ * of pipes may wrap; the addresses of two that exist at the same time differ. */
 static __always_inline void object_of_inode(struct object *o, const struct inode *inode) {
         __u32 type = READ_OFTEN(inode, i_mode) & S_IFMT;
-        __u64 number = READ_OFTEN(inode, i_ino), device = READ_OFTEN(inode, i_sb, s_dev);
 
         o->holder = 0;
         if (type == S_IFIFO) {
-                object_set(o, BW_VIA_PIPE, device, number, (__u64)inode);
+                object_set(o, BW_VIA_PIPE, READ_OFTEN(inode, i_sb, s_dev), READ_OFTEN(inode, i_ino),
+                                (__u64)inode);
                 o->address = (__u64)inode;
                 return;
         }
         if (type != S_IFREG)
                 return;
-        __u64 magic = READ_OFTEN(inode, i_sb, s_magic);
+        for (__u32 i = 0; i < OVERLAYS_MAX && inode_is_overlay(inode); i++)
+                inode = (const struct inode *)overlay_shows((__u64)inode);
+        __u64 device = READ_OFTEN(inode, i_sb, s_dev), magic = READ_OFTEN(inode, i_sb, s_magic);
         if (magic == FUSE_SUPER_MAGIC) /* the next mount reuses the device number, and its inode numbers
                                           begin at 2 again */
                 device = BPF_CORE_READ(inode, i_sb, s_bdi, id);
         if (!magic_is_kernels(magic))
-                object_set_file(o, inode, device, number, magic);
+                object_set_file(o, inode, device, READ_OFTEN(inode, i_ino), magic);
 }
 
 enum presence {
@@ -168,8 +240,8 @@ __noinline int inode_presence(__u64 address, __u64 is, __u32 memory_only) {
         if (!address)
                 return OBJECT_UNSEEN;
         object_of_inode(&o, inode);
-        if (o.is != is)
-                return memory_only ? OBJECT_GONE : OBJECT_UNSEEN;
+        if (o.is != is) /* a file of an overlay is another one once it was copied to the upper layer */
+                return memory_only && !inode_is_overlay(inode) ? OBJECT_GONE : OBJECT_UNSEEN;
         return BPF_CORE_READ(inode, i_count.counter) > 0 || BPF_CORE_READ(inode, i_nlink) ? OBJECT_PRESENT
                                                                                           : OBJECT_GONE;
 }

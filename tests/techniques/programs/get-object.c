@@ -6,10 +6,12 @@
  */
 
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 
+#include "overlay.h"
 #include "play.h"
 #include "uring.h"
 
@@ -157,18 +159,38 @@ static int open_in_chroot(void) {
 }
 
 static int open_overlaid(const char *lower, const char *upper) {
-        char options[16384], here[4096];
+        overlay_mount_at(NULL, lower, upper);
+        return open_in(OVERLAY_TREE);
+}
 
-        mounts_unshare(0);
-        if (!getcwd(here, sizeof(here)))
-                play_die("getcwd");
-        must(mkdir("empty", 0700), "mkdir");
-        must(mkdir("tree", 0700), "mkdir");
-        must(mkdir("work", 0700), "mkdir");
-        snprintf(options, sizeof(options), "lowerdir=%s%s,upperdir=%s%s,workdir=%s/work", lower ?: here,
-                        lower ? "" : "/empty", upper ?: here, upper ? "" : "/empty", here);
-        can(mount("overlay", "tree", "overlay", 0, options), "mount -t overlay");
-        return open_in("tree");
+/* Before it is read, a change of its mode copies the file to the upper layer. Or that gets another name. */
+static int open_copied_up(bool renamed) {
+        char path[8192];
+
+        overlay_mount_at(NULL, directory, NULL);
+        snprintf(path, sizeof(path), OVERLAY_TREE "/%s", name);
+        if (!renamed) {
+                must(chmod(path, 0640), "chmod");
+                return open_in(OVERLAY_TREE);
+        }
+        must(rename(path, OVERLAY_TREE "/alias"), "rename");
+        return open_at(OVERLAY_TREE "/alias");
+}
+
+/* The key is in the upper or lower layer of an overlay, where it is of no class. It has one in the overlay,
+ * which is mounted at `tree`. Another process opens it there with these flags. */
+static int open_below(const char *tree, bool lower, int flags) {
+        pid_t pid;
+
+        overlay_mount_at(tree, lower ? directory : NULL, lower ? NULL : directory);
+        pid = fork();
+        if (pid == 0) {
+                close(overlay_open(tree, name, flags));
+                _exit(0);
+        }
+        if (pid < 0 || play_wait(pid) != 0)
+                play_die("open in %s", tree);
+        return open_at(p.key);
 }
 
 static int open_path_only(void) {
@@ -219,6 +241,16 @@ static int key_open(void) {
                 return open_overlaid(directory, NULL);
         if (play_variant(&p, "overlay-upper"))
                 return open_overlaid(NULL, directory);
+        if (play_variant(&p, "overlay-copied-up"))
+                return open_copied_up(false);
+        if (play_variant(&p, "overlay-renamed"))
+                return open_copied_up(true);
+        if (strncmp(p.variant, "upper:", 6) == 0)
+                return open_below(p.variant + 6, false, O_RDONLY);
+        if (strncmp(p.variant, "written:", 8) == 0)
+                return open_below(p.variant + 8, false, O_WRONLY);
+        if (strncmp(p.variant, "lower:", 6) == 0)
+                return open_below(p.variant + 6, true, O_RDONLY);
         if (play_variant(&p, "path-only"))
                 return open_path_only();
         return open_at(p.key);

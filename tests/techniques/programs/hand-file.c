@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* H05, G15: the secret is stored in a file for a while: written by every call, left by programs of the
- * system, moved and copied, and read by a process that has nothing else in common with the writer.
+ * system, moved and copied, written above an overlay and read below it or the reverse, and read by a process
+ * that has nothing else in common with the writer.
  *
  * "late": 1.5 seconds later. "print:PROGRAM" redirects the standard output of a program to the file;
  * "create:PROGRAM" lets the program create the copy itself. */
@@ -12,6 +13,7 @@
 #include <sys/sendfile.h>
 
 #include "cast.h"
+#include "overlay.h"
 
 #define RELAY "relay.file"
 #define SECOND "relay.second"
@@ -143,6 +145,36 @@ static void create(void) {
         actor_exec(-1, -1, printer, p.key, RELAY, NULL);
 }
 
+/* In an overlay, whose layers are directories beside it. */
+static void give_above(void) {
+        secret_read();
+        secret_write(overlay_open(OVERLAY_TREE, RELAY, O_CREAT | O_WRONLY));
+}
+
+static void give_above_mapped(void) {
+        int fd = overlay_open(OVERLAY_TREE, RELAY, O_CREAT | O_RDWR);
+        void *memory;
+
+        secret_read();
+        if (ftruncate(fd, (off_t)p.n_secret) < 0)
+                play_die("ftruncate");
+        memory = mmap(NULL, p.n_secret, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED)
+                play_die("mmap");
+        memcpy(memory, p.secret, p.n_secret);
+        munmap(memory, p.n_secret);
+}
+
+static void give_below(void) {
+        secret_read();
+        secret_write(overlay_open(OVERLAY_UPPER, RELAY, O_CREAT | O_WRONLY));
+}
+
+static void give_lowest(void) {
+        secret_read();
+        secret_write(overlay_open(OVERLAY_LOWER, RELAY, O_CREAT | O_WRONLY));
+}
+
 static void carry_cp(void) {
         actor_exec(-1, -1, "cp", RELAY, SECOND, NULL);
 }
@@ -150,6 +182,23 @@ static void carry_cp(void) {
 static void take(void) {
         play_read(&p, relay_open(O_RDONLY));
         play_send(&p);
+}
+
+static void take_above(void) {
+        play_read(&p, overlay_open(OVERLAY_TREE, RELAY, O_RDONLY));
+        play_send(&p);
+}
+
+static void take_below(void) {
+        play_read(&p, overlay_open(OVERLAY_UPPER, RELAY, O_RDONLY));
+        play_send(&p);
+}
+
+/* A change of its mode copies the file to the upper layer, before this process has read it. */
+static void take_copied_up(void) {
+        if (chmod(OVERLAY_TREE "/" RELAY, 0640) < 0)
+                play_die("chmod");
+        take_above();
 }
 
 static void take_second(void) {
@@ -206,6 +255,13 @@ static const Scene scenes[] = {
         { "rename", "file", .give = give_renamed, .take = take_second },
         { "link", "file", .give = give_linked, .take = take_second },
         { "nameless", "file", .give = give_nameless, .take = take },
+        { "overlay-above", "file", .prepare = overlay_mount, .give = give_above, .take = take_below },
+        { "overlay-mapped", "file|memory", .prepare = overlay_mount, .give = give_above_mapped,
+                        .take = take_below },
+        { "overlay-below", "file", .prepare = overlay_mount, .give = give_below, .take = take_above },
+        { "overlay-lowest", "file", .prepare = overlay_mount, .give = give_lowest, .take = take_above },
+        { "overlay-copied-up", "file", .prepare = overlay_mount, .give = give_lowest,
+                        .take = take_copied_up },
         { "cp", "file", .give = give_cp, .take = take, .give_comm = "cp" },
         { "cp-cp", "file", .give = give_cp, .carry = carry_cp, .take = take_second, .give_comm = "cp",
                         .carry_comm = "cp", .n_carriers = 1 },

@@ -24,8 +24,15 @@ NAMES = {
     "bind-directory": "G05 bind mount of its directory", "bind-file": "G05 bind mount of the file",
     "user-bind": "G05 bind mount in a user's namespaces", "detached": "G05 a detached mount",
     "chroot": "G05 chroot", "overlay-lower": "G05 overlayfs, lower", "overlay-upper": "G05 overlayfs, upper",
+    "overlay-copied-up": "G05 overlayfs, lower, copied up by a change of its mode",
+    "overlay-renamed": "G05 overlayfs, lower, copied up by a rename",
     "path-only": "G02 named through O_PATH",
     "mmap": "G08 mmap", "sendfile": "G08 sendfile", "splice": "G08 splice", "copy-file-range": "G08 copy_file_range",
+}
+BELOW = {
+    "upper": "G05 the upper layer of an overlay, once the file was read there",
+    "written": "G05 the upper layer of an overlay, once the file was written there",
+    "lower": "G05 the lower layer of an overlay, once the file was read there",
 }
 BEFORE = {
     "before-running": "G13 a process that was running before", "before-open": "G13 a file that was open before",
@@ -100,6 +107,14 @@ def becomes(stage, directory):
         os.mkdir(os.path.dirname(key))
         os.rename(path, key)
     stage.theft("get-open-calls", "openat", make_key=lambda: (key, secret))
+
+
+def below(stage, variant):
+    """A file of no class that has one in an overlay, in whose layer it is opened."""
+    path, secret = plain(stage.home)
+    tree = os.path.join(stage.home.ssh, b"over_%d" % stage.home.count)
+    os.mkdir(tree)
+    stage.theft("get-object", f"{variant}:{as_text(tree)}", make_key=lambda: (path, secret), names=names_of(path))
 
 
 def was_once(stage):
@@ -215,6 +230,8 @@ def part(t, stage, prepared):
     t.case("G04 the directory of a file of no class gets the name of one of a class", becomes, stage, True)
     t.case("G04 moved back to where it was of no class", was_once, stage)
     t.case("G03 a link at the name of a file of no class, its own name removed", links_over, stage)
+    for variant, what in BELOW.items():
+        t.case(what, below, stage, variant)
     for variant, what in BEFORE.items():
         t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
