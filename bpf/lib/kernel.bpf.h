@@ -234,6 +234,7 @@ struct inode {
         unsigned int i_rdev;
         unsigned int i_nlink;
         atomic_t i_count;           /* who uses it */
+        struct list_head i_sb_list; /* of its file system's inodes; to itself: it has left the cache */
         struct hlist_head i_dentry; /* its dentries that the cache knows: its names */
 };
 

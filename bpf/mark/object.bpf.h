@@ -231,6 +231,14 @@ enum presence {
         OBJECT_UNSEEN, /* it is not in the kernel's cache: it may be a file on a disk, or a deleted one */
 };
 
+/* Whether a file's inode is in the kernel's cache. The memory of one that has left it looks as before until
+ * it is used again, with the list of its names overwritten (fs/inode.c evict(), i_callback()). Not every
+ * file system hashes its inodes, but each lists them. */
+static __always_inline bool inode_is_cached(const struct inode *inode) {
+        return (__u64)BPF_CORE_READ(inode, i_sb_list.next) !=
+               (__u64)inode + bpf_core_field_offset(struct inode, i_sb_list);
+}
+
 /* Whether the file that was at this address, with the second hash `is`, exists: as long as it has links or
  * is in use. It can leave the cache before. address 0: it had left already. */
 __noinline int inode_presence(__u64 address, __u64 is, __u32 memory_only) {
@@ -240,10 +248,12 @@ __noinline int inode_presence(__u64 address, __u64 is, __u32 memory_only) {
         if (!address)
                 return OBJECT_UNSEEN;
         object_of_inode(&o, inode);
-        if (o.is != is) /* a file of an overlay is another one once it was copied to the upper layer */
-                return memory_only && !inode_is_overlay(inode) ? OBJECT_GONE : OBJECT_UNSEEN;
-        return BPF_CORE_READ(inode, i_count.counter) > 0 || BPF_CORE_READ(inode, i_nlink) ? OBJECT_PRESENT
-                                                                                          : OBJECT_GONE;
+        if (o.is == is && !BPF_CORE_READ(inode, i_nlink) && BPF_CORE_READ(inode, i_count.counter) <= 0)
+                return OBJECT_GONE;
+        if (o.is == is && inode_is_cached(inode))
+                return OBJECT_PRESENT;
+        /* A file of an overlay is another one once it was copied to the upper layer. */
+        return memory_only && !inode_is_overlay(inode) ? OBJECT_GONE : OBJECT_UNSEEN;
 }
 
 /* Data written to a unix socket is held by the receiving end. Its address may be reused, so its inode number

@@ -35,6 +35,7 @@ CLASS_PART = 16
 # Entries of deleted files are gone within this.
 RELEASE_SECONDS = 20 * tap.SLOW
 RELEASED = 200
+UNMOUNTED = 400
 # Each with a copy of every mount of the host, as a container has. As many mounts of one file system were searched once.
 NAMESPACES = 1000 if LONG else 300
 LINKS = 200
@@ -207,9 +208,13 @@ def released(scene, flood):
     require(scene.files() >= flood.before + scene.share * 3 // 4,
             f"{scene.files()} files are remembered, {flood.before} before")
     shutil.rmtree(flood.top)
+    wait_files(scene, flood.before + scene.share // 20 + RELEASED, flood.before)
+
+
+def wait_files(scene, at_most, before):
     deadline = time.monotonic() + RELEASE_SECONDS
-    while scene.files() > flood.before + scene.share // 20 + RELEASED:
-        require(time.monotonic() < deadline, f"{scene.files()} files are remembered, {flood.before} before")
+    while scene.files() > at_most:
+        require(time.monotonic() < deadline, f"{scene.files()} files are remembered, {before} before")
         time.sleep(0.1)
 
 
@@ -224,6 +229,32 @@ def cached(scene):
     caches_drop()
     scene.steal("a renamed key that left the cache", new, moved_content, OWNER_UID)
     scene.steal("a link that left the cache", link, content, OWNER_UID)
+
+
+def unmounted(scene):
+    """Files that left the cache with their file system: those that were in memory alone end, and nobody looks for the
+    names of the others in memory that is not theirs any more."""
+    before, losses = scene.files(), scene.losses()
+    where, image = f"{scene.directory}/unmounted", f"{scene.directory}/image"
+    with mounted(where, "-t", "tmpfs", "tmpfs"):
+        keys_opened(scene, where)
+        require(scene.files() >= before + UNMOUNTED, f"{scene.files()} files are remembered, {before} before")
+    wait_files(scene, before + UNMOUNTED // 4, before)
+    with open(image, "wb") as out:
+        out.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    with mounted(where, "-o", "loop", image):
+        keys_opened(scene, where)
+    scene.write_policy("[Class names-test]\nPath=/**/names-test/*\nWindow=1min\nLateWindow=0\n")
+    require("policy reloaded" in scene.bw.reload(), "the reload")
+    require_equal(scene.losses(), losses, "losses")
+
+
+def keys_opened(scene, where):
+    for n in range(UNMOUNTED):
+        scene.home.decoy(f"{where}/home/{n}/.ssh/id_decoy".encode())
+    subprocess.run(["cat", *(f"{where}/home/{n}/.ssh/id_decoy" for n in range(UNMOUNTED))], stdout=subprocess.DEVNULL,
+                   check=True)
 
 
 @contextlib.contextmanager
@@ -411,8 +442,10 @@ def number_and_generation(path):
 
 
 def harmless():
-    """The cache of files without a class: checksums."""
-    dump = subprocess.run(["bpftool", "--json", "map", "dump", "name", "bw_harmless"], check=True, capture_output=True)
+    """The cache of files without a class: checksums. Only the programs hold it: it is the newest of its name."""
+    shown = subprocess.run(["bpftool", "--json", "map", "show"], check=True, capture_output=True)
+    newest = max(table["id"] for table in json.loads(shown.stdout) if table.get("name") == "bw_harmless")
+    dump = subprocess.run(["bpftool", "--json", "map", "dump", "id", str(newest)], check=True, capture_output=True)
     return ["".join(entry["value"]) for entry in json.loads(dump.stdout)]
 
 
@@ -493,6 +526,7 @@ def main():
                     t.case("a user fills their share of a class, and is the thief", same, scene, flood)
                 t.case("the entries of deleted files end", released, scene, flood)
                 t.case("the kernel's caches are dropped", cached, scene)
+                t.case("a file system is unmounted", unmounted, scene)
                 t.case("the policy changes", reloaded, scene)
                 scene.bw.stop()
 
