@@ -321,7 +321,7 @@ __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address,
                 }
         }
         if (classes)
-                sensitive_learn((__u64)inode, classes, generation, task);
+                sensitive_learn((__u64)inode, classes, generation, task, false);
         else if (cut)
                 names_are_cut(table, inode, (__u64)READ_OFTEN(path, mnt), (__u64)READ_OFTEN(path, dentry));
         return mode & FMODE_READ ? classes : 0;

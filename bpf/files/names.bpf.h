@@ -31,7 +31,8 @@ __noinline __u64 name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
                         classes = aliases_match(v.index, inode, mount, &cut);
         }
         if (!classes || !policy_view_held(&v) ||
-                        sensitive_learn((__u64)inode, classes, v.table->generation, bpf_get_current_task()))
+                        sensitive_learn((__u64)inode, classes, v.table->generation, bpf_get_current_task(),
+                                        true))
                 return 0;
         return classes;
 }
@@ -188,7 +189,7 @@ __noinline int files_sweep(void) {
                 if (!holder)
                         break;
                 sensitive_renew(holder);
-                sensitive_examine(holder, 0, 0, CLASS_NONE);
+                sensitive_examine(holder, 0, 0, CLASS_NONE, false);
         }
         return 0;
 }

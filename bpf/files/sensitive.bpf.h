@@ -7,8 +7,10 @@
  *
  * Each entry is charged to the user whose process opened the file first, and to its class, so that no number
  * of ".env" files costs the memory of keys, and no user that of another. If an account is full, entries of
- * deleted files make room, then those of files that are not in the cache, oldest first, and otherwise the
- * new file is not remembered: what a flood adds is worth less than what was there before. */
+ * deleted files make room, then those of files that are not in the cache and still have the name that they
+ * matched by, oldest first, and otherwise the new file is not remembered: what a flood adds is worth less
+ * than what was there before. A file that may be known by its entry alone gives way only to another whose
+ * name changes, as nobody notices when it is deleted while it is not in the cache. */
 
 #include "abi/counters.h"
 #include "abi/event.h"
@@ -32,7 +34,8 @@ struct sensitive {
         __u32 uid;
         __u8 class;       /* the lowest one of `classes` when the entry was made */
         __u8 memory_only; /* FLOW_TO_MEMORY */
-        __u8 zero[6];
+        __u8 named;       /* 1: it had several names, or its name was about to change */
+        __u8 zero[5];
 };
 
 struct {
@@ -99,8 +102,9 @@ static __always_inline __u64 sensitive_next(void) {
 }
 
 /* Examines an entry that was taken from the queue: removes it if its file does not exist any more, otherwise
- * puts it back. class: that of the account that needs room, CLASS_NONE if none does. */
-__noinline int sensitive_examine(__u64 holder, __u32 uid, __u64 cgroup, __u32 class) {
+ * puts it back. class: that of the account that needs room, CLASS_NONE if none does; named: for a file whose
+ * name changes. */
+__noinline int sensitive_examine(__u64 holder, __u32 uid, __u64 cgroup, __u32 class, __u32 named) {
         struct sensitive *s = list_ends(holder, &shared.files_listed) ? NULL : sensitive_get(holder);
 
         if (!s)
@@ -110,7 +114,7 @@ __noinline int sensitive_examine(__u64 holder, __u32 uid, __u64 cgroup, __u32 cl
         int presence = inode_presence(s->address, s->is, s->memory_only);
         if (presence == OBJECT_UNSEEN) {
                 s->address = 0; /* another inode may lie there by now */
-                if (class == s->class && uid == s->uid && cgroup == s->cgroup) {
+                if (class == s->class && uid == s->uid && cgroup == s->cgroup && (named || !s->named)) {
                         count(BW_COUNT_FILES_DROPPED);
                         presence = OBJECT_GONE;
                 }
@@ -136,8 +140,8 @@ __noinline __u32 class_lowest(__u64 classes) {
 }
 
 /* Examines the oldest entries of the queue. task: whose account for a file of these classes needs room; 0:
- * none does. */
-__noinline int sensitive_sweep(__u32 n, __u64 task, __u64 classes) {
+ * none does. named: see sensitive_examine(). */
+__noinline int sensitive_sweep(__u32 n, __u64 task, __u64 classes, __u32 named) {
         __u32 uid = task ? task_payer(task) : 0, class = task ? class_lowest(classes) : CLASS_NONE;
         __u64 cgroup = task && !uid ? task_cgroup(task) : 0;
 
@@ -145,7 +149,7 @@ __noinline int sensitive_sweep(__u32 n, __u64 task, __u64 classes) {
                 __u64 holder = i < n ? sensitive_next() : 0;
                 if (!holder)
                         break;
-                sensitive_examine(holder, uid, cgroup, class);
+                sensitive_examine(holder, uid, cgroup, class, named);
         }
         return 0;
 }
@@ -208,20 +212,47 @@ __noinline int sensitive_extend(__u64 inode, __u64 classes, __u32 generation) {
         return true;
 }
 
-/* Remembers the classes of a file that `task` opens or gives another name. Returns false if there is no room
- * for it, which is counted and reported. In steps, so that the stack holds one of them at a time. */
-__noinline int sensitive_learn(__u64 address, __u64 classes, __u32 generation, __u64 by) {
-        if (sensitive_extend(address, classes, generation))
+/* Under which key the classes of a file are remembered; 0: they are not. A function of its own, as its
+ * object has no room on the stack of sensitive_known() where clang 23 compiles it. */
+__noinline __u64 sensitive_holder(__u64 inode) {
+        struct object o = {};
+
+        object_of_inode(&o, (const struct inode *)inode);
+        const struct sensitive *s = o.holder ? sensitive_get(o.holder) : NULL;
+        return s && s->is == o.is ? o.holder : 0;
+}
+
+/* Notes that the entry of a file may be all that is known of it: it has several names or, with `named`, is
+ * about to get another. */
+__noinline int sensitive_note(__u64 inode, __u32 named) {
+        if (!named && BPF_CORE_READ((const struct inode *)inode, i_nlink) < 2)
+                return 0;
+        __u64 holder = sensitive_holder(inode);
+        struct sensitive *s = holder ? sensitive_get(holder) : NULL;
+        if (s)
+                s->named = 1;
+        return 0;
+}
+
+/* Remembers the classes of a file that the task `by` opens or, with `named`, gives another name. Returns
+ * false if there is no room for it, which is counted and reported. In steps, so that the stack holds one of
+ * them at a time. */
+__noinline int sensitive_learn(__u64 address, __u64 classes, __u32 generation, __u64 by, __u32 named) {
+        if (sensitive_extend(address, classes, generation)) {
+                if (named)
+                        sensitive_note(address, named);
                 return true;
+        }
         if (sensitive_enter(address, classes, generation, by, false)) {
-                sensitive_sweep(SWEEP_ALWAYS, 0, 0);
+                sensitive_sweep(SWEEP_ALWAYS, 0, 0, false);
         } else {
-                sensitive_sweep(SENSITIVE_SWEEP_FULL, by, classes);
+                sensitive_sweep(SENSITIVE_SWEEP_FULL, by, classes, named);
                 if (!sensitive_enter(address, classes, generation, by, true))
                         return false;
         }
         /* After the update: voids earlier verdicts. */
         ATOMIC_ADD(&shared.sensitive_learnt, 1);
+        sensitive_note(address, named);
         return true;
 }
 
@@ -235,16 +266,6 @@ __noinline __u64 classes_exist(__u32 table) {
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++)
                 exist |= -t->window_ns[c] >> 63 << c; /* windows are below 2^63 */
         return exist;
-}
-
-/* Under which key the classes of a file are remembered; 0: they are not. A function of its own, as its
- * object has no room on the stack of sensitive_known() where clang 23 compiles it. */
-__noinline __u64 sensitive_holder(__u64 inode) {
-        struct object o = {};
-
-        object_of_inode(&o, (const struct inode *)inode);
-        const struct sensitive *s = o.holder ? sensitive_get(o.holder) : NULL;
-        return s && s->is == o.is ? o.holder : 0;
 }
 
 /* The classes of a file by any name that it has matched by. They outlive the policy, as the file may have

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Entries of tables that only the programs know: struct object_ref, the first members of struct mark, struct
- * charge_key and struct charge, of bpf/lib/maps.bpf.h. */
+ * charge_key and struct charge, of bpf/lib/maps.bpf.h; struct sensitive of bpf/files/sensitive.bpf.h. */
 
 #include <stdint.h>
 
@@ -13,6 +13,12 @@ typedef struct ObjectRef {
         uint32_t uid;
         uint8_t via, memory_only, zero[2];
 } ObjectRef;
+
+typedef struct Sensitive {
+        uint64_t is, classes, address, cgroup;
+        uint32_t generation, uid;
+        uint8_t class, memory_only, named, zero[5];
+} Sensitive;
 
 typedef struct Mark {
         uint64_t start_boot_ns, until_mono_ns;

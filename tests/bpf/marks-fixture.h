@@ -105,8 +105,9 @@ static inline int fixture_open(const SensorSizes *sizes, const char *late) {
         assert_int_equal(chmod(fixture.directory, 0777), 0);
         close(open(fixture.secret, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
 
-        snprintf(text, sizeof(text), "[Class decoy]\nPath=%s\nWindow=1s\nLateWindow=%s\n", fixture.secret,
-                        late);
+        snprintf(text, sizeof(text),
+                        "[Class decoy]\nPath=%s\nPath=%s/file-secret*\nWindow=1s\nLateWindow=%s\n",
+                        fixture.secret, fixture.directory, late);
         assert_int_equal(policy_new(&p), 0);
         assert_int_equal(policy_parse(p, "test.conf", text, strlen(text)), 0);
         assert_int_equal(policy_finish(p), 0);
@@ -185,6 +186,16 @@ static inline void write_file(bool shared) {
         close(fd);
 }
 
+/* Another file of the class, which nobody has opened yet. */
+static inline void open_another(void) {
+        static unsigned n;
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/file-secret-%d-%u", fixture.directory, getpid(), n++);
+        int fd = open(path, O_CREAT | O_RDONLY | O_CLOEXEC, 0644);
+        close(fd);
+}
+
 /* Every read changes the mark, so that every write makes a new content. */
 static inline void write_again(unsigned n) {
         for (unsigned i = 0; i < n; i++) {
@@ -213,6 +224,9 @@ static inline void child_obey(char order) {
         switch (order) {
         case 'o':
                 open_secret();
+                break;
+        case 'a':
+                open_another();
                 break;
         case 's':
                 send_out();

@@ -123,6 +123,57 @@ static void test_evicted_file_is_suspected(void **state) {
         child_end(&writer);
 }
 
+/* The share of one user of remembered files, and the part of it that one class has. */
+#define FILES_SHARE 16
+#define FILES_OF_CLASS (FILES_SHARE / 4)
+
+/* The only entry of the table, of a file that has left the kernel's cache. */
+static uint64_t file_leave_cache(int files) {
+        uint64_t key, more;
+        Sensitive s;
+
+        assert_int_equal(count(BW_COUNT_FILES_LIVE), 1);
+        assert_int_equal(bpf_map_get_next_key(files, NULL, &key), 0);
+        assert_int_equal(bpf_map_get_next_key(files, &key, &more), -ENOENT);
+        assert_int_equal(bpf_map_lookup_elem(files, &key, &s), 0);
+        s.address = 0;
+        assert_int_equal(bpf_map_update_elem(files, &key, &s, BPF_EXIST), 0);
+        return key;
+}
+
+/* A file that is not in the kernel's cache gives up its entry when its user's share is full, but not if it
+ * has got another name since: nothing else is known of it. */
+static void test_renamed_file_stays(void **state) {
+        char moved[160];
+
+        (void)state;
+        for (unsigned renamed = 0; renamed < 2; renamed++) {
+                SensorSizes sizes = fixture_sizes(MARKS_MAX);
+                Sensitive s;
+
+                sizes.user_share[BW_SHARE_FILES] = FILES_SHARE;
+                assert_int_equal(tables_open(&sizes, "60s"), 0);
+                const int files = map_find("bw_sensitive");
+                Child c = child_start_as(CROWD_UID);
+                child_order(&c, 'o');
+                if (renamed) {
+                        (void)snprintf(moved, sizeof(moved), "%s/file-moved", fixture.directory);
+                        assert_int_equal(rename(fixture.secret, moved), 0);
+                }
+                uint64_t key = file_leave_cache(files);
+                for (unsigned i = 0; i < 2 * FILES_OF_CLASS; i++)
+                        child_order(&c, 'a');
+                assert_int_equal(count(BW_COUNT_FILES_LIVE), FILES_OF_CLASS);
+                assert_int_equal(count(BW_COUNT_FILES_DROPPED), !renamed);
+                assert_int_equal(count(BW_COUNT_FILES_REFUSED), FILES_OF_CLASS + renamed);
+                assert_int_equal(bpf_map_lookup_elem(files, &key, &s), renamed ? 0 : -ENOENT);
+                child_end(&c);
+                close(files);
+                if (!renamed)
+                        assert_int_equal(close_tables(state), 0);
+        }
+}
+
 /* Two processes on two CPUs give one file a new content again and again. The one that it has is there, and
  * counts it; no content counts less than none, which would keep it, or more than the writes that collided.
  */
@@ -433,6 +484,7 @@ static int setup_nothing(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_evicted_file_is_suspected, setup, close_tables),
+                cmocka_unit_test_setup_teardown(test_renamed_file_stays, setup_nothing, close_tables),
                 cmocka_unit_test_setup_teardown(test_two_writers, setup_large, close_tables),
                 cmocka_unit_test_setup_teardown(test_full_queue_is_counted, setup, close_tables),
                 cmocka_unit_test_setup_teardown(test_limit_of_contents, setup_nothing, close_tables),
