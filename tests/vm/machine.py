@@ -19,6 +19,9 @@ import tally
 RESULT_BYTES = 64 << 20
 # Seconds for boot, unpacking and shutdown, in addition to the limits of the steps.
 BOOT_SECONDS = 180
+# A guest gets its limit in time of processors, however long others of the machine make it wait. One that hangs without
+# using any ends after that many times its limit.
+IDLE_LIMITS = 4
 CONSOLE_LINES, DIAGNOSTIC_LINES = 25, 80
 # An old processor: emulating newer features (AVX, access prevention, larger page tables) costs a fifth more time than
 # programs gain by them. rdrand, for early randomness, is the exception.
@@ -94,7 +97,7 @@ def outcome_read(directory, job, number):
         result = json.load(file)
     cases, problem = tap_read(texts["stdout"])
     if result["status"] is None:
-        problem = f"not done in {step.seconds} s"
+        problem = f"not done in {result['seconds']} s"
     elif not problem and result["status"] not in (0, 1):
         problem = f"exit status {result['status']}"
     notes = [line[2:] for line in texts["stdout"].splitlines() if line.startswith("# ")]
@@ -145,6 +148,30 @@ def console_read(stream, lines, path):
             out.write(lines[-1] + "\n")
 
 
+def processor_seconds(pid):
+    """What a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_over(limit, used, passed):
+    """Whether a guest hangs that has used that many seconds of a processor until now."""
+    return used > limit or passed > IDLE_LIMITS * limit
+
+
+def wait(process, limit, cpus):
+    """Waits for the end of a guest. False: it hangs."""
+    begin = time.monotonic()
+    while True:
+        try:
+            process.wait(1)
+            return True
+        except subprocess.TimeoutExpired:
+            if is_over(limit, processor_seconds(process.pid) / cpus, time.monotonic() - begin):
+                return False
+
+
 def boot(qemu, kernel, root, payload, job, directory):
     """Runs one job to its end or to its time limit. Its files are kept in `directory`."""
     os.makedirs(directory, exist_ok=True)
@@ -158,9 +185,8 @@ def boot(qemu, kernel, root, payload, job, directory):
     reader.start()
     limit = BOOT_SECONDS + sum(step.seconds for step in job.steps)
     try:
-        process.wait(limit)
-    except subprocess.TimeoutExpired:
-        console.append(f"(not done in {limit} s)")
+        if not wait(process, limit, job.cpus):
+            console.append(f"(not done in {limit} s of a processor, or in {IDLE_LIMITS * limit} s)")
     finally:
         process.kill()
         process.wait()

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guests are made of: a qemu that starts on a fresh machine, and a failure where it does not. Needs no
-root."""
+"""What the guests are made of: a qemu that starts on a fresh machine, and a failure where it does not; and how long
+they may take. Needs no root."""
 
 import os
+import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../harness")]
+sys.path[:0] = [HERE, os.path.join(HERE, "../harness"), os.path.join(HERE, "guest")]
 sys.dont_write_bytecode = True
 
 import images
+import machine
+import steps
 import tap
 from tap import require, require_equal
 
@@ -54,6 +57,23 @@ def never(directory):
         raise tap.Failure("a qemu that never starts is used")
 
 
+def busy():
+    """A guest that waits for processors is not one that hangs."""
+    require_equal([steps.slowness(booted) for booted in (5, 10, 25, 1000)], [1, 1, 2.5, 4], "how limits grow")
+    require(not machine.is_over(300, 200, 1100), "a slow guest hangs")
+    require(machine.is_over(300, 301, 301), "a guest that uses a processor for longer than its limit does not hang")
+    require(machine.is_over(300, 0, 1201), "a guest that does nothing does not hang")
+
+
+def waiting():
+    """The end of a guest, whatever its limit, and one that hangs."""
+    with subprocess.Popen(["true"]) as process:
+        require(machine.wait(process, 0, 1), "a process that ended hangs")
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as process:
+        require(not machine.wait(process, 0.1, 1), "a process that never ends")
+        process.kill()
+
+
 def main():
     t = tap.Tap()
     images.QEMU_PAUSE_SECONDS = 0
@@ -62,6 +82,8 @@ def main():
                            ("a qemu that never starts is a failure that says why", never)):
         with tempfile.TemporaryDirectory(prefix="barbwire-images-") as directory:
             t.case(name, function, directory)
+    t.case("the limits of a guest follow from how busy the machine is", busy)
+    t.case("a guest that hangs is ended", waiting)
     t.done()
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs in the guest: the steps of the job that the kernel's command line names, each with its time limit. After each
-step, the results so far are written to the result disk, so that they are kept if the guest hangs later."""
+"""Runs in the guest: the steps of the job that the kernel's command line names, each with its time limit, which is
+longer on a busy machine. After each step, the results so far are written to the result disk, so that they are kept if
+the guest hangs later."""
 
 import json
 import os
@@ -18,10 +19,25 @@ RESULTS = "/vm/results"
 RESULT_DISK = "/dev/vdd"
 
 
+# A guest of a quiet machine has booted and unpacked its payload after that many seconds.
+BOOT_SECONDS = 10
+SLOWNESS_MAX = 4
+
+
+def uptime():
+    with open("/proc/uptime", encoding="ascii") as file:
+        return float(file.read().split()[0])
+
+
+def slowness(booted):
+    """By how much the limits grow if the guest has booted after that many seconds, as other work of the machine slows
+    it down: limits end what hangs, not what is slow."""
+    return min(max(1.0, booted / BOOT_SECONDS), SLOWNESS_MAX)
+
+
 def say(text):
     """For the console, whose end is shown when a guest hangs."""
-    with open("/proc/uptime", encoding="ascii") as uptime:
-        print(f"vm: [{uptime.read().split()[0]}] {text}", flush=True)
+    print(f"vm: [{uptime()}] {text}", flush=True)
 
 
 def results_write():
@@ -32,7 +48,7 @@ def results_write():
         os.fsync(disk.fileno())
 
 
-def run(number, step, environment):
+def run(number, step, environment, slow):
     """Runs one step in a session of its own, and kills that session at its end."""
     say(f"{step['name']} {step['sensor'] or ''}")
     begin, base = time.monotonic(), f"{RESULTS}/{number:02}"
@@ -43,7 +59,7 @@ def run(number, step, environment):
         process = subprocess.Popen(step["command"], cwd=SOURCE, env=environment, stdin=subprocess.DEVNULL, stdout=out,
                                    stderr=err, start_new_session=True)
         try:
-            status = process.wait(step["seconds"])
+            status = process.wait(step["seconds"] * slow)
         except subprocess.TimeoutExpired:
             status = None
         # Processes that a killed test left behind must not disturb the next one.
@@ -65,11 +81,13 @@ def main():
         name = re.search(r"\bvm\.job=(\S+)", line.read())[1]
     with open(PAYLOAD_JOBS, encoding="utf-8") as jobs:
         payload = json.load(jobs)
-    say(f"{name} on {os.uname().release}")
+    slow = slowness(uptime())
+    payload["environment"]["BW_SLOW"] = str(float(payload["environment"]["BW_SLOW"]) * slow)
+    say(f"{name} on {os.uname().release}, limits times {slow:.1f}")
     with open(f"{RESULTS}/guest.json", "w", encoding="ascii") as out:
         json.dump({"release": os.uname().release, "version": os.uname().version}, out)
     for number, step in enumerate(payload["jobs"][name]):
-        run(number, step, payload["environment"])
+        run(number, step, payload["environment"], slow)
     for command, file in ((["journalctl", "-b", "-o", "short-monotonic", "--no-pager"], "journal"),
                           (["dmesg"], "dmesg")):
         with open(f"{RESULTS}/{file}", "wb") as out:
