@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/eventfd.h>
@@ -260,7 +261,8 @@ static inline Child child_start_as(uid_t uid) {
         if (c.pid == 0) {
                 char order;
                 close(orders[1]);
-                if (setresuid(uid, uid, uid) < 0)
+                /* It ends with this process, also if a case fails. A change of uid resets that. */
+                if (setresuid(uid, uid, uid) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                         _exit(1);
                 while (read(orders[0], &order, 1) == 1) {
                         child_obey(order);

@@ -15,6 +15,7 @@
 
 #include <sys/syscall.h>
 
+#include "layout.h"
 #include "marks-fixture.h"
 
 #define MARKS_MAX 256
@@ -252,6 +253,55 @@ static void test_full_share_costs_its_user(void **state) {
         assert_int_equal(count(BW_COUNT_MARKS_LIVE), 0);
 }
 
+/* Their windows pass, and their processes live on. */
+static void windows_end(const Child *children, unsigned n) {
+        for (unsigned i = 0; i < n; i++) {
+                uint64_t key = children[i].pid;
+                Mark m;
+
+                assert_int_equal(bpf_map_lookup_elem(fixture.marks, &key, &m), 0);
+                m.until_mono_ns = 1;
+                assert_int_equal(bpf_map_update_elem(fixture.marks, &key, &m, BPF_EXIST), 0);
+        }
+}
+
+/* A full share is free again when the windows of its marks have passed: who is refused then sweeps them. */
+static void test_full_share_is_swept_free(void **state) {
+        Child crowd[CGROUP_SHARE], fresh;
+        unsigned tries = 0;
+
+        (void)state;
+        for (unsigned i = 0; i < CGROUP_SHARE; i++) {
+                crowd[i] = child_start_as(CROWD_UID);
+                child_order(&crowd[i], 'o');
+        }
+        fresh = child_start_as(CROWD_UID);
+        child_order(&fresh, 'o');
+        assert_int_equal(count(BW_COUNT_MARKS_SUSPECTED), 1);
+        assert_int_equal(count(BW_COUNT_MARKS_LIVE), CGROUP_SHARE);
+        windows_end(crowd, CGROUP_SHARE);
+        /* The process whose open is refused examines SWEEP_FULL entries in its next system call. */
+        for (; count(BW_COUNT_MARKS_SUSPECTED) == 1 + tries && tries < 3; tries++)
+                child_order(&fresh, 'o');
+        assert_in_range(count(BW_COUNT_MARKS_SUSPECTED), 1, 2);
+        (void)correlations();
+        child_order(&fresh, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.flags & BW_CORRELATION_SUSPECT, 0);
+        /* So is the rest, by the sweeps that each new mark makes. */
+        for (unsigned i = 0; i < CGROUP_SHARE / 2; i++) {
+                child_order(&crowd[i], 'o');
+                child_order(&crowd[i], 's');
+                assert_int_equal(correlations(), 1);
+                assert_int_equal(fixture.last.correlation.process.pid, crowd[i].pid);
+        }
+        assert_in_range(count(BW_COUNT_MARKS_SUSPECTED), 1, 2);
+        child_end(&fresh);
+        for (unsigned i = CGROUP_SHARE; i > 0; i--)
+                child_end(&crowd[i - 1]);
+        assert_int_equal(count(BW_COUNT_MARKS_LIVE), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_thief_is_seen, setup, teardown),
@@ -263,6 +313,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_missed_exit_is_replaced, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_table_refuses_and_keeps, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_share_costs_its_user, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_full_share_is_swept_free, setup, teardown),
         };
 
         if (geteuid() != 0) {

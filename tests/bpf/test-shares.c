@@ -209,8 +209,8 @@ static Service service_start(int cgroup, uid_t uid) {
                 if (dup2(orders[0], STDIN_FILENO) < 0 || dup2(answers[1], STDOUT_FILENO) < 0)
                         _exit(1);
                 cgroup_enter(cgroup, getpid());
-                if (setresuid(uid, uid, uid) < 0 || write(STDOUT_FILENO, "", 1) != 1 ||
-                                read(STDIN_FILENO, &byte, 1) != 1)
+                if (setresuid(uid, uid, uid) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+                                write(STDOUT_FILENO, "", 1) != 1 || read(STDIN_FILENO, &byte, 1) != 1)
                         _exit(1);
                 execl("/bin/cat", "cat", NULL);
                 _exit(1);
