@@ -93,12 +93,18 @@ struct bw_rule {
 #define BW_RULE_CARRIER 1 /* a process that it applies to is not marked by what it reads or maps */
 #define BW_RULE_TERMINAL                                                                                    \
         4 /* or not by what it reads from a terminal: every [Carrier] has this flag, and allows nothing */
+/* With BW_RULE_TERMINAL alone, a [Carrier] with Own=yes: `classes` has its bit of BW_CARRIER_OWN(). */
+#define BW_RULE_OWN 2
 #define BW_RULE_CLEAN 2 /* what a process under it writes is known not to contain the sensitive data */
 
 /* Data written there does not mark its readers. */
 #define BW_CARRIER_SILENT 1
 /* A unix socket of a service that uses the network on behalf of any client. */
 #define BW_CARRIER_EGRESS 2
+/* What the programs of this [Carrier] with Own=yes write there does not mark its readers. */
+#define BW_CARRIER_OWN(n) (4ULL << (n))
+#define BW_CARRIER_OWN_MAX 62
+#define BW_CARRIER_OWN_ALL (~3ULL)
 
 /* One destination of one rule. An address matches if (address[i] & mask[i]) == net.address[i] for both
  * words, taken as memory images of struct bw_destination's 16 bytes: byte order does not matter. */

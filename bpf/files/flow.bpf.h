@@ -99,6 +99,20 @@ static __always_inline __u64 path_carries(__u32 table, const struct path *path) 
         return dentry ? path_match(table, BW_AUTOMATON_CARRIER, mnt, dentry) : 0;
 }
 
+/* Whether a file of BW_CARRIER_* is the own one of a process, by what was determined at its exec. That is
+ * not noted as done: the process may execute another program. */
+__noinline int process_owns(__u32 table, __u32 pid, __u64 carrier) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!t || !p || p->object != FINDING_GOOD || p->host != FINDING_GOOD ||
+                        p->generation != t->generation || process_is_void(p) ||
+                        !(rules_classes(table, &p->rules, RULES_OWN) & carrier))
+                return false;
+        count(BW_COUNT_FLOWS_STOPPED);
+        return true;
+}
+
 /* Egress through a local service that uses the network on behalf of its clients, or to a file on another
  * host. */
 static __always_inline void on_local_egress(const struct path *path, __u16 family) {
@@ -192,6 +206,8 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                 __u64 egress = carrier & BW_CARRIER_EGRESS;
                 if (egress && !is_file)
                         return GIVEN_TO_EGRESS;
+                if (carrier & BW_CARRIER_OWN_ALL && process_owns(v.index, pid, carrier))
+                        return is_file ? GIVEN_NEWS : GIVEN;
                 if (carrier & BW_CARRIER_SILENT)
                         count(BW_COUNT_FLOWS_STOPPED);
                 else

@@ -465,7 +465,8 @@ static __always_inline void mark_touch(
 /* Kinds of rules, as sets of values: the flags of struct bw_rule and, above them, whether it has
  * destinations. */
 #define RULES_CARRIER 0xaaaa  /* [Carrier] */
-#define RULES_TERMINAL 0xf0f0 /* the same, and those for terminals only */
+#define RULES_TERMINAL 0xb0b0 /* the same, and those for terminals only */
+#define RULES_OWN 0x4040      /* [Carrier] with Own=yes, whose classes are BW_CARRIER_OWN() */
 #define RULES_UNBOUND 0x000f  /* [Allow] without Destination= */
 #define RULES_BOUND 0x0f00    /* with it */
 #define RULES_PRINTING 0x0300 /* with it, and not clean: the process may write the sensitive data */

@@ -302,12 +302,12 @@ static json_t *carriers_explain(const Explainer *x) {
                 else
                         continue;
                 if (json_array_append_new(array,
-                                    json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:O}", "name",
+                                    json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:O}", "name",
                                                     json_text(c->rule.name), "origin",
                                                     json_origin(&c->rule.origin), "pattern",
                                                     json_text(path ? path->glob : NULL), "egress", c->egress,
-                                                    "terminal", c->terminal, "applies", json_truth(applies),
-                                                    "conditions", conditions)) < 0)
+                                                    "terminal", c->terminal, "own", c->own, "applies",
+                                                    json_truth(applies), "conditions", conditions)) < 0)
                         return NULL;
         }
         return STEAL_PTR(array);

@@ -248,9 +248,16 @@ static void put_carriers(const json_t *carriers, const char *exe) {
                         put("", "  by Path=%s: %s", pattern,
                                         json_is_true(json_object_get(c, "egress"))
                                                         ? "connecting to it counts as network access"
+                                        : json_is_true(json_object_get(c, "own"))
+                                                        ? "readers of what its programs wrote there are not "
+                                                          "marked"
                                                         : "readers of what was written there are not "
                                                           "marked");
-                if (json_array_size(json_object_get(c, "conditions")) > 0)
+                if (json_is_true(json_object_get(c, "own")) &&
+                                json_array_size(json_object_get(c, "conditions")) > 0)
+                        put("", "  %s is one of its programs, applies: %s", exe,
+                                        ctl_string(c, "applies", "?"));
+                else if (json_array_size(json_object_get(c, "conditions")) > 0)
                         put("",
                                         json_is_true(json_object_get(c, "terminal"))
                                                         ? "  %s is not marked by what it reads from a "

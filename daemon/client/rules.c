@@ -63,7 +63,7 @@ static const struct Kind {
                                         { "Exe", "exes", SETTING_TEXT }, { "Unit", "units", SETTING_TEXT },
                                         { "User", "users", SETTING_TEXT }, { "Path", "paths", SETTING_TEXT },
                                         { "Terminal", "terminal", SETTING_FLAG },
-                                        { "Egress", "egress", SETTING_FLAG },
+                                        { "Own", "own", SETTING_FLAG }, { "Egress", "egress", SETTING_FLAG },
                                         { "Score", "score", SETTING_NUMBER } } },
         { .name = "Lineage",
                         .member = "lineages",

@@ -158,7 +158,7 @@ static int warn_of_allow(Policy *p, const PolicyAllow *a) {
 }
 
 static int warn_of_carrier(Policy *p, const PolicyCarrier *c) {
-        int r = warn_of_interpreters(p, &c->rule, "Unit=");
+        int r = c->own ? 0 : warn_of_interpreters(p, &c->rule, "Unit=");
 
         if (r == 0)
                 r = warn_of_writable(p, c->rule.exes, c->rule.n_exes);
@@ -313,6 +313,16 @@ static int carrier_check(Policy *p, const PolicyCarrier *c) {
                 r = policy_message_add(p, POLICY_ERROR, rule->origin,
                                 "[Carrier %s] is ignored: it has Class=, Unit=, User= or Terminal= without "
                                 "Exe=; name the programs",
+                                rule->name);
+        else if (c->own && (rule->n_exes == 0 || c->n_paths == 0))
+                r = policy_message_add(p, POLICY_ERROR, rule->origin,
+                                "[Carrier %s] is ignored: it has Own=yes without both Exe= and Path=; name "
+                                "the programs and their files",
+                                rule->name);
+        else if (c->own && c->egress + c->terminal + rule->n_classes + rule->n_units + rule->n_users > 0)
+                r = policy_message_add(p, POLICY_ERROR, rule->origin,
+                                "[Carrier %s] is ignored: it has Own=yes with Class=, Unit=, User=, "
+                                "Terminal= or Egress=; make that a section of its own",
                                 rule->name);
         else if (c->egress && c->n_paths == 0)
                 r = policy_message_add(p, POLICY_ERROR, rule->origin,

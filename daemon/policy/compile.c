@@ -136,6 +136,25 @@ static char *text_concat(const char *a, const char *b, const char *c) {
         return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
 }
 
+static uint32_t carrier_flags(const PolicyCarrier *c) {
+        return BW_RULE_TERMINAL | (c->own ? BW_RULE_OWN : c->terminal ? 0 : BW_RULE_CARRIER);
+}
+
+/* The number of a [Carrier] with Own=yes among those. */
+static unsigned carrier_own(const Policy *p, const PolicyCarrier *c) {
+        unsigned n = 0;
+
+        for (const PolicyCarrier *other = p->carriers; other < c; other++)
+                n += other->own;
+        return n;
+}
+
+static uint64_t carrier_bit(const Policy *p, const PolicyCarrier *c) {
+        if (c->own)
+                return BW_CARRIER_OWN(carrier_own(p, c));
+        return c->egress ? BW_CARRIER_EGRESS : BW_CARRIER_SILENT;
+}
+
 static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_message) {
         const PolicyAllow *a;
 
@@ -149,12 +168,15 @@ static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_messa
                                         "[%s %s] exceeds the limit of %u rules, which includes carriers "
                                         "with Exe=: merge rules with the same Class= and Destination=",
                                         carrier ? "Carrier" : "Allow", a->name, BW_RULES_MAX);
+                const PolicyCarrier *c = carrier ? p->carriers + (i - p->n_allows) : NULL;
+                if (c && c->own && carrier_own(p, c) == BW_CARRIER_OWN_MAX)
+                        return fail(ret_message, -E2BIG, a->origin,
+                                        "[Carrier %s] exceeds the limit of %u carriers with Own=yes: merge "
+                                        "those of the same programs",
+                                        a->name, BW_CARRIER_OWN_MAX);
                 n->rules[n->n_rules] = a;
                 n->rule_prints[n->n_rules] = rule_print(a);
-                n->flags[n->n_rules] = !carrier ? (a->clean ? BW_RULE_CLEAN : 0)
-                                       : p->carriers[i - p->n_allows].terminal
-                                                       ? BW_RULE_TERMINAL
-                                                       : BW_RULE_TERMINAL | BW_RULE_CARRIER;
+                n->flags[n->n_rules] = c ? carrier_flags(c) : a->clean ? BW_RULE_CLEAN : 0;
                 n->labels[n->n_rules] = text_concat(carrier ? "Carrier:" : "", a->name, "");
                 if (!n->labels[n->n_rules++])
                         return -ENOMEM;
@@ -275,7 +297,7 @@ static int carrier_patterns(const Policy *p, PatternList *l) {
 
         for (size_t i = 0; i < p->n_carriers; i++) {
                 const PolicyCarrier *c = p->carriers + i;
-                unsigned bit = (unsigned)__builtin_ctz(c->egress ? BW_CARRIER_EGRESS : BW_CARRIER_SILENT);
+                unsigned bit = (unsigned)__builtin_ctzll(carrier_bit(p, c));
 
                 for (size_t k = 0; r == 0 && k < c->n_paths; k++)
                         r = patterns_append(l, p, c->paths + k, bit);
@@ -345,7 +367,9 @@ static int rule_fill(
                                 rule->classes |= UINT64_C(1) << n->class_bits[c];
 
         rule->flags = n->flags[i];
-        if (rule->flags & BW_RULE_TERMINAL && a->n_classes == 0)
+        if (rule->flags == (BW_RULE_TERMINAL | BW_RULE_OWN))
+                rule->classes = carrier_bit(p, (const PolicyCarrier *)a); /* which it begins with */
+        else if (rule->flags & BW_RULE_TERMINAL && a->n_classes == 0)
                 rule->classes = UINT64_MAX;
         if (a->n_users > BW_USERS_MAX - t->n_users)
                 return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,

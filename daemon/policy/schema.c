@@ -110,6 +110,7 @@ const KeyInfo policy_keys[] = {
         { SECTION_CARRIER, "Terminal", "terminal", KEY_BOOL, FIELD(PolicyCarrier, terminal) },
         { SECTION_CARRIER, "Path", "paths", KEY_STRINGS, ITEMS(PolicyCarrier, paths, PolicyGlob),
                         .check = value_check_path },
+        { SECTION_CARRIER, "Own", "own", KEY_BOOL, FIELD(PolicyCarrier, own) },
         { SECTION_CARRIER, "Egress", "egress", KEY_BOOL, FIELD(PolicyCarrier, egress) },
         { SECTION_CARRIER, "Score", "score", KEY_INT,
                         SCALAR(PolicyCarrier, score, -SCORE_MAX, SCORE_MAX, 0) },

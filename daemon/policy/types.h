@@ -117,6 +117,8 @@ typedef struct PolicyCarrier {
         PolicyGlob *paths; /* files, and unix sockets */
         size_t n_paths;
         bool terminal; /* Terminal=yes: only what its programs read from a terminal does not mark them */
+        bool own;      /* Own=yes: only what its programs write to its paths ends tracking; they are not
+                          carriers */
         bool egress;   /* Egress=yes: writing to one of these sockets or files is egress */
         int score;     /* of that egress: -100 … 100 */
 } PolicyCarrier;

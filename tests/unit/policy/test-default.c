@@ -432,14 +432,17 @@ static void test_no_tool_of_thieves(void **state) {
         }
 }
 
-static bool carries_nothing(const char *exe, uint32_t flag) {
+/* Classes, or with BW_RULE_OWN places, of the carriers with this flag that the program is one of. */
+static uint64_t carries(const char *exe, uint32_t flag, uint32_t own_places) {
         const Program p = { .exe = exe };
         struct bw_bits rules = rules_of(&p);
+        uint64_t classes = 0;
 
         for (unsigned bit = 0; bit < BW_RULES_MAX; bit++)
-                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & flag)
-                        return true;
-        return false;
+                if (rules.word[bit / 64] >> bit % 64 & 1 && tables->table->rules[bit].flags & flag &&
+                                (tables->table->rules[bit].flags & BW_RULE_OWN) == own_places)
+                        classes |= tables->table->rules[bit].classes;
+        return classes;
 }
 
 /* A program that serves every process takes no mark; one that passes on what it is given always does. */
@@ -447,15 +450,13 @@ static void test_carriers(void **state) {
         (void)state;
 
         for (size_t i = 0; i < ELEMENTSOF(no_marks); i++)
-                if (!carries_nothing(no_marks[i], BW_RULE_CARRIER) ||
-                                !carries_nothing(no_marks[i], BW_RULE_TERMINAL))
+                if (!carries(no_marks[i], BW_RULE_CARRIER, 0) || !carries(no_marks[i], BW_RULE_TERMINAL, 0))
                         fail_msg("%s", no_marks[i]);
         for (size_t i = 0; i < ELEMENTSOF(drawers); i++)
-                if (carries_nothing(drawers[i], BW_RULE_CARRIER) ||
-                                !carries_nothing(drawers[i], BW_RULE_TERMINAL))
+                if (carries(drawers[i], BW_RULE_CARRIER, 0) || !carries(drawers[i], BW_RULE_TERMINAL, 0))
                         fail_msg("%s", drawers[i]);
         for (size_t i = 0; i < ELEMENTSOF(marked); i++)
-                if (carries_nothing(marked[i], BW_RULE_TERMINAL))
+                if (carries(marked[i], BW_RULE_TERMINAL, 0))
                         fail_msg("%s", marked[i]);
         assert_int_equal(tables->table->hops_max, 8);
 }
@@ -468,6 +469,14 @@ static void test_places(void **state) {
 
                 if (got != places[i].is)
                         fail_msg("%s: %#lx", places[i].path, got);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(own); i++) {
+                uint64_t got = match(BW_AUTOMATON_CARRIER, own[i].path).word[0];
+
+                if (got & ~BW_CARRIER_OWN_ALL ||
+                                !(got & carries(own[i].exe, BW_RULE_TERMINAL, BW_RULE_OWN)) ||
+                                got & carries(own[i].not_exe, BW_RULE_TERMINAL, BW_RULE_OWN))
+                        fail_msg("%s: %#lx", own[i].path, got);
         }
 }
 

@@ -233,7 +233,7 @@ static void test_rules(void **state) {
                         "bus\",\"classes\":[\"keys\"],\"exes\":[\"/usr/bin/bus\"],"
                         "\"units\":[\"bus.service\"],\"users\":[\"0\"],\"paths\":[\"/run/"
                         "bus\"],\"egress\":true,"
-                        "\"score\":-9,\"origin\":\"/p/10.conf:30\",\"terminal\":true}],"
+                        "\"score\":-9,\"origin\":\"/p/10.conf:30\",\"terminal\":true,\"own\":false}],"
                         "\"lineages\":[{\"name\":\"shells\",\"description\":\"Shells\",\"exes\":[\"/usr/bin/"
                         "bash\"],"
                         "\"units\":[\"x.service\"],\"score\":-7,\"origin\":\"/p/10.conf:20\"}],"
