@@ -287,8 +287,8 @@ static const char *act_to_string(uint16_t act) {
         return names[act]; /* the same */
 }
 
-static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *ranking, const PolicyNames *names,
-                AlertFile *ret) {
+static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mono_ns,
+                const Ranking *ranking, const PolicyNames *names, AlertFile *ret) {
         int r;
 
         ret->pid = f->pid;
@@ -299,6 +299,7 @@ static int file_copy(const EventFile *f, uint64_t mono_ns, const Ranking *rankin
         ret->handed_over = f->handed_over;
         ret->route_cut = f->route_cut;
         ret->named = f->named;
+        ret->framed = event_file_framed(f, sender);
         ret->n_route = f->n_route;
         for (size_t i = 0; i < f->n_route; i++) {
                 ret->route[i].pid = f->route[i].pid;
@@ -453,7 +454,7 @@ static int holder_copy(const EventCorrelation *c, const Ranking *ranking, uint64
         a->suspect = c->flags & BW_CORRELATION_SUSPECT;
         a->n_files = c->n_files;
         for (size_t i = 0; i < c->n_files; i++) {
-                r = file_copy(&c->files[i], mono_ns, ranking, names, &a->files[i]);
+                r = file_copy(&c->files[i], &c->process, mono_ns, ranking, names, &a->files[i]);
                 if (r < 0)
                         return r;
         }

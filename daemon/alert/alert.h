@@ -48,6 +48,7 @@ typedef struct AlertFile {
         AlertHop route[BW_HOPS_MAX]; /* the first giver first */
         size_t n_route;
         bool route_cut; /* its beginning is not known */
+        bool framed;    /* event_file_framed() */
         bool named;     /* by an earlier alert of the same egress: this one was raised for the others */
         bool path_truncated;
         bool handed_over; /* at least once from a process to another that is not its child */

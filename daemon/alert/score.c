@@ -29,6 +29,9 @@
 /* Each time that a process reads what another wrote, it is less certain that the data still contains the
  * secret. After eight hops (BW_HOPS_MAX) a high alert is medium. */
 #define POINTS_FLOW (-3)
+/* One line written to a socket that everybody may write to makes the service behind it look like a thief. So
+ * such an alert is a weak one: of a class of 80 it is low. step_floor() keeps it an alert. */
+#define POINTS_FRAMED (-45)
 /* A person reads the first few; more would repeat what they say. */
 #define LINEAGE_REASONS_MAX 8
 
@@ -40,6 +43,7 @@ typedef struct ScoreContext {
         uint64_t lineage_classes;
         unsigned worst_bit; /* of the class that scores; BW_CLASSES_MAX: the policy no longer has it */
         int further_points;
+        bool framed; /* step_framed() */
         Score score;
 } ScoreContext;
 
@@ -276,6 +280,27 @@ static int step_flow(ScoreContext *c) {
                         shortest);
 }
 
+/* All alerted files came by a socket that another user's process wrote to. */
+static int step_framed(ScoreContext *c) {
+        const EventFile *framed = NULL;
+
+        for (size_t i = 0; i < c->event->n_files; i++) {
+                const EventFile *f = &c->event->files[i];
+
+                if (!(f->classes & c->event->classes))
+                        continue;
+                if (!event_file_framed(f, &c->event->process))
+                        return 0;
+                framed = f;
+        }
+        c->framed = framed != NULL;
+        return framed ? score_add(c, POINTS_FRAMED,
+                                        "a process of another user, uid %u, wrote the data to a socket of "
+                                        "this one: it may be framed",
+                                        framed->uid)
+                      : 0;
+}
+
 static bool has_bit(const struct bw_bits *bits, size_t i) {
         return bits->word[i / 64] >> i % 64 & 1;
 }
@@ -431,7 +456,7 @@ static int step_severity(ScoreContext *c) {
                                                                      : SEVERITY_LOW;
         c->score.severity = severity;
         c->score.below = !strictest && c->score.score < (int)scoring->alert;
-        if (!strictest || strictest->severity <= severity)
+        if (!strictest || strictest->severity <= severity || c->framed)
                 return 0;
 
         c->score.severity = strictest->severity;
@@ -451,6 +476,7 @@ static const ScoreStep steps[] = {
         step_control,
         step_inherited,
         step_flow,
+        step_framed,
         step_flood,
         step_suspect,
         step_lineage,

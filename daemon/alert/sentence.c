@@ -220,9 +220,12 @@ static int format_obtained(const Alert *a, const AlertFile *file, const Parts *p
         if (file->n_route > 0)
                 return asprintf(ret,
                                 "%s (pid %" PRIu32 ", uid %" PRIu32 ") %s %s after %s (pid %" PRIu32
-                                ") read %s; the data came through: %s [%s]",
+                                ") read %s; the data came through: %s%s [%s]",
                                 p->sender, a->process.pid, a->process.uid, p->act, p->age, p->opener,
-                                file->pid, p->files, p->route, p->labels);
+                                file->pid, p->files, p->route,
+                                file->framed ? ", a socket that another user wrote to, perhaps to frame it"
+                                             : "",
+                                p->labels);
         if (file->handed_over)
                 return asprintf(ret,
                                 "%s (pid %" PRIu32 ", uid %" PRIu32 ") %s %s after %s (pid %" PRIu32

@@ -404,6 +404,10 @@ int event_decode(const void *record, size_t size, Event *ret, const char **ret_w
         return 0;
 }
 
+bool event_file_framed(const EventFile *f, const EventProcess *p) {
+        return f->n_route > 0 && f->route[f->n_route - 1].via == BW_VIA_SOCKET && f->uid != p->uid;
+}
+
 bool event_destination_unknown(const struct bw_destination *d) {
         static const uint8_t none[sizeof(d->address)];
 

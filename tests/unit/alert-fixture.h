@@ -141,6 +141,7 @@ static inline Event event_new_piped(void) {
         e.correlation.process.comm = view("nc");
         e.correlation.process.exe = view("/usr/bin/nc");
         f->pid = 10;
+        f->uid = e.correlation.process.uid;
         f->comm = view("cat");
         f->exe = view("/usr/bin/cat");
         f->via = BW_VIA_PIPE;

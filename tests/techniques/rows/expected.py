@@ -50,6 +50,7 @@ TECHNIQUES = {
     "S05": "the PID of another process, reused",
     "S08": "the policy is reloaded between read and egress",
     "S13": "a harmless file sent first, then another to the same destination",
+    "S14": "a line written to the socket of another user's service, to frame it",
 }
 
 # Rows about the daemon, not about a sensor: the technique, its result, and the test that plays it.

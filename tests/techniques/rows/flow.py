@@ -15,7 +15,7 @@ import harness
 from harness import program, truths
 from net import HOST_V4
 from play import SSH, programs, write
-from tap import require_equal
+from tap import require, require_equal
 
 
 def gunzip(data):
@@ -163,7 +163,34 @@ def laundered(stage, place, writer, quiet=False):
         os.unlink(copy)
 
 
+# A service with a socket for everybody, which reads a line and then goes about its own business.
+SERVICE = ("import socket, sys; server = socket.socket(socket.AF_UNIX); server.bind('\\0' + sys.argv[2]); "
+           "server.listen(); print('listening', flush=True); server.accept()[0].recv(4096); "
+           "socket.create_connection((sys.argv[1], 443)).sendall(b'of its own')")
+# A user opens a file of theirs, and sends a line to it.
+CLIENT = ("import os, socket, sys; os.setresuid(65534, 65534, 65534); open(sys.argv[2]).read(); "
+          "client = socket.socket(socket.AF_UNIX); client.connect('\\0' + sys.argv[1]); client.sendall(b'a line\\n')")
+
+
+def framed(stage):
+    """The alert of the service says that another user may have caused it, and is a weak one."""
+    key, _ = stage.home.key()
+    name = os.path.basename(key).decode()
+    os.chown(key, 65534, 65534)
+    os.chmod(stage.home.ssh, 0o711)
+    service = stage.net.popen([sys.executable, "-c", SERVICE, HOST_V4, name], stdout=subprocess.PIPE, text=True)
+    require_equal(service.stdout.readline(), "listening\n", "the service")
+    client = stage.net.popen([sys.executable, "-c", CLIENT, name, name], cwd=stage.home.ssh)
+    require_equal((client.wait(), service.wait()), (0, 0), "both")
+    alert = stage.bw.wait_alert(lambda a: a["process"]["pid"] == service.pid, "of the service")
+    require_equal(alert["files"][0]["uid"], 65534, "user")
+    require([r for r in alert["reasons"] if "uid 65534" in r["text"] and r["points"] == -45], f"{alert['reasons']}")
+    require(alert["severity"] != "high", f"severity: {alert}")
+    require("perhaps to frame it" in alert["summary"], alert["summary"])
+
+
 def part(t, stage, exes):
+    t.case("S14 a line to the socket of another user's service", framed, stage)
     for place in (".lesshst", ".ssh/known_hosts2", ".local/share/recently-used.xbel"):
         t.case(f"H05 file: cp to ~/{place}", laundered, stage, place, ["cp"])
     t.case("H05 honest: a file written by the program whose own it is", laundered, stage, ".own-history",

@@ -85,7 +85,7 @@ static void test_route(void **state) {
         e.correlation.files[0].route_cut = true;
         e.correlation.files[0].route[1].comm = view("\x1b");
         event_to(&e, AF_UNIX, 1, 1, "/run/a b");
-        assert_shown(&e, "                 ↓ opened by cat (pid 10, uid 1002) /usr/bin/cat, 1.2 s "
+        assert_shown(&e, "                 ↓ opened by cat (pid 10, uid 1000) /usr/bin/cat, 1.2 s "
                          "before\n"
                          "                 ↓ …\n"
                          "                 ↓ handed over by cat (pid 10): pipe\n"

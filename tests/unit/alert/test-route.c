@@ -32,6 +32,36 @@ static void assert_score(const Event *e, const Policy *p, int score, const char 
         score_done(&s);
 }
 
+/* A user who may write to a socket can make the service behind it look like a thief. */
+static void test_framed(void **state) {
+        Event e = event_new_piped();
+        EventFile *f = e.correlation.files;
+        (void)state;
+
+        f->uid = 1002;
+        assert_score(&e, &policy, 29,
+                        TOUCHED
+                        "-6 the data was written and read again 2 times: it may no longer contain "
+                        "the secret\n"
+                        "-45 a process of another user, uid 1002, wrote the data to a socket of this "
+                        "one: it may be framed\n");
+        _cleanup_(alert_freep) Alert *a = alert_of(&e);
+        _cleanup_free_ char *sentence = alert_sentence(a);
+        assert_non_null(strstr(sentence,
+                        "cat → pipe → gzip → socket → nc, a socket that another user wrote to, perhaps to "
+                        "frame it [ssh-private-keys, low]"));
+
+        /* It may be the thief itself: it opened another file, or got this one by other means. */
+        e.correlation.n_files = 2;
+        f[1] = (EventFile){ .via = BW_VIA_OPEN, .classes = BIT(SSH) };
+        assert_score(&e, &policy, 80, TOUCHED);
+        e.correlation.n_files = 1;
+        f->route[1].via = BW_VIA_PIPE;
+        assert_score(&e, &policy, 74,
+                        TOUCHED "-6 the data was written and read again 2 times: it may no longer contain "
+                                "the secret\n");
+}
+
 /* Only hops by which data is written and read count, and only the shortest route. */
 static void test_flow(void **state) {
         Event e = event_new_piped();
@@ -182,6 +212,7 @@ static void test_journal_families(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_framed),
                 cmocka_unit_test(test_flow),
                 cmocka_unit_test(test_services),
                 cmocka_unit_test(test_journal_route),
