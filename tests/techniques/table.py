@@ -19,7 +19,7 @@ import jobs
 import play
 import run
 import tap
-from rows.expected import ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
+from rows.expected import CHANNELS, ELSEWHERE, EVERYWHERE, HOLES, SENSORS, TECHNIQUES, row_of
 from tap import require, require_equal
 
 PAGE = os.path.join(harness.SOURCE_ROOT, "daemon/man/barbwire-detection.7.scd")
@@ -96,7 +96,14 @@ def calls():
     return [", ".join(f"_{scdoc(name)}_" for name in names) + "."]
 
 
-PARTS = {"techniques": techniques, "exceptions": exceptions, "elsewhere": elsewhere, "calls": calls}
+def channels():
+    rows = [["*Channel*", "*Bytes in a call*", "*KiB a second*"]]
+    rows += [[scdoc(what), f"{size}", f"{rate:,}"] for _, what, size, rate in CHANNELS]
+    return scdoc_table("[]]", rows)
+
+
+PARTS = {"channels": channels, "techniques": techniques, "exceptions": exceptions, "elsewhere": elsewhere,
+         "calls": calls}
 
 
 def part_pattern(name):
@@ -166,6 +173,16 @@ def check_elsewhere():
             require(os.path.exists(os.path.join(harness.SOURCE_ROOT, "tests", name)), f"no such test: {name}")
 
 
+def check_channels():
+    """The channels of the table are those that bench/channels.c measures."""
+    with open(os.path.join(harness.SOURCE_ROOT, "tests/bench/channels.c"), encoding="utf-8") as source:
+        table = re.search(r"^static const Channel channels\[\] = \{\n(.*?)^\};", source.read(),
+                          re.MULTILINE | re.DOTALL)
+    measured = re.findall(r'\{ "([\w-]+)", (\d+), \w+ \}', table[1])
+    require_equal([(name, int(size)) for name, size in measured], [(name, size) for name, _, size, _ in CHANNELS],
+                  "channels")
+
+
 def check_manual():
     text = page_read()
     for name, render in PARTS.items():
@@ -185,6 +202,7 @@ def main():
     t.case("each hole names a case and a reason", check_holes, names)
     t.case("guests play every row, each kernel and each sensor every case", check_shares, names)
     t.case("tests of the other rows exist", check_elsewhere)
+    t.case("small channels are those that were measured", check_channels)
     t.case("barbwire-detection(7) agrees with the catalogue", check_manual)
     t.done()
 

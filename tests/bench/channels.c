@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What a small channel carries: values that one process sets and another may read, which are not followed.
+ * Each round sets a value and reads it back, as a second process would, and compares them; "NAME BYTES RATE"
+ * is printed for each: bytes in one call, and KiB a second. tests/techniques/table.py has the table of
+ * barbwire-detection(7), whose figures come from here.
+ *
+ * usage: bench-channels [NAME] */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Each is measured for this long. */
+#define MEASURE_NSEC 200000000ULL
+#define VALUE_MAX 1024
+
+typedef struct Channel {
+        const char *name;
+        size_t bytes; /* in one call */
+        /* Moves a value; 0, or -1 with errno. `in` has printable bytes. */
+        int (*move)(const char *in, char *out);
+} Channel;
+
+static int descriptor = -1, other = -1;
+
+static int temporary(void) {
+        char path[] = "/tmp/barbwire-channel-XXXXXX";
+
+        if (descriptor < 0) {
+                descriptor = mkstemp(path);
+                (void)unlink(path);
+        }
+        return descriptor;
+}
+
+static int move_eventfd(const char *in, char *out) {
+        if (descriptor < 0)
+                descriptor = eventfd(0, EFD_NONBLOCK);
+        return write(descriptor, in, 8) == 8 && read(descriptor, out, 8) == 8 ? 0 : -1;
+}
+
+static int move_epoll(const char *in, char *out) {
+        struct epoll_event e = { .events = EPOLLIN }, got;
+
+        if (descriptor < 0) {
+                descriptor = epoll_create1(0);
+                other = eventfd(1, 0);
+                if (epoll_ctl(descriptor, EPOLL_CTL_ADD, other, &e) < 0)
+                        return -1;
+        }
+        memcpy(&e.data, in, 8);
+        if (epoll_ctl(descriptor, EPOLL_CTL_MOD, other, &e) < 0 || epoll_wait(descriptor, &got, 1, 0) != 1)
+                return -1;
+        memcpy(out, &got.data, 8);
+        return 0;
+}
+
+static int move_sigqueue(const char *in, char *out) {
+        union sigval value;
+        siginfo_t info;
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGRTMIN);
+        memcpy(&value, in, 8);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigqueue(getpid(), SIGRTMIN, value) < 0 ||
+                        sigwaitinfo(&set, &info) < 0)
+                return -1;
+        memcpy(out, &info.si_value, 8);
+        return 0;
+}
+
+static int move_status(const char *in, char *out) {
+        int status;
+        pid_t child = vfork();
+
+        if (child == 0)
+                _exit((unsigned char)in[0]);
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+                return -1;
+        out[0] = (char)WEXITSTATUS(status);
+        return 0;
+}
+
+/* Beginning and length of a lock, which a second open file description sees. */
+static int move_lock(const char *in, char *out) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        char path[32];
+
+        if (other < 0) {
+                snprintf(path, sizeof(path), "/proc/self/fd/%d", temporary());
+                other = open(path, O_RDWR | O_CLOEXEC);
+        }
+        uint64_t begin = 0, length = 0;
+        memcpy(&begin, in, 7);
+        memcpy(&length, in + 7, 7);
+        lock.l_start = (off_t)begin;
+        lock.l_len = (off_t)length;
+        if (fcntl(descriptor, F_OFD_SETLK, &lock) < 0)
+                return -1;
+        struct flock seen = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        if (fcntl(other, F_OFD_GETLK, &seen) < 0)
+                return -1;
+        memcpy(out, &seen.l_start, 7);
+        memcpy(out + 7, &seen.l_len, 7);
+        lock.l_type = F_UNLCK;
+        return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+static int move_window(const char *in, char *out) {
+        struct winsize size;
+
+        if (descriptor < 0 && openpty(&descriptor, &other, NULL, NULL, NULL) < 0)
+                return -1;
+        memcpy(&size, in, 8);
+        if (ioctl(other, TIOCSWINSZ, &size) < 0 || ioctl(descriptor, TIOCGWINSZ, &size) < 0)
+                return -1;
+        memcpy(out, &size, 8);
+        return 0;
+}
+
+static int move_comm(const char *in, char *out) {
+        char name[16] = "";
+        int fd;
+
+        memcpy(name, in, 15);
+        if (prctl(PR_SET_NAME, name) < 0)
+                return -1;
+        fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || read(fd, out, 15) != 15)
+                return -1;
+        return close(fd);
+}
+
+/* In a namespace of its own: no other test may see the name. */
+static int move_hostname(const char *in, char *out) {
+        struct utsname uts;
+
+        if (descriptor < 0) {
+                if (unshare(CLONE_NEWUTS) < 0)
+                        return -1;
+                descriptor = dup(0);
+        }
+        if (sethostname(in, 64) < 0 || uname(&uts) < 0)
+                return -1;
+        memcpy(out, uts.nodename, 64);
+        return 0;
+}
+
+static int move_limit(const char *in, char *out) {
+        struct rlimit limit, got;
+        uint64_t soft = 0;
+
+        memcpy(&soft, in, 7);
+        if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+                return -1;
+        limit.rlim_cur = (rlim_t)soft;
+        if (prlimit(getpid(), RLIMIT_FSIZE, &limit, NULL) < 0 ||
+                        prlimit(getpid(), RLIMIT_FSIZE, NULL, &got) < 0)
+                return -1;
+        memcpy(out, &got.rlim_cur, 7);
+        return 0;
+}
+
+static int move_nice(const char *in, char *out) {
+        int value = in[0] & 15;
+
+        if (setpriority(PRIO_PROCESS, 0, value) < 0)
+                return -1;
+        out[0] = (char)((in[0] & ~15) | getpriority(PRIO_PROCESS, 0));
+        return 0;
+}
+
+static int move_times(const char *in, char *out) {
+        struct timespec times[2] = {};
+        struct stat s;
+
+        memcpy(&times[0].tv_sec, in, 4);
+        memcpy(&times[1].tv_sec, in + 4, 4);
+        if (futimens(temporary(), times) < 0 || fstat(descriptor, &s) < 0)
+                return -1;
+        memcpy(out, &s.st_atim.tv_sec, 4);
+        memcpy(out + 4, &s.st_mtim.tv_sec, 4);
+        return 0;
+}
+
+static int move_size(const char *in, char *out) {
+        struct stat s;
+        off_t size = 0;
+
+        memcpy(&size, in, 5);
+        if (ftruncate(temporary(), size & 0x3ffffffffff) < 0 || fstat(descriptor, &s) < 0)
+                return -1;
+        memcpy(out, &s.st_size, 5);
+        return 0;
+}
+
+static int move_mode(const char *in, char *out) {
+        struct stat s;
+
+        if (fchmod(temporary(), (mode_t)(unsigned char)in[0]) < 0 || fstat(descriptor, &s) < 0)
+                return -1;
+        out[0] = (char)(s.st_mode & 0xff);
+        return 0;
+}
+
+static const Channel channels[] = {
+        { "eventfd", 8, move_eventfd },
+        { "epoll", 8, move_epoll },
+        { "sigqueue", 8, move_sigqueue },
+        { "exit-status", 1, move_status },
+        { "lock", 14, move_lock },
+        { "window-size", 8, move_window },
+        { "comm", 15, move_comm },
+        { "hostname", 64, move_hostname },
+        { "limit", 7, move_limit },
+        { "priority", 1, move_nice },
+        { "file-times", 8, move_times },
+        { "file-size", 5, move_size },
+        { "file-mode", 1, move_mode },
+};
+
+static uint64_t now_nsec(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* In a process of its own, as it changes what others could notice. */
+static int channel_measure(const Channel *c) {
+        char in[VALUE_MAX], out[VALUE_MAX] = "";
+        uint64_t begin = now_nsec(), rounds = 0, spent;
+
+        do {
+                for (size_t i = 0; i < c->bytes; i++)
+                        in[i] = (char)('a' + (rounds + i) % 26);
+                if (c->move(in, out) < 0) {
+                        fprintf(stderr, "%s: %s\n", c->name, strerror(errno));
+                        return 1;
+                }
+                if (memcmp(in, out, c->bytes) != 0) {
+                        fprintf(stderr, "%s: something else arrived\n", c->name);
+                        return 1;
+                }
+                rounds++;
+                spent = now_nsec() - begin;
+        } while (spent < MEASURE_NSEC);
+        printf("%s %zu %.0f\n", c->name, c->bytes, (double)(rounds * c->bytes) / 1024 * 1e9 / (double)spent);
+        return fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+        int status, failed = 0;
+
+        for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+                if (argc > 1 && strcmp(argv[1], channels[i].name) != 0)
+                        continue;
+                pid_t child = fork();
+                if (child == 0)
+                        _exit(channel_measure(&channels[i]) != 0);
+                if (child < 0 || waitpid(child, &status, 0) < 0)
+                        return 1;
+                failed |= status != 0;
+        }
+        return failed;
+}
