@@ -119,7 +119,7 @@ struct bw_touched_file {
         struct bw_string exe;   /* that process's executable then */
         struct bw_string route; /* struct bw_hop[], unaligned, the first giver first; absent if there was no
                                    hand-over */
-        __u32 zero2;
+        struct bw_string real_path; /* by which its class is known; absent if that is `path` */
         __u8 generation; /* processes that it passed through since the opener, 1 for a child; saturates */
         __u8 via;        /* enum bw_via: how it came to the reported process */
         __u8 flags;      /* BW_FILE_* */

@@ -133,6 +133,7 @@ __noinline int mark_list(__u64 holder) {
                 for (__u32 i = 0; i < BW_FILES_MAX; i++)
                         if (i < d->record.n_files)
                                 route_put(draft, i);
+                record_put_real(draft, holder);
                 __u64 size = d->record.header.size;
                 if (size > BW_RECORD_MAX || bpf_ringbuf_output(&bw_ring, d, size, 0))
                         ATOMIC_ADD(&shared.list_missed, 1);

@@ -213,9 +213,10 @@ __noinline int route_put(__u32 draft, __u64 n) {
         if (!d)
                 return 0;
         struct bw_touched_file *f = &d->record.files[n % BW_FILES_MAX];
-        __u64 id = f->route.offset | (__u64)f->route.length << 16 | (__u64)f->zero2 << 32,
+        __u64 id = f->route.offset | (__u64)f->route.length << 16 | (__u64)f->real_path.offset << 32 |
+                   (__u64)f->real_path.length << 48,
               at = d->record.header.size;
-        f->route.offset = f->route.length = f->zero2 = 0;
+        f->route.offset = f->route.length = f->real_path.offset = f->real_path.length = 0;
         if (!id)
                 return 0;
         const __u64 begin = at;
@@ -280,11 +281,34 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
                 name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
                 to->route.offset = from->route; /* for route_put() */
                 to->route.length = from->route >> 16;
-                to->zero2 = from->route >> 32;
+                to->real_path.offset = from->route >> 32;
+                to->real_path.length = from->route >> 48;
                 r->n_files++;
         }
         if (m->n_files > BW_FILES_MAX)
                 r->flags |= BW_CORRELATION_FILES_MORE;
+        return 0;
+}
+
+/* The names by which the classes of these files are known, after their routes, which use the same place. */
+__noinline int record_put_real(__u32 draft, __u64 holder) {
+        const struct mark *m = mark_get(holder);
+        struct draft *d = draft_get(draft);
+        __u64 n = 0;
+
+        if (!d || !m)
+                return 0;
+        struct bw_correlation *r = &d->record;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *from = &m->files[i];
+                if (!(from->classes & r->classes) || n >= r->n_files)
+                        continue;
+                /* Another thread may have opened a file since, which has taken the place. */
+                const struct bw_touched_file *to = &r->files[n % BW_FILES_MAX];
+                if (from->real && to->inode == from->inode && to->mono_ns == from->mono_ns)
+                        name_put(draft, from->real, true, RECORD_AT(files[0].real_path) + n * sizeof(*to));
+                n++;
+        }
         return 0;
 }
 
@@ -356,6 +380,7 @@ static __always_inline bool record_emit(
         for (__u32 i = 0; i < BW_FILES_MAX; i++)
                 if (i < r->n_files)
                         route_put(draft, i);
+        record_put_real(draft, c->holder);
         record_put_lineage(draft, pid, task_start(task));
         /* A process without an entry exceeds the share of its user, which is reported, or the table, which
          * is counted. */

@@ -271,6 +271,46 @@ static __always_inline __u64 inode_classes(
         return mount ? aliases_match(table, inode, mount, ret_cut) : 0;
 }
 
+/* The first cached name of an inode, below a mount, that is of a class; 0: none is. Inlined, as there may be
+ * only eight frames. */
+static __always_inline __u64 alias_find(__u32 table, __u64 inode_address, __u64 vfsmount) {
+        const struct inode *inode = (const struct inode *)inode_address;
+        __u64 node = (__u64)READ_OFTEN(inode, i_dentry.first);
+        const __u64 at = alias_at();
+
+        for (__u32 i = 0; i < ALIASES_AT_ONCE && node; i++) {
+                if (path_match(table, BW_AUTOMATON_FILE, vfsmount, node - at))
+                        return node - at;
+                node = (__u64)BPF_CORE_READ((struct hlist_node *)node, next);
+        }
+        return 0;
+}
+
+/* Stores by which name a file is known, once: that by which it was reached, if that is of a class (dentry 0:
+ * by none), or another one of it; of a file of an overlay, one in its layers. */
+static __always_inline void inode_call(__u64 inode, __u32 table, __u64 vfsmount, __u64 dentry) {
+        __u64 holder = sensitive_holder(inode), at = inode, name;
+
+        if (!holder || bpf_map_lookup_elem(&bw_sensitive_names, &holder))
+                return;
+        if (dentry && !path_match(table, BW_AUTOMATON_FILE, vfsmount, dentry))
+                dentry = 0;
+        for (__u32 i = 0; i < 2 && !dentry; i++) {
+                bool overlay = inode_is_overlay((const struct inode *)inode);
+                if (overlay)
+                        at = i == 0 ? overlay_shows(inode) : overlay_lower(inode);
+                vfsmount = at ? names_mount(at, overlay ? 0 : vfsmount) : 0;
+                dentry = vfsmount ? alias_find(table, at, vfsmount) : 0;
+                if (!overlay)
+                        break;
+        }
+        if (!dentry)
+                return;
+        name = name_learn(vfsmount, dentry, file_salt((const struct inode *)at), true);
+        if (name)
+                bpf_map_update_elem(&bw_sensitive_names, &holder, &name, BPF_NOEXIST);
+}
+
 /* A file has more names than are examined, and its class is not known. One that everybody may read is known
  * to be no secret, or has been made readable by a thief: that is a loss. Any other may be of every class. */
 static __always_inline void names_are_cut(
@@ -325,6 +365,28 @@ __noinline __u64 file_classes(__u32 table, __u32 generation, __u64 file_address,
         else if (cut)
                 names_are_cut(table, inode, (__u64)READ_OFTEN(path, mnt), (__u64)READ_OFTEN(path, dentry));
         return mode & FMODE_READ ? classes : 0;
+}
+
+/* inode_call() of an open file that has a class. Not by file_classes(), which has no stack left for it. */
+__noinline int file_call(__u64 file_address, __u32 table) {
+        const struct file *file = (const struct file *)file_address;
+        const struct inode *inode = READ_OFTEN(file, f_inode);
+        __u64 mnt = 0, dentry = 0;
+
+        if ((READ_OFTEN(inode, i_mode) & S_IFMT) != S_IFREG)
+                return 0;
+        if (!(READ_OFTEN(file, f_mode) & FMODE_NOACCOUNT)) {
+                mnt = (__u64)READ_OFTEN(file, f_path.mnt);
+                dentry = (__u64)READ_OFTEN(file, f_path.dentry);
+        }
+        inode_call((__u64)inode, table, mnt, dentry);
+        return 0;
+}
+
+/* The same of a name that the file is about to lose, or to get another one beside. */
+__noinline int entry_call(__u64 inode, __u32 table, __u64 vfsmount, __u64 dentry) {
+        inode_call(inode, table, vfsmount, dentry);
+        return 0;
 }
 
 /* ---- cache of files without a class ---- */

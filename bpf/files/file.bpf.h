@@ -101,6 +101,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
 
         struct touched_file *f = mark_place(m, name, pid);
         touched_file_begin(f, task, inode, name, p ? p->exe : 0, via);
+        f->real = sensitive_name((__u64)inode, name);
+        barrier();
         f->classes = classes;
 
         mark_touch(m, classes & ~bound, classes & bound, &rules);
@@ -177,6 +179,7 @@ static __always_inline bool file_judge_anew(
                         harmless_keep(address_of(file), sum);
                 if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
+                file_call(address_of(file), v.index);
                 if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
                         return true;
         }

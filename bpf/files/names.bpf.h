@@ -30,11 +30,12 @@ __noinline __u64 name_learn_classes(__u64 vfsmount, __u64 dentry_address) {
                 if (mount)
                         classes = aliases_match(v.index, inode, mount, &cut);
         }
-        if (!classes || !policy_view_held(&v) ||
-                        sensitive_learn((__u64)inode, classes, v.table->generation, bpf_get_current_task(),
-                                        true))
+        if (!classes || !policy_view_held(&v))
                 return 0;
-        return classes;
+        if (!sensitive_learn((__u64)inode, classes, v.table->generation, bpf_get_current_task(), true))
+                return classes;
+        entry_call((__u64)inode, v.index, vfsmount, dentry_address);
+        return 0;
 }
 
 static __always_inline void name_changes(__u64 vfsmount, __u64 dentry) {

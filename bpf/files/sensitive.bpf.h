@@ -46,6 +46,16 @@ struct {
         __type(value, struct sensitive);
 } bw_sensitive SEC(".maps");
 
+/* The id of the first name of such a file that was found to be of a class. A table of its own, as the stack
+ * has no room for it where an entry is made. Without an entry the name is not reported. */
+struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __uint(max_entries, 16384);
+        __type(key, __u64);
+        __type(value, __u64);
+} bw_sensitive_names SEC(".maps");
+
 /* One class has at most this part of what its user may have: the files of three classes leave room for
  * others. */
 #define CLASS_PART 4
@@ -87,6 +97,7 @@ __noinline int sensitive_forget(__u64 holder) {
         __u64 cgroup = s->cgroup;
         if (bpf_map_delete_elem(&bw_sensitive, &holder))
                 return 0;
+        bpf_map_delete_elem(&bw_sensitive_names, &holder);
         ATOMIC_ADD(&shared.counts[BW_COUNT_FILES_LIVE], -1);
         sensitive_uncharge(uid, cgroup, class);
         return 0;
@@ -266,6 +277,14 @@ __noinline __u64 classes_exist(__u32 table) {
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++)
                 exist |= -t->window_ns[c] >> 63 << c; /* windows are below 2^63 */
         return exist;
+}
+
+/* The name by which the class of a file is known, if that is not `name`; 0: it is, or none is known. */
+__noinline __u64 sensitive_name(__u64 inode, __u64 name) {
+        __u64 holder = sensitive_holder(inode);
+        const __u64 *known = holder ? bpf_map_lookup_elem(&bw_sensitive_names, &holder) : NULL;
+
+        return known && *known != name ? *known : 0;
 }
 
 /* The classes of a file by any name that it has matched by. They outlive the policy, as the file may have

@@ -76,6 +76,7 @@ struct touched_file {
         __u64 mono_ns;
         __u64 classes;
         __u64 path; /* name id, see lib/path.bpf.h */
+        __u64 real; /* the same of the name by which its class is known, if that is another; 0: none */
         __u64 exe;  /* name id of the opener's executable */
         __u64 inode;
         __u32 device;

@@ -430,6 +430,7 @@ static __always_inline void touched_file_begin(struct touched_file *f, struct ta
         f->classes = 0;
         f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
+        f->real = 0;
         f->exe = exe;
         f->inode = BPF_CORE_READ(inode, i_ino);
         f->device = BPF_CORE_READ(inode, i_sb, s_dev);

@@ -287,6 +287,19 @@ static const char *act_to_string(uint16_t act) {
         return names[act]; /* the same */
 }
 
+/* A name is kept in a table of limited size. What is always known is which file it was. */
+static int bytes_format_lost(const EventFile *f, AlertBytes *ret) {
+        int n = asprintf(&ret->data, "inode %" PRIu64 " of device %u:%u (its name was evicted)", f->inode,
+                        f->device >> 20, f->device & 0xfffff);
+
+        if (n < 0) {
+                ret->data = NULL;
+                return -ENOMEM;
+        }
+        ret->size = (size_t)n;
+        return 0;
+}
+
 static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mono_ns,
                 const Ranking *ranking, const PolicyNames *names, AlertFile *ret) {
         int r;
@@ -314,9 +327,18 @@ static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mo
         r = classes_name(ranking, f->classes, names, &ret->classes);
         if (r < 0)
                 return r;
-        r = bytes_copy(f->path, &ret->path);
+        ret->path_lost = f->path.size == 0;
+        r = ret->path_lost ? bytes_format_lost(f, &ret->path) : bytes_copy(f->path, &ret->path);
         if (r < 0)
                 return r;
+        /* A path may have two ids. */
+        if (f->real_path.size > 0 &&
+                        (f->real_path.size != f->path.size ||
+                                        memcmp(f->real_path.data, f->path.data, f->path.size) != 0)) {
+                r = bytes_copy(f->real_path, &ret->real_path);
+                if (r < 0)
+                        return r;
+        }
         r = bytes_copy(f->exe, &ret->exe);
         if (r < 0)
                 return r;
@@ -543,6 +565,7 @@ Alert *alert_free(Alert *a) {
         for (size_t i = 0; i < a->n_files; i++) {
                 strv_free(a->files[i].classes);
                 bytes_done(&a->files[i].path);
+                bytes_done(&a->files[i].real_path);
                 bytes_done(&a->files[i].exe);
                 bytes_done(&a->files[i].comm);
                 for (size_t k = 0; k < a->files[i].n_route; k++)

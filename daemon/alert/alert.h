@@ -38,9 +38,11 @@ typedef struct AlertHop {
 } AlertHop;
 
 typedef struct AlertFile {
-        AlertBytes path;   /* size 0: the name was lost, only the class is known */
-        char **classes;    /* names, NULL-terminated */
-        uint64_t age_usec; /* time from the open to the egress */
+        AlertBytes path;      /* if path_lost, in words what is known instead */
+        bool path_lost;       /* the name was evicted before the alert */
+        AlertBytes real_path; /* by which its class is known; size 0: by `path` */
+        char **classes;       /* names, NULL-terminated */
+        uint64_t age_usec;    /* time from the open to the egress */
         uint32_t pid, uid;
         AlertBytes exe, comm;
         unsigned generation; /* processes that the data passed through since the opener */

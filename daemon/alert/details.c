@@ -208,17 +208,22 @@ static void put_hops(FILE *f, const json_t *file) {
 }
 
 static void put_file(FILE *f, const json_t *file) {
-        const char *path = member_string(file, "path"), *via = member_string(file, "via");
+        const char *path = member_string(file, "path"), *via = member_string(file, "via"),
+                   *real_path = member_string(file, "real_path");
         uint64_t generation;
 
         put_label(f, "file");
         /* A complete path begins with a slash: the ellipsis cannot be part of a name. */
         if (path && json_is_true(json_object_get(file, "truncated")))
                 fputs("…", f);
-        if (path)
-                text_put_name(f, path);
+        if (json_is_true(json_object_get(file, "path_lost")))
+                text_put_string(f, path ?: "?");
         else
-                fputs("(name lost)", f);
+                text_put_name(f, path ?: "?");
+        if (real_path) {
+                fputs(", known as ", f);
+                text_put_name(f, real_path);
+        }
         fputs(" [", f);
         put_strings(f, json_object_get(file, "classes"));
         fputs("]\n", f);

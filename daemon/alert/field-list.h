@@ -101,8 +101,13 @@
 #define ALERT_FILE_FIELDS(FIRST, F)                                                                         \
         FIRST(path, "BARBWIRE_FILE", name_or_null, &o->path,                                                \
                         "Path of the file from the root of its opener's mount namespace. It begins "        \
-                        "without a slash when it was too deep to be read completely; absent or null: the "  \
-                        "name was lost.")                                                                   \
+                        "without a slash when it was too deep to be read completely. With path_lost, "      \
+                        "which file it was, in words.")                                                     \
+        F(path_lost, NULL, boolean, o->path_lost,                                                           \
+                        "The path was evicted from the kernel's table of names before the alert.")          \
+        F(real_path, "BARBWIRE_FILE_REAL_PATH", name_or_null, &o->real_path,                                \
+                        "The name by which the file's class is known, where path is another one: a link, "  \
+                        "a mount elsewhere, or its name after it was renamed.")                             \
         F(class, NULL, text_or_null, o->classes[0], "The worst of its classes.")                            \
         F(classes, "BARBWIRE_FILE_CLASS", strings, o->classes,                                              \
                         "All its classes, whether the alert was raised for them or not.")                   \

@@ -139,18 +139,29 @@ static const AlertFile *alert_main_file(const Alert *a) {
 }
 
 static void put_main_file(FILE *f, const Alert *a, const AlertFile *file) {
-        if (file && file->path.size > 0) {
+        if (file && !file->path_lost) {
                 /* A complete path begins with a slash: the ellipsis cannot be part of a name. */
                 if (file->path_truncated)
                         fputs("…", f);
                 put_name(f, &file->path);
-        } else if (a->classes[0]) {
+                if (file->real_path.size > 0) {
+                        fputs(" (known as ", f);
+                        put_name(f, &file->real_path);
+                        fputc(')', f);
+                }
+                return;
+        }
+        if (a->classes[0]) {
                 const char *class = file ? file->classes[0] : a->classes[0];
 
                 fputs("a file of class ", f);
                 text_put_bytes(f, class, strlen(class));
         } else
                 fputs("a sensitive file", f);
+        if (file) {
+                fputs(", ", f);
+                fputs(file->path.data, f); /* our own words */
+        }
 }
 
 /* "/home/ana/.ssh/id_ed25519 (and 3 more files)" */

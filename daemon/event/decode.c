@@ -129,7 +129,7 @@ static int read_route(Reader *r, struct bw_string s, EventFile *ret) {
 static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, EventFile *ret) {
         int e;
 
-        if (f->zero != 0 || f->zero2 != 0)
+        if (f->zero != 0)
                 return bad(r, "a file's padding is not zero");
         if (f->via < BW_VIA_OPEN || f->via > BW_VIA_QUEUE)
                 return bad(r, "a file has an unknown means");
@@ -153,6 +153,9 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
         if (e < 0)
                 return e;
         e = read_string(r, f->path, false, &ret->path);
+        if (e < 0)
+                return e;
+        e = read_string(r, f->real_path, false, &ret->real_path);
         if (e < 0)
                 return e;
         e = read_string(r, f->exe, false, &ret->exe);

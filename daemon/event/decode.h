@@ -40,6 +40,7 @@ typedef struct EventFile {
         uint8_t generation, via;
         bool path_truncated, handed_over, route_cut, named;
         Bytes path, exe, comm;
+        Bytes real_path;             /* size 0: none, or `path` */
         EventHop route[BW_HOPS_MAX]; /* the first giver first */
         size_t n_route;
 } EventFile;

@@ -222,6 +222,7 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
         [SENSOR_MAP_OBJECT_QUEUE] = "object-queue.1",
         [SENSOR_MAP_SENSITIVE] = "sensitive.2",
         [SENSOR_MAP_SENSITIVE_QUEUE] = "sensitive-queue.1",
+        [SENSOR_MAP_SENSITIVE_NAMES] = "sensitive-names.1",
         [SENSOR_MAP_HOPS] = "hops.1",
         [SENSOR_MAP_PROCESSES] = "processes.3",
         [SENSOR_MAP_MAPPINGS] = "mappings.1",
@@ -276,6 +277,7 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorSizes *sizes)
         bpf_map__set_max_entries(b->maps.bw_objects, sizes->limit[BW_SHARE_OBJECTS]);
         bpf_map__set_max_entries(b->maps.bw_object_queue, 2 * sizes->limit[BW_SHARE_OBJECTS]);
         bpf_map__set_max_entries(b->maps.bw_sensitive, sizes->limit[BW_SHARE_FILES]);
+        bpf_map__set_max_entries(b->maps.bw_sensitive_names, sizes->limit[BW_SHARE_FILES]);
         bpf_map__set_max_entries(b->maps.bw_sensitive_queue, 2 * sizes->limit[BW_SHARE_FILES]);
         bpf_map__set_max_entries(
                         b->maps.bw_host_mounts, bpf_map__max_entries(b->maps.bw_host_mounts) + spare);
@@ -316,6 +318,7 @@ static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map)
                 [SENSOR_MAP_OBJECT_QUEUE] = b->maps.bw_object_queue,
                 [SENSOR_MAP_SENSITIVE] = b->maps.bw_sensitive,
                 [SENSOR_MAP_SENSITIVE_QUEUE] = b->maps.bw_sensitive_queue,
+                [SENSOR_MAP_SENSITIVE_NAMES] = b->maps.bw_sensitive_names,
                 [SENSOR_MAP_HOPS] = b->maps.bw_hops,
                 [SENSOR_MAP_PROCESSES] = b->maps.bw_processes,
                 [SENSOR_MAP_MAPPINGS] = b->maps.bw_mappings,

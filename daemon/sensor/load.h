@@ -29,6 +29,7 @@ typedef enum SensorMap {
         SENSOR_MAP_OBJECT_QUEUE,
         SENSOR_MAP_SENSITIVE,
         SENSOR_MAP_SENSITIVE_QUEUE,
+        SENSOR_MAP_SENSITIVE_NAMES,
         SENSOR_MAP_HOPS,
         SENSOR_MAP_PROCESSES,
         SENSOR_MAP_MAPPINGS, /* of these processes */

@@ -31,6 +31,7 @@ static size_t sensor_copy(Sensor *s, SensorCarry *carry) {
                 { SENSOR_MAP_MARKS, SENSOR_MAP_MARKED },
                 { SENSOR_MAP_OBJECTS, SENSOR_MAP_OBJECT_QUEUE },
                 { SENSOR_MAP_SENSITIVE, SENSOR_MAP_SENSITIVE_QUEUE },
+                { SENSOR_MAP_SENSITIVE_NAMES, SENSOR_MAPS },
         };
         size_t n = 0, marks = carry->added[SENSOR_MAP_MARKS], contents = carry->added_contents,
                objects = carry->added[SENSOR_MAP_OBJECTS], files = carry->added[SENSOR_MAP_SENSITIVE],

@@ -63,7 +63,9 @@ def names_of(key):
 
 def object_theft(stage, variant):
     key, secret = key_in_directory(stage.home)
-    stage.theft("get-object", variant, make_key=lambda: (key, secret), names=names_of(key))
+    alert, = stage.theft("get-object", variant, make_key=lambda: (key, secret), names=names_of(key))
+    entry = next(entry for entry in alert["files"] if names_of(key)(entry["path"]))
+    require(as_text(key) in (entry["path"], entry["real_path"]), f"known as: {entry}")
 
 
 def linked_before(stage, alias):
@@ -71,7 +73,9 @@ def linked_before(stage, alias):
     truth, = truths(stage.play("get-object", "at:" + path.decode(), key))
     stage.net.sink.wait_arrived(secret)
     known = (as_text(key), as_text(path))
-    stage.check(truth, key, HOST_V4, 443, "tcp", names=lambda name: name in known)
+    alert = stage.check(truth, key, HOST_V4, 443, "tcp", names=lambda name: name in known)
+    require_equal((alert["files"][0]["path"], alert["files"][0]["real_path"]), (as_text(path), as_text(key)), "names")
+    require(f"{as_text(path)} (known as {as_text(key)})" in alert["summary"], f"summary: {alert['summary']}")
 
 
 def linked_before_seen(stage, alias):

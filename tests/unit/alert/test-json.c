@@ -61,7 +61,8 @@ static void test_golden(void **state) {
                         "\"lineage\":[{\"pid\":1230,\"exe\":\"/usr/bin/bash\",\"comm\":\"bash\"},"
                         "{\"pid\":700,\"exe\":\"\",\"comm\":\"sshd\"}],"
                         "\"lineage_more\":false,"
-                        "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"class\":\"ssh-private-keys\","
+                        "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"path_lost\":false,"
+                        "\"real_path\":null,\"class\":\"ssh-private-keys\","
                         "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
                         "\"exe\":\"/usr/bin/sh\",\"comm\":\"sh\",\"generation\":1,\"via\":\"fork\","
                         "\"truncated\":false,\"route\":[],\"route_cut\":false}],"
@@ -79,6 +80,9 @@ static void test_golden_sparse(void **state) {
 
         c->files[0].mono_ns = NOW_MONO_NS;
         c->files[0].path_truncated = true;
+        c->files[0].inode = 3;
+        c->files[0].device = 8 << 20 | 1;
+        c->files[0].real_path = view("/home/ana/.ssh/id_rsa");
         c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
         _cleanup_free_ char *line = json_of(&e, UINT64_MAX);
 
@@ -107,7 +111,10 @@ static void test_golden_sparse(void **state) {
                         "},"
                         "\"lineage\":[],"
                         "\"lineage_more\":true,"
-                        "\"files\":[{\"path\":null,\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
+                        "\"files\":[{\"path\":\"inode 3 of device 8:1 (its name was "
+                        "evicted)\",\"path_lost\":true,"
+                        "\"real_path\":\"/home/ana/.ssh/"
+                        "id_rsa\",\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
                         "\"uid\":0,"
                         "\"exe\":\"\",\"comm\":\"\",\"generation\":0,\"via\":\"open\",\"truncated\":true,"
                         "\"route\":[],\"route_cut\":false}],"

@@ -73,7 +73,19 @@ static void test_sentence(void **state) {
         c->process.comm = view("");
         c->destination.port = 1;
         assert_sentence(&e, "a process [python3] (pid 19535, uid 1000) opened a file of class "
-                            "ssh-private-keys and 1.2 s "
+                            "ssh-private-keys, inode 0 of device 0:0 (its name was evicted) and 1.2 s "
+                            "later connected to [2001:db8::7]:1 [ssh-private-keys, high]");
+
+        c->files[0].path = view("/tmp/x");
+        c->files[0].path_truncated = false;
+        c->files[0].real_path = view("/home/ana/.ssh/id_rsa");
+        assert_sentence(&e, "a process [python3] (pid 19535, uid 1000) opened /tmp/x (known as "
+                            "/home/ana/.ssh/id_rsa) and 1.2 s "
+                            "later connected to [2001:db8::7]:1 [ssh-private-keys, high]");
+
+        c->files[0].path = c->files[0].real_path; /* by another id */
+        assert_sentence(&e, "a process [python3] (pid 19535, uid 1000) opened /home/ana/.ssh/id_rsa and "
+                            "1.2 s "
                             "later connected to [2001:db8::7]:1 [ssh-private-keys, high]");
 }
 

@@ -116,6 +116,7 @@ static Record record_new(void) {
         r.fixed.process.cgroup = PUT(&r, "/user.slice");
         r.fixed.lineage[0].exe = PUT(&r, "/usr/bin/bash");
         r.fixed.files[0].path = PUT(&r, "/root/.ssh/id\n\x1b\xff");
+        r.fixed.files[0].real_path = PUT(&r, "/root/.ssh/id_rsa");
         r.fixed.files[0].route = put_route(&r, 2);
         r.fixed.destination_path = PUT(&r, "/run/a.sock");
         r.fixed.files[0].exe = PUT(&r, "/usr/bin/dash");
@@ -200,6 +201,8 @@ static void test_correlation(void **state) {
         assert_int_equal(c->files[0].via, BW_VIA_FORK);
         assert_true(c->files[0].path_truncated);
         ASSERT_BYTES(c->files[0].path, "/root/.ssh/id\n\x1b\xff");
+        ASSERT_BYTES(c->files[0].real_path, "/root/.ssh/id_rsa");
+        ASSERT_BYTES(c->files[1].real_path, "");
         ASSERT_BYTES(c->files[0].exe, "/usr/bin/dash");
         ASSERT_BYTES(c->files[0].comm, "sh");
         assert_false(c->files[0].route_cut);
@@ -336,7 +339,7 @@ static void test_flips(void **state) {
                 { AT(header.size), 0, -EBADMSG, "shorter than its kind's fixed part" },
                 { AT(header.zero), 1, -EBADMSG, "the header's padding is not zero" },
                 { AT(zero), 1, -EBADMSG, "the correlation's padding is not zero" },
-                { AT(files[0].zero2), 0x1000000, -EBADMSG, "a file's padding is not zero" },
+                { AT(files[0].real_path.offset), 8, -EBADMSG, begins },
                 { AT(process.flags), BW_PROCESS_FLAGS + 1, -EBADMSG, "the process has an unknown flag" },
                 { AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero" },
                 { AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds" },

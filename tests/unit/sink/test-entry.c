@@ -42,7 +42,8 @@ static Sent *sent_of_state(const StateAlert *a) {
         "BARBWIRE_SEVERITY=high\n"                                                                          \
         "BARBWIRE_SCORE=80\n"                                                                               \
         "MESSAGE=curl (pid 12, uid 1000) connected to 192.0.2.7:443 1.2 s after its parent sh (pid 11) "    \
-        "opened /home/ana/.ssh/id_ed25519 [ssh-private-keys, high] (repeated 2 times within its window)\n"  \
+        "opened /home/ana/.ssh/id_ed25519 (known as /home/ana/.ssh/id) [ssh-private-keys, high] (repeated " \
+        "2 times within its window)\n"                                                                      \
         "BARBWIRE_REASON=+80 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"        \
         "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n"                                            \
         "BARBWIRE_CLASS=ssh-private-keys\n"                                                                 \
@@ -65,6 +66,7 @@ static Sent *sent_of_state(const StateAlert *a) {
         "BARBWIRE_LINEAGE=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash\n"                                \
         "BARBWIRE_LINEAGE=ancestor=2 pid=700 comm=sshd exe=\n"                                              \
         "BARBWIRE_FILE=/home/ana/.ssh/id_ed25519\n"                                                         \
+        "BARBWIRE_FILE_REAL_PATH=/home/ana/.ssh/id\n"                                                       \
         "BARBWIRE_FILE_CLASS=ssh-private-keys\n"                                                            \
         "BARBWIRE_FILE_AGE_USEC=1234000\n"                                                                  \
         "BARBWIRE_FILE_PID=11\n"                                                                            \
@@ -86,6 +88,7 @@ static void test_golden(void **state) {
         (void)state;
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        e.correlation.files[0].real_path = view("/home/ana/.ssh/id");
         _cleanup_(alert_freep) Alert *a = alert_of(&e);
         _cleanup_free_ char *data = NULL, *expected = NULL;
         size_t size;
@@ -110,7 +113,7 @@ static void test_sparse(void **state) {
                 "BARBWIRE_CGROUP",
                 "BARBWIRE_CONTAINER",
                 "BARBWIRE_LINEAGE",
-                "BARBWIRE_FILE",
+                "BARBWIRE_FILE_REAL_PATH",
                 "BARBWIRE_FILE_EXE",
                 "BARBWIRE_FILE_COMM",
                 "BARBWIRE_FILE_CLASS",
@@ -124,6 +127,7 @@ static void test_sparse(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(absent); i++)
                 assert_null(datagram_nth(&s->d, absent[i], 0));
         assert_only(&s->d, "BARBWIRE_FILE_VIA", "open");
+        assert_only(&s->d, "BARBWIRE_FILE", "inode 0 of device 0:0 (its name was evicted)");
         assert_only(&s->d, "BARBWIRE_DESTINATION_FAMILY", "inet6");
         assert_only(&s->d, "BARBWIRE_DESTINATION_PROTOCOL", "250");
         assert_only(&s->d, "BARBWIRE_DESTINATION_ACT", "send");
@@ -444,6 +448,7 @@ static void test_manual_page(void **state) {
                         getenv("BW_FIELDS_PAGE") ?: "build/daemon/man/barbwire.journal-fields.7.scd");
         Event e = event_new_piped();
         e.correlation.destination_path = view("/run/a.sock");
+        e.correlation.files[0].real_path = view("/home/ana/.ssh/id");
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.process.flags = BW_PROCESS_TRACED;
         e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is delivered late */
