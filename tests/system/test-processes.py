@@ -3,8 +3,8 @@
 """A user who starts thousands of processes, or shares thousands of mappings, costs nobody else a rule or a theft that
 goes unnoticed.
 
-usage: test-processes.py [--long]     --long: 100,000 processes, or as many as this machine's memory allows; otherwise
-2,500"""
+usage: test-processes.py [--long]     --long: 100,000 processes, or as many as this machine's memory and limits allow;
+otherwise 2,500"""
 
 import contextlib
 import os
@@ -28,11 +28,24 @@ LONG = "--long" in sys.argv
 PROCESS_BYTES = 160 << 10
 
 
+PID_MAX = "/proc/sys/kernel/pid_max"
+LIMIT = resource.getrlimit(resource.RLIMIT_NPROC)
+
+
+def number_of(path):
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
+
+
 def processes_possible():
-    """In half of the memory that is available."""
+    """In half of the memory that is available, of a user, and with half of the PIDs of a machine whose PIDs cannot be
+    more."""
     with open("/proc/meminfo", encoding="ascii") as info:
         kib = next(int(line.split()[1]) for line in info if line.startswith("MemAvailable:"))
-    return min(100_000, (kib << 10) // 2 // PROCESS_BYTES)
+    possible = min(100_000, (kib << 10) // 2 // PROCESS_BYTES)
+    if LIMIT[1] != resource.RLIM_INFINITY:
+        possible = min(possible, LIMIT[1] - 100)
+    return possible if os.access(PID_MAX, os.W_OK) else min(possible, number_of(PID_MAX) // 2)
 
 
 PROCESSES = processes_possible() if LONG else 2_500
@@ -116,20 +129,18 @@ class Full(CrowdedScene):
 @contextlib.contextmanager
 def pids(n):
     """As many processes may run as the test starts."""
-    path = "/proc/sys/kernel/pid_max"
-    with open(path, encoding="ascii") as file:
-        before = int(file.read())
-    limits = resource.getrlimit(resource.RLIMIT_NPROC)
-    resource.setrlimit(resource.RLIMIT_NPROC, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    before = number_of(PID_MAX)
+    resource.setrlimit(resource.RLIMIT_NPROC, (LIMIT[1], LIMIT[1]))
     try:
         if before < 2 * n:
-            with open(path, "w", encoding="ascii") as file:
+            with open(PID_MAX, "w", encoding="ascii") as file:
                 file.write(str(1 << 20))
         yield
     finally:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(str(before))
-        resource.setrlimit(resource.RLIMIT_NPROC, limits)
+        if number_of(PID_MAX) != before:
+            with open(PID_MAX, "w", encoding="ascii") as file:
+                file.write(str(before))
+        resource.setrlimit(resource.RLIMIT_NPROC, LIMIT)
 
 
 def many_processes(scene):
