@@ -491,7 +491,7 @@ def terminal(s):
     require(s.ctl.terminal("rules", PAGER=pager, SYSTEMD_LESS="R").startswith("pager  R 1\n"), "$PAGER, $SYSTEMD_LESS")
     require(short_id(alert) in s.ctl.terminal("alerts", PAGER="/no/such/pager"), "no pager: less must do")
     for args, changes in ((["status"], {}), (["--no-pager", "rules"], {}), (["rules"], {"TERM": "dumb"})):
-        require("pager" not in s.ctl.terminal(*args, PAGER=pager, **changes), f"{args}: a pager")
+        require(not s.ctl.terminal(*args, PAGER=pager, **changes).startswith("pager "), f"{args}: a pager")
 
 
 def unwritten(s):
