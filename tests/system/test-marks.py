@@ -29,7 +29,8 @@ CGROUP_PART = 8
 # daemon/listing.c
 LISTING_SECONDS = 1
 # A theft during a listing is alerted as fast as any.
-THEFTS, DELAY_MAX_SECONDS = 5, 1 * tap.SLOW
+# On a machine with other work a theft takes long in itself.
+THEFTS, DELAY_MAX_SECONDS, DELAY_MAX_QUIET = 5, 1 * tap.SLOW, 5
 
 
 def listing(scene):
@@ -126,8 +127,19 @@ def filled(scene):
         require("(all others)" in out and "1 full share" in out, out[-500:])
 
 
+def theft_seconds(scene):
+    """From the start of the thief to its alert."""
+    key, content = scene.home.key()
+    began = time.monotonic()
+    scene.net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
+    scene.net.sink.wait_arrived(content)
+    scene.bw.wait_alert(lambda a: touches(a, key), "a theft")
+    return time.monotonic() - began
+
+
 def many(scene):
     """Thousands of marks: every listing has all of them, and thefts meanwhile are alerted at once."""
+    quiet = max(theft_seconds(scene) for _ in range(THEFTS))
     crowds = [Crowd(scene.net, scene.key(user)[0], "sleepers", MANY // 2, **as_user(user)) for user in USERS]
     with crowds[0], crowds[1]:
         stop, results, errors = threading.Event(), [], []
@@ -143,21 +155,14 @@ def many(scene):
         clients = [threading.Thread(target=list_again) for _ in range(2)]
         for client in clients:
             client.start()
-        delays = []
-        for _ in range(THEFTS):
-            key, content = scene.home.key()
-            began = time.monotonic()
-            scene.net.run([program("technique-out-tcp"), "blocking", key, HOST_V4, "443"])
-            scene.net.sink.wait_arrived(content)
-            scene.bw.wait_alert(lambda a, key=key: touches(a, key), "a theft during a listing")
-            delays.append(time.monotonic() - began)
+        delays = [theft_seconds(scene) for _ in range(THEFTS)]
         stop.set()
         for client in clients:
             client.join()
         require_equal(errors, [], "errors of clients")
         # Each crowder itself is marked, too.
         require(results and all(r == (True, MANY + len(USERS)) for r in results), f"listings: {results}")
-        require(max(delays) < DELAY_MAX_SECONDS, f"thefts took {delays}")
+        require(max(delays) < DELAY_MAX_SECONDS + DELAY_MAX_QUIET * quiet, f"thefts took {delays}, {quiet} before")
         print(f"# {len(results)} listings of {results[0][1]} marks, thefts alerted within {max(delays):.2f} s")
 
 

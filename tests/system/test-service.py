@@ -162,7 +162,10 @@ engine.sendall(b'x')
 def documented_of_alert(thefts):
     """Alerts with complete information have every documented field, and no other. A destination has either
     an address or a path."""
-    path = thefts.home.key()[0]
+    known = thefts.home.key()[0]
+    # Another name of it: it is known by the first.
+    path = os.path.join(thefts.home.root, b"linked")
+    os.link(known, path)
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as engine:
         engine.bind(ENGINE)
         engine.listen()
@@ -186,6 +189,7 @@ def documented_of_alert(thefts):
     require_equal((both["unix"]["BARBWIRE_DESTINATION_PATH"], both["unix"]["BARBWIRE_FILE_ROUTE"].split("|")[:2]),
                   (ENGINE, ["cat", "pipe"]), "the path, the route")
     entry = both["inet"]
+    require_equal(entry["BARBWIRE_FILE_REAL_PATH"], os.fsdecode(known), "the name that it is known by")
     require_equal((entry["BARBWIRE_LOGINUID"], entry["BARBWIRE_CONTAINER"]), ("4711", "5a" * 32), "the two rare ones")
     require("injected" in entry["BARBWIRE_EXE_FLAG"], f"BARBWIRE_EXE_FLAG: {entry['BARBWIRE_EXE_FLAG']}")
     alert = json.loads(entry["BARBWIRE_JSON"])
