@@ -79,7 +79,7 @@ enum bw_count {
         BW_COUNT_MARKS_LIVE,     /* processes marked now (goes up and down) */
         BW_COUNT_MARKS_MADE,     /* processes marked since start, forked children included */
         BW_COUNT_OPENS_MATCHED,  /* opens of a file that belongs to a class */
-        BW_COUNT_OPENS_ALLOWED,  /* those of them that an [Allow] rule permitted without a mark */
+        BW_COUNT_OPENS_ALLOWED,  /* those of them that [Allow] rules permitted */
         BW_COUNT_EGRESS_ALLOWED, /* egress by a marked process, or of a suspected user, that a rule permitted
                                   */
         BW_COUNT_FLOODED,        /* correlations counted as repeats of a flood's */

@@ -233,9 +233,9 @@ struct bw_mark {
          * last executed a program. cgroup_id: charged for the mark. */
         struct bw_correlation holder;
         __u64 until_mono_ns; /* no class is within its window after this */
-        __u64 bound;  /* the subset of the classes that it opened under rules with Destination= alone */
-        __u32 payer;  /* the uid that is charged; in a user namespace its owner */
-        __u32 number; /* of the listing */
+        __u64 bound;         /* the subset of the classes that it opened under rules alone */
+        __u32 payer;         /* the uid that is charged; in a user namespace its owner */
+        __u32 number;        /* of the listing */
 };
 
 /* The entries of a user in one cgroup or, with cgroup_id 0, in all of them. */

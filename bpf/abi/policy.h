@@ -13,7 +13,8 @@
 #define BW_CLASSES_MAX 64
 /* Bits of struct bw_bits: an executable's DFA output is the set of rules it may use. */
 #define BW_RULES_MAX 256
-/* Scanned linearly, but only for a process that was marked under a rule with Destination=. */
+/* Scanned linearly, but only for a process that was marked under a rule, and unless a rule without
+ * Destination= permits what it holds. */
 #define BW_NETS_MAX 256
 /* Distinct sets of patterns that can match one path. A default policy needs some dozens. */
 #define BW_OUTPUTS_MAX 1024
@@ -86,7 +87,7 @@ struct bw_output {
 
 struct bw_rule {
         __u64 classes; /* that it allows; of a carrier: that do not mark the process. 0: no such rule */
-        __u32 n_nets;  /* destinations it names; 0: any, and an open under it makes no mark */
+        __u32 n_nets;  /* destinations it names; 0: any */
         __u32 flags;   /* BW_RULE_* */
 };
 
@@ -95,7 +96,11 @@ struct bw_rule {
         4 /* or not by what it reads from a terminal: every [Carrier] has this flag, and allows nothing */
 /* With BW_RULE_TERMINAL alone, a [Carrier] with Own=yes: `classes` has its bit of BW_CARRIER_OWN(). */
 #define BW_RULE_OWN 2
-#define BW_RULE_CLEAN 2 /* what a process under it writes is known not to contain the sensitive data */
+/* What the sensitive data goes on to from a process under it (Passes=): */
+#define BW_RULE_OUTPUT 8    /* descriptors that it was started with, such as its standard output */
+#define BW_RULE_FILES 16    /* files and sockets that it opens itself */
+#define BW_RULE_CHILDREN 32 /* processes that it starts, and what it executes itself */
+#define BW_RULE_PASSES (BW_RULE_OUTPUT | BW_RULE_FILES | BW_RULE_CHILDREN)
 
 /* Data written there does not mark its readers. */
 #define BW_CARRIER_SILENT 1

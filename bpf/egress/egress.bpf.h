@@ -277,17 +277,24 @@ static __always_inline __u64 address_presumed(__u64 address_low, __u64 address_h
         return known ? address_low : (packed >> 16 & 0xffff) == AF_INET ? 240 : 1; /* the first byte */
 }
 
+/* Classes that they allow to go anywhere. */
+__noinline __u64 permitted_anywhere(__u32 table, __u32 pid) {
+        const struct bw_bits *rules = rules_of(pid);
+
+        return rules ? rules_classes(table, rules, RULES_ANYWHERE) : 0;
+}
+
 /* Classes that the rules of process `pid` allow to go to this destination; of 0: see rules_of(). */
 __noinline __u64 permitted_classes(
                 __u32 table, __u32 pid, __u64 address_low, __u64 address_high, __u64 packed) {
         __u64 permitted = 0;
 
         if (destination_was_accepted(packed))
-                return 0;
+                return permitted_anywhere(table, pid);
         address_low = address_presumed(address_low, address_high, packed);
         for (__u64 i = 0; i < BW_NETS_MAX / NETS_AT_ONCE; i++)
                 permitted |= permitted_some(i << 32 | table, pid, address_low, address_high, packed);
-        return permitted;
+        return permitted | permitted_anywhere(table, pid);
 }
 
 /* ---- suspicion ---- */
@@ -304,11 +311,11 @@ __noinline __u64 suspect_permitted(__u64 address_low, __u64 address_high, __u64 
                         p->image != process_image(task))
                 return 0;
         process_rules(&v, task, p, false, &rules);
-        __u64 permitted = rules_classes(v.index, &rules, RULES_UNBOUND);
+        __u64 permitted = 0;
         struct scratch *s = scratch_get();
         if (s) {
                 s->bits = rules;
-                permitted |= permitted_classes(v.index, 0, address_low, address_high, packed);
+                permitted = permitted_classes(v.index, 0, address_low, address_high, packed);
                 scratch_put();
         }
         return policy_view_held(&v) ? permitted : 0;
@@ -362,6 +369,36 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
         return policy_view_held(&v) ? c->key.classes != 0 : -1;
 }
 
+/* Notes that everything that process `pid` holds is permitted everywhere, if it is: what a server sends need
+ * not be judged each time. Also what is over counts, which takes no look at the windows: there is no stack
+ * left for that. */
+__noinline int mark_note_free(__u32 pid) {
+        struct mark *m = mark_get(pid);
+        __u64 bound = 0, plain = 0;
+        struct policy_view v;
+
+        if (!m || !policy_view_get(&v))
+                return 0;
+        __u64 state = (__u64) * (volatile __u32 *)&m->changes << 32 | v.table->generation;
+#pragma clang loop unroll(disable)
+        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
+                plain |= *(volatile __u32 *)&m->last[c];
+                bound |= is_set(*(volatile __u32 *)&m->bound_last[c]) << c;
+        }
+        bound &= ~rules_classes(v.index, &m->rules, RULES_ANYWHERE);
+        if (!(plain | bound) && policy_view_held(&v))
+                m->idle_ns = state;
+        return 0;
+}
+
+/* Whether that was noted, nothing has changed since, and the current process has run no other code. */
+__noinline int current_is_free(void) {
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+        const struct mark *m = mark_get(pid);
+
+        return m && m->idle_ns == ((__u64)m->changes << 32 | shared.generation) && !process_strayed(pid);
+}
+
 /* Correlates egress by the current process with the classes of its mark, or of its suspected user and
  * cgroup.
  */
@@ -383,8 +420,10 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         c.holder = mark_find(pid, c.key.start_boot_ns) ? pid : current_suspect();
         for (__u32 i = 0; i < POLICY_TRIES && r < 0; i++)
                 r = c.holder ? correlation_judge(&c, address_low, address_high, packed, &bound) : 0;
-        if (r == 0 && bound)
+        if (r == 0 && bound) {
                 count(BW_COUNT_EGRESS_ALLOWED);
+                mark_note_free(pid);
+        }
         /* If the policy kept changing, the result may mix two policies, and is reported. */
         if (r == 0 || !c.key.classes)
                 return 0;
@@ -450,6 +489,10 @@ static __always_inline void on_egress(const struct bw_destination *d) {
 
         if (!current_may_leak())
                 return;
+        if (current_is_free()) {
+                count(BW_COUNT_EGRESS_ALLOWED);
+                return;
+        }
         __builtin_memcpy(&low, d->address, 8);
         __builtin_memcpy(&high, d->address + 8, 8);
         if (current_is_marked() || !suspect_may_send(low, high, DESTINATION_PACK(d)))

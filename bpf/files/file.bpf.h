@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Opens: if the file is sensitive and no rule allows the program to read it, marks the process. Judges the
+/* Opens: if the file is sensitive, marks the process; under a rule, bound to that rule. Judges the
  * opened struct file, never the path given to the system call: that races, is relative, and misses links. */
 
 #include "abi/counters.h"
@@ -14,6 +14,7 @@
 #include "lib/syscalls.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
+#include "mark/pass.bpf.h"
 #include "mark/terminal.bpf.h"
 #include "process/identity.bpf.h"
 #include "process/ptrace.bpf.h"
@@ -62,8 +63,6 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         struct process *p = process_find(pid, task_start(task));
         struct policy_view v;
         struct bw_bits rules = {};
-        __u64 unbound, bound;
-
         if (!policy_view_get(&v))
                 return 0;
         if (p) {
@@ -73,23 +72,21 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                                 via != BW_VIA_TRACE && file_is_containers(file_address, task_address),
                                 &rules);
         }
-        unbound = rules_classes(v.index, &rules, RULES_UNBOUND);
-        bound = rules_classes(v.index, &rules, RULES_BOUND);
+        const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
+        const __u64 idle = rules_classes(v.index, &rules, RULES_IDLE);
         const __u64 until = mark_until(v.index, classes);
         if (!policy_view_held(&v))
                 return 1;
 
         count(BW_COUNT_OPENS_MATCHED);
-        classes &= ~unbound;
-        if (!classes) {
+        if (bound == classes)
                 count(BW_COUNT_OPENS_ALLOWED);
-                return 0;
-        }
 
         const struct inode *inode;
         __u64 name = touched_name(file_address, via, &inode);
 
-        __u64 holder = holder_take(pid, task_start(task), task_address);
+        __u64 holder = classes & ~idle ? holder_take(pid, task_start(task), task_address)
+                                       : mark_take_idle(pid, task_start(task), task_address);
         struct mark *m = holder ? mark_get(holder) : NULL;
         if (!m)
                 return 0;
@@ -105,7 +102,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         barrier();
         f->classes = classes;
 
-        mark_touch(m, classes & ~bound, classes & bound, &rules);
+        mark_touch(m, classes & ~bound, bound, &rules);
 
         /* A sweep may have found the mark expired just before and have removed it meanwhile. */
         m = mark_get(holder);
@@ -307,7 +304,7 @@ static __always_inline void on_kernel_open(struct file *file) {
 static __always_inline bool on_mapped_shared(const struct file *file) {
         struct task_struct *task = current_task();
         struct object o = {};
-        __u32 what = SHARES_ALL;
+        __u32 what = SHARES_CHILDREN;
 
         if (!file) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0);
@@ -317,6 +314,8 @@ static __always_inline bool on_mapped_shared(const struct file *file) {
                         what = SHARES_READ;
                 else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
                         what = SHARES_FILE;
+                else
+                        what = SHARES_INHERITED;
         }
         if (!o.holder)
                 return false;
@@ -361,6 +360,6 @@ __noinline int segment_attached(int id) {
         struct object o = {};
 
         object_of_ipc(&o, BW_VIA_MEMORY, id);
-        on_memory_shared(&o, SHARES_ALL);
+        on_memory_shared(&o, SHARES_FILE);
         return 0;
 }

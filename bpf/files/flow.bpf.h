@@ -17,6 +17,7 @@
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "mark/objects.bpf.h"
+#include "mark/pass.bpf.h"
 #include "mark/terminal.bpf.h"
 #include "process/identity.bpf.h"
 #include "process/lifecycle.bpf.h"
@@ -147,10 +148,21 @@ enum given {
         GIVEN_NEWS, /* newly to a file, which others may have mapped, and which may be on another host */
 };
 
-/* The current, marked process is about to write to this file. Classes bound by a rule with Destination= do
- * not flow into files that it opened and sockets that it connected; they do flow into inherited ones, such
- * as its standard output, which belong to its parent. receiver: the sock that a datagram goes to; 0: the
- * peer. */
+/* Whether process `pid` holds anything under rules that pass it on this way: FLOW_*. */
+__noinline int bound_passes(__u32 pid, __u32 what) {
+        const struct mark *m = mark_get(pid);
+        struct policy_view v;
+
+        if (!m || !policy_view_get(&v))
+                return false;
+        __u64 bound = mark_live(v.index, pid, LIVE_BOUND);
+        return bound &&
+               bound & ~rules_classes(v.index, &m->rules, RULES_KEEPING(what >> 8 & BW_RULE_PASSES));
+}
+
+/* The current, marked process is about to write to this file. Of the classes bound by a rule, those flow
+ * that the rule passes to files, if the process opened this one or connected the socket, or to its output,
+ * if it was started with it. receiver: the sock that a datagram goes to; 0: the peer. */
 __noinline int file_flows(__u64 file_address, __u64 receiver) {
         const struct file *file = (const struct file *)file_address;
         struct task_struct *task = current_task();
@@ -163,6 +175,8 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
         const struct mark *source = mark_find(pid, task_start(task));
         if (!source)
                 return 0;
+        const __u32 passes =
+                        BPF_CORE_READ(file, f_cred) != BPF_CORE_READ(task, cred) ? FLOW_OUTPUT : FLOW_FILES;
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
                 const struct unix_sock *own = (const struct unix_sock *)file_unix_sock(inode);
                 const struct unix_sock *peer = (const struct unix_sock *)receiver;
@@ -179,7 +193,7 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                  * sudo(8), which relays a pseudo-terminal, later keystrokes would mark everything that is
                  * started there. */
                 object_of_terminal(&o, terminal);
-                if (o.holder && source->only == o.holder)
+                if (o.holder && source->only == o.holder && !bound_passes(pid, passes))
                         return 0;
                 object_of_inode(&o, inode);
                 if (terminal)
@@ -189,8 +203,7 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                 return 0;
 
         __u32 is_file = FLOW_VIA(o.via) == BW_VIA_FILE;
-        if (BPF_CORE_READ(file, f_cred) != BPF_CORE_READ(task, cred))
-                o.via |= FLOW_BOUND | FLOW_PRINTED;
+        o.via |= passes;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 __u64 changes = source->changes;
                 int r = FLOW_NOTHING;
@@ -243,9 +256,44 @@ static __always_inline void file_given(const struct file *file, const struct soc
         on_local_egress(&peer->path, AF_UNIX);
 }
 
+/* Adds the rules that the current process may use now to its mark: what it receives from a holder that is
+ * bound itself is bound to them. */
+__noinline int receiver_rules(__u32 table, __u32 pid) {
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
+        struct mark *m = mark_get(pid);
+        struct bw_bits rules;
+
+        if (!p || !v.table || !m)
+                return 0;
+        process_rules(&v, current_task(), p, false, &rules);
+        bits_or(&m->rules, &rules);
+        return 0;
+}
+
+/* Classes of the file at this inode, if the process has opened it under a rule: then it may read it, also
+ * after an editor or the program itself has written it. */
+__noinline __u64 own_file_classes(__u32 table, __u32 pid, __u64 inode_address) {
+        const struct inode *inode = (const struct inode *)inode_address;
+        const struct mark *m = mark_get(pid);
+        __u64 classes = 0;
+
+        if (!m || !inode)
+                return 0;
+        __u64 number = BPF_CORE_READ(inode, i_ino);
+        __u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                __u64 other = (m->files[i].inode ^ number) | (m->files[i].device ^ device) |
+                              (m->files[i].pid ^ pid);
+                classes |= m->files[i].classes & (((other | -other) >> 63) - 1);
+        }
+        return classes ? classes & rules_classes(table, &m->rules, RULES_ALLOW) : 0;
+}
+
 /* The current process has read from an object. Returns FLOW_AGAIN if its entry must be judged first, or the
- * policy changed. */
-__noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
+ * policy changed. inode: the address of its inode; 0: it has none. */
+__noinline int object_taken(__u64 holder, __u64 is, __u32 via, __u64 inode) {
         struct task_struct *task = current_task();
         __u32 pid = BPF_CORE_READ(task, tgid);
         __u64 start = task_start(task), content = object_content(holder, is);
@@ -262,10 +310,14 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via) {
                 return FLOW_AGAIN;
         __u64 stopped = current_carries(
                         v.index, pid, via == BW_VIA_TERMINAL ? RULES_TERMINAL : RULES_CARRIER);
+        if (via == BW_VIA_FILE)
+                stopped |= own_file_classes(v.index, pid, inode);
         if (!policy_view_held(&v))
                 return FLOW_AGAIN;
         struct mark *m = mark_find(pid, start);
-        bool only = !m || m->only == holder;
+        bool only = !m || m->only == holder || !mark_live(v.index, pid, 0);
+        if (flow_classes(content, via, stopped) && holder_take(pid, start, (__u64)task) == pid)
+                receiver_rules(v.index, pid);
         int r = mark_flow_to(content, pid, start, via, stopped);
         m = mark_get(pid);
         if (r == FLOW_DONE && only && m)
@@ -282,7 +334,7 @@ static __always_inline void object_reaches(const struct object *o) {
         if (!o->holder || !object_get(o->holder))
                 return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
-                int r = object_taken(o->holder, o->is, o->via);
+                int r = object_taken(o->holder, o->is, FLOW_VIA(o->via), o->address);
                 struct task_struct *task = current_task();
                 if (r == FLOW_DONE)
                         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
@@ -366,7 +418,7 @@ __noinline int queue_gives(int id) {
                 return 0;
         object_of_ipc(&o, BW_VIA_QUEUE, id);
         for (__u32 i = 0; i < POLICY_TRIES; i++)
-                if (object_give((__u64)task, o.holder, o.is, o.via, 0) != FLOW_AGAIN)
+                if (object_give((__u64)task, o.holder, o.is, o.via | FLOW_FILES, 0) != FLOW_AGAIN)
                         return 0;
         report_loss(BW_LOSS_POLICY_BUSY);
         return 0;

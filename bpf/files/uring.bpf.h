@@ -27,6 +27,7 @@
 #include "lib/maps.bpf.h"
 #include "lib/requests.h"
 #include "mark/mark.bpf.h"
+#include "mark/pass.bpf.h"
 #include "egress/egress.bpf.h"
 #include "files/fanotify.bpf.h"
 #include "files/file.bpf.h"
@@ -381,7 +382,7 @@ __noinline int ring_shared(__u64 ring) {
 
         object_set(&o, BW_VIA_MEMORY, ring,
                         (__u64)BPF_CORE_READ((const struct io_ring_ctx *)ring, mm_account), 0);
-        on_memory_shared(&o, SHARES_ALL);
+        on_memory_shared(&o, SHARES_CHILDREN);
         return 0;
 }
 

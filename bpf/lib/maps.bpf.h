@@ -98,21 +98,22 @@ struct mark {
                                      * object:        a second hash of what it is */
         __u64 until_mono_ns;        /* no class is within its window after this */
         __u32 last[BW_CLASSES_MAX]; /* tick of the last open of each class */
-        __u32 bound_last[BW_CLASSES_MAX]; /* same, for opens under a rule with Destination= */
+        __u32 bound_last[BW_CLASSES_MAX]; /* same, for opens under a rule */
         struct bw_bits rules;             /* those rules: they apply to this process alone, until it execs */
         __u32 n_files;                    /* files touched so far; files[] holds the latest, in no order */
         __u32 reported; /* a correlation was reported: user space wants to hear of the exit */
         __u32 changes;  /* times that something was added: what was passed on before need not be again */
         __u32 refs;     /* of a content: objects that refer to it */
-        __u64 idle_ns;  /* of a content: since when no object refers to it; 0: one does */
+        __u64 idle_ns;  /* of a content: since when no object refers to it; 0: one does. Of a process:
+                           `changes` and the policy's generation when all of it was permitted anywhere */
         __u64 cgroup;   /* charged for the entry, see mark/share.bpf.h */
         __u32 uid;
         __u32 charged;
         __u32 owner;  /* uid of the process, and its comm, when it was marked or last executed a program */
         __u32 listed; /* in the listing of this number, see egress/list.bpf.h */
         char comm[BW_COMM_SIZE];
-        __u64 only; /* the holder that all of it came from; 0: it touched a file itself, or there are several
-                     */
+        __u64 only; /* the holder that all that is not bound came from; 0: it touched a file itself, or there
+                       are several */
         struct touched_file files[BW_FILES_MAX];
 };
 

@@ -152,6 +152,18 @@ static __always_inline bool mark_enter(__u64 holder, const struct mark *from, __
         return true;
 }
 
+/* Whether the share of the user or cgroup of `task` is half used. */
+__noinline int marks_are_many(__u64 task) {
+        struct charge_key key = { .uid = task_payer(task), .table = BW_SHARE_MARKS };
+        const struct charge *of_all = key.uid ? bpf_map_lookup_elem(&bw_charges, &key) : NULL;
+
+        key.cgroup = task_cgroup_apart(task);
+        const struct charge *c = bpf_map_lookup_elem(&bw_charges, &key);
+        return *(volatile __u64 *)&shared.counts[BW_COUNT_MARKS_LIVE] >= table_limit[BW_SHARE_MARKS] / 2 ||
+               (c && c->live >= share_limit(BW_SHARE_MARKS, key.uid, false) / 2) ||
+               (of_all && of_all->live >= share_limit(BW_SHARE_MARKS, key.uid, true) / 2);
+}
+
 /* Makes an empty mark for a process, if it has none, and charges `task`. Returns false, and counts it, if
  * the table or the share of its user is full. */
 __noinline int mark_make(__u32 pid, __u64 start, __u64 task) {
@@ -198,6 +210,15 @@ static __always_inline struct mark *mark_take(__u32 pid, __u64 start, __u64 task
         if (m || !mark_make(pid, start, task))
                 return m;
         return mark_get(pid);
+}
+
+/* The same for an open after which nothing can follow, unless the process runs other code later. Such marks
+ * take at most half of the table, and of each share, and without room nobody is suspected: the servers of a
+ * large machine must not cost it the marks of thieves. Returns `pid`, or 0. */
+__noinline __u64 mark_take_idle(__u32 pid, __u64 start, __u64 task) {
+        if (mark_find(pid, start))
+                return pid;
+        return !marks_are_many(task) && mark_make(pid, start, task) ? pid : 0;
 }
 
 /* ---- suspicion ---- */
@@ -272,7 +293,7 @@ __noinline __u64 current_suspect(void) {
 }
 
 /* Selects opens, and the window. */
-#define LIVE_BOUND 1 /* under a rule with Destination= */
+#define LIVE_BOUND 1 /* under a rule */
 #define LIVE_FRESH 2 /* within the window in which an egress is not late */
 
 /* Classes per inner loop, to limit what the verifier walks. Divides BW_CLASSES_MAX. */
@@ -336,17 +357,6 @@ static __always_inline __u32 tick_later(__u32 a, __u32 b) {
         return (b & second) | (a & ~second);
 }
 
-/* Opens under a rule with Destination= count as plain ones from now on: the rule does not apply to a child,
- * nor after exec. */
-static __always_inline void mark_unbind(struct mark *m) {
-        for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
-                if (m->bound_last[c])
-                        m->last[c] = tick_later(m->last[c], m->bound_last[c]);
-                m->bound_last[c] = 0;
-        }
-        __builtin_memset(&m->rules, 0, sizeof(m->rules));
-}
-
 /* Merges times of the mark of holder `from` into that of `to`, for some classes, always as plain opens: the
  * plain ones of classes `plain`, and the bound ones of classes `bound`. Returns whether anything changed. */
 __noinline int marks_join_some(__u64 to, __u64 from, __u64 plain, __u64 bound, __u32 first) {
@@ -369,11 +379,34 @@ __noinline int marks_join_some(__u64 to, __u64 from, __u64 plain, __u64 bound, _
         return news != 0;
 }
 
-static __always_inline bool marks_join(__u64 to, __u64 from, __u64 plain, __u64 bound) {
+/* The same for bound ones that stay bound. */
+__noinline int marks_bind_some(__u64 to, __u64 from, __u64 bound, __u32 first) {
+        const struct mark *source = mark_get(from);
+        struct mark *m = mark_get(to);
+        __u32 news = 0;
+
+        if (!source || !m)
+                return false;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < CLASSES_AT_ONCE; i++) {
+                __u32 c = (first + i) % BW_CLASSES_MAX, own = m->bound_last[c];
+                __u32 later = tick_later(own, source->bound_last[c] & -(__u32)(bound >> c & 1));
+                if (later != own)
+                        m->bound_last[c] = later;
+                news |= later ^ own;
+        }
+        return news != 0;
+}
+
+/* plain: those that become plain; kept: bound ones that stay so. */
+static __always_inline bool marks_join(__u64 to, __u64 from, __u64 plain, __u64 bound, __u64 kept) {
         bool news = false;
 
-        for (__u32 i = 0; i < BW_CLASSES_MAX; i += CLASSES_AT_ONCE)
-                news |= marks_join_some(to, from, plain, bound, i);
+        for (__u32 i = 0; i < BW_CLASSES_MAX; i += CLASSES_AT_ONCE) {
+                news |= marks_join_some(to, from, plain, bound & ~kept, i);
+                if (bound & kept)
+                        news |= marks_bind_some(to, from, bound & kept, i);
+        }
         return news;
 }
 
@@ -444,14 +477,15 @@ static __always_inline void touched_file_begin(struct touched_file *f, struct ta
         barrier();
 }
 
-/* Adds an open to the mark of the process. plain: classes that no rule allows; bound: classes that only
- * `rules` allow, each to its destinations. */
+/* Adds an open to the mark of the process. plain: classes that no rule allows; bound: classes that `rules`
+ * allow, each to its destinations. */
 static __always_inline void mark_touch(
                 struct mark *m, __u64 plain, __u64 bound, const struct bw_bits *rules) {
         __u32 now = tick_now();
 
         m->changes++;
-        m->only = 0;
+        if (plain)
+                m->only = 0;
         bits_or(&m->rules, rules);
         for (__u32 c = 0; c < BW_CLASSES_MAX; c++) {
                 if (word_has(plain, c))
@@ -461,16 +495,23 @@ static __always_inline void mark_touch(
         }
 }
 
-/* ---- flow: from holder to holder ---- */
+/* ---- kinds of rules ---- */
 
-/* Kinds of rules, as sets of values: the flags of struct bw_rule and, above them, whether it has
- * destinations. */
-#define RULES_CARRIER 0xaaaa  /* [Carrier] */
-#define RULES_TERMINAL 0xb0b0 /* the same, and those for terminals only */
-#define RULES_OWN 0x4040      /* [Carrier] with Own=yes, whose classes are BW_CARRIER_OWN() */
-#define RULES_UNBOUND 0x000f  /* [Allow] without Destination= */
-#define RULES_BOUND 0x0f00    /* with it */
-#define RULES_PRINTING 0x0300 /* with it, and not clean: the process may write the sensitive data */
+/* Besides the flags of struct bw_rule: it has no Destination=. */
+#define RULE_ANYWHERE 64
+/* Kinds of rules: of the flags `of`, they have those of `has`. */
+#define RULES_KIND(of, has) ((of) | (has) << 8)
+#define RULES_CARRIER RULES_KIND(BW_RULE_CARRIER, BW_RULE_CARRIER) /* [Carrier] */
+/* The same, and those for terminals only. */
+#define RULES_TERMINAL RULES_KIND(BW_RULE_TERMINAL | BW_RULE_OWN, BW_RULE_TERMINAL)
+/* [Carrier] with Own=yes, whose classes are BW_CARRIER_OWN(). */
+#define RULES_OWN RULES_KIND(BW_RULE_TERMINAL | BW_RULE_OWN, BW_RULE_TERMINAL | BW_RULE_OWN)
+#define RULES_ALLOW RULES_KIND(BW_RULE_TERMINAL, 0) /* [Allow] */
+#define RULES_ANYWHERE RULES_KIND(BW_RULE_TERMINAL | RULE_ANYWHERE, RULE_ANYWHERE)
+/* [Allow] that does not pass this on. */
+#define RULES_KEEPING(what) RULES_KIND(BW_RULE_TERMINAL | (what), 0)
+/* [Allow] after which nothing can follow, unless the process runs other code. */
+#define RULES_IDLE RULES_KIND(BW_RULE_TERMINAL | BW_RULE_PASSES | RULE_ANYWHERE, RULE_ANYWHERE)
 
 /* The classes of the rules of one kind among the 64 rules of this word that are set in `rules`. */
 __noinline __u64 rules_word_classes(__u32 table, __u32 word, __u64 rules, __u32 kind) {
@@ -481,7 +522,8 @@ __noinline __u64 rules_word_classes(__u32 table, __u32 word, __u64 rules, __u32 
                 return 0;
         for (__u32 i = 0; i < BW_RULES_MAX / BW_WORDS; i++) {
                 const struct bw_rule *r = &t->rules[word * (BW_RULES_MAX / BW_WORDS) + i];
-                __u64 is = kind >> ((r->flags & 7) | is_set(r->n_nets) << 3);
+                __u64 flags = r->flags | (1 - is_set(r->n_nets)) * RULE_ANYWHERE;
+                __u64 is = 1 - is_set((flags & kind & 0xff) ^ kind >> 8);
                 classes |= r->classes & -(is & rules >> i & 1);
         }
         return classes;
@@ -493,193 +535,4 @@ static __always_inline __u64 rules_classes(__u32 table, const struct bw_bits *ru
         for (__u32 i = 0; i < BW_WORDS; i++)
                 classes |= rules_word_classes(table, i, rules->word[i], kind);
         return classes;
-}
-
-/* Stores the hop by the process of the task at `giver` that follows hop `before`. Returns its key. */
-static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
-        struct task_struct *task = (struct task_struct *)giver;
-        struct hop hop = { .before = before, .via = via };
-
-        hop.pid = BPF_CORE_READ(task, tgid);
-        BPF_CORE_READ_INTO(
-                        &hop.comm, task, group_leader, comm); /* not that of a thread that serves io_uring */
-        __u64 id = hash_mix(hash_mix(shared.name_seed, before),
-                        hash_mix((__u64)via << 32 | hop.pid, task_start(task)));
-        bpf_map_update_elem(&bw_hops, &id, &hop, BPF_ANY);
-        return id;
-}
-
-enum flow {
-        FLOW_NOTHING, /* there is nothing to pass on */
-        FLOW_DONE,
-        FLOW_REFUSED, /* the target could not be marked: counted */
-        FLOW_AGAIN,   /* the policy changed meanwhile, nothing was done: try again */
-};
-
-/* What flows in addition to plain classes: */
-#define FLOW_BOUND 0x100   /* classes bound by a rule with Destination= */
-#define FLOW_PRINTED 0x200 /* those of them whose rule is not clean */
-#define FLOW_VIA(what) ((what)&0xff)
-
-/* Copies file number `index` of holder `from` to holder `to`, unless that has it already, by another route
- * or by an open of its own. Returns whether it was added. See mark_flow(). */
-__noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 giver) {
-        const struct mark *source = mark_get(from);
-        struct mark *m = mark_get(to);
-
-        if (!source || !m)
-                return false;
-        const struct touched_file *file = &source->files[index % BW_FILES_MAX];
-        struct touched_file *f = mark_place(m, file->path, file->pid);
-        if (f->classes && f->path == file->path && f->pid == file->pid)
-                return false;
-        *f = *file;
-        f->via = FLOW_VIA(what);
-        if (giver) {
-                f->route = hop_learn(file->route, FLOW_VIA(what), giver);
-                f->flags |= BW_FILE_HANDED_OVER;
-                f->hops++;
-        }
-        if (!(to & BW_HOLDER_OBJECT) && f->generation < 255)
-                f->generation++;
-        return true;
-}
-
-/* What flows, see mark_flow(). */
-struct flow_scope {
-        __u64 plain, bound; /* the classes */
-        __u32 hops_max;     /* of files that do */
-};
-
-/* FLOW_DONE: something could flow; FLOW_NOTHING, FLOW_AGAIN. */
-static __always_inline int flow_get(const struct policy_view *v, const struct mark *source, __u64 from,
-                __u32 what, __u64 giver, struct flow_scope *ret) {
-        bool object = from & BW_HOLDER_OBJECT;
-
-        ret->plain = mark_live(v->index, from, 0) & ~(object ? giver : 0);
-        ret->bound = what & (FLOW_BOUND | FLOW_PRINTED) ? mark_live(v->index, from, LIVE_BOUND) : 0;
-        if (ret->bound && what & FLOW_PRINTED)
-                ret->bound &= rules_classes(v->index, &source->rules, RULES_PRINTING);
-        ret->hops_max = giver && !object ? v->table->hops_max : 256;
-        if (!policy_view_held(v))
-                return FLOW_AGAIN;
-        return ret->plain | ret->bound ? FLOW_DONE : FLOW_NOTHING;
-}
-
-/* The classes that would flow; all bits if the policy changed meanwhile. Called before the target is marked.
- */
-__noinline __u64 flow_classes(__u64 from, __u32 what, __u64 giver) {
-        const struct mark *source = mark_get(from);
-        struct policy_view v;
-        struct flow_scope flow;
-
-        if (!source || !policy_view_get(&v))
-                return 0;
-        int r = flow_get(&v, source, from, what, giver, &flow);
-        return r == FLOW_AGAIN ? ~0ULL : flow.plain | flow.bound;
-}
-
-/* The number of hops after which a file is not passed on; giver: see mark_flow(). */
-__noinline __u32 flow_hops_max(__u64 from, __u64 giver) {
-        struct policy_view v;
-
-        return giver && !(from & BW_HOLDER_OBJECT) && policy_view_get(&v) ? v.table->hops_max : 256;
-}
-
-/* Passes the classes on. */
-__noinline int mark_flow_classes(__u64 from, __u64 to, __u32 what, __u64 giver) {
-        const struct mark *source = mark_get(from);
-        struct policy_view v;
-        struct flow_scope flow;
-        __u64 carried = 0;
-
-        if (!source || !policy_view_get(&v))
-                return FLOW_NOTHING;
-        int r = flow_get(&v, source, from, what, giver, &flow);
-        if (r != FLOW_DONE)
-                return r;
-        for (__u32 i = 0; i < BW_FILES_MAX; i++)
-                if (source->files[i].hops < flow.hops_max)
-                        carried |= source->files[i].classes;
-        if (source->n_files <= BW_FILES_MAX) { /* with more files than places the classes decide */
-                flow.plain &= carried;
-                flow.bound &= carried;
-        }
-        if (!(flow.plain | flow.bound)) {
-                count(BW_COUNT_FLOWS_STOPPED);
-                return FLOW_NOTHING;
-        }
-
-        struct mark *m = mark_get(to);
-        if (!m)
-                return FLOW_AGAIN;
-        if (to & BW_HOLDER_SUSPECT)
-                suspects_until(source->until_mono_ns);
-        if (m->until_mono_ns < source->until_mono_ns)
-                m->until_mono_ns = source->until_mono_ns;
-        if (m->only != from)
-                m->only = m->changes ? 0 : from;
-        if (marks_join(to, from, flow.plain, flow.bound))
-                m->changes++;
-        return FLOW_DONE;
-}
-
-/* Passes the files of these classes on. If the policy has just changed, it adds at most a file too many. */
-__noinline int mark_flow_files(__u64 from, __u64 to, __u32 what, __u64 giver) {
-        const __u64 classes = flow_classes(from, what, giver);
-        const __u32 hops_max = flow_hops_max(from, giver);
-        const struct mark *source = mark_get(from);
-        struct mark *m = mark_get(to);
-        __u32 added = 0;
-
-        if (!source || !m)
-                return 0;
-        if (from & BW_HOLDER_OBJECT)
-                giver = 0;
-        for (__u32 i = 0; i < BW_FILES_MAX; i++)
-                if (source->files[i].classes & classes && source->files[i].hops < hops_max)
-                        added |= file_pass(from, to, i, what, giver);
-        if (source->n_files > BW_FILES_MAX && m->n_files <= BW_FILES_MAX)
-                m->n_files = source->n_files;
-        if (added)
-                m->changes++;
-        return 0;
-}
-
-/* Passes the classes of holder `from` that are within their window on to the holder `to`, which has a mark,
- * as plain ones. what: enum bw_via, and FLOW_*. giver: the task that hands the data over; 0 for a fork. If
- * `from` is a content, the hop was recorded when it was written, and `giver` has the classes that must not
- * pass. Inlined, so that the stack holds either of the two steps, not both. */
-static __always_inline int mark_flow(__u64 from, __u64 to, __u32 what, __u64 giver) {
-        int r = mark_flow_classes(from, to, what, giver);
-
-        if (r == FLOW_DONE)
-                mark_flow_files(from, to, what, giver);
-        return r;
-}
-
-/* The same to a process, which is marked if anything flows. FLOW_REFUSED: its user and cgroup got it, if
- * there was room for them. */
-static __always_inline int mark_flow_to(__u64 from, __u32 pid, __u64 start, __u32 what, __u64 giver) {
-        if (!flow_classes(from, what, giver))
-                return FLOW_NOTHING;
-        __u64 to = holder_take(pid, start, bpf_get_current_task());
-        int r = to ? mark_flow(from, to, what, giver) : FLOW_REFUSED;
-        return to & BW_HOLDER_SUSPECT && r == FLOW_DONE ? FLOW_REFUSED : r;
-}
-
-/* Passes the complete mark of process `from` on to process `to`. If the policy keeps changing meanwhile, no
- * mark is made, and a loss is counted. */
-static __always_inline void mark_pass(__u32 from, __u64 from_start, __u32 to, __u64 to_start,
-                enum bw_via via, struct task_struct *giver) {
-        if (!mark_find(from, from_start))
-                return;
-        for (__u32 i = 0; i < POLICY_TRIES; i++) {
-                int r = mark_flow_to(from, to, to_start, via | FLOW_BOUND, (__u64)giver);
-                /* A sweep may have found the target's mark expired just before, and have removed it
-                 * meanwhile. */
-                if (r == FLOW_NOTHING || r == FLOW_REFUSED || (r == FLOW_DONE && mark_get(to)))
-                        return;
-        }
-        report_loss(BW_LOSS_POLICY_BUSY);
 }

@@ -15,6 +15,7 @@
 #include "lib/path.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
+#include "mark/pass.bpf.h"
 #include "mark/share.bpf.h"
 
 /* Besides enum flow: the object has this content already. */
@@ -272,7 +273,7 @@ static __always_inline int object_give(__u64 task, __u64 holder, __u64 is, __u32
         __u32 pid = BPF_CORE_READ((struct task_struct *)task, tgid);
         const struct mark *source = mark_get(pid);
 
-        if (!source)
+        if (!source || !flow_classes(pid, what, task))
                 return FLOW_NOTHING;
         __u64 by = hash_mix(hash_mix(hash_mix(what, shared.generation), source->start_boot_ns),
                         (__u64)source->changes << 32 | pid);

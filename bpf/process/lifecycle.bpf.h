@@ -9,6 +9,7 @@
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
 #include "mark/mark.bpf.h"
+#include "mark/pass.bpf.h"
 #include "process/exec-env.bpf.h"
 #include "process/identity.bpf.h"
 #include "process/program.bpf.h"
@@ -213,6 +214,59 @@ __noinline int processes_sweep(void) {
         return 0;
 }
 
+/* The classes that a process got under rules that do not pass them to what it executes. If the policy keeps
+ * changing meanwhile: none. */
+__noinline __u64 mark_kept(__u32 pid) {
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                const struct mark *m = mark_get(pid);
+                struct policy_view v;
+
+                if (!m || !policy_view_get(&v))
+                        return 0;
+                __u64 kept = rules_classes(v.index, &m->rules, RULES_KEEPING(BW_RULE_CHILDREN));
+                if (policy_view_held(&v))
+                        return kept;
+        }
+        return 0;
+}
+
+/* Unbinds some classes, but for those of `kept`, which are dropped. Returns those that are left. */
+__noinline __u64 mark_unbind_some(__u32 pid, __u64 kept, __u32 first) {
+        struct mark *m = mark_get(pid);
+        __u64 left = 0;
+
+        if (!m)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < CLASSES_AT_ONCE; i++) {
+                __u32 c = (first + i) % BW_CLASSES_MAX, bound = m->bound_last[c] & ((kept >> c & 1) - 1);
+                __u32 last = tick_later(m->last[c], bound);
+                m->last[c] = last;
+                m->bound_last[c] = 0;
+                left |= is_set(last) << c;
+        }
+        return left;
+}
+
+/* exec: the rules of the previous program apply no more. What they pass to children counts as a plain open
+ * from now on; the rest was in the memory of the previous program, and ends with it. */
+__noinline int mark_unbind(__u32 pid) {
+        __u64 kept = mark_kept(pid), left = 0;
+
+        for (__u32 i = 0; i < BW_CLASSES_MAX; i += CLASSES_AT_ONCE)
+                left |= mark_unbind_some(pid, kept, i);
+        struct mark *m = mark_get(pid);
+        if (!m)
+                return 0;
+        __builtin_memset(&m->rules, 0, sizeof(m->rules));
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                m->files[i].classes &= left;
+        m->changes++;
+        if (!left && !m->reported)
+                mark_forget(pid);
+        return 0;
+}
+
 /* exec: the process keeps its mark, and loses the rules of the previous executable. */
 static __always_inline void on_exec(struct task_struct *task, const struct linux_binprm *bprm) {
         __u32 pid = BPF_CORE_READ(task, tgid);
@@ -242,7 +296,10 @@ static __always_inline void on_exec(struct task_struct *task, const struct linux
         struct mark *m = mark_find(pid, start);
         if (!m)
                 return;
-        mark_unbind(m);
+        mark_unbind(pid);
+        m = mark_get(pid);
+        if (!m)
+                return;
         mark_name(m, task);
         p = process_find(pid, start);
         if (p && !p->environment)

@@ -14,6 +14,7 @@
 #include "lib/syscalls.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
+#include "mark/pass.bpf.h"
 #include "process/identity.bpf.h"
 #include "process/shm.bpf.h"
 

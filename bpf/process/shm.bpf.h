@@ -21,6 +21,7 @@
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "mark/objects.bpf.h"
+#include "mark/pass.bpf.h"
 #include "process/identity.bpf.h"
 
 /* Places per process. Servers and interpreters need a few, the main process of a browser up to some
@@ -41,9 +42,10 @@
 #define MAPPING_TRIES 16
 
 #define SHARES_READ 0
-#define SHARES_FILE BW_VIA_MEMORY /* a file that it opened itself */
-#define SHARES_ALL (BW_VIA_MEMORY | FLOW_BOUND)
-#define SHARES_DESCRIPTORS (BW_VIA_RECEIVED | FLOW_BOUND)
+#define SHARES_FILE (BW_VIA_MEMORY | FLOW_FILES) /* what it opened itself */
+#define SHARES_INHERITED (BW_VIA_MEMORY | FLOW_OUTPUT)
+#define SHARES_CHILDREN (BW_VIA_MEMORY | FLOW_CHILDREN) /* no other can get at it */
+#define SHARES_DESCRIPTORS (BW_VIA_RECEIVED | FLOW_CHILDREN)
 
 /* ---- the list of a process ---- */
 
@@ -257,8 +259,8 @@ __noinline int memory_inherit(__u32 pid, __u64 child_address) {
         const void *mm = BPF_CORE_READ(child, mm), *files = BPF_CORE_READ(child, files);
         if (mm && mm == BPF_CORE_READ(parent, mm)) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)mm, 0, 0);
-                memory_share(parent_pid, o.holder, o.is, 0, SHARES_ALL);
-                memory_share(pid, o.holder, o.is, 0, SHARES_ALL);
+                memory_share(parent_pid, o.holder, o.is, 0, SHARES_CHILDREN);
+                memory_share(pid, o.holder, o.is, 0, SHARES_CHILDREN);
         }
         if (files && files == BPF_CORE_READ(parent, files)) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)files, 0, 0);

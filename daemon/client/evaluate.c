@@ -16,14 +16,15 @@
 #include "client/evaluate.h"
 #include "policy/check.h"
 #include "policy/match.h"
+#include "policy/values.h"
 
 typedef struct Explainer {
         const Policy *p;
         const PolicyNames *names;
         const ExplainQuery *q;
         uint64_t touched;
-        /* For each class, by its bit: whether it is allowed by rules without Destination=, by rules with
-         * one, and for the destination of the query. */
+        /* For each class, by its bit: whether it is allowed by rules after which nothing can follow, by
+         * others, and for the destination of the query. */
         Truth clean[BW_CLASSES_MAX], bound[BW_CLASSES_MAX], quiet[BW_CLASSES_MAX];
         char *by[_TRUTH_MAX]; /* the names of the rules that apply, and of those that may */
 } Explainer;
@@ -227,7 +228,7 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
 /* Records what the rule allows for the classes of the file. */
 static int rule_apply(Explainer *x, const PolicyAllow *a, uint64_t classes, Truth applies) {
         bool to = x->q->to.family && policy_match_address(a->destinations, a->n_destinations, &x->q->to);
-        Truth *what = a->n_destinations > 0 ? x->bound : x->clean;
+        Truth *what = a->n_destinations > 0 || a->passes ? x->bound : x->clean;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 if (!(classes >> bit & 1))
@@ -253,6 +254,7 @@ static json_t *rules_explain(Explainer *x) {
         for (size_t i = 0; i < x->p->n_allows; i++) {
                 const PolicyAllow *a = x->p->allows + i;
                 json_auto_t *names = json_array(), *conditions = NULL;
+                char passes[VALUE_PASSES_SIZE];
                 uint64_t classes = 0;
                 Truth applies = TRUTH_UNKNOWN;
 
@@ -274,10 +276,12 @@ static json_t *rules_explain(Explainer *x) {
                                 rule_apply(x, a, classes, applies) < 0)
                         return NULL;
                 if (json_array_append_new(array,
-                                    json_pack("{s:o, s:o, s:O, s:b, s:o, s:O}", "name", json_text(a->name),
-                                                    "origin", json_origin(&a->origin), "classes", names,
-                                                    "destinations", a->n_destinations > 0, "applies",
-                                                    json_truth(applies), "conditions", conditions)) < 0)
+                                    json_pack("{s:o, s:o, s:O, s:b, s:s, s:o, s:O}", "name",
+                                                    json_text(a->name), "origin", json_origin(&a->origin),
+                                                    "classes", names, "destinations", a->n_destinations > 0,
+                                                    "passes", value_format_passes(a->passes, passes),
+                                                    "applies", json_truth(applies), "conditions",
+                                                    conditions)) < 0)
                         return NULL;
         }
         return STEAL_PTR(array);
@@ -416,9 +420,10 @@ static json_t *verdict_explain(const Explainer *x, const json_t *classes, const 
                 return verdict_of("silent",
                                 json_sprintf("silent: %s may read it, by %s.", exe, x->by[TRUTH_YES]));
         if (quiet == TRUTH_YES)
-                return verdict_of("silent", json_sprintf("silent: %s may read it and connect to this "
-                                                         "destination, by %s.",
-                                                            exe, x->by[TRUTH_YES]));
+                return verdict_of("silent",
+                                json_sprintf("silent: %s may read it and connect to %s "
+                                             "destination, by %s.",
+                                                exe, x->q->to.family ? "this" : "any", x->by[TRUTH_YES]));
         if (json_is_true(json_object_get(score, "below")))
                 return verdict_of("silent", json_sprintf("silent: the score of %d is below Alert=%u.",
                                                             points, x->p->scoring.alert));

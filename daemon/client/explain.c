@@ -225,6 +225,7 @@ static void put_rules(const json_t *explained, bool any_exe) {
                 put(i == 0 ? "rules" : "", "[Allow %s] (%s)%s%s", ctl_string(rule, "name", "?"),
                                 ctl_string(rule, "origin", "?"), any_exe ? "" : ", applies: ",
                                 any_exe ? "" : ctl_string(rule, "applies", "?"));
+                put("", "  passes on: %s", ctl_string(rule, "passes", "?"));
                 put_conditions(rule);
         }
         if (i == 0 && strcmp(ctl_string(explained, "mark", ""), "no") != 0)
@@ -306,8 +307,8 @@ static void put_explained(const char *path, const json_t *o) {
                         ctl_string(json_object_get(o, "executable"), "path", "?"));
         put("mark", "%s%s", ctl_string(o, "mark", "?"),
                         strcmp(ctl_string(o, "mark", ""), "no") == 0
-                                        ? ": the open leaves no mark"
-                                        : ": the open marks the process and its children");
+                                        ? ": nothing follows from the open"
+                                        : ": the open marks the process and what its data reaches");
         if (address)
                 put("destination", "%s%s%s:%lld, allowed: %s", v6 ? "[" : "", address, v6 ? "]" : "",
                                 ctl_number(to, "port"), ctl_string(to, "allowed", "?"));

@@ -349,7 +349,7 @@ static int opener_judge(Suggestion *s, Opener *o) {
         if (!o->sent)
                 say(&s->risks,
                                 "DANGER: %s opened the files, and another program sent the data. A "
-                                "permission is not inherited, so this rule has no Destination=: whatever %s "
+                                "permission is not inherited, so this rule has Passes=nothing: whatever %s "
                                 "starts may send the files anywhere. Let one program do both instead.",
                                 o->exe, o->exe);
         return interpreter ? script_find(s, o, interpreter) : 0;
@@ -394,8 +394,10 @@ static void put_rule(FILE *f, const Suggestion *s, const Opener *o, size_t numbe
                 fprintf(f, "User=%" JSON_INTEGER_FORMAT "\n", o->uid);
         if (s->container)
                 fputs("Container=yes\n", f);
-        if (!o->sent)
+        if (!o->sent) {
+                fputs("Passes=nothing\n", f);
                 return;
+        }
         fputs(v6 && port > 0 ? "Destination=[" : "Destination=", f);
         text_put_string(f, member(to, "address"));
         fprintf(f, "/%d", v6 ? 128 : 32);

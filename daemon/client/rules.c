@@ -54,7 +54,7 @@ static const struct Kind {
                                         { "Ancestor", "ancestors", SETTING_TEXT },
                                         { "Container", "container", SETTING_FLAG },
                                         { "Destination", "destinations", SETTING_DESTINATIONS },
-                                        { "Output", "output", SETTING_TEXT } } },
+                                        { "Passes", "passes", SETTING_TEXT } } },
         { .name = "Carrier",
                         .member = "carriers",
                         .matches = { "exes", "paths" },

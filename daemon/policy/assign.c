@@ -96,11 +96,8 @@ static int scalar_parse(const KeyInfo *k, const char *text, uint64_t *ret, Value
                 return value_parse_size(text, k->min, k->max, ret, ret_error);
         case KEY_BOOL:
                 return value_parse_bool(text, ret, ret_error);
-        case KEY_OUTPUT:
-                *ret = strcmp(text, "clean") == 0;
-                if (!*ret && strcmp(text, "secret") != 0)
-                        return value_error(ret_error, 0, "must be secret or clean");
-                return 0;
+        case KEY_PASSES:
+                return value_parse_passes(text, ret, ret_error);
         case KEY_SEVERITY:
                 severity = severity_from_string(text);
                 if (severity == _SEVERITY_INVALID)

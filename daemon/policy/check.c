@@ -149,11 +149,6 @@ static int warn_of_allow(Policy *p, const PolicyAllow *a) {
                 r = warn_of_writable(p, a->scripts, a->n_scripts);
         if (r == 0)
                 r = warn_of_writable(p, a->ancestors, a->n_ancestors);
-        if (r == 0 && a->clean && a->n_destinations == 0)
-                r = policy_message_add(p, POLICY_WARNING, a->origin,
-                                "[Allow %s] has Output=clean without Destination=, which has no effect: add "
-                                "Destination=, or remove Output=",
-                                a->name);
         return r;
 }
 

@@ -176,7 +176,7 @@ static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_messa
                                         a->name, BW_CARRIER_OWN_MAX);
                 n->rules[n->n_rules] = a;
                 n->rule_prints[n->n_rules] = rule_print(a);
-                n->flags[n->n_rules] = c ? carrier_flags(c) : a->clean ? BW_RULE_CLEAN : 0;
+                n->flags[n->n_rules] = c ? carrier_flags(c) : a->passes;
                 n->labels[n->n_rules] = text_concat(carrier ? "Carrier:" : "", a->name, "");
                 if (!n->labels[n->n_rules++])
                         return -ENOMEM;

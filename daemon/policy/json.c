@@ -7,6 +7,7 @@
 #include "basic/util.h"
 #include "policy/json.h"
 #include "policy/schema.h"
+#include "policy/values.h"
 
 /* All of these return NULL when out of memory, which makes json_object_set_new() and json_array_append_new()
  * fail. */
@@ -78,6 +79,7 @@ static json_t *key_to_json(const KeyInfo *k, const char *item) {
         const void *field = item + k->field;
         void *const *list = field; /* of the types that are lists or texts only: others are not as large */
         size_t n = k->item > 0 ? *(const size_t *)(item + k->n_field) : 0;
+        char passes[VALUE_PASSES_SIZE];
         Severity severity;
 
         switch (k->type) {
@@ -96,8 +98,8 @@ static json_t *key_to_json(const KeyInfo *k, const char *item) {
                 return json_integer(*(const int *)field);
         case KEY_BOOL:
                 return json_boolean(*(const bool *)field);
-        case KEY_OUTPUT:
-                return json_string(*(const bool *)field ? "clean" : "secret");
+        case KEY_PASSES:
+                return json_string(value_format_passes(*(const unsigned *)field, passes));
         case KEY_SEVERITY:
                 severity = *(const Severity *)field;
                 return severity < 0 ? json_null() : json_string(severity_to_string(severity));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "abi/event.h"
+#include "abi/policy.h"
 #include "policy/list.h"
 #include "policy/schema.h"
 
@@ -98,7 +99,8 @@ const KeyInfo policy_keys[] = {
         { SECTION_ALLOW, "Container", "container", KEY_BOOL, FIELD(PolicyAllow, container) },
         { SECTION_ALLOW, "Destination", "destinations", KEY_ADDRESSES,
                         ITEMS(PolicyAllow, destinations, PolicyAddress) },
-        { SECTION_ALLOW, "Output", "output", KEY_OUTPUT, FIELD(PolicyAllow, clean) },
+        { SECTION_ALLOW, "Passes", "passes", KEY_PASSES,
+                        SCALAR(PolicyAllow, passes, 0, BW_RULE_PASSES, BW_RULE_PASSES) },
 
         { SECTION_CARRIER, "Exe", "exes", KEY_STRINGS, PROGRAMS(exes, PolicyGlob),
                         .check = value_check_program },
@@ -180,11 +182,11 @@ void key_set(const KeyInfo *k, void *item, uint64_t value) {
 
         switch (k->type) {
         case KEY_UNSIGNED:
+        case KEY_PASSES:
         case KEY_INT:
                 *(unsigned *)field = (unsigned)value; /* or int: the same bits */
                 break;
         case KEY_BOOL:
-        case KEY_OUTPUT:
                 *(bool *)field = value;
                 break;
         case KEY_SEVERITY:

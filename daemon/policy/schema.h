@@ -59,7 +59,7 @@ typedef enum KeyType {
         KEY_SPAN,
         KEY_SIZE,
         KEY_BOOL,
-        KEY_OUTPUT,
+        KEY_PASSES,
         KEY_SEVERITY,
 } KeyType;
 

@@ -103,9 +103,9 @@ typedef struct PolicyAllow {
         bool container; /* Container=yes: applies in other mount namespaces, too; needs Unit= */
         PolicyAddress *destinations;
         size_t n_destinations;
-        bool clean;  /* Output=clean: its output does not contain the secret */
-        bool broken; /* during parsing: one of its lines was wrong, so that it must not be used, whatever
-                        follows */
+        unsigned passes; /* Passes=: BW_RULE_PASSES, or some of its bits */
+        bool broken;     /* during parsing: one of its lines was wrong, so that it must not be used, whatever
+                            follows */
         PolicyOrigin origin;
 } PolicyAllow;
 

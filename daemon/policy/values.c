@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "abi/policy.h"
 #include "glob/automaton.h"
 #include "policy/values.h"
 #include "basic/escape.h"
@@ -239,6 +241,52 @@ int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error) {
                         return 0;
                 }
         return value_error(ret_error, 0, "must be yes or no");
+}
+
+static const struct {
+        const char *name;
+        unsigned bit;
+} passes_words[] = {
+        { "output", BW_RULE_OUTPUT },
+        { "files", BW_RULE_FILES },
+        { "children", BW_RULE_CHILDREN },
+};
+
+int value_parse_passes(const char *s, uint64_t *ret, ValueError *ret_error) {
+        size_t i = 0, n_words = 0;
+        bool nothing = false;
+        uint64_t passes = 0;
+
+        for (; s[i]; n_words++) {
+                size_t n = strcspn(s + i, " \t"), k = 0;
+
+                while (k < ELEMENTSOF(passes_words) &&
+                                (strlen(passes_words[k].name) != n ||
+                                                memcmp(s + i, passes_words[k].name, n) != 0))
+                        k++;
+                if (k < ELEMENTSOF(passes_words))
+                        passes |= passes_words[k].bit;
+                else if (n == strlen("nothing") && memcmp(s + i, "nothing", n) == 0)
+                        nothing = true;
+                else
+                        return value_error(ret_error, i,
+                                        "must be nothing, or a list of output, files and children");
+                i += n;
+                i += strspn(s + i, " \t");
+        }
+        if (nothing && n_words > 1)
+                return value_error(ret_error, 0, "nothing stands alone: remove it, or the other words");
+        *ret = passes;
+        return 0;
+}
+
+const char *value_format_passes(unsigned passes, char ret[static VALUE_PASSES_SIZE]) {
+        char *end = ret;
+
+        for (size_t i = 0; i < ELEMENTSOF(passes_words); i++)
+                if (passes & passes_words[i].bit)
+                        end += sprintf(end, "%s%s", end > ret ? " " : "", passes_words[i].name);
+        return end > ret ? ret : strcpy(ret, "nothing");
 }
 
 static uint64_t unit_usec(const char *s, size_t n) {

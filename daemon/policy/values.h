@@ -31,6 +31,12 @@ int value_parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, Va
 /* As in systemd: yes, true, on, 1 and their opposites. */
 int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error);
 
+/* "output", "files" and "children", or "nothing": BW_RULE_PASSES, or some of its bits. */
+int value_parse_passes(const char *s, uint64_t *ret, ValueError *ret_error);
+/* The same for "rules" and messages. */
+#define VALUE_PASSES_SIZE sizeof("output files children")
+const char *value_format_passes(unsigned passes, char ret[static VALUE_PASSES_SIZE]);
+
 /* systemd.time(7): "90", "90s", "1h 30min", "1.5h". */
 int value_parse_timespan(
                 const char *s, uint64_t min, uint64_t max, uint64_t *ret_usec, ValueError *ret_error);

@@ -62,7 +62,7 @@ def npm_install(s, registry, user):
     require("/honest" in registry.asked, f"npm showed no token: {registry.asked}")
     built = f"{s.world.home_of(user)}/application/node_modules/honest/built"
     require_equal(s.world.do("cat", built, user=user), "hello\n", "what the package's script made")
-    s.theft(rc, "package-registries")
+    s.theft(rc, "npm-registries")
 
 
 def pip_install(s, registry, user):
@@ -71,7 +71,7 @@ def pip_install(s, registry, user):
     s.silent(["/usr/bin/pip3", "install", "-q", "--disable-pip-version-check", "--no-cache-dir", "--target",
               f"{s.world.home_of(user)}/site", "honestwheel"], user, timeout=NPM_TIMEOUT)
     require("/simple/honestwheel/" in registry.asked, f"pip showed no token: {registry.asked}")
-    s.theft(conf, "package-registries")
+    s.theft(conf, "python-registries")
 
 
 def stand_in(s, user, program, secret, name):

@@ -38,11 +38,12 @@
 
 #define PROCESSES_MAX 4096
 #define ACCOUNTS_MAX 64
+#define CLASSES_MAX 4
 
 typedef struct Fixture {
         Sensor *sensor;
         char directory[64];
-        char secret[128];
+        char secret[128], of_class[CLASSES_MAX][128];
         int marks, processes; /* the kernel's tables */
         Event last;
         EventShare last_share;
@@ -91,13 +92,21 @@ static inline int map_find(const char *name) {
         return -1;
 }
 
-/* late: LateWindow=, the life of a mark. */
-static inline int fixture_open(const SensorSizes *sizes, const char *late) {
+/* A file of one of the classes that a test has besides "decoy", by the place of its name. */
+static inline void open_of_class(unsigned n) {
+        int fd = open(fixture.of_class[n], O_RDONLY | O_CLOEXEC);
+        if (fd >= 0)
+                close(fd);
+}
+
+/* late: LateWindow=, the life of a mark. rules: sections. classes: names, each of a class with a file. */
+static inline int fixture_open_with(
+                const SensorSizes *sizes, const char *late, const char *rules, const char *classes) {
         _cleanup_(policy_freep) Policy *p = NULL;
         _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
         PolicyMessage message = {};
         PolicyNames names = {};
-        char text[256];
+        char text[4096], name[32];
 
         strcpy(fixture.directory, "/tmp/barbwire-marks.XXXXXX");
         assert_non_null(mkdtemp(fixture.directory));
@@ -109,6 +118,16 @@ static inline int fixture_open(const SensorSizes *sizes, const char *late) {
         snprintf(text, sizeof(text),
                         "[Class decoy]\nPath=%s\nPath=%s/file-secret*\nWindow=1s\nLateWindow=%s\n",
                         fixture.secret, fixture.directory, late);
+        for (unsigned i = 0; sscanf(classes, " %31s", name) == 1; i++) {
+                assert_true(i < CLASSES_MAX);
+                classes = strstr(classes, name) + strlen(name);
+                (void)snprintf(fixture.of_class[i], sizeof(fixture.of_class[i]), "%s/file-%s",
+                                fixture.directory, name);
+                close(open(fixture.of_class[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+                (void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                                "[Class %s]\nPath=%s\nLateWindow=%s\n", name, fixture.of_class[i], late);
+        }
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", rules);
         assert_int_equal(policy_new(&p), 0);
         assert_int_equal(policy_parse(p, "test.conf", text, strlen(text)), 0);
         assert_int_equal(policy_finish(p), 0);
@@ -125,6 +144,10 @@ static inline int fixture_open(const SensorSizes *sizes, const char *late) {
         fixture.processes = map_find("bw_processes");
         assert_true(fixture.marks >= 0 && fixture.processes >= 0);
         return 0;
+}
+
+static inline int fixture_open(const SensorSizes *sizes, const char *late) {
+        return fixture_open_with(sizes, late, "", "");
 }
 
 static inline SensorSizes fixture_sizes(unsigned marks_max) {
@@ -221,8 +244,40 @@ static inline void map_shared(void) {
         (void)p;
 }
 
+/* Code that another user than root can change. */
+static inline void map_code(void) {
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/file-code", fixture.directory);
+        int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0755);
+        write_text(fd);
+        if (fchown(fd, 65001, 65001) == 0)
+                (void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+        close(fd);
+}
+
+/* A child sends, and ends. */
+static inline void child_sends(void) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                send_out();
+                _exit(0);
+        }
+        (void)waitpid(pid, NULL, 0);
+}
+
 static inline void child_obey(char order) {
         switch (order) {
+        case '0' ... '3':
+                open_of_class((unsigned)(order - '0'));
+                break;
+        case 'c':
+                map_code();
+                break;
+        case 'k':
+                child_sends();
+                break;
         case 'o':
                 open_secret();
                 break;
@@ -247,9 +302,10 @@ static inline void child_obey(char order) {
         }
 }
 
-/* Forks a child that obeys 'o' (open the secret), 's' (send), 'f' (write to a file of its own), 'x' (to a
- * shared one, many times), 'p' (to a pipe) and 'm' (map memory), answers each by an event, which carries no
- * mark as a pipe would, and ends at end of file. */
+/* Forks a child that obeys 'o' (open the secret), '0' to '3' (open the file of a class), 's' (send), 'k'
+ * (have a child send), 'f' (write to a file of its own), 'x' (to a shared one, many times), 'p' (to a pipe),
+ * 'm' (map memory) and 'c' (map code), answers each by an event, which carries no mark as a pipe would, and
+ * ends at end of file. */
 static inline Child child_start_as(uid_t uid) {
         int orders[2], done = eventfd(0, EFD_CLOEXEC);
         Child c;

@@ -155,8 +155,9 @@ def policy_class(name, paths, **settings):
     return "\n".join(lines + [f"{key}={value}" for key, value in settings.items()]) + "\n"
 
 
-def policy_allow(name, exe, classes, destinations=()):
+def policy_allow(name, exe, classes, destinations=(), passes=None):
     lines = [f"[Allow {name}]", f"Exe={exe}", f"Class={' '.join(classes)}"]
+    lines += [f"Passes={passes}"] if passes else []
     return "\n".join(lines + [f"Destination={d}" for d in destinations]) + "\n"
 
 

@@ -36,10 +36,10 @@ BUDGETS = {
     "daemon": (1800, "start, state and the loop that joins the folders"),
     "bpf/abi": (800, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
-    "bpf/mark": (2500, "how marks spread over processes, files, sockets, memory and ptrace"),
-    "bpf/process": (2110, "who a process is: executable or script, trust, unit, user"),
-    "bpf/files": (3160, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
-    "bpf/egress": (1500, "destinations, the verdict, and the listing of marks"),
+    "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
+    "bpf/process": (2170, "who a process is: executable or script, trust, unit, user"),
+    "bpf/files": (3190, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
+    "bpf/egress": (1550, "destinations, the verdict, and the listing of marks"),
     "bpf": (600, "the list of all programs"),
 }
 # Text of no program: prose, the licence itself, and bytes that fuzzers and tests read as they are.

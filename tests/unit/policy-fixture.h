@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "abi/policy.h"
 #include "policy/build.h"
 #include "policy/check.h"
 #include "policy/parse.h"
@@ -53,4 +54,14 @@ static inline void expect(const Policy *p, size_t i, const char *at, const char 
                 fail_msg("message %zu is missing: %s %s", i, at, contains);
         }
         expect_message(p->messages + i, at, contains);
+}
+
+/* The rules whose User= names this user. */
+static inline struct bw_bits rules_of_user(const struct bw_table *t, uint32_t uid) {
+        struct bw_bits rules = {};
+
+        for (const struct bw_user *u = t->users; u < t->users + BW_USERS_MAX && u->used; u++)
+                if (u->uid == uid)
+                        rules.word[u->rule / 64] |= UINT64_C(1) << u->rule % 64;
+        return rules;
 }

@@ -121,12 +121,12 @@ def prepare(net, home, directory):
                     opener=program("technique-get-passed"), carrier=program("technique-hand-pipe"))
     write(os.path.join(directory, "92-flow.conf"),
           harness.policy_allow("test-printer", exes["printer"], [SSH], [HOST_V4 + ":443"])
-          + harness.policy_allow("test-creator", exes["creator"], [SSH], [HOST_V4 + ":443"])
-          + harness.policy_allow("test-clean", exes["clean"], [SSH], [HOST_V4 + ":443"]) + "Output=clean\n"
+          + harness.policy_allow("test-creator", exes["creator"], [SSH], [HOST_V4 + ":443"], "output children")
+          + harness.policy_allow("test-clean", exes["clean"], [SSH], [HOST_V4 + ":443"], "files children")
           + f"[Carrier test-own]\nExe={exes['writer']}\nPath=~/.own-history\nOwn=yes\n"
           + f"[Carrier test-carrier]\nExe={exes['carrier']}\n"
           + f"[Carrier test-quiet]\nPath={os.fsdecode(home.root)}/quiet/*/relay.*\n"
-          + harness.policy_allow("test-opener", exes["opener"], [SSH]))
+          + harness.policy_allow("test-opener", exes["opener"], [SSH], passes="nothing"))
     return exes
 
 
@@ -244,5 +244,5 @@ def part(t, stage, exes):
     t.case("G15 an allowed program prints to a file", stage.theft, "hand-file", f"print:{exes['printer']}")
     t.case("G15 honest: an allowed program creates a file of its own", silent, stage, "hand-file",
            f"create:{exes['creator']}")
-    t.case("G15 honest: an allowed program with Output=clean", silent, stage, "hand-pipe", f"print:{exes['clean']}")
+    t.case("G15 honest: an allowed program without Passes=output", silent, stage, "hand-pipe", f"print:{exes['clean']}")
     t.case("H03 honest: the reader is a [Carrier]", silent, stage, "hand-pipe", "plain", [exes["carrier"]])

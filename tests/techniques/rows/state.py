@@ -212,7 +212,7 @@ def allowed_silent(stage, exe):
 
 
 def allowed_child_clean(stage, exe_lineage):
-    """Allowed without Destination=: the open leaves no mark, and what the program starts has none either."""
+    """Under Passes=nothing, what the program starts, and what it executes itself, is not marked."""
     for variant in ("fork", "vfork-exec", "exec"):
         key, secret = stage.home.key()
         result = stage.net.run([exe_lineage, variant, key, HOST_V4, "443"])
@@ -220,6 +220,16 @@ def allowed_child_clean(stage, exe_lineage):
         truth, = truths(result.stdout)
         stage.net.sink.wait_arrived(secret)
         stage.expect_silence(truth.sender, f"{variant} from an allowed program")
+
+
+def allowed_child_marked(stage, exe_lineage):
+    """What an allowed program starts, or executes itself, is marked if the rule passes the secret to children."""
+    for variant in ("fork", "vfork-exec", "exec"):
+        key, _ = stage.home.key()
+        result = stage.net.run([exe_lineage, variant, key, HOST_V4, "443"])
+        require(result.returncode == 0, result.stderr)
+        truth, = truths(result.stdout)
+        stage.check(truth, key, HOST_V4, 443, "tcp")
 
 
 def copy_not_allowed(stage, exe):
@@ -257,12 +267,15 @@ def prepare(net, home, directory):
     """The classes and rules of this part, in addition to the default policy."""
     exes = programs(home, **{name: program("technique-" + source) for name, source in (
         ("technique_allowed", "state-pause"), ("technique_allowed_line", "hand-lineage"),
+        ("technique_passing_line", "hand-lineage"), ("technique_printing_line", "hand-lineage"),
         ("technique_bound", "state-pause"), ("technique_send", "send"))})
     write(os.path.join(directory, "90-test.conf"),
           harness.policy_class("brief", ["/**/brief/*"], Window="1s", LateWindow="1s", Technique="T1552.001")
           + harness.policy_class("patient", ["/**/patient/*"], Window="1s", LateWindow="1min", Score=60)
           + harness.policy_allow("test-allowed", exes["technique_allowed"], [SSH])
-          + harness.policy_allow("test-allowed-line", exes["technique_allowed_line"], [SSH])
+          + harness.policy_allow("test-allowed-line", exes["technique_allowed_line"], [SSH], passes="nothing")
+          + harness.policy_allow("test-passing-line", exes["technique_passing_line"], [SSH])
+          + harness.policy_allow("test-printing-line", exes["technique_printing_line"], [SSH], passes="output")
           + harness.policy_allow("test-bound", exes["technique_bound"], [SSH], [HOST_V4 + ":443"]))
     return {"directory": directory, **exes}
 
@@ -287,6 +300,10 @@ def part(t, stage, exes):
     t.case("allow: an allowed program is silent", allowed_silent, stage, exes["technique_allowed"])
     t.case("allow: what an allowed program starts is not marked", allowed_child_clean, stage,
            exes["technique_allowed_line"])
+    t.case("allow: what an allowed program starts is not marked without Passes=children", allowed_child_clean, stage,
+           exes["technique_printing_line"])
+    t.case("allow: what an allowed program starts is marked by default", allowed_child_marked, stage,
+           exes["technique_passing_line"])
     t.case("S01 allow: a copy elsewhere is not allowed", copy_not_allowed, stage, exes["technique_allowed"])
     t.case("allow: Destination= is silent there", bound_quiet, stage, exes["technique_bound"])
     t.case("allow: Destination= alerts elsewhere", bound_elsewhere, stage, exes["technique_bound"])

@@ -258,7 +258,8 @@ static void test_handed_on(void **state) {
         c->files[0].via = BW_VIA_FORK;
         c->files[0].generation = 1;
         c->files[0].pid = 11;
-        assert_rule(&e, "[Allow site-opener-" ID "]\nClass=ssh-private-keys\nExe=/opt/opener\n");
+        assert_rule(&e, "[Allow site-opener-" ID
+                        "]\nClass=ssh-private-keys\nExe=/opt/opener\nPasses=nothing\n");
         assert_says(&e, "DANGER");
         /* The sender is not who a rule would be for. */
         c->process.exe = view("/tmp/evil");
@@ -275,7 +276,8 @@ static void test_handed_on(void **state) {
         c->classes |= BIT(AWS);
         c->process.flags = 0;
         c->n_files = 2;
-        assert_rule(&e, "[Allow site-opener-" ID "]\nClass=ssh-private-keys\nExe=/opt/opener\n\n"
+        assert_rule(&e, "[Allow site-opener-" ID
+                        "]\nClass=ssh-private-keys\nExe=/opt/opener\nPasses=nothing\n\n"
                         "[Allow site-sender-" ID "-2]\nClass=cloud-aws\nExe=/opt/sender\n"
                         "Destination=192.0.2.7/32:443\n");
         c->files[0].exe = view("/usr/bin/bash");

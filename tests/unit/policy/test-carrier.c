@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* [Carrier], Output= and MaxHops= in a policy's text: their meaning, and the effect of each error. */
+/* [Carrier], Passes= and MaxHops= in a policy's text: their meaning, and the effect of each error. */
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "abi/policy.h"
 #include "policy/check.h"
 #include "policy/homes.h"
 #include "../policy-fixture.h"
@@ -22,10 +23,10 @@ static void test_carriers(void **state) {
                         "[Carrier bus]\nExe=/usr/bin/dbus-daemon /usr/bin/x\nUnit=dbus.service\nUser=7 ana\n"
                         "Path=/run/bus ~/.bus\nDescription=The bus\n"
                         "[Carrier docker]\nPath=/run/docker.sock\nEgress=yes\nScore=-10\n"
-                        "[Allow docker]\nClass=c\nExe=/a\nDestination=any:1\nOutput=clean\n"
+                        "[Allow docker]\nClass=c\nExe=/a\nDestination=any:1\nPasses=nothing\n"
                         "[Allow b]\nClass=c\nExe=/a\n"
-                        "[Allow e]\nClass=c\nExe=/a\nOutput=clean\nOutput=\n"
-                        "[Allow f]\nClass=c\nExe=/a\nOutput=clean\nOutput=secret\n"
+                        "[Allow e]\nClass=c\nExe=/a\nPasses=nothing\nPasses=\n"
+                        "[Allow f]\nClass=c\nExe=/a\nPasses=nothing\nPasses=files \t output\n"
                         "[Correlator]\nMaxHops=3\n" C "Path=/a\n";
         Policy *q = parsed(good, strlen(good));
         (void)state;
@@ -52,9 +53,10 @@ static void test_carriers(void **state) {
         assert_true(c[1].egress);
         assert_int_equal(c[1].score, -10);
         assert_int_equal(c[1].rule.n_exes, 0);
-        assert_true(p->allows[0].clean);
-        for (size_t i = 1; i < 4; i++)
-                assert_false(p->allows[i].clean);
+        static const unsigned passes[] = { 0, BW_RULE_PASSES, BW_RULE_PASSES,
+                BW_RULE_FILES | BW_RULE_OUTPUT };
+        for (size_t i = 0; i < ELEMENTSOF(passes); i++)
+                assert_int_equal(p->allows[i].passes, passes[i]);
         assert_ptr_equal(policy_rule(p, 3), p->allows + 3);
         assert_ptr_equal(policy_rule(p, 5), &p->carriers[1].rule);
         assert_null(policy_rule(p, 6));
@@ -93,8 +95,10 @@ static void test_bad_carriers(void **state) {
                 { "[Carrier k]\nExe=/usr/bin/python3\n", "f:2:5: ",
                                 "the interpreter \"python\" and therefore every script: add Unit=", 1 },
                 { "[Carrier k]\nExe=/tmp/a\n", "f:2:5: ", "is where users can put programs", 1 },
-                { GOOD "Output=dirty\n", "f:6:8: ", "must be secret or clean", 0 },
-                { GOOD "Output=clean\n", "f:3:1: ", "has Output=clean without Destination=", 0 },
+                { GOOD "Passes=output dirt\n",
+                                "f:6:15: ", "must be nothing, or a list of output, files and children", 0 },
+                { GOOD "Passes=output nothing\n", "f:6:8: ", "nothing stands alone", 0 },
+                { GOOD "Output=clean\n", "f:6:1: ", "unknown key Output=", 0 },
                 { "[Correlator]\nMaxHops=0\n", "f:2:9: ", "", 0 },
                 { "[Correlator]\nMaxHops=9\n", "f:2:9: ", "", 0 },
         };

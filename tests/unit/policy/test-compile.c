@@ -236,7 +236,7 @@ static void test_carriers(void **state) {
                         "[Carrier places]\nPath=/var/log/** /run/two\n"
                         "[Carrier z]\nClass=c\nExe=/usr/bin/some\nTerminal=yes\n"
                         "[Carrier out]\nPath=/run/*.sock /run/two\nEgress=yes\n"
-                        "[Allow x]\nClass=c\nExe=/usr/bin/a /usr/bin/both\nDestination=any:1\nOutput=clean\n"
+                        "[Allow x]\nClass=c\nExe=/usr/bin/a /usr/bin/both\nDestination=any:1\nPasses=files\n"
                         "[Allow y]\nClass=c\nExe=/usr/bin/a\n"
                         "[Correlator]\nMaxHops=5\n",
                         &names);
@@ -254,9 +254,9 @@ static void test_carriers(void **state) {
                  carrier = rule_bit(&names, "Carrier:x");
         const struct bw_rule *rules = t->table->rules;
         assert_true(allow != carrier && plain != carrier);
-        assert_int_equal(rules[allow].flags, BW_RULE_CLEAN);
+        assert_int_equal(rules[allow].flags, BW_RULE_FILES);
         assert_int_equal(rules[allow].classes, 1);
-        assert_int_equal(rules[plain].flags, 0);
+        assert_int_equal(rules[plain].flags, BW_RULE_PASSES);
         assert_int_equal(rules[carrier].flags, BW_RULE_CARRIER | BW_RULE_TERMINAL);
         assert_true(rules[carrier].classes == UINT64_MAX); /* of none it takes a mark */
         assert_int_equal(rules[carrier].n_nets, 0);

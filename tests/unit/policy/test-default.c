@@ -37,7 +37,7 @@ typedef struct Program {
 typedef struct Reader {
         const char *class;
         Program program;
-        char verdict; /* 'a': allowed; 'd': to its destinations only; 'n': not at all */
+        char verdict; /* 'a': allowed, to anywhere and passing nothing on; 'd': allowed; 'n': not at all */
 } Reader;
 
 /* The decoy of barbwirectl selftest. */
@@ -89,8 +89,8 @@ static const Reader readers[] = {
         { SSH, { .exe = "/usr/bin/dash", .script = "/usr/bin/ssh-copy-id" }, 'n' },
         { SYSTEM, { .exe = "/usr/sbin/nginx" }, 'n' },
 
-        { SSH, { .exe = "/usr/bin/ssh" }, 'a' },
-        { SSH, { .exe = "/usr/bin/ssh-add" }, 'a' },
+        { SSH, { .exe = "/usr/bin/ssh" }, 'd' },
+        { SSH, { .exe = "/usr/bin/ssh-add" }, 'd' },
         { SSH, { .exe = "/usr/bin/ssh-agent" }, 'a' },
         { SSH, { .exe = "/usr/bin/ssh-keygen" }, 'a' },
         { SSH, { .exe = "/usr/sbin/sshd" }, 'a' },
@@ -119,7 +119,7 @@ static const Reader readers[] = {
         { CLOUD, { .exe = "/usr/local/bin/terraform" }, 'a' },
         { CLOUD, AS(PYTHON, "/usr/bin/s3cmd", "", ""), 'd' },
 
-        { KUBE, { .exe = "/usr/local/bin/kubectl" }, 'a' },
+        { KUBE, { .exe = "/usr/local/bin/kubectl" }, 'd' },
         { KUBE, { .exe = "/usr/bin/kubelet" }, 'a' },
         { KUBE, { .exe = "/var/lib/rancher/k3s/data/0a1b/bin/k3s" }, 'a' },
         { KUBE, INSIDE("/coredns", "", "cri-containerd-0a1b.scope"), 'd' },
@@ -127,33 +127,35 @@ static const Reader readers[] = {
         { KUBE, INSIDE("/usr/local/bin/manager", "", "session-1.scope"), 'n' },
         { KUBE, { .exe = "/usr/local/bin/manager" }, 'n' },
 
-        { IMAGES, { .exe = "/usr/bin/docker" }, 'a' },
-        { IMAGES, { .exe = "/usr/libexec/docker/cli-plugins/docker-compose" }, 'a' },
+        { IMAGES, { .exe = "/usr/bin/docker" }, 'd' },
+        { IMAGES, { .exe = "/usr/libexec/docker/cli-plugins/docker-compose" }, 'd' },
         { IMAGES, INSIDE("/usr/bin/podman", "", "user@1000.service"), 'a' },
         { IMAGES, INSIDE("/usr/bin/podman", "", "nginx.service"), 'n' },
 
-        { REGISTRY, AS(NODE, "/usr/bin/npm", "", ""), 'a' },
-        { REGISTRY, AS(NODE, "/usr/local/bin/npm", "", ""), 'a' },
-        { REGISTRY, AS(NODE, "/usr/lib/node_modules/npm/bin/npm-cli.js", "", ""), 'a' },
-        { REGISTRY, AS("/usr/bin/node-22", "/usr/lib/node_modules_22/npm/bin/npm-cli.js", "", ""), 'a' },
-        { REGISTRY, AS(NODE, "/usr/share/nodejs/npm/bin/npm-cli.js", "", ""), 'a' },
-        { REGISTRY, AS(NODE, "/usr/bin/yarnpkg", "", ""), 'a' },
-        { REGISTRY, AS(NODE, "/usr/local/bin/pnpm", "", ""), 'a' },
-        { REGISTRY, { .exe = NODE }, 'n' },
-        { REGISTRY, AS(NODE, H "node_modules/evil/postinstall.js", "", ""), 'n' },
-        { REGISTRY, AS(NODE, "/tmp/usr/bin/npm", "", ""), 'n' },
-        { REGISTRY, AS(PYTHON, "/usr/bin/npm", "", ""), 'n' },
-        { REGISTRY, INSIDE(NODE, "/usr/bin/npm", ""), 'n' },
-        { REGISTRY, AS(H ".nvm/versions/node/v20.0.0/bin/node", "/usr/bin/npm", "", ""), 'n' },
-        { REGISTRY, AS(PYTHON, "/usr/bin/pip3", "", ""), 'a' },
-        { REGISTRY, AS("/usr/bin/python3.9", "/usr/bin/pip3.9", "", ""), 'a' },
-        { REGISTRY, AS(PYTHON, "/usr/lib/python3/dist-packages/pip/__pip-runner__.py", "", ""), 'a' },
-        { REGISTRY, AS(PYTHON, H "venv/bin/pip", "", ""), 'n' },
+        { NPM, AS(NODE, "/usr/bin/npm", "", ""), 'a' },
+        { NPM, AS(NODE, "/usr/local/bin/npm", "", ""), 'a' },
+        { NPM, AS(NODE, "/usr/lib/node_modules/npm/bin/npm-cli.js", "", ""), 'a' },
+        { NPM, AS("/usr/bin/node-22", "/usr/lib/node_modules_22/npm/bin/npm-cli.js", "", ""), 'a' },
+        { NPM, AS(NODE, "/usr/share/nodejs/npm/bin/npm-cli.js", "", ""), 'a' },
+        { NPM, AS(NODE, "/usr/bin/yarnpkg", "", ""), 'a' },
+        { NPM, AS(NODE, "/usr/local/bin/pnpm", "", ""), 'a' },
+        { NPM, { .exe = NODE }, 'n' },
+        { NPM, AS(NODE, H "node_modules/evil/postinstall.js", "", ""), 'n' },
+        { NPM, AS(NODE, "/tmp/usr/bin/npm", "", ""), 'n' },
+        { NPM, AS(PYTHON, "/usr/bin/npm", "", ""), 'n' },
+        { NPM, INSIDE(NODE, "/usr/bin/npm", ""), 'n' },
+        { NPM, AS(H ".nvm/versions/node/v20.0.0/bin/node", "/usr/bin/npm", "", ""), 'n' },
+        { PIP, AS(PYTHON, "/usr/bin/pip3", "", ""), 'a' },
+        { PIP, AS("/usr/bin/python3.9", "/usr/bin/pip3.9", "", ""), 'a' },
+        { PIP, AS(PYTHON, "/usr/lib/python3/dist-packages/pip/__pip-runner__.py", "", ""), 'a' },
+        { PIP, AS(PYTHON, H "venv/bin/pip", "", ""), 'n' },
         { REGISTRY, { .exe = "/usr/bin/cargo" }, 'd' },
         { REGISTRY, { .exe = "/usr/lib/rust-1.80/bin/cargo" }, 'd' },
         { REGISTRY, { .exe = H ".cargo/bin/cargo" }, 'n' },
         { REGISTRY, AS("/usr/bin/ruby3.1", "/usr/bin/gem3.1", "", ""), 'a' },
         { REGISTRY, { .exe = JAVA }, 'n' },
+        { PIP, AS(NODE, "/usr/bin/npm", "", ""), 'n' },
+        { REGISTRY, AS("/usr/bin/ruby3.1", "/usr/bin/bundle3.1", "", ""), 'n' },
 
         { FORGE, { .exe = "/usr/lib/git-core/git-remote-http" }, 'a' },
         { FORGE, { .exe = "/usr/libexec/git-core/git-remote-http" }, 'a' },
@@ -201,8 +203,10 @@ static const Reader readers[] = {
         { VPN, { .exe = "/usr/lib/ipsec/charon" }, 'a' },
         { DATABASE, { .exe = "/usr/lib/postgresql/15/bin/psql" }, 'a' },
         { DATABASE, { .exe = "/usr/bin/pg_dump" }, 'a' },
-        { DATABASE, { .exe = "/usr/bin/mysql" }, 'a' },
-        { DATABASE, { .exe = "/usr/bin/mongosh" }, 'a' },
+        { MYSQL, { .exe = "/usr/bin/psql" }, 'n' },
+        { DATABASE, { .exe = "/usr/bin/mysql" }, 'n' },
+        { MYSQL, { .exe = "/usr/bin/mysql" }, 'a' },
+        { MONGO, { .exe = "/usr/bin/mongosh" }, 'a' },
         { APP, { .exe = NODE }, 'n' },
         { AI, AS(NODE, "/usr/bin/claude", "", ""), 'a' },
         { AI, { .exe = NODE }, 'n' },
@@ -210,7 +214,7 @@ static const Reader readers[] = {
         { HISTORY, AS("/usr/bin/bash", "", "session-3.scope", ""), 'a' },
         { HISTORY, AS("/usr/bin/zsh", "", "", "/usr/sbin/sshd"), 'a' },
         { HISTORY, AS("/usr/bin/bash", "", "nginx.service", "/usr/sbin/nginx"), 'n' },
-        { HISTORY, { .exe = "/usr/lib/postgresql/15/bin/psql" }, 'd' },
+        { HISTORY, { .exe = "/usr/lib/postgresql/15/bin/psql" }, 'a' },
         { HISTORY, AS(PYTHON, "", "session-3.scope", "/usr/sbin/sshd"), 'n' },
         { PROCESS, { .exe = "/usr/bin/gdb" }, 'd' },
         { PROCESS, { .exe = "/usr/lib/systemd/systemd" }, 'a' },
@@ -261,6 +265,8 @@ static struct bw_bits rules_of(const Program *p) {
 
                 if (c == BW_CONDITION_HOST)
                         memset(&holds, p->elsewhere ? 0 : 0xff, sizeof(holds));
+                else if (c == BW_CONDITION_USER)
+                        holds = rules_of_user(tables->table, 0);
                 else if (texts[c] && texts[c][0])
                         holds = match(automata[c], texts[c]);
                 for (unsigned w = 0; w < ELEMENTSOF(rules.word); w++)
@@ -269,7 +275,8 @@ static struct bw_bits rules_of(const Program *p) {
         return rules;
 }
 
-/* Classes that the program may use: plainly, or to a rule's destinations only. */
+/* Classes that the program may use: without anything following from it, or to a rule's destinations only, or
+ * with something passed on. */
 static void classes_allowed(const Program *p, uint64_t *ret_plain, uint64_t *ret_bound) {
         struct bw_bits rules = rules_of(p);
         uint64_t plain = 0, bound = 0;
@@ -279,7 +286,7 @@ static void classes_allowed(const Program *p, uint64_t *ret_plain, uint64_t *ret
                         const struct bw_rule *rule = tables->table->rules + bit;
                         if (rule->flags & BW_RULE_TERMINAL)
                                 continue;
-                        *(rule->n_nets ? &bound : &plain) |= rule->classes;
+                        *(rule->n_nets || rule->flags & BW_RULE_PASSES ? &bound : &plain) |= rule->classes;
                 }
         *ret_plain = plain;
         *ret_bound = bound & ~plain;
@@ -367,48 +374,6 @@ static void test_readers(void **state) {
 
 /* A program that runs any code, or sends any file, may read nothing for its name alone. */
 static void test_no_tool_of_thieves(void **state) {
-        static const char *const tools[] = {
-                "/usr/bin/bash",
-                "/usr/bin/dash",
-                "/usr/bin/sh",
-                "/usr/bin/zsh",
-                "/usr/bin/busybox",
-                PYTHON,
-                "/usr/bin/python3.9",
-                "/usr/libexec/platform-python3.6",
-                NODE,
-                "/usr/bin/node-22",
-                "/usr/bin/perl",
-                "/usr/bin/ruby3.1",
-                "/usr/bin/php8.2",
-                "/usr/bin/lua5.4",
-                JAVA,
-                "/usr/bin/env",
-                "/usr/bin/cat",
-                "/usr/bin/cp",
-                "/usr/bin/tar",
-                "/usr/bin/dd",
-                "/usr/bin/base64",
-                "/usr/bin/gzip",
-                "/usr/bin/nc.openbsd",
-                "/usr/bin/ncat",
-                "/usr/bin/socat",
-                "/usr/bin/openssl",
-                "/usr/bin/scp",
-                "/usr/bin/sftp",
-                "/usr/bin/rsync",
-                "/usr/bin/git",
-                "/usr/bin/nsenter",
-                "/usr/bin/unshare",
-                "/usr/lib/ld-linux-x86-64.so.2",
-                "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-                "/tmp/sshd",
-                "/var/tmp/ssh",
-                "/dev/shm/aws",
-                "/home/x/bin/kubectl",
-                "/home/x/.local/bin/aws",
-                "/sshd",
-        };
         (void)state;
 
         for (size_t i = 0; i < ELEMENTSOF(tools); i++) {
@@ -509,9 +474,8 @@ static void test_output(void **state) {
                 while (strcmp(a->name, rules[i].allow) != 0)
                         if (++a == policy->allows + policy->n_allows)
                                 fail_msg("no [Allow %s]", rules[i].allow);
-                if (a->clean != rules[i].clean)
+                if ((a->passes & BW_RULE_OUTPUT) != (rules[i].clean ? 0 : BW_RULE_OUTPUT))
                         fail_msg("[Allow %s]", a->name);
-                assert_true(a->n_destinations > 0);
         }
 }
 
@@ -566,8 +530,8 @@ static void test_classes(void **state) {
 /* The classes that the default policy must not lose. */
 static void test_classes_wanted(void **state) {
         static const char *const wanted[] = { SYSTEM, SSH, GPG, AGENTS, AWS, GCP, AZURE, CLOUD, KUBE, IMAGES,
-                REGISTRY, FORGE, NETRC, BROWSER, PASSWORDS, WALLET, TLS, VPN, DATABASE, APP, AI, HISTORY,
-                PROCESS, SELFTEST };
+                REGISTRY, NPM, PIP, FORGE, NETRC, BROWSER, PASSWORDS, WALLET, TLS, VPN, DATABASE, MYSQL,
+                MONGO, APP, AI, HISTORY, PROCESS, SELFTEST };
         (void)state;
 
         for (size_t i = 0; i < ELEMENTSOF(wanted); i++)

@@ -228,7 +228,7 @@ static void test_rules(void **state) {
                         "\"2001:db8::1/128\"],\"scripts\":[\"/opt/s.py\",\"/opt/t/"
                         "**\"],\"units\":[\"docker-*.scope\"],"
                         "\"users\":[\"0\",\"1000\"],\"ancestors\":[\"/usr/sbin/cron\"],\"container\":true,"
-                        "\"origin\":\"/p/10.conf:11\",\"output\":\"secret\"}],"
+                        "\"origin\":\"/p/10.conf:11\",\"passes\":\"output files children\"}],"
                         "\"carriers\":[{\"name\":\"bus\",\"description\":\"The "
                         "bus\",\"classes\":[\"keys\"],\"exes\":[\"/usr/bin/bus\"],"
                         "\"units\":[\"bus.service\"],\"users\":[\"0\"],\"paths\":[\"/run/"
