@@ -5,16 +5,15 @@ system, and a backup under a rule of a site. In each case, the theft of the same
 
 import os
 import shutil
-import socketserver
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import postgresql
 import scene as stage
+from postgresql import PostgreSQL
 from scene import PATH, URL, USERS
 
 import harness
@@ -22,7 +21,7 @@ import tap
 from net import HOST_V4, ip
 from tap import Skip, require, require_equal
 
-HTTPS_PORT, POSTGRESQL_PORT = 9443, 5432
+HTTPS_PORT = 9443
 BROWSER = "/usr/lib/firefox-esr/firefox-esr"
 # On two shared cores the first start, which creates the profile, takes long.
 BROWSER_TIMEOUT = 120
@@ -79,55 +78,9 @@ def tls_server(s):
     s.theft("/etc/ssl/private/test.key", "tls-private-keys")
 
 
-class PostgreSQL(socketserver.BaseRequestHandler):
-    """A server that asks for a password in the clear and answers every query with one row (PostgreSQL 15,
-    chapter 55, "Message Formats")."""
-
-    passwords = []
-
-    def message(self, kind, body=b""):
-        self.request.sendall(kind + struct.pack("!I", len(body) + 4) + body)
-
-    def receive(self, n):
-        data = b""
-        while len(data) < n:
-            piece = self.request.recv(n - len(data))
-            if not piece:
-                raise ConnectionError
-            data += piece
-        return data
-
-    def handle(self):
-        try:
-            while True:
-                length, code = struct.unpack("!II", self.receive(8))
-                self.receive(length - 8)
-                if code == 196608:  # version 3.0
-                    break
-                self.request.sendall(b"N")  # no TLS, no GSSAPI
-            self.message(b"R", struct.pack("!I", 3))
-            while True:
-                kind, length = struct.unpack("!cI", self.receive(5))
-                body = self.receive(length - 4)
-                if kind == b"p":
-                    self.passwords.append(body.rstrip(b"\0").decode())
-                    self.message(b"R", struct.pack("!I", 0))
-                    self.message(b"S", b"server_version\00015.0\0")
-                elif kind == b"Q":
-                    self.message(b"T", struct.pack("!H", 1) + b"answer\0" + struct.pack("!IHIHIH", 0, 0, 25, 65535,
-                                                                                     0xffffffff, 0))
-                    self.message(b"D", struct.pack("!HI", 1, 2) + b"42")
-                    self.message(b"C", b"SELECT 1\0")
-                else:
-                    return
-                self.message(b"Z", b"I")
-        except ConnectionError:
-            pass
-
-
 def database_client(s, user):
     password = f"decoy-{user}"
-    path = s.world.write(user, ".pgpass", f"{HOST_V4}:{POSTGRESQL_PORT}:*:{user}:{password}\n")
+    path = s.world.write(user, ".pgpass", f"{HOST_V4}:{postgresql.PORT}:*:{user}:{password}\n")
     out = s.silent(["psql", "-X", "-w", "-At", "-h", HOST_V4, "-d", "test", "-c", "select 42"], user)
     require_equal(out, "42\n", "psql")
     require(password in PostgreSQL.passwords, f"passwords that arrived: {PostgreSQL.passwords}")
@@ -215,13 +168,9 @@ def main():
         with open(f"{site}/90-site.conf", "w", encoding="utf-8") as out:
             out.write(SITE_POLICY)
         os.chmod(f"{site}/90-site.conf", 0o644)
-        with stage.scene((site, harness.DEFAULT_POLICY)) as s:
+        with stage.scene((site, harness.DEFAULT_POLICY)) as s, postgresql.serving(s.net):
             ip("-n", s.net.host, "address", "add", f"{BACKUP_SERVER}/32", "dev", "lo")
             ip("-n", s.net.thief, "route", "add", f"{BACKUP_SERVER}/32", "via", HOST_V4)
-            with s.net.inside(s.net.host):
-                database = socketserver.ThreadingTCPServer(("0.0.0.0", POSTGRESQL_PORT), PostgreSQL)
-            database.daemon_threads = True
-            threading.Thread(target=database.serve_forever, daemon=True).start()
             t.case("nginx with its key, and its theft", tls_server, s)
             for user in USERS:
                 t.case(f"{user}: psql with ~/.pgpass, and its theft", database_client, s, user)
@@ -232,8 +181,6 @@ def main():
             t.case("a backup under a site's rule", backup, s)
             t.case("a system boots", boot, s)
             t.case("no loss", stage.no_loss, s.bw)
-            database.shutdown()
-            database.server_close()
     t.done()
 
 
