@@ -38,7 +38,7 @@ BUDGETS = {
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
     "bpf/process": (2170, "who a process is: executable or script, trust, unit, user"),
-    "bpf/files": (3190, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
+    "bpf/files": (3250, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
     "bpf/egress": (1550, "destinations, the verdict, and the listing of marks"),
     "bpf": (600, "the list of all programs"),
 }
