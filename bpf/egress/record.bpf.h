@@ -290,7 +290,8 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
         return 0;
 }
 
-/* The names by which the classes of these files are known, after their routes, which use the same place. */
+/* The names by which the classes of these files are known, after their routes, which use the same place. One
+ * that was evicted is no loss: the record has the name that was used. */
 __noinline int record_put_real(__u32 draft, __u64 holder) {
         const struct mark *m = mark_get(holder);
         struct draft *d = draft_get(draft);
@@ -299,6 +300,7 @@ __noinline int record_put_real(__u32 draft, __u64 holder) {
         if (!d || !m)
                 return 0;
         struct bw_correlation *r = &d->record;
+        const __u32 lost = r->flags & BW_CORRELATION_NAME_LOST;
         for (__u32 i = 0; i < BW_FILES_MAX; i++) {
                 const struct touched_file *from = &m->files[i];
                 if (!(from->classes & r->classes) || n >= r->n_files)
@@ -309,6 +311,7 @@ __noinline int record_put_real(__u32 draft, __u64 holder) {
                         name_put(draft, from->real, true, RECORD_AT(files[0].real_path) + n * sizeof(*to));
                 n++;
         }
+        r->flags = (r->flags & ~BW_CORRELATION_NAME_LOST) | lost;
         return 0;
 }
 

@@ -215,9 +215,12 @@ static __always_inline void object_of_inode(struct object *o, const struct inode
         }
         if (type != S_IFREG)
                 return;
-        for (__u32 i = 0; i < OVERLAYS_MAX && inode_is_overlay(inode); i++)
+        __u64 magic = READ_OFTEN(inode, i_sb, s_magic);
+        for (__u32 i = 0; i < OVERLAYS_MAX && magic == OVERLAYFS_SUPER_MAGIC; i++) {
                 inode = (const struct inode *)overlay_shows((__u64)inode);
-        __u64 device = READ_OFTEN(inode, i_sb, s_dev), magic = READ_OFTEN(inode, i_sb, s_magic);
+                magic = READ_OFTEN(inode, i_sb, s_magic);
+        }
+        __u64 device = READ_OFTEN(inode, i_sb, s_dev);
         if (magic == FUSE_SUPER_MAGIC) /* the next mount reuses the device number, and its inode numbers
                                           begin at 2 again */
                 device = BPF_CORE_READ(inode, i_sb, s_bdi, id);

@@ -107,7 +107,7 @@
                         "The path was evicted from the kernel's table of names before the alert.")          \
         F(real_path, "BARBWIRE_FILE_REAL_PATH", name_or_null, &o->real_path,                                \
                         "The name by which the file's class is known, where path is another one: a link, "  \
-                        "a mount elsewhere, or its name after it was renamed.")                             \
+                        "a mount elsewhere, or its name after it was renamed; not there if evicted.")       \
         F(class, NULL, text_or_null, o->classes[0], "The worst of its classes.")                            \
         F(classes, "BARBWIRE_FILE_CLASS", strings, o->classes,                                              \
                         "All its classes, whether the alert was raised for them or not.")                   \

@@ -286,7 +286,9 @@ const char *value_format_passes(unsigned passes, char ret[static VALUE_PASSES_SI
         for (size_t i = 0; i < ELEMENTSOF(passes_words); i++)
                 if (passes & passes_words[i].bit)
                         end += sprintf(end, "%s%s", end > ret ? " " : "", passes_words[i].name);
-        return end > ret ? ret : strcpy(ret, "nothing");
+        if (end == ret)
+                memcpy(ret, "nothing", sizeof("nothing"));
+        return ret;
 }
 
 static uint64_t unit_usec(const char *s, size_t n) {
