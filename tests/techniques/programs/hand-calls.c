@@ -74,22 +74,10 @@ static void pair_prepare(void) {
 }
 
 static void late_give(void) {
-        union {
-                struct cmsghdr header;
-                char room[CMSG_SPACE(sizeof(int))];
-        } control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-        struct iovec data = { p.secret, 1 };
-        struct msghdr message = {
-                .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-        };
-        int fd = key_open();
-
         for (int i = 1; i < MESSAGES; i++)
                 if (send(pair[1], "", 1, 0) != 1)
                         play_die("send");
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-        if (sendmsg(pair[1], &message, 0) != 1)
-                play_die("sendmsg");
+        play_pass(pair[1], key_open());
 }
 
 static void late_take(void) {

@@ -64,8 +64,7 @@ static void give_early(void) {
         secret_write(fd);
 }
 
-static void give_mapped(void) {
-        int fd = relay_open(O_CREAT | O_RDWR);
+static void secret_map(int fd) {
         void *memory;
 
         secret_read();
@@ -76,6 +75,10 @@ static void give_mapped(void) {
                 play_die("mmap");
         memcpy(memory, p.secret, p.n_secret);
         munmap(memory, p.n_secret);
+}
+
+static void give_mapped(void) {
+        secret_map(relay_open(O_CREAT | O_RDWR));
 }
 
 static void give_sendfile(void) {
@@ -152,17 +155,7 @@ static void give_above(void) {
 }
 
 static void give_above_mapped(void) {
-        int fd = overlay_open(OVERLAY_TREE, RELAY, O_CREAT | O_RDWR);
-        void *memory;
-
-        secret_read();
-        if (ftruncate(fd, (off_t)p.n_secret) < 0)
-                play_die("ftruncate");
-        memory = mmap(NULL, p.n_secret, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (memory == MAP_FAILED)
-                play_die("mmap");
-        memcpy(memory, p.secret, p.n_secret);
-        munmap(memory, p.n_secret);
+        secret_map(overlay_open(OVERLAY_TREE, RELAY, O_CREAT | O_RDWR));
 }
 
 static void give_below(void) {
