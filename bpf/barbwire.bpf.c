@@ -150,12 +150,14 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(bw_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
         HOOK_FIRED(BW_HOOK_EXEC);
         on_exec(task, bprm);
+        on_script(bprm);
         return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(bw_exit, struct task_struct *task) {
         HOOK_FIRED(BW_HOOK_EXIT);
+        on_dumped(task);
         on_exit(task);
         return 0;
 }
@@ -212,29 +214,25 @@ int bw_iter_task_file(struct bpf_iter__task_file *ctx) {
 SEC("cgroup/connect4")
 int bw_connect4(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_CONNECT4);
-        on_sock_addr4(ctx, BW_ACT_CONNECT);
-        return 1;
+        return !on_sock_addr4(ctx, BW_ACT_CONNECT);
 }
 
 SEC("cgroup/connect6")
 int bw_connect6(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_CONNECT6);
-        on_sock_addr6(ctx, BW_ACT_CONNECT);
-        return 1;
+        return !on_sock_addr6(ctx, BW_ACT_CONNECT);
 }
 
 SEC("cgroup/sendmsg4")
 int bw_sendmsg4(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_SENDMSG4);
-        on_sock_addr4(ctx, BW_ACT_SEND);
-        return 1;
+        return !on_sock_addr4(ctx, BW_ACT_SEND);
 }
 
 SEC("cgroup/sendmsg6")
 int bw_sendmsg6(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_SENDMSG6);
-        on_sock_addr6(ctx, BW_ACT_SEND);
-        return 1;
+        return !on_sock_addr6(ctx, BW_ACT_SEND);
 }
 
 /* After data was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the
@@ -297,15 +295,14 @@ int BPF_PROG(bw_fexit_file_receive, struct file *file, int ret) {
 SEC("lsm/file_permission")
 int BPF_PROG(bw_lsm_file_permission, struct file *file, int mask) {
         HOOK_FIRED(BW_HOOK_FILE_PERMISSION);
-        on_file_used(file, mask);
-        return 0;
+        return hook_answer(on_file_used(file, mask, ACT_DENIES));
 }
 
 SEC("fexit/security_file_permission")
 int BPF_PROG(bw_fexit_file_permission, struct file *file, int mask, int ret) {
         HOOK_FIRED(BW_HOOK_FILE_PERMISSION);
         if (!ret)
-                on_file_used(file, mask);
+                on_file_used(file, mask, 0);
         return 0;
 }
 
@@ -313,15 +310,14 @@ int BPF_PROG(bw_fexit_file_permission, struct file *file, int mask, int ret) {
 SEC("lsm/unix_may_send")
 int BPF_PROG(bw_lsm_unix_may_send, struct socket *socket, struct socket *receiver) {
         HOOK_FIRED(BW_HOOK_UNIX_MAY_SEND);
-        on_unix_sending(socket, receiver);
-        return 0;
+        return hook_answer(on_unix_sending(socket, receiver, ACT_DENIES));
 }
 
 SEC("fexit/security_unix_may_send")
 int BPF_PROG(bw_fexit_unix_may_send, struct socket *socket, struct socket *receiver, int ret) {
         HOOK_FIRED(BW_HOOK_UNIX_MAY_SEND);
         if (!ret)
-                on_unix_sending(socket, receiver);
+                on_unix_sending(socket, receiver, 0);
         return 0;
 }
 
@@ -407,6 +403,15 @@ int BPF_PROG(bw_fexit_unix_seqpacket_recvmsg, struct socket *socket, struct msgh
         return 0;
 }
 
+SEC("fexit/netlink_recvmsg")
+int BPF_PROG(bw_fexit_netlink_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags,
+                int ret) {
+        HOOK_FIRED(BW_HOOK_NETLINK_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
 SEC("fexit/unix_dgram_recvmsg")
 int BPF_PROG(bw_fexit_unix_dgram_recvmsg, struct socket *socket, struct msghdr *message, __u64 size,
                 int flags, int ret) {
@@ -475,9 +480,8 @@ SEC("lsm/mmap_file")
 int BPF_PROG(bw_lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
                 unsigned long flags) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
-        on_mapped((struct file *)address_of(file), prot,
-                        flags); /* may be NULL, which the verifier does not expect of the argument */
-        return 0;
+        /* may be NULL, which the verifier does not expect of the argument */
+        return hook_answer(on_mapped((struct file *)address_of(file), prot, flags, ACT_DENIES));
 }
 
 /* security_mmap_file() has other arguments than the LSM hook: the file and the requested protection. */
@@ -485,7 +489,7 @@ SEC("fexit/security_mmap_file")
 int BPF_PROG(bw_fexit_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret) {
         HOOK_FIRED(BW_HOOK_MMAP_FILE);
         if (!ret)
-                on_mapped((struct file *)address_of(file), prot, flags);
+                on_mapped((struct file *)address_of(file), prot, flags, 0);
         return 0;
 }
 
@@ -534,20 +538,41 @@ int BPF_PROG(bw_fexit_ptrace_access_vm, struct task_struct *child, unsigned long
         return 0;
 }
 
-/* ---- sensors "lsm" and "fentry": egress ---- */
+/* ---- sensors "lsm" and "fentry": egress ----
+ *
+ * What an LSM program returns is the answer to the process. With the sensor fentry, programs that run before
+ * the function give the answer in its place (fmod_ret, since 5.7, for functions whose name begins with
+ * security_): these are attached only while a class has Action=deny, and look for that alone. The fexit
+ * programs run after them, and report everything else. */
+
+SEC("fmod_ret/security_socket_connect")
+int BPF_PROG(bw_deny_socket_connect, struct socket *socket, void *address, int length, int ret) {
+        HOOK_FIRED(BW_HOOK_DENY_CONNECT);
+        if (ret)
+                return ret;
+        return hook_answer(on_socket_connect(socket, address, length, ACT_DENIES | ACT_ONLY_DENIES));
+}
+
+SEC("fmod_ret/security_socket_sendmsg")
+int BPF_PROG(bw_deny_socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret) {
+        HOOK_FIRED(BW_HOOK_DENY_SENDMSG);
+        if (ret)
+                return ret;
+        bool denied = on_socket_sendmsg(socket, message, ACT_DENIES | ACT_ONLY_DENIES);
+        return hook_answer(on_unix_sending(socket, NULL, ACT_DENIES | ACT_ONLY_DENIES) || denied);
+}
 
 SEC("lsm/socket_connect")
 int BPF_PROG(bw_lsm_socket_connect, struct socket *socket, void *address, int length) {
         HOOK_FIRED(BW_HOOK_SOCKET_CONNECT);
-        on_socket_connect(socket, address, length);
-        return 0;
+        return hook_answer(on_socket_connect(socket, address, length, ACT_DENIES));
 }
 
 SEC("fexit/security_socket_connect")
 int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int length, int ret) {
         HOOK_FIRED(BW_HOOK_SOCKET_CONNECT);
         if (!ret)
-                on_socket_connect(socket, address, length);
+                on_socket_connect(socket, address, length, ACT_DENIED_BEFORE);
         return 0;
 }
 
@@ -556,17 +581,16 @@ int BPF_PROG(bw_fexit_socket_connect, struct socket *socket, void *address, int 
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(bw_lsm_socket_sendmsg, struct socket *socket, struct msghdr *message) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
-        on_socket_sendmsg(socket, message);
-        on_unix_sending(socket, NULL);
-        return 0;
+        bool denied = on_socket_sendmsg(socket, message, ACT_DENIES);
+        return hook_answer(on_unix_sending(socket, NULL, ACT_DENIES) || denied);
 }
 
 SEC("fexit/security_socket_sendmsg")
 int BPF_PROG(bw_fexit_socket_sendmsg, struct socket *socket, struct msghdr *message, int size, int ret) {
         HOOK_FIRED(BW_HOOK_SOCKET_SENDMSG);
         if (!ret) {
-                on_socket_sendmsg(socket, message);
-                on_unix_sending(socket, NULL);
+                on_socket_sendmsg(socket, message, ACT_DENIED_BEFORE);
+                on_unix_sending(socket, NULL, ACT_DENIED_BEFORE);
         }
         return 0;
 }

@@ -12,11 +12,14 @@
 #include "barbwire-config.h"
 #include "sensor/hooks.h"
 #include "basic/log.h"
+#include "policy/time-parse.h"
+#include "basic/time-util.h"
 #include "manager.h"
 #include "policy/load.h"
 #include "policy/compile.h"
 #include "policy/types.h"
 #include "privilege.h"
+#include "replay.h"
 
 enum {
         EXIT_OK = 0,
@@ -33,6 +36,8 @@ typedef struct Options {
         char *policy_dirs[POLICY_DIRS_MAX + 1];
         const char *user;
         bool check;
+        const char *replay;
+        uint64_t since_usec, until_usec; /* of the alerts to replay */
 } Options;
 
 static void help(void) {
@@ -41,6 +46,11 @@ static void help(void) {
                "  -h --help               Show this help\n"
                "     --version            Show the version\n"
                "     --check              Check configuration and policy and exit: 0 no errors, 2 errors\n"
+               "     --replay=JOURNAL     With --check: also print which alerts of a journal file or\n"
+               "                          directory (or system: this machine's journal) the policy\n"
+               "                          would raise, change or silence\n"
+               "     --since=TIME         Of these alerts, only those of this time or later\n"
+               "     --until=TIME         Of these alerts, only those of this time or earlier\n"
                "     --sensor=SENSOR      Kernel hooks to use: auto, lsm, fentry, tracepoint\n"
                "                          (default: auto, the first that is available)\n"
                "     --policy-dir=DIR     Read *.conf from DIR instead of the standard directories;\n"
@@ -68,6 +78,9 @@ static int options_parse(int argc, char **argv, Options *o) {
         enum {
                 ARG_VERSION = 256,
                 ARG_CHECK,
+                ARG_REPLAY,
+                ARG_SINCE,
+                ARG_UNTIL,
                 ARG_SENSOR,
                 ARG_POLICY_DIR,
                 ARG_CONFIG,
@@ -80,6 +93,9 @@ static int options_parse(int argc, char **argv, Options *o) {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
                 { "check", no_argument, NULL, ARG_CHECK },
+                { "replay", required_argument, NULL, ARG_REPLAY },
+                { "since", required_argument, NULL, ARG_SINCE },
+                { "until", required_argument, NULL, ARG_UNTIL },
                 { "sensor", required_argument, NULL, ARG_SENSOR },
                 { "policy-dir", required_argument, NULL, ARG_POLICY_DIR },
                 { "config", required_argument, NULL, ARG_CONFIG },
@@ -102,6 +118,18 @@ static int options_parse(int argc, char **argv, Options *o) {
                         return EXIT_OK;
                 case ARG_CHECK:
                         o->check = true;
+                        break;
+                case ARG_REPLAY:
+                        o->replay = optarg;
+                        break;
+                case ARG_SINCE:
+                case ARG_UNTIL:
+                        if (time_parse(optarg, time_now_usec(CLOCK_REALTIME),
+                                            c == ARG_SINCE ? &o->since_usec : &o->until_usec) < 0) {
+                                log_error("\"%s\" is not a time. Examples: " TIME_PARSE_EXAMPLES ".",
+                                                optarg);
+                                return EXIT_USAGE;
+                        }
                         break;
                 case ARG_SENSOR:
                         r = sensor_kind_from_string(optarg);
@@ -158,6 +186,10 @@ static int options_parse(int argc, char **argv, Options *o) {
                         return EXIT_USAGE;
                 }
 
+        if ((o->replay && !o->check) || ((o->since_usec || o->until_usec) && !o->replay)) {
+                log_error("--replay= requires --check, and --since= and --until= require --replay=.");
+                return EXIT_USAGE;
+        }
         if (optind < argc) {
                 log_error("Unexpected argument \"%s\": barbwired takes only options. Try barbwired --help.",
                                 argv[optind]);
@@ -166,7 +198,8 @@ static int options_parse(int argc, char **argv, Options *o) {
         return -1;
 }
 
-/* --check: everything that is wrong, as FILE:LINE:COLUMN: message on standard error. */
+/* --check: everything that is wrong, as FILE:LINE:COLUMN: message on standard error. With --replay=, what it
+ * would make of the alerts of a journal. */
 static int policy_check(const Options *o) {
         _cleanup_(policy_freep) Policy *p = NULL;
         _cleanup_(policy_tables_freep) PolicyTables *t = NULL;
@@ -177,7 +210,9 @@ static int policy_check(const Options *o) {
         for (size_t i = 0; p && i < p->n_messages; i++) {
                 _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
                 fprintf(stderr, "%s%s\n", text ?: "?",
-                                p->messages[i].level == POLICY_WARNING ? " (warning)" : "");
+                                p->messages[i].level == POLICY_WARNING ? " (warning)"
+                                : p->messages[i].level == POLICY_NOTE  ? " (note)"
+                                                                       : "");
         }
         if (r < 0) {
                 (void)log_error_errno(r, "Failed to load the policy: %m");
@@ -197,8 +232,11 @@ static int policy_check(const Options *o) {
                                 t->n_states[BW_AUTOMATON_FILE], p->n_allows, t->n_patterns[BW_AUTOMATON_EXE],
                                 t->n_states[BW_AUTOMATON_EXE], t->n_cells * sizeof(struct bw_cell) / 1024);
         }
+        int replayed = r >= 0 && p->n_errors == 0 && o->replay
+                                       ? replay_print(o->replay, o->since_usec, o->until_usec, p, &names)
+                                       : 0;
         policy_names_done(&names);
-        return r < 0 || p->n_errors > 0 ? EXIT_USAGE : EXIT_OK;
+        return r < 0 || p->n_errors > 0 ? EXIT_USAGE : replayed < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 /* A closed standard descriptor would be given to the next file that is opened: a message would be written

@@ -17,6 +17,7 @@
 #include "alert/alert.h"
 #include "event/decode.h"
 #include "alert/harvest.h"
+#include "alert/incident.h"
 #include "sink/history.h"
 #include "basic/log.h"
 #include "listing.h"
@@ -66,6 +67,8 @@ struct Manager {
         AlertEpoch epoch;
         RepeatWatches *watches;
         HarvestWatch *harvests;
+        Incidents *incidents;
+        FirstSights *sights;
         Listing *listing;
         Losses losses;
 
@@ -176,7 +179,7 @@ static void on_watch_ended(RepeatWatch *w, void *userdata) {
                 return;
         alert->repeats = repeats;
         m->counts.n_repeats += repeats;
-        if (!alert->score.ignored && !alert->score.below)
+        if (!alert->score.ignored && !alert->score.below && alert->score.severity != SEVERITY_INFO)
                 (void)manager_report(m, alert, true);
 }
 
@@ -185,7 +188,10 @@ static int manager_on_correlation(Manager *m, const Event *e) {
         _cleanup_(alert_freep) Alert *alert = NULL;
 
         const Policy *judge = policy_store_judge(&m->policies, e->correlation.generation);
-        if (alert_new(e, judge, &m->policies.names, &m->epoch, lineage_classes, &alert) < 0) {
+        int r = alert_new(e, judge, &m->policies.names, &m->epoch, lineage_classes, &alert);
+        if (r >= 0)
+                r = alert_look(alert, m->sights, e, judge, &m->policies.names, lineage_classes);
+        if (r < 0) {
                 log_error("Out of memory: an alert was dropped.");
                 m->counts.n_malformed++;
                 return 0;
@@ -198,10 +204,12 @@ static int manager_on_correlation(Manager *m, const Event *e) {
         else if (alert->score.below)
                 m->counts.n_below++;
         else {
-                int r = manager_report(m, alert, false);
+                (void)snprintf(alert->incident, sizeof(alert->incident), "%s",
+                                incidents_add(m->incidents, &e->correlation, e->mono_ns, alert->id));
+                r = manager_report(m, alert, false);
                 if (r < 0)
                         return r;
-                m->counts.n_alerts++;
+                *(alert->score.severity == SEVERITY_INFO ? &m->counts.n_info : &m->counts.n_alerts) += 1;
                 delays_add(&m->delays, alert->delayed_usec);
         }
 
@@ -274,10 +282,14 @@ static int on_record(const void *record, size_t size, void *userdata) {
         case BW_KIND_LOSS:
                 break; /* reported from the counters, below */
         case BW_KIND_COUNT:
-                if (e.state.number == BW_COUNT_OBJECTS_LIVE || e.state.number == BW_COUNT_FILES_LIVE) {
+                if (e.state.number == BW_COUNT_OBJECTS_LIVE || e.state.number == BW_COUNT_FILES_LIVE ||
+                                e.state.number == BW_COUNT_NAMES_LIVE) {
+                        /* Also for what is asked during a sweep, which looks for names in use for seconds.
+                         */
+                        uint64_t next_usec =
+                                        sweep_pace_asked(&m->sweep_pace, time_now_usec(CLOCK_MONOTONIC));
                         if (!m->sweep_goes_on)
-                                manager_arm_sweep(m, sweep_pace_asked(&m->sweep_pace,
-                                                                     time_now_usec(CLOCK_MONOTONIC)));
+                                manager_arm_sweep(m, next_usec);
                 } else if (e.state.number == BW_COUNT_MARKS_LIVE)
                         log_warning("Mark table is 75%% full (%" PRIu64 " marked processes); at 90%% of "
                                     "MaxMarks= new marks are refused.",
@@ -409,6 +421,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
         /* Records that are still in the ring were judged by the previous policy, which also scores them
          * (policy_store_judge()). */
         policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
+        sensor_enforce(m->sensor);
         sensor_policy_apply(m->sensor);
         /* Compiling takes tens of times the memory that is kept. It is returned to the system, since the C
          * library would keep a part of it, another one each time. */
@@ -438,7 +451,9 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         sweep_pace_init(&m->sweep_pace);
         m->watches = calloc(1, sizeof(*m->watches));
         m->harvests = calloc(1, sizeof(*m->harvests));
-        if (!m->watches || !m->harvests)
+        m->incidents = calloc(1, sizeof(*m->incidents));
+        m->sights = calloc(1, sizeof(*m->sights));
+        if (!m->watches || !m->harvests || !m->incidents || !m->sights)
                 return log_oom();
 
         int r = sd_id128_get_boot(&boot_id);
@@ -459,6 +474,8 @@ Manager *manager_free(Manager *m) {
                 alert_free(m->watches->items[i].alert);
         free(m->watches);
         free(m->harvests);
+        free(m->incidents);
+        free(m->sights);
         query_server_free(m->query);
         listing_free(m->listing);
         alert_ring_free(m->ring);
@@ -611,6 +628,10 @@ int manager_open(Manager *m) {
 static int on_history(const json_t *alert, const char *line, void *userdata) {
         Manager *m = userdata;
 
+        first_sights_restore(m->sights, alert);
+        incidents_restore(m->incidents, alert, &m->epoch,
+                        (uint64_t)(time_now_usec(CLOCK_BOOTTIME) - time_now_usec(CLOCK_MONOTONIC)) *
+                                        NSEC_PER_USEC);
         return alert_ring_put(m->ring, alert, line);
 }
 
@@ -618,6 +639,7 @@ static int on_history(const json_t *alert, const char *line, void *userdata) {
 static void manager_read_history(Manager *m) {
         if (m->options->format != ALERT_FORMAT_JOURNAL || !m->query)
                 return;
+        manager_update_epoch(m);
         int r = journal_history_read(m->policies.alerts_max, on_history, m);
         if (r < 0 && r != -ENXIO)
                 log_warning("Failed to read earlier alerts from the journal, queries will not return them: "
@@ -625,24 +647,6 @@ static void manager_read_history(Manager *m) {
                                 strerror(-r));
         else
                 log_info("Read %d earlier alerts from the journal.", MAX(r, 0));
-}
-
-/* The last line: all counters, for people and for tests. */
-static void manager_log_summary(Manager *m) {
-        const StatusSource s = manager_status(m);
-        uint64_t since_usec, waiting = status_waiting(&s, &since_usec);
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        _cleanup_fclose_ FILE *f = open_memstream(&text, &size);
-
-        if (!f)
-                return;
-        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " waiting=%" PRIu64,
-                        m->counts.n_alerts, m->counts.n_repeats, losses_sum(&m->losses) + waiting, waiting);
-        for (unsigned i = 0; i < LOSSES_MAX; i++)
-                fprintf(f, " %s=%" PRIu64, loss_info(i)->name, m->losses.counts[i]);
-        if (fflush(f) == 0)
-                log_notice("%s", text);
 }
 
 /* Consumes everything in the ring, as long as the sink accepts it. */
@@ -690,6 +694,7 @@ int manager_run(Manager *m) {
         sensor_reported(m->sensor, m->losses.reported, m->counts.n_repeats, m->counts.n_repeats_unreported);
         (void)alert_queue_drain(alert_sink_queue(m->sink), end_usec);
         manager_update_losses(m);
-        manager_log_summary(m);
+        const StatusSource s = manager_status(m);
+        status_log_summary(&s);
         return r;
 }

@@ -20,6 +20,12 @@ static bool marks_are_scarce(const Status *s) {
 }
 
 static int hook_reasons_add(json_t *reasons, const SensorHook *hook) {
+        if (hook->denies && (!hook->attached || hook->proof == SENSOR_DISPROVED))
+                return reasons_add(reasons,
+                                "Hook %s %s, and is needed for Action=deny. Not refused: %s. Restart "
+                                "barbwired.",
+                                hook->name, hook->attached ? "does not fire" : "is not attached",
+                                hook->not_monitored);
         if (!hook->attached)
                 return reasons_add(reasons, "Hook %s is not attached. Not monitored: %s.", hook->name,
                                 hook->not_monitored);
@@ -124,6 +130,59 @@ static json_t *not_monitored_to_json(const Status *s) {
         return STEAL_PTR(array);
 }
 
+/* What each sensor cannot refuse: egress that it notices when it is too late, or where a program has no say.
+ */
+#define ONLY(kind) (1U << (kind))
+static const struct {
+        unsigned sensors;
+        const char *what;
+} not_refused[] = {
+        { ONLY(SENSOR_TRACEPOINT),
+                        "data sent on connections older than the open, on accepted connections and on "
+                        "raw sockets" },
+        { ONLY(SENSOR_TRACEPOINT), "other families than IPv4 and IPv6" },
+        { ONLY(SENSOR_LSM) | ONLY(SENSOR_FENTRY), "accepting a connection; what is sent on it is refused" },
+        { ONLY(SENSOR_TRACEPOINT), "data for local services that use the network on behalf of others" },
+        { ONLY(SENSOR_FENTRY),
+                        "datagrams with an address for local services that use the network on behalf of "
+                        "others" },
+        { ONLY(SENSOR_TRACEPOINT) | ONLY(SENSOR_FENTRY),
+                        "data for files on other hosts and for /dev/net/tun" },
+        { ONLY(SENSOR_FENTRY),
+                        "before Linux 6.5, what sendfile(2) and splice(2) send on connections older than "
+                        "the open" },
+        { ~0U, "AF_XDP, and mappings of files on other hosts that are older than the open" },
+        { ~0U, "core dumps to files on other hosts, and IP options and multicast groups (setsockopt)" },
+        { ~0U, "egress of processes that are not tracked themselves, as the share of their user is full" },
+};
+
+static json_t *enforcement_to_json(const Status *s) {
+        json_auto_t *array = json_array();
+        bool signals = false;
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->policy->n_classes; i++)
+                signals |= s->policy->classes[i].action > POLICY_DENY;
+        for (size_t i = 0; i < s->policy->n_classes; i++)
+                n += policy_class_denies(s->policy, s->policy->classes + i) &&
+                     strcmp(s->policy->classes[i].name, POLICY_SELFTEST_CLASS) != 0;
+        for (size_t i = 0; n > 0 && i < ELEMENTSOF(not_refused); i++)
+                if (not_refused[i].sensors & ONLY(s->sensor) &&
+                                json_array_append_new(array, json_string(not_refused[i].what)) < 0)
+                        return NULL;
+        if (n > 0 && signals && s->lacking & BW_LACKS_SIGNALS &&
+                        json_array_append_new(array,
+                                        json_string("processes, which are neither stopped nor killed")) < 0)
+                return NULL;
+        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "mode",
+                        n == 0                                                      ? "off"
+                        : s->policy->enforcement.enabled == POLICY_ENFORCED_DRY_RUN ? "dry-run"
+                                                                                    : "on",
+                        "classes", (json_int_t)n, "denied", (json_int_t)s->n_denied, "would_deny",
+                        (json_int_t)s->n_would_deny, "not_denied", (json_int_t)s->n_not_denied,
+                        "not_refused", array);
+}
+
 static json_t *losses_to_json(const Losses *l) {
         json_auto_t *array = json_array();
 
@@ -170,9 +229,11 @@ json_t *status_to_json(const Status *s) {
         const char *state = json_array_size(degraded) == 0 ? "ok" : "degraded";
 
         /* A NULL among the objects makes json_pack() fail, and free the others. */
-        return json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o,"
-                         " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, "
-                         "s:I}",
+        return json_pack(
+                        "{s:s, s:I, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o,"
+                        " s:{s:s, s:o, s:o, s:I, s:I, s:I, s:I}, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+                        "s:I}, "
+                        "s:I}",
                         "version", s->version, "pid", (json_int_t)s->pid, "armed",
                         json_from_time(s->armed_realtime_usec), "sensor", sensor_kind_to_string(s->sensor),
                         "state", state, "degraded", degraded, "hooks", hooks_to_json(s), "not_monitored",
@@ -182,9 +243,10 @@ json_t *status_to_json(const Status *s) {
                         s->policy->hash, "loaded", json_from_time(s->policy_realtime_usec), "files",
                         files_to_json(s->policy), "classes", (json_int_t)s->policy->n_classes, "patterns",
                         (json_int_t)s->n_patterns, "allows", (json_int_t)s->policy->n_allows, "errors",
-                        (json_int_t)s->policy->n_errors, "alerts", "raised", (json_int_t)s->n_alerts,
-                        "repeats", (json_int_t)s->n_repeats, "ignored", (json_int_t)s->n_ignored, "below",
-                        (json_int_t)s->n_below, "kept", (json_int_t)s->n_kept, "max",
+                        (json_int_t)s->policy->n_errors, "enforcement", enforcement_to_json(s), "alerts",
+                        "raised", (json_int_t)s->n_alerts, "repeats", (json_int_t)s->n_repeats, "ignored",
+                        (json_int_t)s->n_ignored, "below", (json_int_t)s->n_below, "info",
+                        (json_int_t)s->n_info, "kept", (json_int_t)s->n_kept, "max",
                         (json_int_t)s->n_kept_max, "waiting", (json_int_t)s->n_waiting, "clients",
                         (json_int_t)s->n_clients);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "barbwire-config.h"
 #include "status.h"
 #include "status-json.h"
+#include "basic/log.h"
 #include "basic/time-util.h"
 
 size_t status_waiting(const StatusSource *s, uint64_t *ret_since_usec) {
@@ -35,6 +37,22 @@ void status_update_losses(const StatusSource *s) {
         counts[LOSS_UNWRITTEN] = alert_queue_n_unwritten(alert_sink_queue(s->sink));
         counts[LOSS_MARKS_DROPPED] = sensor_marks_dropped(s->sensor);
         losses_update(s->losses, counts, time_now_usec(CLOCK_MONOTONIC), time_now_usec(CLOCK_REALTIME));
+}
+
+void status_log_summary(const StatusSource *s) {
+        uint64_t since_usec, waiting = status_waiting(s, &since_usec);
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        _cleanup_fclose_ FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return;
+        fprintf(f, "stopped: alerts=%" PRIu64 " repeats=%" PRIu64 " lost=%" PRIu64 " waiting=%" PRIu64,
+                        s->counts->n_alerts, s->counts->n_repeats, losses_sum(s->losses) + waiting, waiting);
+        for (unsigned i = 0; i < LOSSES_MAX; i++)
+                fprintf(f, " %s=%" PRIu64, loss_info(i)->name, s->losses->counts[i]);
+        if (fflush(f) == 0)
+                log_notice("%s", text);
 }
 
 json_t *status_query(const StatusSource *s) {
@@ -74,6 +92,10 @@ json_t *status_query(const StatusSource *s) {
                 .n_repeats = s->counts->n_repeats,
                 .n_ignored = s->counts->n_ignored,
                 .n_below = s->counts->n_below,
+                .n_info = s->counts->n_info,
+                .n_denied = sensor_count(s->sensor, BW_COUNT_DENIED),
+                .n_would_deny = sensor_count(s->sensor, BW_COUNT_WOULD_DENY),
+                .n_not_denied = sensor_count(s->sensor, BW_COUNT_NOT_DENIED),
                 .n_kept = alert_ring_end(s->ring) - alert_ring_begin(s->ring),
                 .n_kept_max = s->policies->alerts_max,
                 .n_waiting = n_waiting,

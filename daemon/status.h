@@ -15,6 +15,7 @@
 typedef struct StatusCounts {
         uint64_t n_alerts, n_repeats;
         uint64_t n_ignored, n_below; /* correlations that raise no alert */
+        uint64_t n_info;             /* those that are written as records of severity info */
         uint64_t n_malformed;
         uint64_t n_repeats_unreported; /* no alert is left that they could be added to */
 } StatusCounts;
@@ -37,6 +38,9 @@ size_t status_waiting(const StatusSource *s, uint64_t *ret_since_usec);
 
 /* Updates all losses so far, by cause. */
 void status_update_losses(const StatusSource *s);
+
+/* Logs the last line: all counters, for people and for tests. */
+void status_log_summary(const StatusSource *s);
 
 /* The reply of GetStatus. NULL: out of memory. */
 json_t *status_query(const StatusSource *s);

@@ -20,7 +20,7 @@
                 "a path was too deep or changed meanwhile: only its end was matched",                      \
                 NULL)                                                                                      \
         X(NAME_LOST, "name_lost",                                                                          \
-                "an alert lacks names of files or executables: the name cache was full",                   \
+                "an alert lacks names of files or executables: too many others were in use",                   \
                 NULL)                                                                                      \
         X(POLICY_BUSY, "policy_busy",                                                                      \
                 "an open was not judged: the policy was reloaded several times meanwhile",                 \
@@ -67,6 +67,9 @@
                 NULL)                                                                                      \
         X(ACCOUNT_REFUSED, "account_refused",                                                              \
                 "an entry of a user or cgroup was refused: the table of their accounts was full",          \
+                NULL)                                                                                      \
+        X(RING_REFUSED, "ring_refused",                                                                    \
+                "what a process opened or received through io_uring may be missed: the table of rings was full", \
                 NULL)
 /* clang-format on */
 
@@ -101,5 +104,11 @@ enum bw_count {
         BW_COUNT_MAPPINGS_REFUSED,  /* mappings without an entry: a share, or all places of a process, in use
                                      */
         BW_COUNT_OBJECTS_DROPPED,   /* marked files that made room for others: not in the cache */
+        BW_COUNT_NAMES_LIVE,        /* names of executables and files now (goes up and down) */
+        BW_COUNT_NAMES_REFUSED,     /* that often there was no room for one there */
+        BW_COUNT_RINGS_LIVE,        /* rings of io_uring with requests to remember (goes up and down) */
+        BW_COUNT_DENIED,            /* egress that was refused, repeats included */
+        BW_COUNT_WOULD_DENY,        /* that would have been, but for Enabled=dry-run */
+        BW_COUNT_NOT_DENIED,        /* that should have been, and could not be */
         BW_COUNT_MAX
 };

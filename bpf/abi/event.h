@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define BW_EVENT_VERSION 5
+#define BW_EVENT_VERSION 7
 
 /* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
 #define BW_COMM_SIZE 16
@@ -46,7 +46,9 @@ enum bw_share_of {
         BW_SHARE_FILES = 2,    /* sensitive files that are known by every name */
         BW_SHARE_LINEAGES = 3, /* processes, of which ancestors and executable are known */
         BW_SHARE_MAPPINGS = 4, /* what they share in memory */
-        BW_SHARE_TABLES = 5,
+        BW_SHARE_NAMES = 5,    /* names of executables and files that alerts report */
+        BW_SHARE_RINGS = 6,    /* of io_uring, with opens that are not done or reads that go on */
+        BW_SHARE_TABLES = 7,
         BW_SHARE_SLOTS = 8, /* a power of two, by which an index is masked */
 };
 
@@ -58,12 +60,13 @@ enum bw_via {
         BW_VIA_TRACE = 4, /* it had access to the memory of the process that held the mark, or the other way
                              round */
         /* It received what a marked process had written */
-        BW_VIA_PIPE = 5,     /* through a pipe or FIFO */
-        BW_VIA_SOCKET = 6,   /* through a unix socket */
-        BW_VIA_FILE = 7,     /* through a file, also one in memory, that it opened or read */
-        BW_VIA_MEMORY = 8,   /* through memory that both have mapped */
-        BW_VIA_TERMINAL = 9, /* through a pseudo-terminal */
-        BW_VIA_QUEUE = 10,   /* through a System V message queue */
+        BW_VIA_PIPE = 5,        /* through a pipe or FIFO */
+        BW_VIA_SOCKET = 6,      /* through a unix socket */
+        BW_VIA_FILE = 7,        /* through a file, also one in memory, that it opened or read */
+        BW_VIA_MEMORY = 8,      /* through memory that both have mapped */
+        BW_VIA_TERMINAL = 9,    /* through a pseudo-terminal */
+        BW_VIA_QUEUE = 10,      /* through a System V message queue */
+        BW_VIA_SEMAPHORES = 11, /* through the values of a set of System V semaphores */
 };
 
 /* What the process did to reach the network. */
@@ -71,6 +74,17 @@ enum bw_act {
         BW_ACT_CONNECT = 1, /* connect(2) on a TCP, UDP or other inet socket */
         BW_ACT_SEND = 2,    /* data sent: to an address, or on a socket that was connected before */
         BW_ACT_ACCEPT = 3,  /* a connection accepted: the address is the peer's, the port our own */
+};
+
+/* What was done with the egress. All but the first are of classes with Action=deny. */
+enum bw_action {
+        BW_ACTION_ALERT = 0,      /* nothing: it is only reported */
+        BW_ACTION_DENIED = 1,     /* it was refused */
+        BW_ACTION_WOULD_DENY = 2, /* it would have been refused, but for Enabled=dry-run */
+        BW_ACTION_NOT_DENIED = 3, /* it should have been refused, and could not be where it was noticed */
+        BW_ACTION_STOPPED = 4,    /* it was refused, and the process was sent SIGSTOP */
+        BW_ACTION_KILLED = 5,     /* it was refused, and the process was sent SIGKILL */
+        BW_ACTION_MAX = 6,
 };
 
 /* A byte string inside the record: [offset, offset+length) from the record's first byte, followed by a NUL
@@ -131,6 +145,26 @@ struct bw_touched_file {
 #define BW_FILE_HANDED_OVER 2    /* a process received it from another that is not its parent */
 #define BW_FILE_ROUTE_CUT 4      /* the first hops of its route are not known any more */
 #define BW_FILE_NAMED 8          /* an earlier report of this egress, within the window, named it */
+#define BW_FILE_EXECED 16        /* a process that held it executed another program since, and went on */
+#define BW_FILE_REAL_LOST 32     /* it has another name by which its class is known, which was not kept */
+#define BW_FILE_OWNED 64         /* it belongs to the user whose process opened it */
+
+/* The script that an interpreter runs, as it was when the interpreter opened it. inode 0: it runs none, or
+ * it is not known. */
+struct bw_script {
+        __u64 inode, size;
+        __u64 ctime_ns; /* when its contents, owner or mode changed last, CLOCK_REALTIME */
+        __u32 device;
+        __u32 flags; /* BW_SCRIPT_* */
+};
+
+/* Reasons not to take it for its user's own. */
+#define BW_SCRIPT_OTHERS 1       /* it belongs neither to root nor to the user of the process */
+#define BW_SCRIPT_WRITABLE 2     /* its group or others may write it */
+#define BW_SCRIPT_DIR_WRITABLE 4 /* anyone may make files in its directory (/tmp) */
+#define BW_SCRIPT_FOREIGN_CODE                                                                              \
+        8 /* the process has mapped code that others than root and its user may change */
+#define BW_SCRIPT_FLAGS 15
 
 struct bw_process {
         __u64 start_boot_ns; /* CLOCK_BOOTTIME of its start: a PID alone is never trusted */
@@ -142,12 +176,14 @@ struct bw_process {
         __u32 uid;
         __u32 loginuid;        /* (__u32)-1: never set (proc_pid_loginuid(5)) */
         __u32 mount_namespace; /* inode of the namespace */
-        __u32 pid_namespace;
+        __u32 group;           /* process group, initial PID namespace; 0: not known */
         struct bw_string exe;
         struct bw_string cmdline;
         struct bw_string cgroup; /* path from the cgroup2 root, leading slash */
         char comm[BW_COMM_SIZE];
         __u32 flags; /* BW_PROCESS_* */
+        struct bw_string script_path;
+        struct bw_script script;
 };
 
 /* Reasons not to trust the executable's path. */
@@ -186,15 +222,17 @@ struct bw_correlation {
         struct bw_header header;
         __u64 classes;    /* classes within their window and not allowed to this destination */
         __u64 fresh;      /* the subset within the shorter fresh window: the others are late */
+        __u64 bound;      /* the subset of `fresh` that it holds under rules alone; of a listed mark, of the
+                             classes */
         __u64 window_ns;  /* repeats are counted for this long after header.mono_ns */
         __u32 slot;       /* where repeats are counted: index into struct bw_repeat[] */
         __u32 generation; /* of the policy that judged */
         struct bw_process process;
         struct bw_destination destination;
-        __u8 n_lineage; /* parent first */
-        __u8 n_files;   /* in no order */
-        __u8 flags;     /* BW_CORRELATION_* */
-        __u8 zero;
+        __u8 n_lineage;                    /* parent first */
+        __u8 n_files;                      /* in no order */
+        __u8 flags;                        /* BW_CORRELATION_* */
+        __u8 action;                       /* enum bw_action */
         struct bw_string destination_path; /* of a file or a unix socket; a leading '@' where the name is
                                               abstract, see unix(7) */
         struct bw_ancestor lineage[BW_LINEAGE_MAX];
@@ -233,7 +271,6 @@ struct bw_mark {
          * last executed a program. cgroup_id: charged for the mark. */
         struct bw_correlation holder;
         __u64 until_mono_ns; /* no class is within its window after this */
-        __u64 bound;         /* the subset of the classes that it opened under rules alone */
         __u32 payer;         /* the uid that is charged; in a user namespace its owner */
         __u32 number;        /* of the listing */
 };
@@ -291,11 +328,12 @@ BW_ASSERT_SIZE(struct bw_header, 32);
 BW_ASSERT_SIZE(struct bw_ancestor, 32);
 BW_ASSERT_SIZE(struct bw_hop, 24);
 BW_ASSERT_SIZE(struct bw_touched_file, 72);
-BW_ASSERT_SIZE(struct bw_process, 88);
+BW_ASSERT_SIZE(struct bw_script, 32);
+BW_ASSERT_SIZE(struct bw_process, 120);
 BW_ASSERT_SIZE(struct bw_destination, 24);
-BW_ASSERT_SIZE(struct bw_correlation, 32 + 32 + 88 + 24 + 8 + 256 + 576);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 40 + 120 + 24 + 8 + 256 + 576);
 BW_ASSERT_SIZE(struct bw_share, 32 + 24 + 16 + 16 + 80);
-BW_ASSERT_SIZE(struct bw_mark, sizeof(struct bw_correlation) + 16 + 8);
+BW_ASSERT_SIZE(struct bw_mark, sizeof(struct bw_correlation) + 8 + 8);
 BW_ASSERT_SIZE(struct bw_account, 32 + 32 + 16 + 80);
 BW_ASSERT_SIZE(struct bw_exit, 48);
 BW_ASSERT_SIZE(struct bw_state, 48);

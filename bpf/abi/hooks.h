@@ -18,6 +18,8 @@
         { "lsm/" hook, "fexit/security_" hook, NULL }
 #define BW_FUNCTION(function)                                                                               \
         { "fexit/" function, "fexit/" function, NULL } /* there is no LSM hook */
+#define BW_FENTRY(section)                                                                                  \
+        { NULL, section, NULL }
 
 /* clang-format off */
 #define BW_HOOKS(X)                                                                                        \
@@ -50,6 +52,11 @@
                 BW_TRACEPOINT("tp_btf/io_uring_complete"), .act = act_uring)                               \
         X(URING_OVERFLOW, "files opened through io_uring while its completion queue was full",             \
                 BW_TRACEPOINT("tp_btf/io_uring_cqe_overflow"), .dispensable = true)                        \
+        /* What an LSM program returns needs no hook of its own. */                                        \
+        X(DENY_CONNECT, "connections",                                                                     \
+                BW_FENTRY("fmod_ret/security_socket_connect"), .denies = true, .act = act_connect)         \
+        X(DENY_SENDMSG, "data sent",                                                                       \
+                BW_FENTRY("fmod_ret/security_socket_sendmsg"), .denies = true, .act = act_pass_descriptor) \
         X(SOCKET_CONNECT, "connections",                                                                   \
                 BW_LSM_HOOK("socket_connect"), .essential = true, .elsewhere = true, .act = act_connect)   \
         X(SOCKET_SENDMSG, "data sent",                                                                     \
@@ -76,6 +83,8 @@
                 BW_FUNCTION("unix_seqpacket_recvmsg"), .elsewhere = true)                                  \
         X(UNIX_DGRAM_RECVMSG, "data received by a blocked read from an AF_UNIX SOCK_DGRAM socket",         \
                 BW_FUNCTION("unix_dgram_recvmsg"), .elsewhere = true, .act = act_pass_descriptor)          \
+        X(NETLINK_RECVMSG, "data received from another process by a netlink socket",                       \
+                BW_FUNCTION("netlink_recvmsg"), .elsewhere = true)                                         \
         X(UNIX_MAY_SEND, "data that marked processes send as AF_UNIX datagrams",                           \
                 BW_LSM_HOOK("unix_may_send"), .act = act_pass_descriptor)                                  \
         X(FILE_PERMISSION, "data that marked processes write to pipes and files",                          \

@@ -55,7 +55,9 @@ enum bw_condition {
         BW_CONDITION_USER = 3,
         BW_CONDITION_HOST = 4, /* the process sees the host's file system: every rule but one with Container=
                                 */
-        BW_CONDITIONS = 5,
+        BW_CONDITION_OWNER = 5, /* the user level, of a rule with ~/ in Exe= or Script=: the program may be
+                                   its user's, and the file must be that user's, too */
+        BW_CONDITIONS = 6,
 };
 
 /* The automaton reads a path backwards, as the kernel can walk it without storing it: the bytes of the last
@@ -111,13 +113,16 @@ struct bw_rule {
 #define BW_CARRIER_OWN_MAX 62
 #define BW_CARRIER_OWN_ALL (~3ULL)
 
+/* Both families. */
+#define BW_NET_ANY 0xffff
+
 /* One destination of one rule. An address matches if (address[i] & mask[i]) == net.address[i] for both
  * words, taken as memory images of struct bw_destination's 16 bytes: byte order does not matter. */
 struct bw_net {
         __u64 address[2];
         __u64 mask[2];
-        __u16 family;     /* AF_INET or AF_INET6; 0: unused entry, and the last one was before it */
-        __u16 rule;       /* index into rules */
+        __u16 family; /* AF_INET, AF_INET6 or BW_NET_ANY; 0: unused entry, and the last one was before it */
+        __u16 rule;   /* index into rules */
         __u16 port_first; /* host order, inclusive */
         __u16 port_last;
 };
@@ -137,8 +142,17 @@ struct bw_table {
         __u32 generation;
         __u32 start[BW_AUTOMATON_SLOTS]; /* start states; 0: matches nothing */
         __u32 hops_max;                  /* data is not followed beyond so many hops */
-        __u32 zero;
+        /* Never=: egress of a process that such a rule applies to is not refused. A rule's number and 1; 0:
+         * there is none. The second has units only, and asks for no executable. */
+        __u16 never_exe;
+        __u16 never_unit;
+        __u64 denies;     /* classes whose egress is refused; 0: nothing is */
+        __u64 stops;      /* those of them whose process is stopped as well, */
+        __u64 kills;      /* or killed */
+        __u32 dry_run;    /* 1: it is only said that it would be */
+        __u32 daemon_pid; /* whose egress is never refused */
         __u8 byte_class[BW_AUTOMATON_SLOTS][256];
+        __u64 code;                         /* classes of code that interpreters load: they leave no mark */
         __u64 window_ns[BW_CLASSES_MAX];    /* a mark's life, CLOCK_MONOTONIC; 0: no such class */
         __u64 fresh_ns[BW_CLASSES_MAX];     /* an egress later than this is late; at most window_ns */
         struct bw_bits asks[BW_CONDITIONS]; /* the rules that have this condition */
@@ -153,5 +167,6 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 2048 + 2 * 512 + 160 + 1024 + 4096 + 10240 + 65536,
+_Static_assert(sizeof(struct bw_table) ==
+                                8 + 32 + 8 + 32 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 + 10240 + 65536,
                 "table layout");

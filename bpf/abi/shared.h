@@ -21,6 +21,7 @@
 #define BW_LACKS_MAPPINGS 1 /* the list of all mappings, since 5.12 */
 #define BW_LACKS_REQUESTS 2 /* to the sensor: which request of io_uring is done, since 5.19 */
 #define BW_LACKS_NAMES 4    /* to the sensor: which file a call renames or links, since 6.13 */
+#define BW_LACKS_SIGNALS 8  /* to the sensor: signals with a refused connection, since 6.16 */
 
 /* Room in the arrays below, so that another loss, count or hook does not move what follows: the programs of
  * a newer version go on with the state of the ones before. */
@@ -74,11 +75,16 @@ struct bw_shared {
         __u32 files_listed;    /* of every sensitive file, */
         __u32 lineages_listed; /* and of every process */
         __u64 list_missed;     /* records that the ring had no room for */
+        __u32 put_off;         /* processes whose marks are not passed on yet, see process/shm.bpf.h */
+        /* A listing that writes no record finds out which names are in use, see mark/name.bpf.h. */
+        __u32 list_quiet;  /* 1: the listing that is being made is such a one */
+        __u32 names_round; /* the number of the latest one; names are stamped with it */
+        __u32 names_swept; /* the number of the one by which names are swept now; 0: they are not */
 };
 
 _Static_assert(__builtin_offsetof(struct bw_shared, sweep_pid) == 16 &&
                                 __builtin_offsetof(struct bw_shared, suspects) == 24,
                 "words that are read at once");
 _Static_assert(sizeof(struct bw_shared) == 32 + 3 * 8 * BW_LOSS_SLOTS + 8 * BW_COUNT_SLOTS + BW_HOOK_SLOTS +
-                                                           8 * 10 + 32,
+                                                           8 * 11 + 40,
                 "shared layout");

@@ -10,6 +10,7 @@
 
 /* In bw_destination.act until correlate(): more data on a connection, which does not count as a repeat. */
 #define ACT_GOES_ON 0x8000
+#define ACT_FLAGS 0xff00 /* this, and those of egress/enforce.bpf.h */
 
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
@@ -211,17 +212,18 @@ static __always_inline bool socket_was_accepted(const struct sock *sk) {
         return socket_is_inet(sk) && BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
-/* An accepted connection is identified by the local port: a server that sends sensitive data is one
- * correlation, however many connections a client makes. */
+/* An accepted connection has the local port, which is kept when the connection ends: skc_num is 0 then. */
 static __always_inline void destination_as_accepted(struct bw_destination *d, const struct sock *sk) {
+        const struct inet_sock *inet = (const struct inet_sock *)sk;
+
         if (socket_is_inet(sk)) {
-                d->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+                d->port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
         } else if (d->family == AF_VSOCK) {
                 __u64 own = vsock_address_read(address_of(sk), true);
                 if (own != VSOCK_UNKNOWN)
                         destination_set_vsock(d, *(__u32 *)d->address, VSOCK_PORT(own));
         }
-        d->act = BW_ACT_ACCEPT | (d->act & ACT_GOES_ON);
+        d->act = BW_ACT_ACCEPT | (d->act & ACT_FLAGS);
 }
 
 /* The destination of a datagram begun with MSG_MORE or UDP_CORK: data added to it keeps the address

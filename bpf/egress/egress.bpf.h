@@ -16,6 +16,7 @@
 #include "process/identity.bpf.h"
 #include "process/shm.bpf.h"
 #include "egress/destination.bpf.h"
+#include "egress/enforce.bpf.h"
 #include "egress/record.bpf.h"
 
 /* The places of a mark with files of these classes that no report of this claim (a hash of its key) has
@@ -38,6 +39,7 @@ __noinline __u32 files_unnamed(__u64 holder, __u64 classes, __u64 claim, __u64 u
                 const __u64 *named = bpf_map_lookup_elem(&bw_named, &key);
                 if (!named || *named <= now)
                         unnamed |= 1U << i;
+                /* May fail: then a repeat is an alert of its own, as after an eviction. */
                 if (until)
                         bpf_map_update_elem(&bw_named, &key, &until, BPF_ANY);
         }
@@ -65,7 +67,8 @@ static __always_inline bool repeat_count(
         if (v->n_files == c->n_files) {
                 if (goes_on)
                         return true;
-        } else if (key->late < RECORD_FLOOD && files_unnamed(c->holder, key->classes, claim_hash(key), 0)) {
+        } else if (key->evidence < REPORT_FLOOD &&
+                        files_unnamed(c->holder, key->classes, claim_hash(key), 0)) {
                 return false;
         }
         v->n_files = c->n_files;
@@ -120,7 +123,7 @@ static __noinline bool report_claim(struct correlation *c) {
         __u64 until = bpf_ktime_get_ns() + c->window_ns;
 
         c->when = moment_now();
-        c->slot = repeat_slot(c->when.cpu, c->key.late == RECORD_FLOOD, c->holder);
+        c->slot = repeat_slot(c->when.cpu, c->key.evidence == REPORT_FLOOD, c->holder);
         struct bw_repeat *repeat = bpf_map_lookup_elem(&bw_repeats, &c->slot);
         if (repeat) {
                 const struct mark *m = mark_get(c->holder);
@@ -138,15 +141,16 @@ static __noinline bool report_claim(struct correlation *c) {
                 .slot = c->slot,
                 .n_files = c->n_files,
         };
-        if (bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+        /* If the kernel has no room for the claim, this is reported, as its repeats will be. */
+        if (MAP_INSERT(&bw_reported, &c->key, &value) != -EEXIST)
                 return true;
-        if (repeat_count(c, &c->key, c->goes_on))
+        if (repeat_count(c, &c->key, c->how & ACT_GOES_ON))
                 return false;
         /* An old claim whose window has passed: the program that removes it may replace it. */
         if (bpf_map_delete_elem(&bw_reported, &c->key) == 0 &&
-                        bpf_map_update_elem(&bw_reported, &c->key, &value, BPF_NOEXIST) == 0)
+                        MAP_INSERT(&bw_reported, &c->key, &value) != -EEXIST)
                 return true;
-        (void)repeat_count(c, &c->key, c->goes_on); /* another thread replaced it */
+        (void)repeat_count(c, &c->key, c->how & ACT_GOES_ON); /* another thread replaced it */
         return false;
 }
 
@@ -176,6 +180,7 @@ static __always_inline __u64 budget_count(__u64 exe, __u32 uid, bool of_all, boo
         }
         if (add) {
                 const struct budget first = { .until_mono_ns = now + FLOOD_INTERVAL_NS, .count = 1 };
+                /* May fail: then more alerts are written one by one. */
                 bpf_map_update_elem(&bw_budgets, &key, &first, BPF_ANY);
         }
         return 0;
@@ -209,8 +214,10 @@ static __always_inline __u64 nets_permit(const struct bw_table *t, const struct 
         /* connect(2) of a datagram socket to port 0 moves nothing: resolvers do it to learn the route to an
          * address that they are about to use (RFC 6724), so any port of a rule will do. */
         __u64 strict = (packed & 0xffff) || packed >> 48 != BW_ACT_CONNECT, permitted = 0;
-        /* One word for port, family and `strict` (bit 63): each would take its own place on the stack. */
-        __u64 wanted = (packed & 0xffffffff) | strict << 63;
+        /* One word for port, family, `strict` (bit 63), and whether the family is another than the two of
+         * BW_NET_ANY, which differ in one bit (bit 62): each would take its own place on the stack. */
+        __u64 wanted = (packed & 0xffffffff) | strict << 63 |
+                       is_set((packed >> 16 & 0xffff & ~(__u64)(AF_INET ^ AF_INET6)) ^ AF_INET) << 62;
 
         for (__u32 i = 0; i < NETS_AT_ONCE; i++) {
                 const struct bw_net *n = nets + i;
@@ -218,8 +225,9 @@ static __always_inline __u64 nets_permit(const struct bw_table *t, const struct 
                 if (!n->family)
                         break;
                 barrier_var(wanted);
-                __u64 port = wanted & 0xffff, family = wanted >> 16 & 0xffff;
-                __u64 other = (n->family ^ family) | ((address_low & n->mask[0]) ^ n->address[0]) |
+                __u64 port = wanted & 0xffff, any = ((__u64)n->family + 1) >> 16;
+                __u64 other = ((n->family ^ (wanted >> 16 & 0xffff)) * (1 - any)) | (wanted >> 62 & any) |
+                              ((address_low & n->mask[0]) ^ n->address[0]) |
                               ((address_high & n->mask[1]) ^ n->address[1]) |
                               (~rules->word[rule / 64] >> rule % 64 & 1);
                 /* bit 63 of a difference: the port is below the first, or above the last */
@@ -265,7 +273,7 @@ __noinline __u64 permitted_some(__u64 at, __u32 pid, __u64 address_low, __u64 ad
 
 /* The port of an accepted connection is the local one, which no rule refers to. */
 static __always_inline bool destination_was_accepted(__u64 packed) {
-        return (packed >> 48 & ~(__u64)ACT_GOES_ON) == BW_ACT_ACCEPT;
+        return (packed >> 48 & ~(__u64)ACT_FLAGS) == BW_ACT_ACCEPT;
 }
 
 /* No hook saw the address of a raw packet: it is not this host's, which a rule may allow, but any other.
@@ -310,7 +318,7 @@ __noinline __u64 suspect_permitted(__u64 address_low, __u64 address_high, __u64 
         if (!p || !policy_view_get(&v) || p->generation != v.table->generation ||
                         p->image != process_image(task))
                 return 0;
-        process_rules(&v, task, p, false, &rules);
+        process_rules(&v, task, p, false, OWNER_NONE, &rules);
         __u64 permitted = 0;
         struct scratch *s = scratch_get();
         if (s) {
@@ -359,10 +367,14 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
                                                                               address_high, packed)
                                                             : 0;
         c->key.classes = plain | (bound & ~quiet);
-        c->fresh = c->key.classes &
-                   (mark_live(v.index, holder, LIVE_FRESH) |
-                                   (mark_live(v.index, holder, LIVE_FRESH | LIVE_BOUND) & ~quiet));
-        c->key.late = !c->fresh;
+        plain = c->key.classes & mark_live(v.index, holder, LIVE_FRESH);
+        c->bound = c->key.classes & mark_live(v.index, holder, LIVE_FRESH | LIVE_BOUND) & ~quiet & ~plain;
+        c->fresh = plain | c->bound;
+        c->key.evidence = !plain + !c->fresh;
+        /* Never late evidence. */
+        c->key.action = c->fresh & v.table->denies ? enforce(v.index, holder & BW_HOLDER_OBJECT ? 0 : holder,
+                                                                     c->how, c->fresh)
+                                                   : BW_ACTION_ALERT;
         c->window_ns = longest_window(v.index, c->fresh ?: c->key.classes, c->fresh != 0);
         c->generation = v.table->generation;
         *ret_bound = bound;
@@ -396,15 +408,31 @@ __noinline int current_is_free(void) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
         const struct mark *m = mark_get(pid);
 
-        return m && m->idle_ns == ((__u64)m->changes << 32 | shared.generation) && !process_strayed(pid);
+        return m && !process_strayed(pid) && m->idle_ns == ((__u64)m->changes << 32 | shared.generation);
+}
+
+/* A server that sends sensitive data is one correlation, however many clients it has: the key of an accepted
+ * connection has the listening socket's port, and of the peer only whether it is this host. That scores
+ * less, and must not hold back what others fetch. */
+static __always_inline void key_as_accepted(struct bw_destination *d) {
+        const __u64 low = *(__u64 *)d->address, high = *(__u64 *)(d->address + 8);
+        const bool inet = d->family == AF_INET || d->family == AF_INET6,
+                   here = d->family == AF_INET ? d->address[0] == 127 : !low && high == bpf_cpu_to_be64(1);
+
+        __builtin_memset(d->address, 0, 4);
+        if (inet) {
+                __builtin_memset(d->address + 4, 0, 12);
+                d->address[0] = here;
+                d->family = AF_INET; /* a socket may listen to both */
+        }
+        d->act = BW_ACT_ACCEPT;
 }
 
 /* Correlates egress by the current process with the classes of its mark, or of its suspected user and
- * cgroup.
- */
+ * cgroup. Returns enum bw_action, or ACTION_ASK. */
 __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct task_struct *task = current_task();
-        struct correlation c = { .unnamed = ~0U };
+        struct correlation c = { .unnamed = (__u16)~0U };
         bool bound = false;
         int r = -1;
 
@@ -412,7 +440,10 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         if (c.key.destination.family ==
                         BW_FAMILY_FILE) /* all files of one file system are one destination */
                 __builtin_memset(c.key.destination.address, 0, 8);
-        c.goes_on = packed >> 48 & ACT_GOES_ON;
+        if (destination_was_accepted(packed))
+                key_as_accepted(&c.key.destination);
+        c.how = packed >> 48 & ACT_FLAGS;
+        packed &= ~((__u64)ACT_ENFORCEMENT << 48);
         c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
 
@@ -425,7 +456,9 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 mark_note_free(pid);
         }
         /* If the policy kept changing, the result may mix two policies, and is reported. */
-        if (r == 0 || !c.key.classes)
+        if (c.key.action == ACTION_ASK)
+                return ACTION_ASK;
+        if (r == 0 || !c.key.classes || reported_elsewhere(c.key.action, c.how, c.holder & BW_HOLDER_OBJECT))
                 return 0;
 
         struct mark *m = mark_get(c.holder);
@@ -436,11 +469,15 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
                 c.key.pid = 0;
                 c.key.start_boot_ns = c.holder;
-                c.key.late = RECORD_SUSPECT;
+                c.key.evidence = REPORT_SUSPECT;
                 c.window_ns = SUSPECT_INTERVAL_NS;
         }
-        if (repeat_count(&c, &c.key, c.goes_on))
-                return 0;
+        if (c.key.action)
+                count(action_refuses(c.key.action)                     ? BW_COUNT_DENIED
+                                : c.key.action == BW_ACTION_WOULD_DENY ? BW_COUNT_WOULD_DENY
+                                                                       : BW_COUNT_NOT_DENIED);
+        if (repeat_count(&c, &c.key, c.how & ACT_GOES_ON))
+                return c.key.action;
 
         /* It has an entry since fork, or since it was marked; if that was evicted, the record says that
          * names are missing. To make one here would cost every egress program another 100,000 instructions
@@ -453,19 +490,19 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
                 __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
                 c.key.pid = uid;
                 c.key.start_boot_ns = exe;
-                c.key.late = RECORD_FLOOD;
+                c.key.evidence = REPORT_FLOOD;
                 c.window_ns = FLOOD_INTERVAL_NS;
                 if (repeat_count(&c, &c.key, false)) {
                         count(BW_COUNT_FLOODED);
-                        return 0;
+                        return c.key.action;
                 }
         }
         if (!report_claim(&c))
-                return 0;
+                return c.key.action;
 
         if (!(c.holder & BW_HOLDER_OBJECT))
                 m->reported = 1;
-        if (c.key.late < RECORD_FLOOD)
+        if (c.key.evidence < REPORT_FLOOD)
                 c.unnamed = files_unnamed(c.holder, c.key.classes, claim_hash(&c.key),
                                 bpf_ktime_get_ns() + c.window_ns);
         if (record_emit(&c, address_low, address_high, packed)) {
@@ -474,7 +511,18 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         } else {
                 bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
         }
-        return 0;
+        return c.key.action;
+}
+
+/* Returns whether the egress is to be refused, which it is only to hooks that can do so (ACT_DENIES). */
+static __always_inline bool correlate_and_enforce(__u64 address_low, __u64 address_high, __u64 packed) {
+        int r = correlate(address_low, address_high, packed);
+
+        if (r == ACTION_ASK)
+                r = correlate(address_low, address_high,
+                                packed | (__u64)(current_is_exempt() ? ACT_EXEMPT : ACT_ASKED) << 48);
+        action_signal(r);
+        return action_refuses(r);
 }
 
 /* Whether the current process is marked, or its user and cgroup are suspected. What reached it through
@@ -483,68 +531,71 @@ static __always_inline bool current_may_leak(void) {
         return current_is_marked() || (*(volatile __u32 *)&shared.suspects && current_suspect());
 }
 
-/* The body of every hook for egress by the current process. */
-static __always_inline void on_egress(const struct bw_destination *d) {
+/* The body of every hook for egress by the current process. Returns whether it is to be refused. */
+static __always_inline bool on_egress(const struct bw_destination *d) {
         __u64 low, high;
 
         if (!current_may_leak())
-                return;
+                return false;
         if (current_is_free()) {
                 count(BW_COUNT_EGRESS_ALLOWED);
-                return;
+                return false;
         }
         __builtin_memcpy(&low, d->address, 8);
         __builtin_memcpy(&high, d->address + 8, 8);
-        if (current_is_marked() || !suspect_may_send(low, high, DESTINATION_PACK(d)))
-                correlate(low, high, DESTINATION_PACK(d));
+        if (current_is_marked() ||
+                        !suspect_may_send(low, high, DESTINATION_PACK(d) & ~((__u64)ACT_ENFORCEMENT << 48)))
+                return correlate_and_enforce(low, high, DESTINATION_PACK(d));
+        return false;
 }
 
 /* cgroup/connect4 and sendmsg4 (include/uapi/linux/bpf.h struct bpf_sock_addr: address and port in network
  * order). */
-static __always_inline void on_sock_addr4(struct bpf_sock_addr *ctx, enum bw_act act) {
-        struct bw_destination d = { .family = AF_INET, .act = act };
+static __always_inline bool on_sock_addr4(struct bpf_sock_addr *ctx, enum bw_act act) {
+        struct bw_destination d = { .family = AF_INET, .act = act | ACT_DENIES };
         __u32 address = ctx->user_ip4;
 
         memory_arrive();
         __builtin_memcpy(d.address, &address, 4);
         d.port = bpf_ntohs(ctx->user_port);
         d.protocol = ctx->protocol;
-        on_egress(&d);
+        return on_egress(&d);
 }
 
-static __always_inline void on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act act) {
-        struct bw_destination d = { .act = act };
+static __always_inline bool on_sock_addr6(struct bpf_sock_addr *ctx, enum bw_act act) {
+        struct bw_destination d = { .act = act | ACT_DENIES };
         __u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
         memory_arrive();
         destination_set_inet6(&d, address);
         d.port = bpf_ntohs(ctx->user_port);
         d.protocol = ctx->protocol;
-        on_egress(&d);
+        return on_egress(&d);
 }
 
-/* ---- sockets, from hooks that have the kernel's objects ---- */
+/* ---- sockets, from hooks that have the kernel's objects; how: ACT_ENFORCEMENT ---- */
 
 /* connect(2), before anything is sent. */
-static __always_inline void on_socket_connect(const struct socket *socket, const void *address, int length) {
-        struct bw_destination d = { .act = BW_ACT_CONNECT };
+static __always_inline bool on_socket_connect(
+                const struct socket *socket, const void *address, int length, __u16 how) {
+        struct bw_destination d = { .act = BW_ACT_CONNECT | how };
 
         memory_arrive();
         if (!current_may_leak())
-                return;
+                return false;
         const struct sock *sk = BPF_CORE_READ(socket, sk);
         if (!socket_leaves(sk) || !destination_from_address(&d, address, length, sk, false))
-                return;
+                return false;
         d.protocol = socket_protocol(sk);
-        on_egress(&d);
+        return on_egress(&d);
 }
 
 /* Data is about to be sent on a socket, to an address or, if that is NULL, to its peer. A connected stream
  * ignores the address (tcp(7)). */
-static __always_inline void on_sending(const struct sock *sk, const void *address, int length) {
+static __always_inline bool on_sending(const struct sock *sk, const void *address, int length, __u16 how) {
         __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
         bool connected = type == SOCK_STREAM && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
-        struct bw_destination d = { .protocol = socket_protocol(sk), .act = BW_ACT_SEND };
+        struct bw_destination d = { .protocol = socket_protocol(sk), .act = BW_ACT_SEND | how };
         const struct udp_sock *udp = (const struct udp_sock *)sk;
         int pending = d.protocol == IPPROTO_UDP ? BPF_CORE_READ(udp, pending) : 0;
 
@@ -555,36 +606,36 @@ static __always_inline void on_sending(const struct sock *sk, const void *addres
                 /* to it alone */
         } else if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;
-                if (connected && socket_was_accepted(sk))
+                if (type == SOCK_STREAM && socket_was_accepted(sk))
                         destination_as_accepted(&d, sk);
         } else if (type == SOCK_STREAM || d.protocol == IPPROTO_UDP) {
-                return; /* no destination: the call will fail */
+                return false; /* no destination: the call will fail */
         } else {
                 d.family = family; /* it leaves, to an unknown destination */
         }
-        on_egress(&d);
+        return on_egress(&d);
 }
 
 /* send(2), write(2), sendfile(2), io_uring, where the hook sees the message. */
-static __always_inline void on_socket_sendmsg(const struct socket *socket, const struct msghdr *message) {
+static __always_inline bool on_socket_sendmsg(
+                const struct socket *socket, const struct msghdr *message, __u16 how) {
         memory_arrive();
         if (!current_may_leak())
-                return;
+                return false;
         const struct sock *sk = BPF_CORE_READ(socket, sk);
-        if (socket_leaves(sk))
-                on_sending(sk, BPF_CORE_READ(message, msg_name), BPF_CORE_READ(message, msg_namelen));
+        return socket_leaves(sk) &&
+               on_sending(sk, BPF_CORE_READ(message, msg_name), BPF_CORE_READ(message, msg_namelen), how);
 }
 
-/* The same when a system call is about to write to `file`, for kernels without sock_send_length. The address
+/* The same when the process is about to write to `file`, for kernels without sock_send_length. The address
  * of a single datagram is not known; for inet other hooks have it. */
-static __always_inline void on_socket_written(const struct file *file) {
+static __always_inline bool on_socket_written(const struct file *file, __u16 how) {
         if (bpf_core_type_exists(btf_trace_sock_send_length) || !current_may_leak() ||
                         (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-                return;
+                return false;
         const struct socket *socket = BPF_CORE_READ(file, private_data);
         const struct sock *sk = BPF_CORE_READ(socket, sk);
-        if (socket_leaves(sk))
-                on_sending(sk, NULL, 0);
+        return socket_leaves(sk) && on_sending(sk, NULL, 0, how);
 }
 
 /* Data was sent on this socket. The destination of a raw socket is not known here, but egress is reported.
@@ -639,9 +690,8 @@ static __always_inline void on_accepted(const struct sock *sk) {
 /* A file is about to be written. A packet written to /dev/net/tun arrives at that interface as if from
  * outside, and is routed on. The interface is not known: the driver is a module, whose types are not in the
  * kernel's BTF. */
-static __always_inline void on_device_written(const struct file *file) {
-        struct bw_destination d = { .family = AF_PACKET, .act = BW_ACT_SEND | ACT_GOES_ON };
+static __always_inline bool on_device_written(const struct file *file, __u16 how) {
+        struct bw_destination d = { .family = AF_PACKET, .act = BW_ACT_SEND | ACT_GOES_ON | how };
 
-        if (current_may_leak() && BPF_CORE_READ(file, f_inode, i_rdev) == TUN_DEVICE)
-                on_egress(&d);
+        return current_may_leak() && BPF_CORE_READ(file, f_inode, i_rdev) == TUN_DEVICE && on_egress(&d);
 }

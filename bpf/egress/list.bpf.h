@@ -9,7 +9,9 @@
  * when that entry comes out. Processes are in no queue, and are listed by PID from the first to the last.
  * Maps are read by descriptor with CAP_BPF only (before 5.19), which the daemon does not
  * keep. It makes the system calls that sweep, a few records at a time, and stops while the ring has others.
- */
+ *
+ * All that a listing comes by refers to names, which are noted to be in use, see mark/name.bpf.h. With
+ * shared.list_quiet it does nothing else. */
 
 #include "abi/counters.h"
 #include "abi/event.h"
@@ -25,11 +27,16 @@
 #include "process/lifecycle.bpf.h"
 #include "egress/record.bpf.h"
 
-/* The number of the listing that is being made; 0: none is. */
-static __always_inline __u32 list_number(void) {
+/* The number of the listing that is being made, also of one that writes no record; 0: none is. */
+static __always_inline __u32 list_any(void) {
         __u32 number = *(volatile __u32 *)&shared.list_number;
 
         return number == *(volatile __u32 *)&shared.list_begun ? number : 0;
+}
+
+/* The same, of one that writes records. */
+static __always_inline __u32 list_number(void) {
+        return *(volatile __u32 *)&shared.list_quiet ? 0 : list_any();
 }
 
 /* Whether a record of a listing may be written: alerts come first, and have at least three quarters of the
@@ -87,11 +94,11 @@ __noinline int mark_describe(__u32 draft, __u64 holder) {
         if (!m || !d || !policy_view_get(&v))
                 return false;
         struct bw_mark *r = &d->mark;
-        __builtin_memset(&r->holder, 0, sizeof(r->holder));
+        record_clear(&r->holder);
         stamp(&r->holder.header, BW_KIND_MARK, sizeof(*r), moment_now());
         __u64 plain = mark_live(v.index, holder, 0);
-        r->bound = mark_live(v.index, holder, LIVE_BOUND) & ~plain;
-        r->holder.classes = plain | r->bound;
+        r->holder.bound = mark_live(v.index, holder, LIVE_BOUND) & ~plain;
+        r->holder.classes = plain | r->holder.bound;
         r->holder.generation = v.table->generation;
         r->holder.flags = holder & BW_HOLDER_OBJECT ? BW_CORRELATION_SUSPECT : 0;
         r->until_mono_ns = m->until_mono_ns;
@@ -113,6 +120,8 @@ __noinline int mark_list(__u64 holder) {
         struct mark *m = mark_get(holder);
         __u32 number = list_number();
 
+        if (m && list_any())
+                mark_names_touch(holder);
         if (!m || !number || m->listed == number)
                 return 0;
         m->listed = number;
@@ -128,7 +137,7 @@ __noinline int mark_list(__u64 holder) {
         }
         if (mark_describe(draft, holder)) {
                 const struct process *p = bpf_map_lookup_elem(&bw_processes, &d->record.process.pid);
-                name_put(draft, p ? p->exe : 0, false, RECORD_AT(process.exe));
+                name_put(draft, p ? p->exe : 0, RECORD_AT(process.exe));
                 record_put_files(draft, holder, ~0U);
                 for (__u32 i = 0; i < BW_FILES_MAX; i++)
                         if (i < d->record.n_files)
@@ -161,15 +170,16 @@ static __always_inline bool list_ends(__u64 holder, __u32 *ret_listed) {
 
 /* Writes the accounts of the processes that the daemon's sweep looks at next. */
 __noinline int lineages_list(void) {
-        __u32 first = shared.pid_swept, number = list_number();
+        __u32 first = shared.pid_swept, number = list_any();
 
         if (!number || shared.lineages_listed == number)
                 return 0;
         for (__u32 i = 0; i < SWEEP_PIDS; i++) {
                 __u32 pid = first + i;
                 const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-                if (p)
+                if (p && list_number())
                         accounts_list(p->uid, p->cgroup);
+                process_names_touch(pid);
         }
         if (first + SWEEP_PIDS > shared.pid_most)
                 shared.lineages_listed = number;

@@ -43,12 +43,13 @@ static __always_inline bool string_put(
 }
 
 /* Where in the record a struct bw_string may be: anywhere in its fixed part. */
-#define STRING_AT_MASK 0x3fc
-_Static_assert(RECORD_FIXED <= STRING_AT_MASK, "every string of the fixed part can be reached");
+#define STRING_AT_MASK 0x7fc
 #define RECORD_AT(member) __builtin_offsetof(struct bw_correlation, member)
+_Static_assert(RECORD_AT(files[BW_FILES_MAX - 1].real_path) <= STRING_AT_MASK,
+                "every string of the fixed part can be reached");
 
 /* Appends a name to the record in a draft, and sets the struct bw_string at byte `where`. */
-__noinline int name_put(__u32 draft, __u64 id, __u32 of_file, __u64 where) {
+__noinline int name_put(__u32 draft, __u64 id, __u64 where) {
         struct draft *d = draft_get(draft);
         bool done = true;
 
@@ -56,8 +57,7 @@ __noinline int name_put(__u32 draft, __u64 id, __u32 of_file, __u64 where) {
                 return 0;
         struct bw_string *ret = (void *)(d->bytes + (where & STRING_AT_MASK));
         if (NAME_LENGTH(id) <= NAME_SHORT_MAX) {
-                struct short_name *s = of_file ? bpf_map_lookup_elem(&bw_file_names, &id)
-                                               : bpf_map_lookup_elem(&bw_exe_names, &id);
+                const struct short_name *s = name_get(id);
                 if (s)
                         done = string_put(d, STRING_SHORT_ROOM, s->text, s->length, ret);
                 else
@@ -144,6 +144,17 @@ static __always_inline void cmdline_put(struct draft *d, struct task_struct *tas
         r->header.size = at + n + 1;
 }
 
+#define PIDTYPE_PGID 2 /* include/linux/pid_types.h */
+
+/* A process group may outlive its leader, so there is no start time of it. */
+static __always_inline void group_put(struct bw_process *to, struct task_struct *task) {
+        const struct pid *group = BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]);
+
+        bpf_probe_read_kernel(&to->group, sizeof(to->group),
+                        (const void *)group + bpf_core_field_offset(struct pid, numbers) +
+                                        bpf_core_field_offset(struct upid, nr));
+}
+
 /* Everything about the process that sends. */
 __noinline int record_put_process(__u32 draft) {
         struct task_struct *task = current_task();
@@ -153,7 +164,6 @@ __noinline int record_put_process(__u32 draft) {
                 return 0;
         struct bw_process *to = &d->record.process;
         struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
-        struct pid_namespace *pid_namespace = task_pid_namespace(task);
 
         to->start_boot_ns = task_start(task);
         to->exe_inode = BPF_CORE_READ(exe, i_ino);
@@ -164,11 +174,16 @@ __noinline int record_put_process(__u32 draft) {
         to->loginuid = bpf_core_field_exists(struct task_struct, loginuid)
                                        ? BPF_CORE_READ(task, loginuid.val)
                                        : -1;
+        group_put(to, task);
         to->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-        to->pid_namespace = BPF_CORE_READ(pid_namespace, ns.inum);
         BPF_CORE_READ_INTO(&to->comm, task, comm);
         const struct process *p = process_find(to->pid, to->start_boot_ns);
-        name_put(draft, p ? p->exe : 0, false, RECORD_AT(process.exe));
+        name_put(draft, p ? p->exe : 0, RECORD_AT(process.exe));
+        if (p && !p->awaits) {
+                to->script = p->run;
+                to->script.flags |= p->strange * BW_SCRIPT_FOREIGN_CODE;
+                name_put(draft, p->run_name, RECORD_AT(process.script_path));
+        }
         cmdline_put(d, task);
         cgroup_put(d, task);
         return 0;
@@ -194,7 +209,7 @@ __noinline int record_put_lineage(__u32 draft, __u32 pid, __u64 start) {
                 to->start_boot_ns = from->start_boot_ns;
                 to->pid = from->pid;
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(draft, from->exe, false, RECORD_AT(lineage[0].exe) + i * sizeof(*to));
+                name_put(draft, from->exe, RECORD_AT(lineage[0].exe) + i * sizeof(*to));
                 r->n_lineage = i + 1;
         }
         if (p->depth > BW_LINEAGE_MAX)
@@ -277,8 +292,8 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
                 to->via = from->via;
                 to->flags = from->flags | (unnamed >> i & 1 ? 0 : BW_FILE_NAMED);
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
-                name_put(draft, from->path, true, RECORD_AT(files[0].path) + n * sizeof(*to));
-                name_put(draft, from->exe, false, RECORD_AT(files[0].exe) + n * sizeof(*to));
+                name_put(draft, from->path, RECORD_AT(files[0].path) + n * sizeof(*to));
+                name_put(draft, from->exe, RECORD_AT(files[0].exe) + n * sizeof(*to));
                 to->route.offset = from->route; /* for route_put() */
                 to->route.length = from->route >> 16;
                 to->real_path.offset = from->route >> 32;
@@ -290,8 +305,8 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
         return 0;
 }
 
-/* The names by which the classes of these files are known, after their routes, which use the same place. One
- * that was evicted is no loss: the record has the name that was used. */
+/* The names by which the classes of these files are known, after their routes, which use the same place. If
+ * one was not kept, the file says so, and it is no loss: the record has the name that was used. */
 __noinline int record_put_real(__u32 draft, __u64 holder) {
         const struct mark *m = mark_get(holder);
         struct draft *d = draft_get(draft);
@@ -306,9 +321,13 @@ __noinline int record_put_real(__u32 draft, __u64 holder) {
                 if (!(from->classes & r->classes) || n >= r->n_files)
                         continue;
                 /* Another thread may have opened a file since, which has taken the place. */
-                const struct bw_touched_file *to = &r->files[n % BW_FILES_MAX];
-                if (from->real && to->inode == from->inode && to->mono_ns == from->mono_ns)
-                        name_put(draft, from->real, true, RECORD_AT(files[0].real_path) + n * sizeof(*to));
+                struct bw_touched_file *to = &r->files[n % BW_FILES_MAX];
+                if (from->real && to->inode == from->inode && to->mono_ns == from->mono_ns) {
+                        r->flags &= ~BW_CORRELATION_NAME_LOST;
+                        name_put(draft, from->real, RECORD_AT(files[0].real_path) + n * sizeof(*to));
+                        if (r->flags & BW_CORRELATION_NAME_LOST)
+                                to->flags |= BW_FILE_REAL_LOST;
+                }
                 n++;
         }
         r->flags = (r->flags & ~BW_CORRELATION_NAME_LOST) | lost;
@@ -328,23 +347,18 @@ static __always_inline void destination_unpack(
         d->protocol = packed >> 32;
 }
 
-#define RECORD_FLOOD                                                                                        \
-        2 /* reported_key.late of a flood's claim; pid: the user; start_boot_ns: the executable */
-#define RECORD_SUSPECT 3 /* of a suspected user and cgroup; start_boot_ns: their holder */
-
 /* The result of a correlation, before there is a record. */
 struct correlation {
         struct reported_key key; /* of the claim: the correlation's own, or the flood's */
         __u64 holder;            /* that has the mark: the process, or what stands for its user and cgroup */
-        __u32 goes_on;
         __u32 n_files; /* of the mark: as long as there are no more, an egress can have sent nothing else */
-        __u64 fresh;
+        __u16 how;     /* ACT_* */
+        __u16 unnamed; /* places of the mark's files that no earlier report named, see files_unnamed() */
+        __u64 fresh, bound;
         __u64 window_ns;    /* repeats are not reported for this long */
         struct moment when; /* its id */
         __u32 generation;
         __u32 slot;
-        __u32 unnamed; /* places of the mark's files that no earlier report named, see files_unnamed() */
-        __u32 zero;
 };
 
 /* Composes and submits the record of a correlation by the current process. Returns false, and counts a loss,
@@ -361,22 +375,23 @@ static __always_inline bool record_emit(
                 return false;
         }
         struct bw_correlation *r = &d->record;
-        __builtin_memset(r, 0, RECORD_FIXED);
+        record_clear(r);
         stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
         r->classes = c->key.classes;
         r->fresh = c->fresh;
+        r->bound = c->bound;
         r->window_ns = c->window_ns;
         r->slot = c->slot;
         r->generation = c->generation;
         destination_unpack(&r->destination, address_low, address_high, packed);
-        r->destination.act =
-                        packed >> 48 &
-                        ~ACT_GOES_ON; /* not in the key: connect(2) and the first send are one correlation */
-        r->flags = (c->key.late == RECORD_FLOOD ? BW_CORRELATION_FLOOD : 0) |
+        r->destination.act = packed >> 48 & ~(__u64)ACT_FLAGS; /* not in the key: connect(2) and the first
+                                                                  send are one correlation */
+        r->action = c->key.action;
+        r->flags = (c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0) |
                    (c->holder & BW_HOLDER_OBJECT ? BW_CORRELATION_SUSPECT : 0);
         /* The most important first, in case the record gets full. */
         if (family_has_path(r->destination.family))
-                name_put(draft, address_low, true, RECORD_AT(destination_path));
+                name_put(draft, address_low, RECORD_AT(destination_path));
         record_put_process(draft);
         r->process.flags = process_flags(pid);
         record_put_files(draft, c->holder, c->unnamed);

@@ -75,12 +75,13 @@ __noinline __u64 volume_root(__u64 dentry) {
         return 0;
 }
 
-/* Whether a mount, as struct vfsmount, is one of that complete file system or subvolume on the host. */
+/* Whether a mount, as struct vfsmount, is one of that complete file system or subvolume on the host. One
+ * branch, as the verifier walks every iteration of a search. */
 static __always_inline bool mount_is_hosts(__u64 vfsmount, __u64 root, const struct host *h) {
         const struct mount *m = (const struct mount *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
 
-        return (__u64)READ_OFTEN(m, mnt.mnt_root) == root &&
-               (__u64)READ_OFTEN(m, mnt_ns) == h->mount_namespace;
+        return !(((__u64)READ_OFTEN(m, mnt.mnt_root) ^ root) |
+                        ((__u64)READ_OFTEN(m, mnt_ns) ^ h->mount_namespace));
 }
 
 /* Whether it is one of any complete file system or subvolume on the host. */
@@ -94,6 +95,7 @@ static __always_inline bool mount_is_volume_of_host(__u64 vfsmount, const struct
 static __always_inline void mount_note(__u64 root, __u64 vfsmount) {
         const __u64 *noted = bpf_map_lookup_elem(&bw_host_mounts, &root);
 
+        /* May fail: then the list of mounts is searched again. */
         if (!noted || *noted != vfsmount)
                 bpf_map_update_elem(&bw_host_mounts, &root, &vfsmount, BPF_ANY);
 }
@@ -306,9 +308,15 @@ static __always_inline void inode_call(__u64 inode, __u32 table, __u64 vfsmount,
         }
         if (!dentry)
                 return;
-        name = name_learn(vfsmount, dentry, file_salt((const struct inode *)at), true);
-        if (name)
-                bpf_map_update_elem(&bw_sensitive_names, &holder, &name, BPF_NOEXIST);
+        name = name_learn(vfsmount, dentry, file_salt((const struct inode *)at), bpf_get_current_task());
+        int r = name ? MAP_INSERT(&bw_sensitive_names, &holder, &name) : -1;
+        if (r && r != -EEXIST)
+                count(BW_COUNT_NAMES_REFUSED);
+        struct sensitive *s = sensitive_get(holder);
+        if (!s) /* the file was forgotten meanwhile, and nobody would remove the name */
+                bpf_map_delete_elem(&bw_sensitive_names, &holder);
+        else if (r && r != -EEXIST)
+                s->nameless = 1;
 }
 
 /* A file has more names than are examined, and its class is not known. One that everybody may read is known

@@ -17,6 +17,7 @@
 #include "mark/pass.bpf.h"
 #include "mark/terminal.bpf.h"
 #include "process/identity.bpf.h"
+#include "process/program.bpf.h"
 #include "process/ptrace.bpf.h"
 #include "process/shm.bpf.h"
 #include "files/classify.bpf.h"
@@ -25,21 +26,22 @@
 #include "files/memory.bpf.h"
 #include "files/names.bpf.h"
 
-/* The name id of a touched file, whose text it stores; with BW_VIA_TRACE, see file_touched(), that of the
- * memory. *ret_inode: NULL if it has none. */
-static __always_inline __u64 touched_name(__u64 file_address, __u32 via, const struct inode **ret_inode) {
+/* The name id of a file that `task` touched, whose text it stores; with BW_VIA_TRACE, see file_touched(),
+ * that of the memory. *ret_inode: NULL if it has none. */
+static __always_inline __u64 touched_name(
+                __u64 file_address, __u32 via, __u64 task, const struct inode **ret_inode) {
         const struct file *file = (const struct file *)file_address;
         const struct task_struct *other = (const struct task_struct *)file_address;
 
         if (via == BW_VIA_TRACE) {
                 *ret_inode = NULL;
-                return memory_name(BPF_CORE_READ(other, tgid), task_start((void *)file_address));
+                return memory_name(BPF_CORE_READ(other, tgid), task_start((void *)file_address), task);
         }
         const struct path *path = file_path(file);
         *ret_inode = path == &file->f_path ? BPF_CORE_READ(file, f_inode)
                                            : BPF_CORE_READ(path, dentry, d_inode);
         return name_learn((__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry),
-                        file_salt(*ret_inode), true);
+                        file_salt(*ret_inode), task);
 }
 
 /* Whether `task` is in a container, and the file on the container's root file system. What an overlay opens
@@ -70,6 +72,9 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                         return 1;
                 process_rules(&v, task, p,
                                 via != BW_VIA_TRACE && file_is_containers(file_address, task_address),
+                                via != BW_VIA_TRACE ? BPF_CORE_READ((const struct file *)file_address,
+                                                                      f_inode, i_uid.val)
+                                                    : OWNER_NONE,
                                 &rules);
         }
         const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
@@ -83,7 +88,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 count(BW_COUNT_OPENS_ALLOWED);
 
         const struct inode *inode;
-        __u64 name = touched_name(file_address, via, &inode);
+        __u64 name = touched_name(file_address, via, task_address, &inode);
 
         __u64 holder = classes & ~idle ? holder_take(pid, task_start(task), task_address)
                                        : mark_take_idle(pid, task_start(task), task_address);
@@ -139,16 +144,42 @@ __noinline int tracer_learns(__u64 task_address) {
 }
 
 /* The process of `task` was marked: passes the mark on to its tracer, and to processes that share its
- * memory. */
-static __always_inline void task_spread(struct task_struct *task) {
+ * memory. opened: it is the current one, and has only opened a file. */
+static __always_inline void task_spread(struct task_struct *task, bool opened) {
         tracer_learns((__u64)task);
-        memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
+        if (!opened || !memory_put_off((__u64)task))
+                memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
 }
 
 /* Apart, as loops call it. */
-__noinline int current_spread(void) {
-        task_spread(current_task());
+__noinline int current_spread(__u32 opened) {
+        task_spread(current_task(), opened);
         return 0;
+}
+
+/* The current process opened a file of these classes. If it runs a script that a rule may name, and the file
+ * is code that its interpreter loads by itself, which users other than root may change, trust is voided as
+ * by code that it maps. Unless its rule has the class: then it reads such files as data. Returns the other
+ * classes. */
+__noinline __u64 code_taken(__u64 file_address, __u32 table, __u64 classes) {
+        const struct file *file = (const struct file *)file_address;
+        struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
+        struct task_struct *task = current_task();
+        struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        struct bw_bits rules = {};
+
+        if (!v.table)
+                return classes;
+        __u64 code = classes & v.table->code, rest = classes & ~code;
+        if (!code || !p ||
+                        !(p->program | p->script.word[0] | p->script.word[1] | p->script.word[2] |
+                                        p->script.word[3]))
+                return rest;
+        if (p->generation == v.table->generation)
+                process_rules(&v, task, p, false, BPF_CORE_READ(file, f_inode, i_uid.val), &rules);
+        if (code & ~rules_classes(table, &rules, RULES_ALLOW))
+                on_code_mapped(file);
+        return rest;
 }
 
 /* file_judge() for a file of this sum, which is not SUM_HARMLESS. */
@@ -177,6 +208,9 @@ static __always_inline bool file_judge_anew(
                 if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
                 file_call(address_of(file), v.index);
+                classes = code_taken(address_of(file), v.index, classes);
+                if (!classes)
+                        return false;
                 if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
                         return true;
         }
@@ -210,7 +244,7 @@ __noinline int memory_judge(__u64 other) {
 
 static __always_inline void on_memory_read(__u64 other) {
         if (memory_judge(other))
-                current_spread();
+                current_spread(false);
 }
 
 /* The process of `task` has an open file, or received one. Returns whether it was marked. */
@@ -223,11 +257,12 @@ static __always_inline bool file_judge(struct task_struct *task, struct file *fi
 /* The body of every hook for files that the current process opens or receives. The file may also hold data
  * of a marked process, and reading it need not be a system call. */
 static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+        on_script_opening(file);
         on_memory_opened(current_task(), file);
         if (file_judge(current_task(), file, via))
-                task_spread(current_task());
-        if (BPF_CORE_READ(file, f_mode) & FMODE_READ)
-                on_file_read(file);
+                task_spread(current_task(), via == BW_VIA_OPEN);
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file, via == BW_VIA_OPEN);
 }
 
 /* A process had this file open before us: as if it had opened it now. */
@@ -238,7 +273,7 @@ static __always_inline void on_file_found(struct task_struct *task, struct file 
         if (file_is_fanotify(file))
                 shared.reads_checked = 1;
         if (file_judge(task, file, BW_VIA_OPEN))
-                task_spread(task);
+                task_spread(task, false);
 }
 
 /* A system call opened this descriptor, duplicated it from another process or received it. It is in the
@@ -249,6 +284,7 @@ __noinline int descriptor_judge(int fd, __u32 via) {
 
         if (!file)
                 return OPENED_GONE;
+        on_script_opening(file);
         __u64 sum = file_sum((__u64)file);
         if (sum == SUM_HARMLESS)
                 return OPENED;
@@ -262,7 +298,7 @@ static __always_inline bool descriptor_opened(int fd, enum bw_via via) {
         int r = descriptor_judge(fd, via);
 
         if (r == OPENED_SENSITIVE)
-                current_spread();
+                current_spread(via == BW_VIA_OPEN);
         return r != OPENED_GONE;
 }
 
@@ -273,7 +309,8 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
                 return;
         if (!descriptor_opened(fd, via) && fd != number)
                 report_loss(BW_LOSS_FILE_GONE);
-        descriptor_taken(fd);
+        if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                descriptor_takes(fd, via == BW_VIA_OPEN);
 }
 
 /* Called for every connect: only a unix socket may have a class. */
@@ -289,19 +326,38 @@ static __always_inline void on_unix_connected(const struct socket *socket) {
         struct file *file = BPF_CORE_READ(socket, file);
 
         if (file && file_judge(current_task(), file, BW_VIA_OPEN))
-                task_spread(current_task());
+                task_spread(current_task(), false);
 }
 
 /* An open by the current task, unless that is a kernel thread (file servers such as nfsd). An overlay opens
  * the file below in turn, and that open has the file's identity. */
 static __always_inline void on_kernel_open(struct file *file) {
-        if (!(BPF_CORE_READ(current_task(), flags) & PF_KTHREAD))
-                on_file_open(file, BW_VIA_OPEN);
+        __u32 flags = BPF_CORE_READ(current_task(), flags);
+
+        if (flags & PF_KTHREAD)
+                return;
+        if (flags & PF_DUMPCORE)
+                on_dump(file);
+        on_file_open(file, BW_VIA_OPEN);
 }
 
-/* Memory was mapped that other processes may have mapped, too; without a file only children will. Returns
- * whether the process may write to a file by it. */
-static __always_inline bool on_mapped_shared(const struct file *file) {
+__noinline int script_takes(__u64 file) {
+        file_taken((const struct file *)file, false);
+        return 0;
+}
+
+/* The first line of a script, which the current process executes, is among the arguments of its interpreter.
+ * For the sensors lsm and fentry, the hook for opens has fired. */
+static __always_inline void on_script(const struct linux_binprm *bprm) {
+        __u64 file = anything_is_marked(BW_COUNT_OBJECTS_LIVE) ? program_file(bprm) : 0;
+
+        if (file)
+                script_takes(file);
+}
+
+/* Memory was mapped that other processes may have mapped, too; without a file only children will. shared: by
+ * MAP_SHARED; otherwise it is only read. Returns whether the process may write to a file by it. */
+static __always_inline bool on_mapped_shared(const struct file *file, bool shared) {
         struct task_struct *task = current_task();
         struct object o = {};
         __u32 what = SHARES_CHILDREN;
@@ -310,7 +366,10 @@ static __always_inline bool on_mapped_shared(const struct file *file) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)task, bpf_ktime_get_ns(), 0);
         } else {
                 object_of_inode(&o, BPF_CORE_READ(file, f_inode));
-                if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+                if (!o.holder)
+                        object_of_rings(&o, BPF_CORE_READ(file, f_inode));
+                if (!shared || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) ||
+                                file_is_place(address_of(file)))
                         what = SHARES_READ;
                 else if (BPF_CORE_READ(file, f_cred) == BPF_CORE_READ(task, cred))
                         what = SHARES_FILE;
@@ -323,22 +382,55 @@ static __always_inline bool on_mapped_shared(const struct file *file) {
         return file && what != SHARES_READ;
 }
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct inode___written {
+        atomic_t i_writecount; /* negative: by so many it is executed */
+};
+
+#pragma clang attribute pop
+
+/* Whether any process has it open to write. One that opens it later is missed: to list what every process
+ * has mapped of libraries and of tables of characters, which nobody writes, would cost too much. */
+static __always_inline bool file_is_written(const struct file *file) {
+        const struct inode___written *inode = (const void *)BPF_CORE_READ(file, f_inode);
+
+        return BPF_CORE_READ(inode, i_writecount.counter) > 0;
+}
+
 /* A file, or anonymous memory, was mapped: handles foreign code and shared memory. Returns whether the
  * process counts as one that writes to the file, as no hook fires when it writes to the mapping. */
 static __always_inline bool on_mapping(const struct file *file, __u64 prot, __u64 flags) {
-        bool writes = flags & MAP_SHARED && on_mapped_shared(file);
+        if (file && BPF_CORE_READ(file, f_inode, i_rdev) == ZERO_DEVICE)
+                file = NULL; /* mm/shmem.c shmem_zero_setup() */
+        /* Without MAP_SHARED it has what others write to the file, until it writes there itself. */
+        bool shared = flags & MAP_SHARED,
+             writes = (shared || (file && file_is_written(file))) && on_mapped_shared(file, shared);
 
         if (file && prot & PROT_EXEC)
                 on_code_mapped(file);
         return writes && anything_is_marked(BW_COUNT_MARKS_LIVE) && current_is_marked();
 }
 
-/* The same, and data that others have written to the file. */
-static __always_inline void on_mapped(const struct file *file, __u64 prot, __u64 flags) {
-        if (on_mapping(file, prot, flags))
-                file_given(file, NULL);
+/* The same, and data that others have written to the file. Returns whether it is to be refused. */
+static __always_inline bool on_mapped(const struct file *file, __u64 prot, __u64 flags, __u16 how) {
+        bool denied = on_mapping(file, prot, flags) && file_given(file, NULL, how);
+
         if (file)
                 on_file_read(file);
+        return denied;
+}
+
+/* vmsplice(2): what the current process writes to its memory from now on is in the pipe, too. */
+__noinline int descriptor_lent(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
+        struct object o = {};
+
+        if (file)
+                object_of_inode(&o, BPF_CORE_READ(file, f_inode));
+        if (o.holder)
+                on_memory_shared(&o, SHARES_PIPE);
+        return 0;
 }
 
 /* ---- sensor "tracepoint": calls that end ---- */

@@ -67,7 +67,7 @@ __noinline __u64 current_carries(__u32 table, __u32 pid, __u32 kind) {
 
         if (!p || !v.table)
                 return 0;
-        process_rules(&v, current_task(), p, false, &rules);
+        process_rules(&v, current_task(), p, false, OWNER_NONE, &rules);
         return rules_classes(table, &rules, kind);
 }
 
@@ -89,6 +89,7 @@ __noinline int flow_set_done(__u64 from, __u64 to, __u64 to_is, __u64 changes_ge
                 .changes = changes_generation >> 32, .generation = changes_generation, .stopped = stopped
         };
 
+        /* May fail: then the flow is made again at the next write. */
         bpf_map_update_elem(&bw_flowed, &key, &v, BPF_ANY);
         return 0;
 }
@@ -114,14 +115,36 @@ __noinline int process_owns(__u32 table, __u32 pid, __u64 carrier) {
         return true;
 }
 
+/* Whether what the current process writes to this file marks no reader, as a [Carrier] says. No hook fires
+ * for what is written to a mapping, so it is asked when the file is mapped. */
+__noinline int file_is_place(__u64 file_address) {
+        const struct file *file = (const struct file *)file_address;
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                struct policy_view v;
+
+                if (!policy_view_get(&v))
+                        return false;
+                __u64 carrier = path_carries(v.index, &file->f_path);
+                if (!policy_view_held(&v))
+                        continue;
+                return carrier & BW_CARRIER_SILENT ||
+                       (carrier & BW_CARRIER_OWN_ALL && process_owns(v.index, pid, carrier));
+        }
+        return false;
+}
+
 /* Egress through a local service that uses the network on behalf of its clients, or to a file on another
  * host. */
-static __always_inline void on_local_egress(const struct path *path, __u16 family) {
-        const struct bw_destination d = { .family = family, .act = BW_ACT_SEND | ACT_GOES_ON };
+static __always_inline bool on_local_egress(const struct path *path, __u16 family, __u16 how) {
+        const struct bw_destination d = { .family = family, .act = BW_ACT_SEND | ACT_GOES_ON | how };
         __u64 mnt = (__u64)BPF_CORE_READ(path, mnt), dentry = (__u64)BPF_CORE_READ(path, dentry);
-        __u64 id = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)), true);
+        __u64 id = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)),
+                        bpf_get_current_task());
 
-        correlate(id, family == BW_FAMILY_FILE ? BPF_CORE_READ(path, dentry, d_sb, s_dev) : 0,
+        return correlate_and_enforce(id,
+                        family == BW_FAMILY_FILE ? BPF_CORE_READ(path, dentry, d_sb, s_dev) : 0,
                         DESTINATION_PACK(&d));
 }
 
@@ -184,11 +207,12 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                         peer = (const struct unix_sock *)BPF_CORE_READ(own, peer);
                 if (!peer)
                         return 0;
-                object_of_sock(&o, (const struct sock *)peer);
+                object_of_sock(&o, (const struct sock *)peer, false);
                 to_path = &peer->path;
                 own_path = &own->path;
         } else {
-                const struct tty_struct *terminal = file_terminal(file, inode);
+                const __u32 device = BPF_CORE_READ(inode, i_rdev);
+                const struct tty_struct *terminal = device_terminal(file, device);
                 /* Not back to the terminal that its mark came from: otherwise, after "cat key" below
                  * sudo(8), which relays a pseudo-terminal, later keystrokes would mark everything that is
                  * started there. */
@@ -198,6 +222,8 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
                 object_of_inode(&o, inode);
                 if (terminal)
                         object_of_terminal(&o, BPF_CORE_READ(terminal, link));
+                else if (device == LOG_DEVICE)
+                        object_of_log(&o);
         }
         if (!o.holder || flow_is_done(pid, o.holder, o.is))
                 return 0;
@@ -237,23 +263,42 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
         return 0;
 }
 
-static __always_inline void file_given(const struct file *file, const struct sock *receiver) {
-        int r = file_flows(address_of(file), (__u64)receiver);
+/* Gives it to an object that no rule knows by a path. Apart from the stack of file_flows(). */
+__noinline int object_filled(__u64 holder, __u64 is, __u32 via) {
+        struct task_struct *task = current_task();
 
-        if (r == GIVEN)
-                return;
+        if (!holder || !mark_find(BPF_CORE_READ(task, tgid), task_start(task)))
+                return 0;
+        for (__u32 i = 0; i < POLICY_TRIES; i++)
+                if (object_give((__u64)task, holder, is, via | FLOW_FILES, 0) != FLOW_AGAIN)
+                        return 0;
+        report_loss(BW_LOSS_POLICY_BUSY);
+        return 0;
+}
+
+/* The current process writes to this file. how: ACT_ENFORCEMENT. Returns whether that is to be refused. */
+static __always_inline bool file_given(const struct file *file, const struct sock *receiver, __u16 how) {
+        int r = file_flows(address_of(file), (__u64)receiver);
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+        if (r == GIVEN) {
+                if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
+                        struct object o = {};
+                        object_of_netlink(&o, inode);
+                        object_filled(o.holder, o.is, o.via);
+                }
+                return false;
+        }
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK) {
                 memory_file_written((__u64)inode);
-                if (r == GIVEN_TO_EGRESS || file_leaves(address_of(file)))
-                        on_local_egress(&file->f_path, BW_FAMILY_FILE);
-                return;
+                return (r == GIVEN_TO_EGRESS || file_leaves(address_of(file))) &&
+                       on_local_egress(&file->f_path, BW_FAMILY_FILE, how);
         }
         const struct socket *socket = BPF_CORE_READ(file, private_data);
         const struct unix_sock *own = (const struct unix_sock *)BPF_CORE_READ(socket, sk);
         const struct unix_sock *peer = receiver ? (const struct unix_sock *)receiver
                                                 : (const struct unix_sock *)BPF_CORE_READ(own, peer);
-        on_local_egress(&peer->path, AF_UNIX);
+        return on_local_egress(&peer->path, AF_UNIX, how);
 }
 
 /* Adds the rules that the current process may use now to its mark: what it receives from a holder that is
@@ -266,7 +311,7 @@ __noinline int receiver_rules(__u32 table, __u32 pid) {
 
         if (!p || !v.table || !m)
                 return 0;
-        process_rules(&v, current_task(), p, false, &rules);
+        process_rules(&v, current_task(), p, false, OWNER_NONE, &rules);
         bits_or(&m->rules, &rules);
         return 0;
 }
@@ -329,14 +374,15 @@ __noinline int object_taken(__u64 holder, __u64 is, __u32 via, __u64 inode) {
         return r;
 }
 
-/* The current process received data from an object: passes its mark on. */
-static __always_inline void object_reaches(const struct object *o) {
+/* The current process received data from an object, or with `opened` has only opened it: passes its mark on.
+ */
+static __always_inline void object_reaches(const struct object *o, bool opened) {
         if (!o->holder || !object_get(o->holder))
                 return;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 int r = object_taken(o->holder, o->is, FLOW_VIA(o->via), o->address);
                 struct task_struct *task = current_task();
-                if (r == FLOW_DONE)
+                if (r == FLOW_DONE && (!opened || !memory_put_off((__u64)task)))
                         memory_spread(BPF_CORE_READ(task, tgid), task_start(task), (__u64)task);
                 if (r != FLOW_AGAIN)
                         return;
@@ -356,22 +402,26 @@ __noinline __u64 overlay_source(__u64 inode) {
 
 /* The current process has read from this file, or may read it without a hook: it mapped it, or opened it for
  * reading. */
-static __always_inline void file_taken(const struct file *file) {
+static __always_inline void file_taken(const struct file *file, bool opened) {
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         struct object o = {};
 
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
                 const struct sock *sk = file_unix_sock(inode);
                 if (sk)
-                        object_of_sock(&o, sk);
+                        object_of_sock(&o, sk, false);
+                else
+                        object_of_netlink(&o, inode);
+                if (sk && !object_get(o.holder) && sock_bound_late((__u64)sk))
+                        object_of_sock(&o, sk, true);
         } else {
                 if (inode_is_overlay(inode))
                         inode = (const struct inode *)overlay_source((__u64)inode);
                 object_of_inode(&o, inode);
                 if (!o.holder)
-                        object_of_terminal(&o, file_terminal(file, inode));
+                        object_of_device(&o, file, BPF_CORE_READ(inode, i_rdev));
         }
-        object_reaches(&o);
+        object_reaches(&o, opened);
 }
 
 /* ---- from hooks that have the kernel's objects ---- */
@@ -379,20 +429,24 @@ static __always_inline void file_taken(const struct file *file) {
 /* The current process has read from it, possibly after it was blocked. */
 static __always_inline void on_file_read(const struct file *file) {
         if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file);
+                file_taken(file, false);
 }
 
-/* A file is about to be read from, or written to. */
-static __always_inline void on_file_used(const struct file *file, int mask) {
+/* A file is about to be read from, or written to. Returns whether that is to be refused. */
+static __always_inline bool on_file_used(const struct file *file, int mask, __u16 how) {
+        /* Pages that are sent without a message. */
+        bool denied = mask & MAY_WRITE && how & ACT_DENIES && on_socket_written(file, how);
+
         if (mask & MAY_WRITE && current_holds()) {
-                on_device_written(file);
+                denied |= on_device_written(file, how);
                 on_memory_file(file, true);
-                file_given(file, NULL);
+                denied |= file_given(file, NULL, how);
         }
         if (!(mask & MAY_READ))
-                return;
+                return denied;
         on_memory_file(file, false);
         on_file_read(file);
+        return denied;
 }
 
 static __always_inline void on_socket_received(const struct socket *socket) {
@@ -400,42 +454,74 @@ static __always_inline void on_socket_received(const struct socket *socket) {
 }
 
 /* A message is about to be sent on a unix socket. receiver: of a message with an address. */
-static __always_inline void on_unix_sending(const struct socket *socket, const struct socket *receiver) {
-        if (!current_holds())
-                return;
-        file_given(BPF_CORE_READ(socket, file), receiver ? BPF_CORE_READ(receiver, sk) : NULL);
+static __always_inline bool on_unix_sending(
+                const struct socket *socket, const struct socket *receiver, __u16 how) {
+        return current_holds() &&
+               file_given(BPF_CORE_READ(socket, file), receiver ? BPF_CORE_READ(receiver, sk) : NULL, how);
 }
 
-/* ---- System V message queues; POSIX queues are files ---- */
+/* ---- System V message queues and semaphores; POSIX queues are files ---- */
 
-/* The current, marked process is about to send to it. */
-__noinline int queue_gives(int id) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid);
+/* The current, marked process is about to send to it. via: BW_VIA_QUEUE or BW_VIA_SEMAPHORES. */
+static __always_inline void queue_gives(int id, __u32 via) {
         struct object o;
 
-        if (!mark_find(pid, task_start(task)))
-                return 0;
-        object_of_ipc(&o, BW_VIA_QUEUE, id);
-        for (__u32 i = 0; i < POLICY_TRIES; i++)
-                if (object_give((__u64)task, o.holder, o.is, o.via | FLOW_FILES, 0) != FLOW_AGAIN)
-                        return 0;
-        report_loss(BW_LOSS_POLICY_BUSY);
-        return 0;
+        object_of_ipc(&o, via, id);
+        object_filled(o.holder, o.is, o.via);
 }
 
 /* The current process has received from it. */
-__noinline int queue_takes(int id) {
+__noinline int queue_takes(int id, __u32 via) {
         struct object o;
 
-        object_of_ipc(&o, BW_VIA_QUEUE, id);
-        object_reaches(&o);
+        object_of_ipc(&o, via, id);
+        object_reaches(&o, false);
         return 0;
 }
 
 static __always_inline void on_queue_received(int id) {
         if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                queue_takes(id);
+                queue_takes(id, BW_VIA_QUEUE);
+}
+
+/* include/uapi/linux/sem.h: all values of a set, up to 32,000 of two bytes each. A call for one of them
+ * moves no more than a status does. */
+#define GETALL 13
+#define SETALL 17
+#define IPC_64 0x100 /* some interfaces add it */
+
+/* semctl(2) begins or has returned. It does not wait, so the values that it reads were there when it began,
+ * unless both calls are made in the same moment. */
+static __always_inline void semaphores_used(int id, __u32 command, bool begins) {
+        command &= ~IPC_64;
+        if (begins && command == SETALL && current_holds())
+                queue_gives(id, BW_VIA_SEMAPHORES);
+        if (command == GETALL && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                queue_takes(id, BW_VIA_SEMAPHORES);
+}
+
+/* ---- the kernel's log ---- */
+
+/* The current process reads it by syslog(2), and has no descriptor of it. */
+__noinline int log_taken(void) {
+        struct object o = {};
+
+        if (!anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                return 0;
+        object_of_log(&o);
+        object_reaches(&o, false);
+        return 0;
+}
+
+/* ---- core dumps ---- */
+
+#define PF_DUMPCORE 0x00000200 /* include/linux/sched.h */
+
+/* fs/coredump.c do_coredump(): the current process, which a signal ends, has opened the file that its memory
+ * is written to, without a call that a hook reports. */
+static __always_inline void on_dump(const struct file *file) {
+        if (BPF_CORE_READ(file, f_mode) & FMODE_WRITE && current_holds())
+                file_given(file, NULL, 0);
 }
 
 /* ---- sensor "tracepoint": calls ---- */
@@ -444,8 +530,8 @@ __noinline int descriptor_leaves(int fd) {
         const struct file *file = descriptor_file(current_task(), fd);
 
         if (file) {
-                on_socket_written(file);
-                on_device_written(file);
+                on_socket_written(file, ACT_DENIED_LATER);
+                on_device_written(file, ACT_DENIED_LATER);
                 on_memory_file(file, true);
         }
         return 0;
@@ -455,7 +541,7 @@ __noinline int descriptor_gives(int fd) {
         const struct file *file = descriptor_file(current_task(), fd);
 
         if (file)
-                file_given(file, NULL);
+                file_given(file, NULL, ACT_DENIED_LATER);
         return 0;
 }
 
@@ -468,19 +554,20 @@ static __always_inline void descriptor_given(int fd) {
                 descriptor_gives(fd);
 }
 
-__noinline int descriptor_takes(int fd) {
+__noinline int descriptor_takes(int fd, __u32 opened) {
         const struct file *file = descriptor_file(current_task(), fd);
 
-        if (!file)
+        if (!file || (opened && !(READ_OFTEN(file, f_mode) & FMODE_READ)))
                 return 0;
         on_memory_file(file, false);
-        on_file_read(file);
+        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                file_taken(file, opened);
         return 0;
 }
 
 static __always_inline void descriptor_taken(int fd) {
         if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                descriptor_takes(fd);
+                descriptor_takes(fd, false);
 }
 
 /* Moves data between descriptors: the process counts as a reader of the one and a writer of the other. */
@@ -506,6 +593,7 @@ enum control {
         CONTROL_CLONE,       /* from the descriptor that is the third argument to the first */
         CONTROL_CLONE_RANGE, /* the third points to it */
         CONTROL_ADDS,        /* a descriptor to another process, which the third describes */
+        CONTROL_COPIES,      /* to the memory of the process that a userfaultfd(2) is of */
 };
 
 #define CONTROL_CASE(name, number, moves, body)                                                             \
@@ -574,7 +662,7 @@ static __always_inline void submissions_take(const struct pt_regs *regs, __s64 n
         bool takes = shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE);
 
         for (__u32 i = 0; takes && i < SUBMISSIONS_MAX; i++)
-                descriptor_takes(submission_fd(address_of(regs), i, n, false));
+                descriptor_takes(submission_fd(address_of(regs), i, n, false), false);
 }
 
 /* io_submit(2) begins. */

@@ -9,6 +9,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/name.bpf.h"
 #include "process/identity.bpf.h"
 
 #define PID_DIGITS 8 /* PID_MAX_LIMIT (include/linux/threads.h) has 7 */
@@ -68,8 +69,9 @@ static __always_inline __u32 text_byte(struct draft *d, __u32 at, __u8 byte) {
         return at;
 }
 
-/* The name id of "/proc/PID/mem", whose text it stores; `start` tells processes with the same PID apart. */
-__noinline __u64 memory_name(__u32 pid, __u64 start) {
+/* The name id of "/proc/PID/mem", whose text it stores; `start` tells processes with the same PID apart, and
+ * `task` is charged. */
+__noinline __u64 memory_name(__u32 pid, __u64 start, __u64 task) {
         __u32 draft = draft_claim(DRAFT_TRIES_NAME), at = TEXT_END;
         struct draft *d = draft_get(draft);
 
@@ -93,7 +95,7 @@ __noinline __u64 memory_name(__u32 pid, __u64 start) {
         at = text_byte(d, at, 'p');
         at = text_byte(d, at, '/');
         __u64 id = hash << 12 | ((TEXT_END - at) & NAME_LONG_MAX);
-        name_keep(d, id, at, true);
+        name_keep(d, id, at, task);
         draft_release(draft);
         return id;
 }

@@ -80,7 +80,7 @@ static __always_inline void messages_received(__u64 message, __u32 n, __u32 comp
                 place = r >> 32;
         }
         if (opened & OPENED_SENSITIVE)
-                current_spread();
+                current_spread(false);
         if (place < end)
                 report_loss(BW_LOSS_FILE_GONE);
 }

@@ -36,9 +36,24 @@ static __always_inline void on_fanotify_read(__u64 at, __u64 bytes) {
                 bytes -= event >> 32;
         }
         if (opened & OPENED_SENSITIVE)
-                current_spread();
+                current_spread(false);
         if (bytes || opened & OPENED_GONE)
                 report_loss(BW_LOSS_FILE_GONE);
+}
+
+/* The same by readv(2) and similar: events are put into the first buffer. The next one gets some only if the
+ * first was full to its last byte, which is a loss. */
+static __always_inline void on_fanotify_read_parts(__u64 at, __u64 bytes, bool compat) {
+        const __u32 word_size = compat ? 4 : 8;
+        __u64 part[2] = {}; /* struct iovec */
+
+        bpf_probe_read_user(&part[0], word_size & 0xf, (void *)at);
+        bpf_probe_read_user(&part[1], word_size & 0xf, (void *)at + word_size);
+        if (bytes > part[1]) {
+                report_loss(BW_LOSS_FILE_GONE);
+                bytes = part[1];
+        }
+        on_fanotify_read(part[0], bytes);
 }
 
 /* BW_TAIL_MESSAGES: the call was successful. */
@@ -50,10 +65,74 @@ static __always_inline void on_messages_returned(const struct pt_regs *regs, lon
                 on_fanotify_read(call_argument(regs, task, 1), ret);
                 return;
         }
+        if (call == CALL_READ_PARTS) {
+                on_fanotify_read_parts(call_argument(regs, task, 1), ret, SYSCALL_IS_COMPAT(task) != 0);
+                return;
+        }
         messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret,
                         SYSCALL_IS_COMPAT(task) != 0);
         if (ret > 0)
                 descriptor_taken(call_argument(regs, task, 0));
+}
+
+/* ---- programs that are executed ---- */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct mm_struct___started {
+        unsigned long saved_auxv[2]; /* pairs of a type and a value, at least twenty */
+};
+
+#pragma clang attribute pop
+
+#define AT_EXECFD 2        /* include/uapi/linux/auxvec.h */
+#define AUXILIARY_PAIRS 26 /* AT_EXECFD is among the last of those that every kernel has */
+
+/* The descriptor of the file that was executed, which binfmt_misc(5) passes to an interpreter with
+ * credentials or the flag O; -1: there is none. */
+__noinline int executed_descriptor(void) {
+        const struct mm_struct___started *mm = (const void *)BPF_CORE_READ(current_task(), mm);
+        const __u64 at = bpf_core_field_offset(struct mm_struct___started, saved_auxv);
+        __u64 pair[2] = {};
+
+        for (__u32 i = 0; i < AUXILIARY_PAIRS; i++) {
+                if (bpf_probe_read_kernel(pair, sizeof(pair), (const void *)mm + at + i * sizeof(pair)) ||
+                                !pair[0])
+                        break;
+                if (pair[0] == AT_EXECFD)
+                        return pair[1];
+        }
+        return -1;
+}
+
+/* The program is in the memory of the process without a read. */
+__noinline int program_opened(void) {
+        struct task_struct *task = current_task();
+        struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+        return file && file_judge(task, file, BW_VIA_OPEN);
+}
+
+__noinline int program_takes(void) {
+        const struct file *file = BPF_CORE_READ(current_task(), mm, exe_file);
+
+        if (file)
+                on_file_read(file);
+        return 0;
+}
+
+static __always_inline void on_executed(void) {
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+        if (program_opened())
+                current_spread(false);
+        program_takes();
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        int fd = p && p->passed ? executed_descriptor() : -1;
+        if (fd < 0)
+                return;
+        descriptor_opened(fd, BW_VIA_OPEN);
+        descriptor_taken(fd);
 }
 
 /* ---- memory ---- */
@@ -70,9 +149,13 @@ static __always_inline void on_memory_returned(const struct pt_regs *regs) {
         struct task_struct *task = current_task();
         enum call call = call_of(regs, task);
 
-        if (call == CALL_MAP)
+        if (call == CALL_EXEC)
+                on_executed();
+        else if (call == CALL_MAP)
                 on_descriptor_mapped((int)call_argument(regs, task, 4), call_argument(regs, task, 2),
                                 call_argument(regs, task, 3));
+        else if (call == CALL_SETUP)
+                on_mapped_shared(NULL, true);
         else if (call == CALL_ATTACH)
                 segment_attached(call_argument(regs, task, 0));
         else if (call == CALL_REGISTER)
@@ -98,12 +181,31 @@ static __always_inline void on_moves_returned(const struct pt_regs *regs, long r
 
         if (call == CALL_QUEUE_RECEIVE)
                 on_queue_received(call_argument(regs, task, 0));
+        else if (call == CALL_SEMAPHORES)
+                semaphores_used(call_argument(regs, task, 0), call_argument(regs, task, 2), false);
+        else if (call == CALL_LOG)
+                log_taken();
         else if (call == CALL_SUBMIT)
                 submissions_take(regs, ret);
+        else if (call == CALL_VMSPLICE && descriptor_writable(call_argument(regs, task, 0)))
+                descriptor_lent(call_argument(regs, task, 0));
         else if (call == CALL_VMSPLICE)
                 descriptor_taken(call_argument(regs, task, 0));
         else
                 descriptor_moved(call_moves(task, regs, call));
+}
+
+/* ---- core dumps ---- */
+
+/* The core file of the current process, which ends, is closed, and released after the hook for that
+ * (kernel/exit.c do_exit()). For the sensors lsm and fentry, the hook for opens fires before it is written.
+ */
+static __always_inline void on_dumped(struct task_struct *task) {
+        if (!(BPF_CORE_READ(task, flags) & PF_DUMPCORE) || !current_holds())
+                return;
+        __u64 file = file_released(true);
+        if (file)
+                file_given((const struct file *)file, NULL, 0);
 }
 
 /* ---- every call ---- */
@@ -152,21 +254,23 @@ static __always_inline __u32 on_call_returned(const struct pt_regs *regs, long r
                 default:
                         return BW_TAIL_MAX;
                 }
+        case CALL_EXEC: /* the number is that of the new program's interface */
+        case CALL_SETUP:
         case CALL_TRACE:
                 return ret >= 0 ? BW_TAIL_MEMORY : BW_TAIL_MAX;
         case CALL_QUEUE_RECEIVE: /* a message without text still has its type */
+        case CALL_SEMAPHORES:
+        case CALL_LOG:
                 return ret >= 0 ? BW_TAIL_MOVES : BW_TAIL_MAX;
         case CALL_SENDFILE:
         case CALL_SPLICE:
         case CALL_TEE:
+        case CALL_VMSPLICE:
         case CALL_SUBMIT:
                 return ret > 0 ? BW_TAIL_MOVES : BW_TAIL_MAX;
         case CALL_RECEIVE:
         case CALL_RECEIVE_MANY:
                 return ret >= 0 ? BW_TAIL_MESSAGES : BW_TAIL_MAX;
-        case CALL_VMSPLICE: /* a pipe has two ends, and this is the one to read from */
-                return ret > 0 && !descriptor_writable(call_argument(regs, task, 0)) ? BW_TAIL_MOVES
-                                                                                     : BW_TAIL_MAX;
         case CALL_FANOTIFY:
                 shared.reads_checked = 1;
                 break;
@@ -175,13 +279,9 @@ static __always_inline __u32 on_call_returned(const struct pt_regs *regs, long r
                 if (ret <= 0)
                         break;
                 descriptor_taken(call_argument(regs, task, 0));
-                if (!shared.reads_checked || !descriptor_is_fanotify(call_argument(regs, task, 0)))
-                        break;
-                if (call == CALL_READ)
-                        return BW_TAIL_MESSAGES;
-                /* several buffers, each with its own events; no known listener does that */
-                report_loss(BW_LOSS_FILE_GONE);
-                break;
+                return shared.reads_checked && descriptor_is_fanotify(call_argument(regs, task, 0))
+                                       ? BW_TAIL_MESSAGES
+                                       : BW_TAIL_MAX;
         default:
                 break;
         }

@@ -35,7 +35,8 @@ struct sensitive {
         __u8 class;       /* the lowest one of `classes` when the entry was made */
         __u8 memory_only; /* FLOW_TO_MEMORY */
         __u8 named;       /* 1: it had several names, or its name was about to change */
-        __u8 zero[5];
+        __u8 nameless;    /* 1: there was no room for the name by which it is known */
+        __u8 zero[4];
 };
 
 struct {
@@ -112,6 +113,13 @@ static __always_inline __u64 sensitive_next(void) {
         return holder;
 }
 
+/* Notes that the name by which a file is known is in use. */
+__noinline int sensitive_name_touch(__u64 holder) {
+        const __u64 *name = bpf_map_lookup_elem(&bw_sensitive_names, &holder);
+
+        return name ? name_touch(*name) : false;
+}
+
 /* Examines an entry that was taken from the queue: removes it if its file does not exist any more, otherwise
  * puts it back. class: that of the account that needs room, CLASS_NONE if none does; named: for a file whose
  * name changes. */
@@ -122,6 +130,8 @@ __noinline int sensitive_examine(__u64 holder, __u32 uid, __u64 cgroup, __u32 cl
                 return 0;
         if (list_number())
                 account_list(BW_SHARE_FILES, s->uid, s->cgroup);
+        if (list_any())
+                sensitive_name_touch(holder);
         int presence = inode_presence(s->address, s->is, s->memory_only);
         if (presence == OBJECT_UNSEEN) {
                 s->address = 0; /* another inode may lie there by now */
@@ -279,11 +289,15 @@ __noinline __u64 classes_exist(__u32 table) {
         return exist;
 }
 
-/* The name by which the class of a file is known, if that is not `name`; 0: it is, or none is known. */
+/* The name by which the class of a file is known, if that is not `name`; 0: it is, or none is known;
+ * NAME_UNKNOWN: it was not kept. */
 __noinline __u64 sensitive_name(__u64 inode, __u64 name) {
         __u64 holder = sensitive_holder(inode);
-        const __u64 *known = holder ? bpf_map_lookup_elem(&bw_sensitive_names, &holder) : NULL;
+        const struct sensitive *s = holder ? sensitive_get(holder) : NULL;
+        const __u64 *known = s ? bpf_map_lookup_elem(&bw_sensitive_names, &holder) : NULL;
 
+        if (s && s->nameless && !known)
+                return NAME_UNKNOWN;
         return known && *known != name ? *known : 0;
 }
 
@@ -321,7 +335,7 @@ __noinline int name_suspect(__u64 vfsmount, __u64 dentry_address, __u64 classes)
 
         if (!policy_view_get(&v))
                 return 0;
-        __u64 name = name_learn(vfsmount, dentry_address, file_salt(inode), true);
+        __u64 name = name_learn(vfsmount, dentry_address, file_salt(inode), (__u64)task);
         __u64 until = mark_until(v.index, classes), holder = suspect_take_task((__u64)task);
         struct mark *m = holder ? mark_get(holder) : NULL;
         if (!m)

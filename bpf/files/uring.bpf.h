@@ -33,6 +33,7 @@
 #include "files/file.bpf.h"
 #include "files/flow.bpf.h"
 #include "files/messages.bpf.h"
+#include "files/rings.bpf.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -264,15 +265,15 @@ static __always_inline bool uring_opened(__u64 ring, __u32 slot, __s32 result) {
         int r = uring_judge(ring, slot, result);
 
         if (r == OPENED_SENSITIVE)
-                current_spread();
+                current_spread(false);
         return r != OPENED_GONE;
 }
 
 /* Judges the pending opens of this ring that are done. One that is not still has the result of an earlier
  * request, which may be the number of another descriptor: then that is judged again. */
-static __always_inline void uring_opens_look(const struct uring_opens *opens, __u64 ring) {
+static __always_inline void uring_opens_look(const struct uring_ring *opens, __u64 ring) {
         for (__u32 i = 0; i < URING_OPENS_MAX; i++) {
-                const struct io_kiocb *request = (const void *)opens->request[i];
+                const struct io_kiocb *request = (const void *)opens->open[i];
                 if (!request)
                         continue;
                 int result = uring_result(request);
@@ -281,24 +282,16 @@ static __always_inline void uring_opens_look(const struct uring_opens *opens, __
         }
 }
 
-/* Records a submitted open. The ring is locked: no other request is submitted to it meanwhile. */
+/* Records a submitted open. */
 __noinline int uring_open_add(__u64 request_address) {
         const struct io_kiocb *request = (const struct io_kiocb *)request_address;
-        __u64 ring = (__u64)BPF_CORE_READ(request, ctx);
-        struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
-        __u32 zero = 0;
+        struct uring_ring *r = ring_take((__u64)BPF_CORE_READ(request, ctx));
 
-        if (!opens) {
-                const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-                if (!empty || bpf_map_update_elem(&bw_uring_opens, &ring, empty, BPF_ANY))
-                        return 0;
-                opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
-                if (!opens)
-                        return 0;
-        }
-        __u32 place = opens->n++ % URING_OPENS_MAX;
-        opens->slot[place] = uring_open_slot(request);
-        opens->request[place] = request_address;
+        if (!r)
+                return 0;
+        __u32 place = r->opens++ % URING_OPENS_MAX;
+        r->slot[place] = uring_open_slot(request);
+        r->open[place] = request_address;
         if (BPF_CORE_READ(request, flags) & IOSQE_CQE_SKIP_SUCCESS)
                 report_loss(BW_LOSS_FILE_GONE);
         return 0;
@@ -326,8 +319,8 @@ __noinline int uring_leaves(__u64 request_address, __u32 done) {
         const struct file *file = uring_request_file((const struct io_kiocb *)request_address, done);
 
         if (file) {
-                on_socket_written(file);
-                on_device_written(file);
+                on_socket_written(file, ACT_DENIED_LATER);
+                on_device_written(file, ACT_DENIED_LATER);
                 on_memory_file(file, true);
         }
         return 0;
@@ -337,7 +330,7 @@ __noinline int uring_gives(__u64 request_address, __u32 done) {
         const struct file *file = uring_request_file((const struct io_kiocb *)request_address, done);
 
         if (file)
-                file_given(file, NULL);
+                file_given(file, NULL, ACT_DENIED_LATER);
         return 0;
 }
 
@@ -439,33 +432,24 @@ static __always_inline void uring_moves(
         }
 }
 
-/* Records a request that reads on, so that what it posts without itself is not missed. The ring is locked.
- */
+/* Records a request that reads on, so that what it posts without itself is not missed. */
 __noinline int uring_reads_add(__u64 request_address) {
         const struct io_kiocb *request = (const struct io_kiocb *)request_address;
-        __u64 ring = (__u64)BPF_CORE_READ(request, ctx);
-        struct uring_reads *reads = bpf_map_lookup_elem(&bw_uring_reads, &ring);
+        struct uring_ring *r = ring_take((__u64)BPF_CORE_READ(request, ctx));
 
-        if (!reads) {
-                const struct uring_reads none = {};
-                if (bpf_map_update_elem(&bw_uring_reads, &ring, &none, BPF_ANY))
-                        return 0;
-                reads = bpf_map_lookup_elem(&bw_uring_reads, &ring);
-                if (!reads)
-                        return 0;
-        }
-        reads->request[reads->n++ % URING_READS_MAX] = request_address;
+        if (r)
+                r->read[r->reads++ % URING_READS_MAX] = request_address;
         return 0;
 }
 
 /* One of the requests of this ring that read on has read: any of them may be the one. */
 static __always_inline void uring_read_on(__u64 ring) {
-        const struct uring_reads *reads = bpf_map_lookup_elem(&bw_uring_reads, &ring);
+        const struct uring_ring *r = ring_get(ring);
 
-        if (!reads || !(shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE)))
+        if (!r || !(shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE)))
                 return;
         for (__u32 i = 0; i < URING_READS_MAX; i++) {
-                __u64 address = reads->request[i];
+                __u64 address = r->read[i];
                 if (address)
                         uring_takes(address, true);
         }
@@ -474,7 +458,7 @@ static __always_inline void uring_read_on(__u64 ring) {
 /* A request is about to be carried out. */
 static __always_inline void on_uring_submit(const struct io_kiocb *request) {
         __u64 ring = (__u64)BPF_CORE_READ(request, ctx);
-        const struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
+        const struct uring_ring *opens = ring_get(ring);
         enum operation operation = uring_operation(request);
 
         if (opens)
@@ -490,7 +474,7 @@ static __always_inline void on_uring_submit(const struct io_kiocb *request) {
         if ((operation == OPERATION_READ || operation == OPERATION_UNKNOWN) &&
                         BPF_CORE_READ(request, flags) & IOSQE_FIXED_FILE &&
                         uring_fixed_judge(address_of(request)))
-                current_spread();
+                current_spread(false);
         uring_moves(request, operation, false);
 }
 
@@ -528,25 +512,25 @@ static __always_inline void on_uring_complete(__u64 ring, const struct io_kiocb 
                         uring_moves(request, operation, true);
                 else if (result == 0 && operation == OPERATION_CONNECT &&
                                 uring_connected(address_of(request)))
-                        current_spread();
+                        current_spread(false);
                 return;
         }
         __u64 address = address_of(request);
 
         if (result >= 0 && !uring_opened(ring, uring_open_slot(request), result))
                 report_loss(BW_LOSS_FILE_GONE);
-        struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
-        if (!opens)
+        struct uring_ring *r = ring_get(ring);
+        if (!r)
                 return;
         for (__u32 i = 0; i < URING_OPENS_MAX; i++)
-                if (opens->request[i] == address)
-                        opens->request[i] = 0;
+                if (r->open[i] == address)
+                        r->open[i] = 0;
 }
 
 /* The same before 5.19, where the request is not known: a number of bytes or another result may be taken for
  * a descriptor, see uring_opens_look(). */
 static __always_inline void on_uring_result(__u64 ring, int result) {
-        struct uring_opens *opens = bpf_map_lookup_elem(&bw_uring_opens, &ring);
+        const struct uring_ring *opens = ring_get(ring);
 
         if (!opens || result < 0)
                 return;
@@ -556,6 +540,8 @@ static __always_inline void on_uring_result(__u64 ring, int result) {
 
 /* The completion queue is full, and the request is not known. */
 static __always_inline void on_uring_overflow(__u64 ring) {
-        if (bpf_map_lookup_elem(&bw_uring_opens, &ring))
+        const struct uring_ring *r = ring_get(ring);
+
+        if (r && r->opens)
                 report_loss(BW_LOSS_FILE_GONE);
 }

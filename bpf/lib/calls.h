@@ -75,19 +75,19 @@
         X(getsockname,                   51, 367,  51, 204, 286, IN,   FEW)                                \
         X(getpeername,                   52, 368,  52, 205, 287, IN,   FEW)                                \
         X(socketpair,                    53, 360,  53, 199, 288, NONE, NOTHING)                            \
-        X(setsockopt,                    54, 366, 541, 208, 294, BOTH, FEW)                                \
+        X(setsockopt,                    54, 366, 541, 208, 294, BOTH, OPTION)                             \
         X(getsockopt,                    55, 365, 542, 209, 295, IN,   FEW)                                \
         X(clone,                         56, 120,  56, 220, 120, OUT,  ELSEWHERE)                          \
         X(fork,                          57,   2,  57,  NA,   2, OUT,  ELSEWHERE)                          \
         X(vfork,                         58, 190,  58,  NA, 190, OUT,  ELSEWHERE)                          \
-        X(execve,                        59,  11, 520, 221,  11, IN,   ELSEWHERE)                          \
+        X(execve,                        59,  11, 520, 221,  11, IN,   EXEC)                               \
         X(exit,                          60,   1,  60,  93,   1, OUT,  FEW)                                \
         X(wait4,                         61, 114,  61, 260, 114, IN,   FEW)                                \
         X(kill,                          62,  37,  62, 129,  37, OUT,  FEW)                                \
         X(uname,                         63, 122,  63, 160, 122, IN,   FEW)                                \
         X(semget,                        64, 393,  64, 190, 299, OUT,  FEW)                                \
         X(semop,                         65,  NA,  65, 193, 298, BOTH, FEW)                                \
-        X(semctl,                        66, 394,  66, 191, 300, BOTH, HOLE)                               \
+        X(semctl,                        66, 394,  66, 191, 300, BOTH, SEMAPHORES)                         \
         X(shmdt,                         67, 398,  67, 197, 306, NONE, NOTHING)                            \
         X(msgget,                        68, 399,  68, 186, 303, OUT,  FEW)                                \
         X(msgsnd,                        69, 400,  69, 189, 301, OUT,  QUEUE_SEND)                         \
@@ -124,7 +124,7 @@
         X(times,                        100,  43, 100, 153,  43, NONE, NOTHING)                            \
         X(ptrace,                       101,  26, 521, 117,  26, BOTH, TRACE)                              \
         X(getuid,                       102,  24, 102, 174,  24, NONE, NOTHING)                            \
-        X(syslog,                       103, 103, 103, 116, 103, IN,   HOLE)                               \
+        X(syslog,                       103, 103, 103, 116, 103, IN,   LOG)                                \
         X(getgid,                       104,  47, 104, 176,  47, NONE, NOTHING)                            \
         X(setuid,                       105,  23, 105, 146,  23, NONE, NOTHING)                            \
         X(setgid,                       106,  46, 106, 144,  46, NONE, NOTHING)                            \
@@ -227,7 +227,7 @@
         X(sched_setaffinity,            203, 241, 203, 122, 241, OUT,  FEW)                                \
         X(sched_getaffinity,            204, 242, 204, 123, 242, IN,   FEW)                                \
         X(set_thread_area,              205, 243,  NA,  NA,  NA, NONE, NOTHING)                            \
-        X(io_setup,                     206, 245, 543,   0, 243, NONE, NOTHING)                            \
+        X(io_setup,                     206, 245, 543,   0, 243, BOTH, SETUP)                              \
         X(io_destroy,                   207, 246, 207,   1, 244, NONE, NOTHING)                            \
         X(io_getevents,                 208, 247, 208,   4, 245, IN,   ELSEWHERE)                          \
         X(io_submit,                    209, 248, 544,   2, 246, BOTH, SUBMIT)                             \
@@ -343,7 +343,7 @@
         X(memfd_create,                 319, 356, 319, 279, 385, OUT,  FEW)                                \
         X(kexec_file_load,              320,  NA, 320, 294, 401, NONE, NOTHING)                            \
         X(bpf,                          321, 357, 321, 280, 386, BOTH, HOLE)                               \
-        X(execveat,                     322, 358, 545, 281, 387, IN,   ELSEWHERE)                          \
+        X(execveat,                     322, 358, 545, 281, 387, IN,   EXEC)                               \
         X(userfaultfd,                  323, 374, 323, 282, 388, NONE, NOTHING)                            \
         X(membarrier,                   324, 375, 324, 283, 389, NONE, NOTHING)                            \
         X(mlock2,                       325, 376, 325, 284, 390, NONE, NOTHING)                            \
@@ -359,7 +359,7 @@
         X(uretprobe,                    335,  NA, 335,  NA,  NA, NONE, NOTHING)                            \
         X(uprobe,                       336,  NA, 336,  NA,  NA, NONE, NOTHING)                            \
         X(pidfd_send_signal,            424, 424, 424, 424, 424, OUT,  FEW)                                \
-        X(io_uring_setup,               425, 425, 425, 425, 425, NONE, NOTHING)                            \
+        X(io_uring_setup,               425, 425, 425, 425, 425, BOTH, ELSEWHERE)                          \
         X(io_uring_enter,               426, 426, 426, 426, 426, BOTH, ELSEWHERE)                          \
         X(io_uring_register,            427, 427, 427, 427, 427, BOTH, REGISTER)                           \
         X(open_tree,                    428, 428, 428, 428, 428, NONE, NOTHING)                            \
@@ -516,7 +516,7 @@
         X(SENDTO,      11, OUT,  WRITE)                                                                    \
         X(RECVFROM,    12, IN,   READ)                                                                     \
         X(SHUTDOWN,    13, OUT,  FEW)                                                                      \
-        X(SETSOCKOPT,  14, BOTH, FEW)                                                                      \
+        X(SETSOCKOPT,  14, BOTH, OPTION)                                                                   \
         X(GETSOCKOPT,  15, IN,   FEW)                                                                      \
         X(SENDMSG,     16, OUT,  WRITE)                                                                    \
         X(RECVMSG,     17, IN,   RECEIVE)                                                                  \
@@ -528,7 +528,7 @@
 #define BW_IPC_CALLS(X)                                                                                    \
         X(SEMOP,        1, BOTH, FEW)                                                                      \
         X(SEMGET,       2, OUT,  FEW)                                                                      \
-        X(SEMCTL,       3, BOTH, HOLE)                                                                     \
+        X(SEMCTL,       3, BOTH, SEMAPHORES)                                                               \
         X(SEMTIMEDOP,   4, BOTH, FEW)                                                                      \
         X(MSGSND,      11, OUT,  QUEUE_SEND)                                                               \
         X(MSGRCV,      12, IN,   QUEUE_RECEIVE)                                                            \

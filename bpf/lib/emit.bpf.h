@@ -13,6 +13,17 @@
 /* Strings begin here. */
 #define RECORD_FIXED sizeof(struct bw_correlation)
 
+/* In two steps, by words: compilers write out what clears at most 128 words, of bytes where they do not know
+ * better, and call a function for more. */
+static __always_inline void record_clear(struct bw_correlation *r) {
+        const __u32 head = __builtin_offsetof(struct bw_correlation, lineage);
+        __u64 *words = (__u64 *)r;
+
+        __builtin_memset(words, 0, head);
+        barrier();
+        __builtin_memset(words + head / sizeof(*words), 0, RECORD_FIXED - head);
+}
+
 /* When and on which CPU a record was made: its id. */
 struct moment {
         __u64 boot_ns;

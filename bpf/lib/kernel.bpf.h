@@ -227,12 +227,12 @@ struct inode {
         struct rw_semaphore i_rwsem;
         unsigned short i_mode;
         kuid_t i_uid;
+        kgid_t i_gid;
         struct super_block *i_sb;
         struct address_space *i_mapping;
         unsigned long i_ino;
         __u32 i_generation;
-        unsigned int i_rdev;
-        unsigned int i_nlink;
+        unsigned int i_rdev, i_nlink;
         atomic_t i_count;           /* who uses it */
         struct list_head i_sb_list; /* of its file system's inodes; to itself: it has left the cache */
         struct hlist_head i_dentry; /* its dentries that the cache knows: its names */
@@ -351,6 +351,7 @@ struct inet_cork_full {
 
 struct inet_sock {
         struct inet_cork_full cork;
+        __be16 inet_sport;
 };
 
 struct udp_sock {
@@ -399,7 +400,7 @@ struct mount {
 };
 
 struct fs_struct {
-        struct path root;
+        struct path root, pwd;
 };
 
 /* include/linux/fdtable.h */
@@ -409,6 +410,7 @@ struct fdtable {
 };
 
 struct files_struct {
+        atomic_t count; /* tasks that have it */
         struct fdtable *fdt;
 };
 
@@ -536,7 +538,7 @@ struct task_struct {
         char comm[16];
         unsigned int ptrace;
         struct fs_struct *fs;
-        void *vfork_done; /* of a child of vfork(2), until it executes a program or ends */
+        void *vfork_done; /* of a child of vfork(2), which runs, until it executes a program or ends */
         struct files_struct *files;
         struct nsproxy *nsproxy;
         struct signal_struct *signal;

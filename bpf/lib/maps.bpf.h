@@ -17,10 +17,10 @@ const volatile __u32 cells_mask = 0xffff;
 /* The limit of each table, by enum bw_share_of: above it new entries are refused and counted. Marks: 90 % of
  * MaxMarks=, as an eviction from an LRU hash could not be counted; the map has room for the free lists of
  * every CPU beside it. */
-const volatile __u32 table_limit[BW_SHARE_SLOTS] = { 7372, 65536, 16384, 65536, 131072 };
+const volatile __u32 table_limit[BW_SHARE_SLOTS] = { 7372, 65536, 16384, 65536, 131072, 16384, 16384 };
 /* The share of one user; of uid 0, of one cgroup. A cgroup of another user has half of the user's share.
  */
-const volatile __u32 user_share[BW_SHARE_SLOTS] = { 1843, 16384, 4096, 16384, 32768 };
+const volatile __u32 user_share[BW_SHARE_SLOTS] = { 1843, 16384, 4096, 16384, 32768, 4096, 4096 };
 /* Above this many marked processes a state record warns. 75 %. */
 const volatile __u32 marks_pressure = 6144;
 /* The limit of contents, which live in the same map: many objects share one. */
@@ -107,8 +107,7 @@ struct mark {
         __u64 idle_ns;  /* of a content: since when no object refers to it; 0: one does. Of a process:
                            `changes` and the policy's generation when all of it was permitted anywhere */
         __u64 cgroup;   /* charged for the entry, see mark/share.bpf.h */
-        __u32 uid;
-        __u32 charged;
+        __u32 uid, charged;
         __u32 owner;  /* uid of the process, and its comm, when it was marked or last executed a program */
         __u32 listed; /* in the listing of this number, see egress/list.bpf.h */
         char comm[BW_COMM_SIZE];
@@ -205,8 +204,7 @@ struct {
 } bw_charges SEC(".maps");
 
 /* One hop and its predecessor: who gave the data, and by which means. Hops with the same giver, means and
- * predecessor share an entry. LRU: a route in use is looked up at every further hop; one whose first hops
- * were evicted is reported as far as it is known. */
+ * predecessor share an entry. */
 struct hop {
         __u64 before; /* 0: it was the first */
         __u32 pid;
@@ -215,6 +213,8 @@ struct hop {
         char comm[BW_COMM_SIZE];
 };
 
+/* LRU: a route in use is looked up at every further hop; of one whose first hops were evicted the alert has
+ * as much as is known, and that it is cut. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 4096);
@@ -244,14 +244,14 @@ struct {
 } bw_flowed SEC(".maps");
 
 /* Which thread took which place of a mark's files[]: insertion into the map decides, as 5.10 has no
- * compare-and-swap. An entry matters only while two threads open at the same time, so eviction is harmless:
- * 4,096 such opens fit. */
+ * compare-and-swap. */
 struct file_place {
         __u64 start_boot_ns;
         __u32 pid;
         __u32 place;
 };
 
+/* LRU: an entry matters only while two threads open at the same time, and 4,096 such opens fit. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 4096);
@@ -283,6 +283,7 @@ enum finding {
         FINDING_BAD = 2,
         FINDING_UNSEEN = 3, /* it could not be read completely, or the process was not known */
         FINDING_INSIDE = 4, /* of `host`: in a container's own file system, see container_seen() */
+        FINDING_USERS = 5,  /* of `object`: its user owns it, and nobody but root and she may write it */
 };
 
 /* A process and its true ancestors, copied at each fork: ancestors may exit, be reparented or have their PID
@@ -299,20 +300,26 @@ struct process {
         __u64 program;     /* name id of the script that was executed, see process/program.bpf.h; 0: none */
         __u64 task;        /* the address of its leader, to see whether it still exists */
         __u64 cgroup;      /* charged for the entry and its mappings, with uid */
-        __u32 uid;
-        __u32 mappings; /* places taken in bw_mappings */
-        __u32 arrivals; /* shared.memory_changes when they were last examined */
+        __u32 uid, mappings; /* places taken in bw_mappings */
+        __u32 arrivals;      /* shared.memory_changes when they were last examined */
         __u32 depth;
-        __u32 generation;     /* of the policy that `rules` was made by; 0: by none */
-        __u32 own_generation; /* the same for `own` */
-        __u8 object;          /* root owns the executable, and only root may write it */
-        __u8 host;            /* it was executed in the host's file system */
-        __u8 environment;     /* nothing in it makes the program run other code */
+        __u32 generation, own_generation; /* of the policies that `rules` and `own` were made by; 0: none */
+        __u8 object;                      /* root owns the executable, and only root may write it */
+        __u8 host;                        /* it was executed in the host's file system */
+        __u8 environment;                 /* nothing in it makes the program run other code */
         __u8 foreign;  /* 1: it has mapped code that users other than root may change. Until it execs */
+        __u8 strange;  /* 1: and others than its own user, too */
         __u8 traced;   /* 1: it has been seen under ptrace(2). Until it execs */
         __u8 unlisted; /* why it shares memory that bw_mappings lacks: UNLISTED_*. Until it execs */
-        __u8 unlisted_written;    /* 1: and it may write there */
-        __u8 through_env;         /* 1: the script names env(1), which will execute its interpreter */
+        __u8 unlisted_written; /* 1: and it may write there */
+        __u8 through_env;      /* 1: the script names env(1), which will execute its interpreter */
+        __u8 put_off;          /* 1: what it holds is not passed on yet, see memory_put_off() */
+        __u8 passed;           /* 1: binfmt_misc(5) has passed the file as a descriptor to an interpreter */
+        __u8 users_program;    /* 1: the script is its user's, and not root's */
+        __u8 awaits;           /* enum awaits, see process/script.bpf.h */
+        __u8 zero[3];
+        __u64 run_name;           /* name id of `run`; while it is awaited, where its name is in memory */
+        struct bw_script run;     /* the script that the interpreter has opened */
         struct bw_bits rules;     /* whose Exe= matches: the executable or the script */
         struct bw_bits script;    /* whose Script= matches */
         struct bw_bits own;       /* whose Ancestor= matches: what its children inherit */
@@ -447,69 +454,87 @@ struct {
 /* The latest opens of a ring that were submitted and not yet completed: as many as one batch opens before it
  * uses the files. */
 #define URING_OPENS_MAX 8
-
-struct uring_opens {
-        __u64 request[URING_OPENS_MAX]; /* struct io_kiocb; 0: completed */
-        __u32 slot[URING_OPENS_MAX];    /* of the ring's own table, see files/uring.bpf.h */
-        __u32 n;
-        __u32 zero;
-};
-
-/* By the address of the ring. LRU, as no hook fires when a ring ends: 4,096 rings with pending opens fit.
- * The opens of an evicted one are judged when they complete, from 5.19 on; before, only the sensors lsm and
- * fentry, which have a hook for every open, see them. */
-struct {
-        __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __uint(max_entries, 4096);
-        __type(key, __u64);
-        __type(value, struct uring_opens);
-} bw_uring_opens SEC(".maps");
-
 /* The latest requests of a ring that read repeatedly: a server has one for each of its sockets, and they are
  * the same process's. A request that has ended may be another of that ring. */
 #define URING_READS_MAX 16
 
-struct uring_reads {
-        __u64 request[URING_READS_MAX]; /* struct io_kiocb */
-        __u64 n;
+struct uring_ring {
+        __u64 open[URING_OPENS_MAX]; /* struct io_kiocb; 0: completed */
+        __u64 read[URING_READS_MAX]; /* the same; 0: there are fewer */
+        __u32 slot[URING_OPENS_MAX]; /* of the ring's own table, see files/uring.bpf.h */
+        __u32 opens, reads;
+        __u64 is;     /* which ring it is: another one may have the address later */
+        __u64 cgroup; /* charged for the entry, with uid */
+        __u32 uid;
+        __u32 zero;
 };
 
+/* By the address of the ring, of which there are as many as processes or CPUs that use io_uring. No hook
+ * fires when a ring ends: entries of those that have are looked for when others are made, see ring_enter().
+ * Without an entry opens are judged when they complete, from 5.19 on; before, only the sensors lsm and
+ * fentry, which have a hook for every open, see them. */
 struct {
-        __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __uint(max_entries, 1024);
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __uint(max_entries, 16384);
         __type(key, __u64);
-        __type(value, struct uring_reads);
-} bw_uring_reads SEC(".maps");
+        __type(value, struct uring_ring);
+} bw_rings SEC(".maps");
+
+/* The same as bw_marked, for bw_rings. */
+struct {
+        __uint(type, BPF_MAP_TYPE_QUEUE);
+        __uint(max_entries, 16384);
+        __type(value, __u64);
+} bw_ring_queue SEC(".maps");
 
 /* ---- names ---- */
 
 /* Paths, each once. Nearly all are shorter than 256 bytes. */
 #define NAME_SHORT_MAX 255
 struct short_name {
+        __u64 cgroup; /* charged for the entry, with uid */
+        __u32 uid;
+        __u32 round; /* shared.names_round when it was seen in use last */
         __u16 length;
         __u8 text[NAME_SHORT_MAX + 1];
+        __u8 zero[6];
 };
 
-/* Of executables. Every fork looks up those of the parent and its ancestors, so that the names of a living
- * lineage are never the oldest, however many programs run meanwhile. */
+/* Of executables, scripts and sensitive files. No LRU: a name is there as long as a process, its
+ * descendants, a mark or a remembered file refers to it, see mark/name.bpf.h. */
 struct {
-        __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __uint(max_entries, 4096);
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __uint(max_entries, 16384);
         __type(key, __u64);
         __type(value, struct short_name);
-} bw_exe_names SEC(".maps");
+} bw_names SEC(".maps");
 
-/* Of sensitive files that were opened: a table of their own, so that no number of executables evicts them. A
- * machine has some hundreds of them. */
+/* Their ids, as bw_marked has those of marks. */
 struct {
-        __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __uint(max_entries, 2048);
-        __type(key, __u64);
-        __type(value, struct short_name);
-} bw_file_names SEC(".maps");
+        __uint(type, BPF_MAP_TYPE_QUEUE);
+        __uint(max_entries, 16384);
+        __type(value, __u64);
+} bw_name_queue SEC(".maps");
 
-/* Longer ones, up to PATH_MAX - 1: few at any time, so the id determines the slot and the newer name
- * replaces the older; the id shows that a name was lost, which is counted. */
+/* Names beyond the share of their user: the id determines the slot and the newer name replaces the older, so
+ * that what was opened last is known even of a user who has filled the share. The id shows that a name was
+ * lost, which is counted. A power of two; 72 KiB. */
+#define NAME_SPARE_SLOTS 256
+struct spare_name {
+        __u64 id; /* 0: being written */
+        struct short_name name;
+};
+
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, NAME_SPARE_SLOTS);
+        __type(key, __u32);
+        __type(value, struct spare_name);
+} bw_spare_names SEC(".maps");
+
+/* Longer ones, up to PATH_MAX - 1: few at any time, so all users have the same places. */
 #define NAME_LONG_SLOTS 128
 #define NAME_LONG_MAX (BW_PATH_SIZE - 1)
 struct long_name {
@@ -573,13 +598,19 @@ struct {
 
 /* ---- correlations ---- */
 
+/* The best evidence that any class has, or what the report stands for instead. */
+#define REPORT_UNBOUND 0
+#define REPORT_BOUND 1
+#define REPORT_LATE 2
+#define REPORT_FLOOD 3   /* pid: the user; start_boot_ns: the executable */
+#define REPORT_SUSPECT 4 /* of a suspected user and cgroup; start_boot_ns: their holder */
+
 struct reported_key {
         __u64 start_boot_ns;
         __u64 classes;
         struct bw_destination destination;
         __u32 pid;
-        __u32 late; /* 1: every class is late. Such a report and a fresh one do not suppress each other.
-                       2: a flood's */
+        __u16 evidence, action; /* REPORT_*, enum bw_action: different ones do not suppress each other */
 };
 
 struct reported_value {
@@ -591,8 +622,8 @@ struct reported_value {
         __u32 zero;
 };
 
-/* Recent reports: the alerts of a busy minute. After an eviction a repeat is an alert of its own: noise, but
- * no loss. */
+/* Recent reports: the alerts of a busy minute. LRU: after an eviction a repeat is an alert of its own:
+ * noise, but no loss. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 4096);
@@ -602,8 +633,8 @@ struct {
 
 /* The files that these reports name, by a hash of the claim and the file, each until the report's window is
  * over: a further egress to the same destination is a repeat only if it can have sent nothing else. As many
- * as the alerts above name, which have some two each. After an eviction a repeat is an alert of its own,
- * too. */
+ * as the alerts above name, which have some two each. LRU: after an eviction a repeat is an alert of its
+ * own, too. */
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
         __uint(max_entries, 8192);

@@ -19,6 +19,8 @@
  * are the dentry's own; that hash is salted with the parent's address (fs/namei.c hashlen_string()), so a
  * path may have two ids, which costs a table entry. */
 #define NAME_LENGTH(id) ((__u32)((id)&0xfff))
+/* Of a name that could not be stored: it stands for one that was lost. */
+#define NAME_UNKNOWN 0xfffULL
 /* The beginning of a path of the largest length may be missing. */
 #define NAME_IS_CUT(id) (NAME_LENGTH(id) == NAME_LONG_MAX)
 
@@ -390,102 +392,6 @@ static __always_inline void draft_release(__u32 draft) {
 
 /* ---- names ---- */
 
-/* The text of a path ends here and grows towards the beginning. */
-#define TEXT_END NAME_LONG_MAX
-
-/* Stores the text of a name, text[at … TEXT_END), unless it is stored already. */
-static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, bool of_file) {
-        __u64 length = TEXT_END - at;
-
-        if (NAME_LENGTH(id) > NAME_SHORT_MAX) {
-                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
-                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
-                if (!l || l->id == id)
-                        return;
-                l->id = 0;
-                bpf_probe_read_kernel(l->text, length & NAME_LONG_MAX, d->text + (at & NAME_LONG_MAX));
-                l->length = length;
-                l->id = id;
-                return;
-        }
-        if (of_file ? bpf_map_lookup_elem(&bw_file_names, &id) : bpf_map_lookup_elem(&bw_exe_names, &id))
-                return;
-        bpf_probe_read_kernel(d->name.text, length & NAME_SHORT_MAX, d->text + (at & NAME_LONG_MAX));
-        d->name.length = length;
-        if (of_file)
-                bpf_map_update_elem(&bw_file_names, &id, &d->name, BPF_ANY);
-        else
-                bpf_map_update_elem(&bw_exe_names, &id, &d->name, BPF_ANY);
-}
-
-/* Masking keeps the range of a running sum the same in every iteration, so that the verifier walks each
- * once, not once per path to it. */
-#define LENGTH_MASK 0xffff
-
-/* One step of name_learn(), in its draft. Returns 0 after the last. */
-__noinline int name_step(__u32 draft) {
-        struct draft *d = draft_get(draft);
-        struct dentry_head head;
-
-        if (!d)
-                return 0;
-        struct name_walk *w = &d->walk;
-        enum path_move move = path_up(&w->cursor, &head);
-        if (move == PATH_MOUNT)
-                return 1;
-        if (move == PATH_ROOT)
-                w->complete = 1;
-        if (move != PATH_COMPONENT)
-                return 0;
-
-        __u32 n = head.hash_len >> 32, at = w->at;
-        if (n > NAME_MAX || n + 1 > at)
-                return 0;
-        at = (at - n) & LENGTH_MASK;
-        barrier_var(at);
-        if (bpf_probe_read_kernel(d->text + (at & NAME_LONG_MAX), n & NAME_MAX, (void *)head.name))
-                return 0;
-        at = (at - 1) & LENGTH_MASK;
-        barrier_var(at);
-        d->text[at & NAME_LONG_MAX] = '/';
-        w->at = at;
-        w->hash = hash_mix(w->hash, head.hash_len);
-        return 1;
-}
-
-/* The name id of a path, whose text it stores; `salt` is device and inode. Without a free draft it counts a
- * loss and returns 0. */
-__noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u32 of_file) {
-        __u32 draft = draft_claim(DRAFT_TRIES_NAME);
-        struct draft *d = draft_get(draft);
-
-        if (!d) {
-                count_loss(BW_LOSS_NAME_LOST);
-                return 0;
-        }
-        struct name_walk *w = &d->walk;
-        path_cursor_init(&w->cursor, vfsmount, dentry);
-        w->hash = hash_mix(shared.name_seed, salt);
-        w->at = TEXT_END;
-        w->complete = 0;
-        for (__u32 i = 0; i < BW_PATH_STEPS_MAX; i++)
-                if (!name_step(draft))
-                        break;
-
-        __u32 at = w->at;
-        __u64 id = w->hash << 12 | (w->complete ? (TEXT_END - at) & NAME_LONG_MAX : NAME_LONG_MAX);
-        if (NAME_LENGTH(id))
-                name_keep(d, id, at, of_file);
-        draft_release(draft);
-        return id;
-}
-
-/* Looks a name up, so that it is not the oldest of its LRU table. */
-static __always_inline void exe_name_touch(__u64 id) {
-        if (NAME_LENGTH(id) && NAME_LENGTH(id) <= NAME_SHORT_MAX)
-                (void)bpf_map_lookup_elem(&bw_exe_names, &id);
-}
-
 /* Distinguishes files that had the same path one after another. */
 static __always_inline __u64 file_salt(const struct inode *inode) {
         return BPF_CORE_READ(inode, i_ino) ^ (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32;
@@ -511,7 +417,7 @@ static __always_inline bool policy_view_get(struct policy_view *v) {
  * (Before 6.12 BPF has only a compiler barrier; on arm64 a change may be missed for some nanoseconds.) */
 static __always_inline bool policy_view_held(const struct policy_view *v) {
         barrier();
-        return !(v->seq & 1) && *(volatile __u32 *)&v->table->seq == v->seq;
+        return !((v->seq & 1) | (*(volatile __u32 *)&v->table->seq ^ v->seq));
 }
 
 /* A policy change while an open is judged is rare; two in a row for one open are rarer. */

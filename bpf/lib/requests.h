@@ -244,7 +244,7 @@
         X(NETBEUI,    13, BOTH, LEAVES)                                                                    \
         X(SECURITY,   14, BOTH, LEAVES)                                                                    \
         X(KEY,        15, NONE, STAYS)                                                                     \
-        X(NETLINK,    16, NONE, STAYS)                                                                     \
+        X(NETLINK,    16, BOTH, PATH)                                                                      \
         X(PACKET,     17, BOTH, LEAVES)                                                                    \
         X(ASH,        18, BOTH, LEAVES)                                                                    \
         X(ECONET,     19, BOTH, LEAVES)                                                                    \
@@ -281,7 +281,20 @@
 #define BW_CONTROLS(X)                                                                                     \
         X(FICLONE,                   0x40049409, BOTH, CLONE)                                              \
         X(FICLONERANGE,              0x4020940d, BOTH, CLONE_RANGE)                                        \
-        X(UFFDIO_COPY,               0xc028aa03, OUT,  HOLE)                                               \
+        X(UFFDIO_COPY,               0xc028aa03, OUT,  COPIES)                                             \
         X(SECCOMP_IOCTL_NOTIF_ADDFD, 0x40182103, OUT,  ADDS)                                               \
-        X(TIOCSTI,                   0x5412,     OUT,  HOLE)
+        X(TIOCSTI,                   0x5412,     OUT,  HOLE)                                               \
+        X(TIOCCONS,                  0x541d,     OUT,  HOLE)                                               \
+        X(KDSKBSENT,                 0x4b49,     OUT,  HOLE)                                               \
+        X(FS_IOC_SETVERSION,         0x40087602, OUT,  HOLE)                                               \
+        X(EXT4_IOC_SETVERSION,       0x40086604, OUT,  HOLE)                                               \
+        X(EXT4_IOC_MOVE_EXT,         0xc028660f, BOTH, HOLE)                                               \
+        X(EXT4_IOC_SWAP_BOOT,        0x6611,     BOTH, HOLE)                                               \
+        X(XFS_IOC_SWAPEXT,           0xc0c0586d, BOTH, HOLE)                                               \
+        X(XFS_IOC_EXCHANGE_RANGE,    0x40285881, BOTH, HOLE)                                               \
+        X(F2FS_IOC_MOVE_RANGE,       0xc020f509, BOTH, HOLE)                                               \
+        X(BTRFS_IOC_SNAP_CREATE_V2,  0x50009417, BOTH, HOLE)                                               \
+        X(BTRFS_IOC_SEND,            0x40489426, BOTH, HOLE)                                               \
+        X(LOOP_SET_FD,               0x4c00,     BOTH, HOLE)                                               \
+        X(LOOP_CONFIGURE,            0x4c0a,     BOTH, HOLE)
 /* clang-format on */

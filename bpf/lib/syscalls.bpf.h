@@ -13,6 +13,7 @@ enum call {
         CALL_ELSEWHERE,
         CALL_HOLE,
         CALL_FEW,
+        CALL_EXEC,       /* another hook fires, and what the process shares with others ends */
         CALL_NAME,       /* gives a file another name */
         CALL_UNNAME,     /* takes one from it */
         CALL_OPEN,       /* returns a descriptor of a file it opened */
@@ -35,9 +36,13 @@ enum call {
         CALL_FANOTIFY,      /* fanotify_init(2) */
         CALL_QUEUE_SEND,    /* to the message queue that is the first argument */
         CALL_QUEUE_RECEIVE, /* from it */
+        CALL_SEMAPHORES,    /* semctl(2): the third argument decides */
+        CALL_LOG,           /* syslog(2): reads the kernel's log */
+        CALL_SETUP,         /* io_setup(2): maps memory that children have, too */
         CALL_SUBMIT,        /* io_submit(2): reads and writes that the second and third argument describe */
         CALL_IOCTL,         /* the second argument decides, see lib/requests.h */
         CALL_BIND,
+        CALL_OPTION,     /* setsockopt(2): the second and third argument decide */
         CALL_REGISTER,   /* io_uring_register(2): the second argument decides, see lib/requests.h */
         CALL_SOCKETCALL, /* these two stand for another call, which call_of() returns */
         CALL_IPC,

@@ -12,6 +12,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/name.bpf.h"
 #include "mark/share.bpf.h"
 
 /* Bit n of a word, as a separate value: if the word itself were tested, the verifier would track the bit and
@@ -119,6 +120,21 @@ __noinline int mark_sweep(__u64 holder, __u64 now) {
                 mark_forget(holder);
         else if (bpf_map_push_elem(&bw_marked, &holder, BPF_ANY))
                 report_loss(BW_LOSS_SWEEP_LOST);
+        return 0;
+}
+
+/* Notes that the names which a mark has are in use. */
+__noinline int mark_names_touch(__u64 holder) {
+        const struct mark *m = mark_get(holder);
+
+        if (!m)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                name_touch(m->files[i].path);
+                name_touch(m->files[i].real);
+                name_touch(m->files[i].exe);
+        }
         return 0;
 }
 
@@ -472,7 +488,8 @@ static __always_inline void touched_file_begin(struct touched_file *f, struct ta
         f->generation = f->hops = 0;
         f->route = 0;
         f->via = via;
-        f->flags = NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0;
+        f->flags = (NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0) |
+                   (inode && BPF_CORE_READ(inode, i_uid.val) == f->uid ? BW_FILE_OWNED : 0);
         BPF_CORE_READ_INTO(&f->comm, task, comm);
         barrier();
 }

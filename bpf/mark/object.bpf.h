@@ -107,8 +107,17 @@ static __always_inline bool magic_is_kernels(__u64 magic) {
                magic == SECURITYFS_MAGIC || magic == ANON_INODE_FS_MAGIC;
 }
 
-/* System V shared memory and message queues are identified by their id in the IPC namespace, which includes
- * a sequence number against reuse (ipc/util.h ipc_buildid()). */
+/* Devices of the kernel itself (drivers/char/mem.c): mapping the one is mapping anonymous memory; what is
+ * written to the other is read from it, from /proc/kmsg, and by syslog(2). */
+#define ZERO_DEVICE (1 << 20 | 5)
+#define LOG_DEVICE (1 << 20 | 11)
+
+static __always_inline void object_of_log(struct object *o) {
+        object_set(o, BW_VIA_FILE, LOG_DEVICE, 0, 0);
+}
+
+/* System V shared memory, message queues and semaphores are identified by their id in the IPC namespace,
+ * which includes a sequence number against reuse (ipc/util.h ipc_buildid()). */
 static __always_inline void object_of_ipc(struct object *o, enum bw_via via, int id) {
         object_set(o, via, BPF_CORE_READ(current_task(), nsproxy, ipc_ns, ns.inum), (__u32)id, via);
 }
@@ -259,14 +268,33 @@ __noinline int inode_presence(__u64 address, __u64 is, __u32 memory_only) {
         return memory_only && !inode_is_overlay(inode) ? OBJECT_GONE : OBJECT_UNSEEN;
 }
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct unix_address {
+        struct {
+                atomic_t refs;
+        } refcnt;
+};
+
+#pragma clang attribute pop
+
+/* Whether a unix socket may have got its address when it was connected already, as neither a listener nor
+ * another accepted socket has that, too. */
+__noinline int sock_bound_late(__u64 sk) {
+        const struct unix_address *address = BPF_CORE_READ((const struct unix_sock *)sk, addr);
+
+        return address && BPF_CORE_READ(address, refcnt.refs.counter) == 1;
+}
+
 /* Data written to a unix socket is held by the receiving end. Its address may be reused, so its inode number
  * is part of the key. A socket that has not been accepted has no inode; it, and the accepted one, which have
- * their listener's address, are keyed by the PID of the process that connected. */
-static __always_inline void object_of_sock(struct object *o, const struct sock *sk) {
+ * their listener's address, are keyed by the PID of the process that connected. before: as what it was
+ * before it was bound. */
+static __always_inline void object_of_sock(struct object *o, const struct sock *sk, bool before) {
         const struct unix_sock *own = (const struct unix_sock *)sk;
         const struct socket_alloc *alloc = (const void *)BPF_CORE_READ(sk, sk_socket) -
                                            bpf_core_field_offset(struct socket_alloc, socket);
-        const struct pid *peer = BPF_CORE_READ(own, addr) ? BPF_CORE_READ(sk, sk_peer_pid) : NULL;
+        const struct pid *peer = !before && BPF_CORE_READ(own, addr) ? BPF_CORE_READ(sk, sk_peer_pid) : NULL;
         __u32 number = 0;
 
         if (peer)
@@ -278,11 +306,50 @@ static __always_inline void object_of_sock(struct object *o, const struct sock *
         o->address = (__u64)sk;
 }
 
-/* The sock behind a file that is a unix socket, or NULL. */
-static __always_inline const struct sock *file_unix_sock(const struct inode *inode) {
+/* The sock behind a file that is a socket of this family, or NULL. */
+static __always_inline const struct sock *file_sock(const struct inode *inode, __u16 family) {
         const struct socket_alloc *alloc =
                         (const void *)inode - bpf_core_field_offset(struct socket_alloc, vfs_inode);
         const struct sock *sk = READ_OFTEN(alloc, socket.sk);
 
-        return READ_OFTEN(sk, __sk_common.skc_family) == AF_UNIX ? sk : NULL;
+        return READ_OFTEN(sk, __sk_common.skc_family) == family ? sk : NULL;
+}
+
+static __always_inline const struct sock *file_unix_sock(const struct inode *inode) {
+        return file_sock(inode, AF_UNIX);
+}
+
+/* Netlink sockets of this protocol are there for processes: the kernel has none. With others, only root may
+ * send to a process (net/netlink/af_netlink.c netlink_sendmsg(), NL_CFG_F_NONROOT_SEND). */
+#define NETLINK_USERSOCK 2
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct net {
+        struct ns_common ns;
+};
+
+struct sock_common___net {
+        struct {
+                struct net *net;
+        } skc_net;
+};
+
+#pragma clang attribute pop
+
+/* The network namespace of such a socket; 0: the file is none. Apart, as every read comes by. */
+__noinline __u64 netlink_namespace(__u64 inode) {
+        const struct sock *sk = file_sock((const struct inode *)inode, AF_NETLINK);
+
+        return sk && BPF_CORE_READ(sk, sk_protocol) == NETLINK_USERSOCK
+                               ? BPF_CORE_READ((const struct sock_common___net *)sk, skc_net.net, ns.inum)
+                               : 0;
+}
+
+/* Those of a network namespace are one object, as what names the receiver is in the sender's memory. */
+static __always_inline void object_of_netlink(struct object *o, const struct inode *inode) {
+        __u64 namespace = netlink_namespace((__u64)inode);
+
+        if (namespace)
+                object_set(o, BW_VIA_SOCKET, namespace, NETLINK_USERSOCK, AF_NETLINK);
 }

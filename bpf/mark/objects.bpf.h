@@ -82,7 +82,9 @@ __noinline int object_presence(__u64 holder) {
                 return via == BW_VIA_FILE ? OBJECT_UNSEEN : OBJECT_PRESENT; /* until its windows are over */
         if (via == BW_VIA_SOCKET) {
                 const struct sock *sk = (const struct sock *)address;
-                object_of_sock(&o, sk);
+                object_of_sock(&o, sk, false);
+                if (o.is != is)
+                        object_of_sock(&o, sk, true);
                 return o.is == is && BPF_CORE_READ(sk, __sk_common.skc_refcnt.refs.counter) > 0
                                        ? OBJECT_PRESENT
                                        : OBJECT_GONE;
@@ -165,6 +167,7 @@ __noinline int content_enter(__u64 key, __u64 before, __u64 by, __u64 task) {
                 return FLOW_REFUSED;
         m->reported = 0;
         m->start_boot_ns = by;
+        mark_names_touch(key);
         return FLOW_AGAIN;
 }
 

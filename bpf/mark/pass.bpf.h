@@ -23,6 +23,7 @@ static __always_inline __u64 hop_learn(__u64 before, __u32 via, __u64 giver) {
                         &hop.comm, task, group_leader, comm); /* not that of a thread that serves io_uring */
         __u64 id = hash_mix(hash_mix(shared.name_seed, before),
                         hash_mix((__u64)via << 32 | hop.pid, task_start(task)));
+        /* May fail: then the alert says that its route is cut, as after an eviction. */
         bpf_map_update_elem(&bw_hops, &id, &hop, BPF_ANY);
         return id;
 }
@@ -57,6 +58,9 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
                 return false;
         *f = *file;
         f->via = FLOW_VIA(what);
+        name_touch(f->path);
+        name_touch(f->real);
+        name_touch(f->exe);
         if (giver) {
                 f->route = hop_learn(file->route, FLOW_VIA(what), giver);
                 f->flags |= BW_FILE_HANDED_OVER;

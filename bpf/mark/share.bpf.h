@@ -54,27 +54,68 @@ static __always_inline __u32 share_limit(__u32 table, __u32 uid, bool of_all) {
         return uid && !of_all ? limit / 2 : limit;
 }
 
+/* An account of a user that is not of a table: its `live` are the user's accounts of cgroups. So many, as a
+ * user may make as many cgroups as there is memory: 16 such users fill the table of accounts. */
+#define SHARE_OF_ACCOUNTS 0xff
+#define ACCOUNTS_OF_USER 4096
+
+enum share {
+        SHARE_FULL,
+        SHARE_CHARGED,
+        SHARE_UNOPENED, /* there is no account */
+};
+
+/* Opens an account. Returns SHARE_CHARGED for a cgroup that its user has too many others for: there the
+ * user's own share alone counts. */
+__noinline int share_open(__u32 table, __u32 uid, __u64 cgroup) {
+        struct charge_key key = { .uid = uid, .table = SHARE_OF_ACCOUNTS };
+        struct charge *accounts = NULL;
+        __u32 zero = 0;
+        const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
+
+        if (!empty)
+                return SHARE_UNOPENED;
+        if (uid && cgroup) {
+                /* May fail: then there is no account, no entry is given, and that is counted. */
+                bpf_map_update_elem(&bw_charges, &key, empty, BPF_NOEXIST);
+                accounts = bpf_map_lookup_elem(&bw_charges, &key);
+                if (!accounts)
+                        return SHARE_UNOPENED;
+                if (*(volatile __s64 *)&accounts->live >= ACCOUNTS_OF_USER)
+                        return SHARE_CHARGED;
+        }
+        key.cgroup = cgroup;
+        key.table = table;
+        if (MAP_INSERT(&bw_charges, &key, empty) == 0 && accounts)
+                ATOMIC_ADD(&accounts->live, 1);
+        return SHARE_UNOPENED;
+}
+
 /* Adds `n` to the entries of a user or cgroup if that leaves them within `limit`. Kernel 5.10 has no
  * fetch-and-add: the value is read again after XADD. Two CPUs at the limit may both be refused; it is never
  * exceeded. */
-__noinline int share_add(__u32 table, __u32 uid, __u64 cgroup, __u32 limit, __u32 n) {
+__noinline int share_add_open(__u32 table, __u32 uid, __u64 cgroup, __u32 limit, __u32 n) {
         struct charge_key key = { .cgroup = cgroup, .uid = uid, .table = table };
         struct charge *c = bpf_map_lookup_elem(&bw_charges, &key);
-        __u32 zero = 0;
 
-        if (!c) {
-                const void *empty = bpf_map_lookup_elem(&bw_zero, &zero);
-                if (empty)
-                        bpf_map_update_elem(&bw_charges, &key, empty, BPF_NOEXIST);
-                c = bpf_map_lookup_elem(&bw_charges, &key);
-                if (!c)
-                        return false;
-        }
+        if (!c)
+                return SHARE_UNOPENED;
         ATOMIC_ADD(&c->live, (__s64)n);
         if (*(volatile __s64 *)&c->live <= (__s64)limit)
-                return true;
+                return SHARE_CHARGED;
         ATOMIC_ADD(&c->live, -(__s64)n);
-        return false;
+        return SHARE_FULL;
+}
+
+static __always_inline bool share_add(__u32 table, __u32 uid, __u64 cgroup, __u32 limit, __u32 n) {
+        int r = share_add_open(table, uid, cgroup, limit, n);
+
+        if (r == SHARE_UNOPENED) {
+                r = share_open(table, uid, cgroup);
+                if (r == SHARE_UNOPENED)
+                        r = share_add_open(table, uid, cgroup, limit, n);
+        }
+        return r == SHARE_CHARGED;
 }
 
 /* Counts an entry that the share of a user or cgroup has no room for, or that no account can be charged for.
@@ -118,6 +159,14 @@ __noinline int share_subtract(__u32 table, __u32 uid, __u64 cgroup, __u32 n) {
         if (!c)
                 return 0;
         ATOMIC_ADD(&c->live, -(__s64)n);
+        if (*(volatile __s64 *)&c->live > 0 || bpf_map_delete_elem(&bw_charges, &key) || !uid || !cgroup)
+                return 0;
+        key.cgroup = 0;
+        key.table = SHARE_OF_ACCOUNTS;
+        c = bpf_map_lookup_elem(&bw_charges, &key);
+        if (!c)
+                return 0;
+        ATOMIC_ADD(&c->live, -1);
         if (*(volatile __s64 *)&c->live <= 0)
                 bpf_map_delete_elem(&bw_charges, &key);
         return 0;

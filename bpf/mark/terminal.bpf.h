@@ -17,10 +17,9 @@
 #define UNIX98_PTY_SLAVE_MAJOR 136
 #define UNIX98_PTY_MAJOR_COUNT 8
 
-/* The terminal that a file is, or NULL. */
-static __always_inline const struct tty_struct *file_terminal(
-                const struct file *file, const struct inode *inode) {
-        __u32 major = BPF_CORE_READ(inode, i_rdev) >> 20;
+/* The terminal that a file of this device (inode.i_rdev) is, or NULL. */
+static __always_inline const struct tty_struct *device_terminal(const struct file *file, __u32 device) {
+        __u32 major = device >> 20;
 
         if (major != TTYAUX_MAJOR && major != PTY_MASTER_MAJOR && major != PTY_SLAVE_MAJOR &&
                         major - UNIX98_PTY_SLAVE_MAJOR >= UNIX98_PTY_MAJOR_COUNT)
@@ -43,12 +42,34 @@ static __always_inline void object_of_terminal(struct object *o, const struct tt
                         (__u64)BPF_CORE_READ(tty, port) ^ (__u64)BPF_CORE_READ(link, port));
 }
 
+/* Whether it is /proc/kmsg, which is no device. Compares the length of the name first: few are as short. */
+static __always_inline bool file_is_log(const struct file *file) {
+        const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+        __u32 name = 0, wanted;
+
+        if (BPF_CORE_READ(dentry, d_name.hash_len) >> 32 != sizeof(name))
+                return false;
+        __builtin_memcpy(&wanted, "kmsg", sizeof(wanted));
+        bpf_probe_read_kernel(&name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+        const struct super_block *super = BPF_CORE_READ(dentry, d_sb);
+        return name == wanted && BPF_CORE_READ(super, s_magic) == PROC_SUPER_MAGIC &&
+               BPF_CORE_READ(super, s_root) == BPF_CORE_READ(dentry, d_parent);
+}
+
+/* What can be read from a file of this device; 0: of none. */
+static __always_inline void object_of_device(struct object *o, const struct file *file, __u32 device) {
+        if (device == LOG_DEVICE || (!device && file_is_log(file)))
+                object_of_log(o);
+        else
+                object_of_terminal(o, device_terminal(file, device));
+}
+
 #define PTMX_DEVICE (TTYAUX_MAJOR << 20 | 2)
 
 /* An open of /dev/ptmx creates a new terminal, without data: removes the marks of an earlier one. */
 __noinline int terminal_made(__u64 file_address) {
         const struct file *file = (const struct file *)file_address;
-        const struct tty_struct *tty = file_terminal(file, BPF_CORE_READ(file, f_inode));
+        const struct tty_struct *tty = device_terminal(file, PTMX_DEVICE);
         struct object o = {};
 
         object_of_terminal(&o, tty);

@@ -8,6 +8,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/name.bpf.h"
 
 /* ---- environment ---- */
 
@@ -153,7 +154,7 @@ __noinline __u64 list_step(__u64 address, __u64 state) {
 }
 
 /* Whether a list of directories names only those that are root's. */
-__noinline int list_is_roots(__u64 at) {
+static __always_inline bool list_is_roots(__u64 at) {
         __u64 state = 0;
 
         for (__u32 i = 0; i < LIST_MAX / LIST_STEP; i++) {
@@ -194,6 +195,14 @@ __noinline __u64 entries_look(__u64 at, __u64 end, __u32 secure) {
         return at | inside * ENTRIES_INSIDE;
 }
 
+/* What follows from a result of entries_look(): a list of directories that are not all root's is a finding.
+ * Apart from the loop that calls it, as the verifier walks every iteration. */
+__noinline __u64 entries_judge(__u64 r) {
+        if (r & ENTRIES_LIST && !list_is_roots(r & ~(ENTRIES_LIST | ENTRIES_INSIDE)))
+                return FINDING_BAD;
+        return r & ~ENTRIES_LIST;
+}
+
 /* Examines the environment of the current process, `pid`. */
 __noinline int environment_look(__u32 pid) {
         struct task_struct *task = current_task();
@@ -206,14 +215,9 @@ __noinline int environment_look(__u32 pid) {
         if (!complete)
                 end = r + ENVIRONMENT_MAX;
         for (__u32 i = 0; i < ENTRIES_MAX / ENTRIES_AT_ONCE; i++) {
-                r = entries_look(r, end, secure);
+                r = entries_judge(entries_look(r, end, secure));
                 if (r <= FINDING_UNSEEN)
                         break;
-                if (r & ENTRIES_LIST && !list_is_roots(r & ~(ENTRIES_LIST | ENTRIES_INSIDE))) {
-                        r = FINDING_BAD;
-                        break;
-                }
-                r &= ~ENTRIES_LIST;
         }
 
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
@@ -316,20 +320,24 @@ __noinline int text_match(__u32 table, __u32 which) {
 
 /* The rules that name the script which the process `pid` executed: added to those of its executable, with
  * BW_AUTOMATON_SCRIPT to those of its first argument, and with BW_AUTOMATON_ANCESTOR to what its children
- * inherit. Returns whether there is any. */
+ * inherit. A script of the user's counts for rules of the user level only. Returns whether there is any. */
 __noinline int program_match(__u32 table, __u32 which, __u32 pid) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         __u64 program = p ? p->program : 0;
 
-        if (!program)
+        if (!program || !t || (p->users_program && which == BW_AUTOMATON_ANCESTOR))
                 return false;
-        const struct short_name *name = bpf_map_lookup_elem(&bw_exe_names, &program);
+        const struct short_name *name = name_get(program);
         struct scratch *s = name ? scratch_get() : NULL;
         if (!s)
                 return false;
         s->length = name->length;
         __builtin_memcpy(s->text, name->text, TEXT_MAX);
         text_match(table, which);
+        if (p->users_program)
+                for (__u32 i = 0; i < BW_WORDS; i++)
+                        s->bits.word[i] &= t->asks[BW_CONDITION_OWNER].word[i];
         bits_or(which == BW_AUTOMATON_EXE                ? &p->rules
                         : which == BW_AUTOMATON_ANCESTOR ? &p->own
                                                          : &p->script,
@@ -340,12 +348,15 @@ __noinline int program_match(__u32 table, __u32 which, __u32 pid) {
 }
 
 /* Runs the automaton over the script path that an interpreter was started with, as text, and stores the
- * matching rules in the entry of `pid`, the current process. For another policy the result is updated only
- * if the text is the same as at exec. */
+ * matching rules in the entry of `pid`, the current process: not those of the user level, as whose file is
+ * at that path is not known. For another policy the result is updated only if the text is the same as at
+ * exec.
+ */
 __noinline int script_look(__u32 table, __u32 pid) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
 
-        if (!p)
+        if (!p || !t)
                 return 0;
         struct scratch *s = scratch_get();
         if (!s)
@@ -355,6 +366,8 @@ __noinline int script_look(__u32 table, __u32 pid) {
 
         __u64 hash = s->hash | 1;
         if (!p->script_hash || p->script_hash == hash) {
+                for (__u32 i = 0; i < BW_WORDS; i++)
+                        s->bits.word[i] &= ~t->asks[BW_CONDITION_OWNER].word[i];
                 p->script = s->bits;
                 p->script_hash = hash;
         }

@@ -17,6 +17,9 @@
 #include "mark/object.bpf.h"
 #include "process/exec-env.bpf.h"
 
+/* No user: the same as (uid_t)-1. */
+#define OWNER_NONE (~0U)
+
 static __always_inline struct process *process_find(__u32 pid, __u64 start) {
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         return p && p->start_boot_ns == start ? p : NULL;
@@ -130,12 +133,26 @@ static __always_inline bool inode_is_roots(const struct inode *inode) {
         return BPF_CORE_READ(inode, i_uid.val) == 0 && !(BPF_CORE_READ(inode, i_mode) & 0022);
 }
 
-/* Whether the owners and modes that this file system shows are those that the host's root gave: what
- * mnt_may_suid() in the kernel's fs/namespace.c asks before it believes them. Programs that serve a file
- * system by FUSE, and other hosts, show what they like. Users may mount a disk of their own, whose files
- * may be anybody's, without set-user-ID (udisks); in a mount namespace of their own, services see the host's
- * file systems like that (systemd), and nobody brings files along with one that has no disk (/tmp, /run).
- * The file system of the host's root directory is believed whatever it is. */
+/* Whether only root and this user may. Where every user has a group of the same number, its members may
+ * write what she makes (pam_umask(8), "usergroups"): that group is the user. */
+static __always_inline bool inode_is_users(const struct inode *inode, __u32 uid) {
+        __u32 owner = BPF_CORE_READ(inode, i_uid.val), mode = BPF_CORE_READ(inode, i_mode);
+
+        return (!owner || owner == uid) && !(mode & 0002) &&
+               (!(mode & 0020) || BPF_CORE_READ(inode, i_gid.val) == owner);
+}
+
+/* The user of a task, unless she has the rights of another for a while; otherwise none. */
+static __always_inline __u32 task_owner(const struct task_struct *task) {
+        __u32 uid = BPF_CORE_READ(task, cred, uid.val);
+
+        return BPF_CORE_READ(task, cred, euid.val) == uid ? uid : OWNER_NONE;
+}
+
+/* Whether the owners and modes that this file system shows are those that the host's root gave: with the
+ * next function, what mnt_may_suid() in the kernel's fs/namespace.c asks before it believes them. Programs
+ * that serve a file system by FUSE, and other hosts, show what they like. The file system of the host's root
+ * directory is believed whatever it is. */
 __noinline int owners_are_believed(__u64 file_address) {
         const struct file *file = (const struct file *)file_address;
         const struct super_block *super = BPF_CORE_READ(file, f_inode, i_sb);
@@ -150,17 +167,78 @@ __noinline int owners_are_believed(__u64 file_address) {
                 return true;
         if ((__u64)BPF_CORE_READ(super, s_user_ns) != h->user_namespace || mount_idmap(mount) != h->idmap)
                 return false;
-        if (BPF_CORE_READ(mount, mnt_flags) & MNT_NOSUID && BPF_CORE_READ(super, s_bdev) &&
-                        file_mount_namespace(file) == h->mount_namespace)
-                return false;
         if (BPF_CORE_READ(super, s_magic) != FUSE_SUPER_MAGIC)
                 return !super_is_remote(super);
         bpf_probe_read_kernel_str(&type, sizeof(type), BPF_CORE_READ(super, s_type, name));
         return type == 0x73666f69747269; /* "virtiof": a directory of the host of this machine */
 }
 
+/* Users may mount a disk of their own, whose files may be anybody's, without set-user-ID (udisks); in a
+ * mount namespace of their own, services see the host's file systems like that (systemd), and nobody brings
+ * files along with one that has no disk (/tmp, /run). Where files of users are asked for, that does not
+ * matter: homes are often mounted like that, too. */
+__noinline int mount_is_users(__u64 file_address) {
+        const struct file *file = (const struct file *)file_address;
+        const struct super_block *super = BPF_CORE_READ(file, f_inode, i_sb);
+        const struct host *h = host_get();
+
+        if (!h)
+                return false;
+        const struct dentry *root = (const struct dentry *)h->root;
+        return BPF_CORE_READ(file, f_path.mnt, mnt_flags) & MNT_NOSUID && BPF_CORE_READ(super, s_bdev) &&
+               file_mount_namespace(file) == h->mount_namespace && super != BPF_CORE_READ(root, d_sb);
+}
+
 static __always_inline bool file_is_roots(const struct file *file) {
-        return inode_is_roots(BPF_CORE_READ(file, f_inode)) && owners_are_believed(address_of(file));
+        return inode_is_roots(BPF_CORE_READ(file, f_inode)) && owners_are_believed(address_of(file)) &&
+               !mount_is_users(address_of(file));
+}
+
+static __always_inline bool file_is_users(const struct file *file, __u32 uid) {
+        return inode_is_users(BPF_CORE_READ(file, f_inode), uid) && owners_are_believed(address_of(file));
+}
+
+/* Components and mounts of a path: a program far below a home has a dozen. */
+#define DIRECTORIES_MAX 32
+#define S_ISVTX 01000
+
+/* Whether only root can change which file is at this path: the directories above it are root's. Or root and
+ * this user: then also a directory of root's in which nobody can replace the file of another (/tmp). */
+__noinline int directories_are_kept(__u64 mount, __u64 dentry, __u64 uid) {
+        struct path_cursor cursor;
+        struct dentry_head head;
+
+        path_cursor_init(&cursor, mount, dentry);
+        for (__u32 i = 0; i < DIRECTORIES_MAX; i++) {
+                enum path_move move = path_up(&cursor, &head);
+                const struct dentry *at = (const struct dentry *)cursor.dentry;
+                const struct inode *inode = BPF_CORE_READ(at, d_inode);
+                if (move == PATH_ROOT)
+                        return true;
+                if (move == PATH_MOUNT) /* what a mount covers does not matter */
+                        continue;
+                if (move != PATH_COMPONENT)
+                        return false;
+                if (uid == OWNER_NONE ? !inode_is_roots(inode)
+                                      : !inode_is_users(inode, uid) &&
+                                                                (BPF_CORE_READ(inode, i_uid.val) ||
+                                                                                !(BPF_CORE_READ(inode,
+                                                                                                  i_mode) &
+                                                                                                S_ISVTX)))
+                        return false;
+        }
+        return false;
+}
+
+/* Whether the user of the task may have put the file at this address where it is, and nobody but root and
+ * she. */
+__noinline int object_is_users(__u64 file_address, __u64 task_address) {
+        const struct file *file = (const struct file *)file_address;
+        __u32 uid = task_owner((const struct task_struct *)task_address);
+
+        return uid != OWNER_NONE && file_is_users(file, uid) &&
+               directories_are_kept((__u64)BPF_CORE_READ(file, f_path.mnt),
+                               (__u64)BPF_CORE_READ(file, f_path.dentry), uid);
 }
 
 /* Examines the file that `task` executes. A file that was removed after exec is still trusted (an upgrade
@@ -172,12 +250,14 @@ __noinline int object_look(__u32 pid, __u64 task_address, __u32 at_exec) {
         const struct file *file = BPF_CORE_READ(task, mm, exe_file);
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         __u64 namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
-        bool good = (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG && file_is_roots(file) &&
-                    !(at_exec && BPF_CORE_READ(inode, i_nlink) == 0);
+        bool there = (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG &&
+                     !(at_exec && BPF_CORE_READ(inode, i_nlink) == 0);
 
         if (!p)
                 return 0;
-        p->object = good ? FINDING_GOOD : FINDING_BAD;
+        p->object = there && file_is_roots(file)                          ? FINDING_GOOD
+                    : there && object_is_users((__u64)file, task_address) ? FINDING_USERS
+                                                                          : FINDING_BAD;
         p->host = file_mount_namespace(file) != namespace                                ? FINDING_BAD
                   : host_seen(task)                                                      ? FINDING_GOOD
                   : container_seen(task) && file && path_is_on_root(&file->f_path, task) ? FINDING_INSIDE
@@ -273,9 +353,15 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         bool rules = file && path_match_rules(v.index, BW_AUTOMATON_EXE, pid, &file->f_path);
         bool own = file && path_match_rules(v.index, BW_AUTOMATON_ANCESTOR, pid, &file->f_path);
         if (p->program) {
-                rules |= program_match(v.index, BW_AUTOMATON_EXE, pid);
+                if (!p->object)
+                        object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
+                /* An interpreter of the user's may run anything instead: rules name it, too. */
+                if (p->object == FINDING_GOOD)
+                        rules |= program_match(v.index, BW_AUTOMATON_EXE, pid);
                 own |= program_match(v.index, BW_AUTOMATON_ANCESTOR, pid);
         }
+        /* env(1) passes the name of the script on to its interpreter. */
+        rules |= p->through_env & p->users_program;
         if (rules | own) {
                 if (!p->object)
                         object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
@@ -284,7 +370,8 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         }
         if (when == JUDGED_ASIDE)
                 return !policy_view_held(&v);
-        if (!p->environment && (rules | own || when != JUDGED_AT_EXEC)) /* later: for its alert */
+        /* Later: for its alert. Of an interpreter that no rule names, for its script. */
+        if (!p->environment && (rules | own | p->awaits || when != JUDGED_AT_EXEC))
                 environment_look(pid);
         if (bits_meet(&p->rules, &v.table->asks[BW_CONDITION_SCRIPT])) {
                 script_look(v.index, pid);
@@ -299,9 +386,9 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
 /* The process has executed another file: drops the findings about the previous one. */
 static __always_inline void process_forget_findings(struct process *p) {
         p->script_hash = p->program = 0;
-        p->through_env = 0;
+        p->through_env = p->users_program = 0;
         p->generation = p->own_generation = 0;
-        p->object = p->host = p->environment = p->foreign = p->traced = 0;
+        p->object = p->host = p->environment = p->foreign = p->strange = p->traced = 0;
         __builtin_memset(&p->rules, 0, sizeof(p->rules));
         __builtin_memset(&p->script, 0, sizeof(p->script));
         __builtin_memset(&p->own, 0, sizeof(p->own));
@@ -389,20 +476,40 @@ __noinline __u64 user_rules(__u32 table, __u32 uid, __u32 word) {
 
 /* ---- all of it ---- */
 
-/* The rules that the process of `task` may use now. own: in a container, for a file of the container's. Its
- * entry was judged by the policy of this view. */
+/* Whether rules of the user level apply to the process of `task`, for a file of this owner: all of it is one
+ * user's, and has run no code that others may change. */
+__noinline int process_is_users(__u32 pid, __u64 task_address, __u32 owner) {
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        const struct task_struct *task = (const struct task_struct *)task_address;
+
+        if (!p || owner == OWNER_NONE || task_owner(task) != owner || p->strange)
+                return false;
+        return p->object == FINDING_GOOD ||
+               (p->object == FINDING_USERS &&
+                               BPF_CORE_READ(task, mm, exe_file, f_inode, i_uid.val) == owner);
+}
+
+/* The rules that the process of `task` may use now. own: in a container, for a file of the container's.
+ * owner: of the file; OWNER_NONE: it is none. Its entry was judged by the policy of this view. */
 static __always_inline void process_rules(const struct policy_view *v, struct task_struct *task,
-                const struct process *p, bool own, struct bw_bits *ret) {
+                const struct process *p, bool own, __u32 owner, struct bw_bits *ret) {
         const struct bw_bits *asks = v->table->asks;
         bool host = p->host == FINDING_INSIDE ? own : p->host == FINDING_GOOD && host_seen(task);
 
         __builtin_memset(ret, 0, sizeof(*ret));
-        if (p->object != FINDING_GOOD || process_is_void(p) || task_is_traced(task))
+        if (p->environment > FINDING_GOOD || p->traced || task_is_traced(task))
+                return;
+        __u64 system = -(__u64)(p->object == FINDING_GOOD && !p->foreign),
+              users = -(__u64)(owner != OWNER_NONE &&
+                               process_is_users(BPF_CORE_READ(task, tgid), address_of(task), owner));
+        if (!(system | users))
                 return;
 
         for (__u32 i = 0; i < 4; i++) {
                 ret->word[i] = p->rules.word[i] & (p->script.word[i] | ~asks[BW_CONDITION_SCRIPT].word[i]) &
-                               (p->ancestors.word[i] | ~asks[BW_CONDITION_ANCESTOR].word[i]);
+                               (p->ancestors.word[i] | ~asks[BW_CONDITION_ANCESTOR].word[i]) &
+                               ((asks[BW_CONDITION_OWNER].word[i] & users) |
+                                               (~asks[BW_CONDITION_OWNER].word[i] & system));
                 if (!host)
                         ret->word[i] &= ~asks[BW_CONDITION_HOST].word[i];
         }
@@ -419,11 +526,32 @@ static __always_inline void process_rules(const struct policy_view *v, struct ta
                         ret->word[i] &= user_rules(v->index, uid, i) | ~asks[BW_CONDITION_USER].word[i];
 }
 
-/* Whether the current process, `pid`, has run other code since its exec. */
+/* Drops the rules of a mark that do not apply to a process which has run code of its own user's. */
+__noinline int mark_demote(__u64 holder) {
+        struct mark *m = bpf_map_lookup_elem(&bw_marks, &holder);
+        struct policy_view v;
+        __u64 dropped = 0;
+
+        if (!m || !policy_view_get(&v))
+                return 0;
+        for (__u32 i = 0; i < BW_WORDS; i++) {
+                __u64 word = m->rules.word[i] & v.table->asks[BW_CONDITION_OWNER].word[i];
+                dropped |= m->rules.word[i] ^ word;
+                m->rules.word[i] = word;
+        }
+        if (dropped)
+                m->changes++;
+        return 0;
+}
+
+/* Whether the current process, `pid`, has run other code since its exec, so that no rule applies to it. Of
+ * the rules in its mark only those that still apply are left. */
 __noinline __u32 process_strayed(__u32 pid) {
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
 
-        return task_is_traced(current_task()) || (p && (p->foreign || p->traced));
+        if (p && p->foreign)
+                mark_demote(pid);
+        return task_is_traced(current_task()) || (p && (p->strange || p->traced));
 }
 
 /* BW_PROCESS_* of the current process, `pid`. */
@@ -438,7 +566,8 @@ __noinline __u32 process_flags(__u32 pid) {
                 /* Owner and mode do not matter: the process that made it may write it. */
                 flags |= BW_PROCESS_EXE_MEMORY;
         } else if (file) {
-                if (BPF_CORE_READ(inode, i_uid.val) || !owners_are_believed((__u64)file))
+                if (BPF_CORE_READ(inode, i_uid.val) || !owners_are_believed((__u64)file) ||
+                                mount_is_users((__u64)file))
                         flags |= BW_PROCESS_EXE_NOT_ROOTS;
                 if (BPF_CORE_READ(inode, i_mode) & 0022)
                         flags |= BW_PROCESS_EXE_WRITABLE;
@@ -463,15 +592,18 @@ __noinline __u32 process_flags(__u32 pid) {
 /* ---- foreign code ---- */
 
 /* The current process maps code of this file. If users other than root may change it, trust in the
- * executable is voided. */
+ * executable is voided; if its own user may, only rules of the user level apply. */
 static __always_inline void on_code_mapped(const struct file *file) {
         struct task_struct *task = current_task();
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || file_is_roots(file))
                 return;
         struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
-        if (p)
-                p->foreign = 1;
+        if (!p)
+                return;
+        if (!file_is_users(file, task_owner(task)))
+                p->strange = 1;
+        p->foreign = 1;
 }
 
 /* A mapping of the current process changes its protection. */

@@ -13,6 +13,7 @@
 #include "process/exec-env.bpf.h"
 #include "process/identity.bpf.h"
 #include "process/program.bpf.h"
+#include "process/script.bpf.h"
 #include "process/shm.bpf.h"
 
 /* Name id of the executable a process runs; its text is kept. 0 for kernel threads. */
@@ -23,7 +24,22 @@ static __always_inline __u64 exe_name(struct task_struct *task) {
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt),
               dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        return name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), false);
+        return name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), address_of(task));
+}
+
+/* Notes that the names which the entry of a process has are in use. */
+__noinline int process_names_touch(__u32 pid) {
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!p)
+                return 0;
+        name_touch(p->exe);
+        name_touch(p->program);
+        name_touch(p->run_name);
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_LINEAGE_MAX; i++)
+                name_touch(p->lineage[i].exe);
+        return 0;
 }
 
 /* Removes the entry of a process and its mappings, and uncharges its user. */
@@ -63,7 +79,7 @@ static __always_inline bool process_enter(__u32 pid, const void *from, __u64 tas
                 p->task = 0; /* see process_exists() */
                 p->uid = uid;
                 p->cgroup = cgroup;
-                p->mappings = p->unlisted = p->unlisted_written = 0;
+                p->mappings = p->unlisted = p->unlisted_written = p->put_off = p->awaits = 0;
         }
         count(BW_COUNT_LINEAGES_LIVE);
         if (pid > shared.pid_most)
@@ -158,10 +174,7 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
         if (p) {
                 process_judge_own(parent_pid,
                                 bpf_get_current_task()); /* a reload may have come since it did exec */
-                exe_name_touch(p->exe);
-                exe_name_touch(p->program);
-                for (__u32 i = 0; i < BW_LINEAGE_MAX; i++)
-                        exe_name_touch(p->lineage[i].exe);
+                process_names_touch(parent_pid);
         }
         if (bpf_map_lookup_elem(&bw_processes, &pid)) /* of an earlier process, whose exit was missed */
                 process_forget(pid);
@@ -197,19 +210,24 @@ __noinline int process_recharge(__u32 pid, __u64 task) {
 /* PIDs that one system call of the daemon examines. */
 #define SWEEP_PIDS 64
 
-/* Removes entries of processes whose exit was missed: a program that interrupts itself is skipped, and a
- * table may be copied while processes end. Goes on where the last call stopped. */
+/* Removes the entry of a process whose exit was missed: a program that interrupts itself is skipped, and a
+ * table may be copied while processes end. */
+__noinline int process_sweep(__u32 pid) {
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!p || process_exists(p, pid))
+                return 0;
+        process_forget(pid);
+        count(BW_COUNT_LINEAGES_SWEPT);
+        return 0;
+}
+
+/* The same of some PIDs. Goes on where the last call stopped. */
 __noinline int processes_sweep(void) {
         __u32 first = shared.pid_swept;
 
-        for (__u32 i = 0; i < SWEEP_PIDS; i++) {
-                __u32 pid = first + i;
-                const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-                if (!p || process_exists(p, pid))
-                        continue;
-                process_forget(pid);
-                count(BW_COUNT_LINEAGES_SWEPT);
-        }
+        for (__u32 i = 0; i < SWEEP_PIDS; i++)
+                process_sweep(first + i);
         shared.pid_swept = first + SWEEP_PIDS > shared.pid_most ? 0 : first + SWEEP_PIDS;
         return 0;
 }
@@ -259,8 +277,10 @@ __noinline int mark_unbind(__u32 pid) {
         if (!m)
                 return 0;
         __builtin_memset(&m->rules, 0, sizeof(m->rules));
-        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
                 m->files[i].classes &= left;
+                m->files[i].flags |= BW_FILE_EXECED;
+        }
         m->changes++;
         if (!left && !m->reported)
                 mark_forget(pid);
@@ -283,11 +303,15 @@ static __always_inline void on_exec(struct task_struct *task, const struct linux
                 process_recharge(pid, address_of(task));
                 p->task = address_of(task); /* another thread may have become the leader */
                 p->exe = exe_name(task);
-                __u64 program = program_of_exec(p, address_of(bprm));
+                bool users = false;
+                __u64 program = program_of_exec(p, address_of(bprm), &users);
                 process_forget_findings(p);
                 p->program = program;
+                p->users_program = program && users;
                 p->through_env = program && program_asks_env(bprm);
+                p->passed = BPF_CORE_READ_BITFIELD_PROBED(bprm, have_execfd);
                 p->image = process_image(task);
+                script_await(address_of(bprm));
                 for (__u32 i = 0; i < POLICY_TRIES; i++)
                         if (process_judge(pid, address_of(task), JUDGED_AT_EXEC) == 0)
                                 break;

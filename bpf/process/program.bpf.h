@@ -9,6 +9,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/name.bpf.h"
 #include "process/identity.bpf.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -36,6 +37,7 @@ struct file___oldest {
 /* include/linux/binfmts.h: an exec. filename: what the caller asked for; interp: what is run for it. */
 struct linux_binprm {
         struct file *executable; /* binfmt_misc(5) keeps it for the interpreter */
+        unsigned int have_execfd : 1;
         const char *filename, *interp;
 };
 
@@ -63,62 +65,49 @@ static __always_inline __u64 release_offset(void) {
         return offset;
 }
 
-/* Whether a file that this task will release was opened by exec; other calls can lie there, and then this is
- * no file. */
-static __always_inline bool file_was_executed(const struct file *file) {
+/* Whether a file that this task will release was opened by exec or, with `written`, to be written; other
+ * calls can lie there, and then this is no file. Arithmetic instead of branches, as the verifier walks every
+ * iteration of the loop around it. */
+static __always_inline bool file_was_opened(const struct file *file, bool written) {
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        __u64 wanted = written ? FMODE_WRITE : FMODE_EXEC,
+              has = written ? BPF_CORE_READ(file, f_mode) : BPF_CORE_READ(file, f_flags),
+              other = (__u64)inode ^ (__u64)BPF_CORE_READ(file, f_path.dentry, d_inode);
 
-        return BPF_CORE_READ(file, f_flags) & FMODE_EXEC && inode &&
-               inode == BPF_CORE_READ(file, f_path.dentry, d_inode) &&
-               (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG;
+        /* The mode of no inode reads as 0. */
+        other |= (BPF_CORE_READ(inode, i_mode) & S_IFMT) ^ S_IFREG;
+        return !(other | ((has & wanted) ^ wanted));
 }
 
-/* The file of the script that the current process executes; NULL: it is none, or cannot be found. The kernel
- * has released it, which takes place when the process returns to user space (fs/exec.c exec_binprm(),
- * fs/file_table.c fput()). The latest release comes first, and the script was the first. */
-__noinline __u64 program_file(__u64 bprm) {
-        const struct linux_binprm *b = (const struct linux_binprm *)bprm;
+/* The first such file that the current task has closed; 0: none, or it has closed too many. It releases them
+ * when it returns to user space or ends (fs/file_table.c fput()), and the latest comes first here. */
+__noinline __u64 file_released(__u32 written) {
         __u64 work = (__u64)BPF_CORE_READ(current_task(), task_works), found = 0, offset = release_offset();
 
-        if (BPF_CORE_READ(b, filename) == BPF_CORE_READ(b, interp))
-                return 0;
-        if (BPF_CORE_READ(b, executable))
-                return (__u64)BPF_CORE_READ(b, executable);
         for (__u32 i = 0; i < RELEASED_MAX; i++) {
                 if (!work)
                         return found;
                 __u64 file = work - offset;
-                if (file_was_executed((const struct file *)file))
+                if (file_was_opened((const struct file *)file, written))
                         found = file;
                 work = (__u64)BPF_CORE_READ((const struct callback_head *)work, next);
         }
         return 0;
 }
 
-/* Whether only root can change which file is at this path: the directories above it are root's. */
-__noinline int directories_are_roots(__u64 mount, __u64 dentry) {
-        struct path_cursor cursor;
-        struct dentry_head head;
-
-        path_cursor_init(&cursor, mount, dentry);
-        for (__u32 i = 0; i < WALK_STEPS; i++) {
-                enum path_move move = path_up(&cursor, &head);
-                const struct dentry *at = (const struct dentry *)cursor.dentry;
-                if (move == PATH_ROOT)
-                        return true;
-                if (move == PATH_MOUNT) /* what a mount covers does not matter */
-                        continue;
-                if (move != PATH_COMPONENT || !inode_is_roots(BPF_CORE_READ(at, d_inode)))
-                        return false;
-        }
-        return false;
+/* The file of the script that the current process executes; NULL: it is none, or cannot be found. The kernel
+ * has closed it (fs/exec.c exec_binprm()), and the script was the first. */
+static __always_inline __u64 program_file(const struct linux_binprm *b) {
+        if (BPF_CORE_READ(b, filename) == BPF_CORE_READ(b, interp))
+                return 0;
+        return (__u64)BPF_CORE_READ(b, executable) ?: file_released(false);
 }
 
 /* Bytes that are compared at once. */
 #define SAME_AT_ONCE 32
 
 __noinline int program_text_is(__u64 name, __u32 from) {
-        const struct short_name *n = bpf_map_lookup_elem(&bw_exe_names, &name);
+        const struct short_name *n = name_get(name);
         __u64 thread = bpf_get_current_pid_tgid();
         const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
 
@@ -173,34 +162,42 @@ static __always_inline bool task_is_hosts(struct task_struct *task) {
         return h && (__u64)BPF_CORE_READ(task, cred, user_ns) == h->user_namespace;
 }
 
-/* The script file that a rule may name: its name id, otherwise 0. */
-__noinline __u64 program_of_file(__u64 address, __u64 bprm) {
+/* The script file that a rule may name: its name id, otherwise 0. users: that of the current user, who may
+ * have it run by any name, as she may change it in any case. */
+__noinline __u64 program_of_file(__u64 address, __u64 bprm, __u32 users) {
         const struct file *file = (const struct file *)address;
         const struct inode *inode = BPF_CORE_READ(file, f_inode);
         __u64 mount = (__u64)BPF_CORE_READ(file, f_path.mnt),
               dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
         struct task_struct *task = current_task();
 
-        if (!file_is_roots(file) || !BPF_CORE_READ(inode, i_nlink) || !task_is_hosts(task) ||
-                        !host_seen(task) ||
-                        file_mount_namespace(file) != (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns) ||
-                        !directories_are_roots(mount, dentry))
+        if (!BPF_CORE_READ(inode, i_nlink) || !task_is_hosts(task) || !host_seen(task) ||
+                        file_mount_namespace(file) != (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns))
                 return 0;
-        __u64 name = name_learn(mount, dentry, file_salt(inode), false);
-        return name && NAME_LENGTH(name) <= NAME_SHORT_MAX && program_text_matches(bprm, name) ? name : 0;
+        if (users ? !object_is_users(address, address_of(task))
+                  : !file_is_roots(file) || !directories_are_kept(mount, dentry, OWNER_NONE))
+                return 0;
+        __u64 name = name_learn(mount, dentry, file_salt(inode), address_of(task));
+        return name && NAME_LENGTH(name) <= NAME_SHORT_MAX && (users || program_text_matches(bprm, name))
+                               ? name
+                               : 0;
 }
 
 /* The script that the current process executes, or executed before: env(1) only looks its interpreter up in
- * PATH, in the process that the entry describes so far. */
-static __always_inline __u64 program_of_exec(const struct process *p, __u64 bprm) {
-        __u64 file = program_file(bprm);
+ * PATH, in the process that the entry describes so far. *ret_users: it is the user's, and not root's. */
+static __always_inline __u64 program_of_exec(const struct process *p, __u64 bprm, bool *ret_users) {
+        __u64 file = program_file((const struct linux_binprm *)bprm);
 
-        if (file)
-                return program_of_file(file, bprm);
+        if (file) {
+                __u64 program = program_of_file(file, bprm, false);
+                *ret_users = !program;
+                return program ?: program_of_file(file, bprm, true);
+        }
+        *ret_users = p->users_program;
         return p->program && p->through_env && p->object == FINDING_GOOD && p->host == FINDING_GOOD &&
                                                p->environment == FINDING_GOOD && !process_is_void(p) &&
                                                !task_is_traced(current_task()) &&
-                                               program_text_matches(bprm, 0)
+                                               (p->users_program || program_text_matches(bprm, 0))
                                ? p->program
                                : 0;
 }

@@ -18,6 +18,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "lib/syscalls.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "mark/objects.bpf.h"
@@ -46,6 +47,9 @@
 #define SHARES_INHERITED (BW_VIA_MEMORY | FLOW_OUTPUT)
 #define SHARES_CHILDREN (BW_VIA_MEMORY | FLOW_CHILDREN) /* no other can get at it */
 #define SHARES_DESCRIPTORS (BW_VIA_RECEIVED | FLOW_CHILDREN)
+/* A pipe that has pages of its memory: nothing comes back from it. */
+#define SHARES_LENT 0x8000
+#define SHARES_PIPE (BW_VIA_PIPE | FLOW_FILES | SHARES_LENT)
 
 /* ---- the list of a process ---- */
 
@@ -64,6 +68,14 @@ static __always_inline bool inode_lists_mappings(const struct inode *inode) {
 /* Whether any process has mapped the file. True if that is not known. */
 static __always_inline bool inode_is_mapped(const struct inode *inode) {
         return !inode_lists_mappings(inode) || BPF_CORE_READ(inode, i_mapping, i_mmap.rb_root.rb_node);
+}
+
+/* Memory of the kernel that a socket gives access to: the rings of AF_PACKET. Not those of io_uring, whose
+ * inode the kernel's other anonymous files have, too: tables of BPF would be ways for data. */
+static __always_inline void object_of_rings(struct object *o, const struct inode *inode) {
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK)
+                object_set(o, BW_VIA_MEMORY, (__u64)inode, BPF_CORE_READ(inode, i_ino),
+                                BPF_CORE_READ(inode, i_sb, s_dev));
 }
 
 /* Whether nobody maps the file at this place any more, so that the place can be reused. */
@@ -153,8 +165,10 @@ __noinline int memory_share(__u32 pid, __u64 holder, __u64 is, __u64 address, __
         if (n >= MAPPINGS_REUSED) {
                 key.place = mapping_reclaim(pid, n, n < MAPPINGS_MAX ? MAPPINGS_TRIED : MAPPINGS_MAX);
                 if (key.place < MAPPINGS_MAX) { /* it is charged already */
-                        if (bpf_map_update_elem(&bw_mappings, &key, &m, BPF_NOEXIST))
+                        if (bpf_map_update_elem(&bw_mappings, &key, &m, BPF_NOEXIST)) {
+                                count(BW_COUNT_MAPPINGS_REFUSED);
                                 mapping_refused(pid, UNLISTED_PLACES, what);
+                        }
                         return 0;
                 }
         }
@@ -187,6 +201,14 @@ __noinline int memory_share(__u32 pid, __u64 holder, __u64 is, __u64 address, __
         return 0;
 }
 
+/* What process `p` holds is passed on, or cannot be any more: see memory_put_off(). */
+static __always_inline void memory_put_off_end(struct process *p) {
+        if (!p->put_off)
+                return;
+        p->put_off = 0;
+        ATOMIC_ADD(&shared.put_off, -1);
+}
+
 /* The process exits or executes another program: its mappings are gone. It has one thread left. */
 __noinline int memory_leave(__u32 pid) {
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
@@ -195,6 +217,7 @@ __noinline int memory_leave(__u32 pid) {
         if (!p)
                 return 0;
         p->unlisted = p->unlisted_written = 0;
+        memory_put_off_end(p);
         __u32 n = p->mappings, uid = p->uid;
         __u64 cgroup = p->cgroup;
         if (!n)
@@ -244,8 +267,7 @@ __noinline int mappings_copy(__u32 pid, __u32 parent_pid) {
 }
 
 /* Records what a child shares: its parent's mappings and, with CLONE_VM or CLONE_FILES, the address space or
- * descriptors. A child of vfork(2) borrows its parent's memory until exec: what it opens until then is not
- * its parent's. */
+ * descriptors. For a child of vfork(2) see memory_put_off(): it is not known as one yet. */
 __noinline int memory_inherit(__u32 pid, __u64 child_address) {
         struct task_struct *child = (struct task_struct *)child_address, *parent = current_task();
         __u32 parent_pid = BPF_CORE_READ(parent, tgid);
@@ -254,8 +276,6 @@ __noinline int memory_inherit(__u32 pid, __u64 child_address) {
         __u8 unlisted = mappings_copy(pid, parent_pid);
         if (unlisted)
                 mapping_refused(pid, unlisted, true);
-        if (BPF_CORE_READ(child, vfork_done))
-                return 0;
         const void *mm = BPF_CORE_READ(child, mm), *files = BPF_CORE_READ(child, files);
         if (mm && mm == BPF_CORE_READ(parent, mm)) {
                 object_set(&o, BW_VIA_MEMORY, (__u64)mm, 0, 0);
@@ -315,13 +335,15 @@ __noinline int memory_spread_one(__u32 pid, __u64 start, __u64 task, __u32 place
         if (!m || !m->what || mapping_is_replaced(m))
                 return SPREAD_NONE;
         __u64 holder = m->holder, is = m->is, address = m->address;
-        return object_give(task, holder, is, m->what, address) == FLOW_DONE ? SPREAD_DONE : SPREAD_NONE;
+        return object_give(task, holder, is, m->what & ~SHARES_LENT, address) == FLOW_DONE ? SPREAD_DONE
+                                                                                           : SPREAD_NONE;
 }
 
-/* Notes the content that it gave, which must not come back to it: what it holds bound would be unbound. */
-__noinline int memory_spread_note(__u32 pid, __u32 place) {
+/* Notes the content that it gave, which must not come back to it: what it holds bound would be unbound.
+ * result: of memory_spread_one(); looked at here, as the verifier walks every iteration of the loop. */
+__noinline int memory_spread_note(__u32 pid, __u32 place, int result) {
         const struct mapping_key key = { .pid = pid, .place = place };
-        struct mapping *m = bpf_map_lookup_elem(&bw_mappings, &key);
+        struct mapping *m = result == SPREAD_DONE ? bpf_map_lookup_elem(&bw_mappings, &key) : NULL;
 
         if (!m)
                 return 0;
@@ -351,12 +373,43 @@ __noinline int memory_spread_unlisted(__u32 pid, __u64 start, __u64 task) {
 static __always_inline void memory_spread(__u32 pid, __u64 start, __u64 task) {
         for (__u32 i = 0; i < MAPPINGS_MAX; i++) {
                 int r = memory_spread_one(pid, start, task, i);
+                memory_spread_note(pid, i, r);
                 if (r == SPREAD_END)
                         break;
-                if (r == SPREAD_DONE)
-                        memory_spread_note(pid, i);
         }
         memory_spread_unlisted(pid, start, task);
+}
+
+/* A child of vfork(2) borrows its parent's memory until it executes a program, and posix_spawn(3) lets it
+ * open files for that: the data of one is in the memory only when the child has read it. Whether what the
+ * current process holds since this open is passed on later, before its next call that may read: until then
+ * nobody else has the descriptor. */
+__noinline int memory_put_off(__u64 task_address) {
+        const struct task_struct *task = (const struct task_struct *)task_address;
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!p || !BPF_CORE_READ(task, vfork_done) || BPF_CORE_READ(task, files, count.counter) != 1)
+                return false;
+        if (!p->put_off) {
+                p->put_off = 1;
+                ATOMIC_ADD(&shared.put_off, 1);
+        }
+        return true;
+}
+
+/* The current process begins this call. It has one thread: another would have the descriptors, too. */
+__noinline int memory_catch_up(__u32 call) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!p || !p->put_off || call == CALL_NOTHING || call == CALL_FEW || call == CALL_OPEN ||
+                        call == CALL_EXEC)
+                return 0;
+        memory_put_off_end(p);
+        memory_spread(pid, task_start(task), (__u64)task);
+        return 0;
 }
 
 /* ---- from there to another process ---- */
@@ -377,7 +430,7 @@ __noinline __u64 memory_content(__u32 pid, __u32 place) {
         const struct mapping *m = bpf_map_lookup_elem(&bw_mappings, &key);
         const struct object_ref *ref = m ? object_get(m->holder) : NULL;
 
-        if (!ref || ref->is != m->is)
+        if (!ref || ref->is != m->is || m->what & SHARES_LENT)
                 return 0;
         __u64 content = *(volatile __u64 *)&ref->content;
         return content != m->gave ? content : 0;
@@ -486,7 +539,8 @@ static __always_inline void on_memory_shared(const struct object *o, __u32 what)
         memory_share(pid, o->holder, o->is, o->address, what);
         /* What it copies into the new mapping, without a system call, may be from an earlier one. */
         if ((shared.memory_until && memory_is_news(pid)) ||
-                        (anything_is_marked(BW_COUNT_OBJECTS_LIVE) && object_content(o->holder, o->is)))
+                        (!(what & SHARES_LENT) && anything_is_marked(BW_COUNT_OBJECTS_LIVE) &&
+                                        object_content(o->holder, o->is)))
                 any = memory_arrives_all((__u64)task);
         if (any || (what && anything_is_marked(BW_COUNT_MARKS_LIVE) && mark_get(pid)))
                 memory_spread(pid, task_start(task), (__u64)task);

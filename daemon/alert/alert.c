@@ -216,6 +216,11 @@ static int process_copy(const EventCorrelation *e, const AlertEpoch *epoch, Aler
         a->process.flags = p->flags;
         a->process.start_realtime_usec = realtime_usec(p->start_boot_ns, epoch);
 
+        if (p->script.inode != 0)
+                script_object_format(&p->script, a->process.script_object);
+        r = bytes_copy(p->script.path, &a->process.script);
+        if (r < 0)
+                return r;
         r = bytes_copy(p->exe, &a->process.exe);
         if (r < 0)
                 return r;
@@ -253,6 +258,26 @@ static int lineage_copy(const EventCorrelation *e, Alert *a) {
         return 0;
 }
 
+static const char *const action_names[BW_ACTION_MAX] = {
+        [BW_ACTION_ALERT] = "alert",
+        [BW_ACTION_DENIED] = "denied",
+        [BW_ACTION_WOULD_DENY] = "would-deny",
+        [BW_ACTION_NOT_DENIED] = "not-denied",
+        [BW_ACTION_STOPPED] = "stopped",
+        [BW_ACTION_KILLED] = "killed",
+};
+
+const char *action_to_string(uint8_t action) {
+        return action_names[action]; /* checked when the record was decoded */
+}
+
+int action_from_string(const char *s) {
+        for (int i = 0; i < BW_ACTION_MAX; i++)
+                if (strcmp(action_names[i], s) == 0)
+                        return i;
+        return -EINVAL;
+}
+
 const char *process_flag_name(unsigned bit) {
         static const char *const names[] = { "not-roots", "writable", "directory-writable", "deleted",
                 "memory", "not-host", "injected", "foreign-code", "traced",
@@ -262,20 +287,29 @@ const char *process_flag_name(unsigned bit) {
         return bit < ELEMENTSOF(names) ? names[bit] : NULL;
 }
 
+static const char *const via_names[] = {
+        [BW_VIA_OPEN] = "open",
+        [BW_VIA_FORK] = "fork",
+        [BW_VIA_RECEIVED] = "received",
+        [BW_VIA_TRACE] = "trace",
+        [BW_VIA_PIPE] = "pipe",
+        [BW_VIA_SOCKET] = "socket",
+        [BW_VIA_FILE] = "file",
+        [BW_VIA_MEMORY] = "memory",
+        [BW_VIA_TERMINAL] = "terminal",
+        [BW_VIA_QUEUE] = "queue",
+        [BW_VIA_SEMAPHORES] = "semaphores",
+};
+
 static const char *via_to_string(uint8_t via) {
-        static const char *const names[] = {
-                [BW_VIA_OPEN] = "open",
-                [BW_VIA_FORK] = "fork",
-                [BW_VIA_RECEIVED] = "received",
-                [BW_VIA_TRACE] = "trace",
-                [BW_VIA_PIPE] = "pipe",
-                [BW_VIA_SOCKET] = "socket",
-                [BW_VIA_FILE] = "file",
-                [BW_VIA_MEMORY] = "memory",
-                [BW_VIA_TERMINAL] = "terminal",
-                [BW_VIA_QUEUE] = "queue",
-        };
-        return names[via]; /* checked when the record was decoded */
+        return via_names[via]; /* checked when the record was decoded */
+}
+
+uint8_t alert_via_from_string(const char *name) {
+        for (uint8_t via = BW_VIA_OPEN; via < ELEMENTSOF(via_names); via++)
+                if (strcmp(via_names[via], name) == 0)
+                        return via;
+        return BW_VIA_OPEN;
 }
 
 static const char *act_to_string(uint16_t act) {
@@ -311,6 +345,7 @@ static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mo
         ret->path_truncated = f->path_truncated;
         ret->handed_over = f->handed_over;
         ret->route_cut = f->route_cut;
+        ret->real_path_lost = f->real_lost;
         ret->named = f->named;
         ret->framed = event_file_framed(f, sender);
         ret->n_route = f->n_route;
@@ -515,6 +550,7 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
                 return -ENOMEM;
 
         alert_id_format(a->id, epoch, e->boot_ns, e->cpu);
+        memcpy(a->incident, a->id, sizeof(a->id));
         a->realtime_usec = realtime_usec(e->boot_ns, epoch);
         if (epoch->monotonic_usec > e->mono_ns / NSEC_PER_USEC + ALERT_DELAYED_USEC)
                 a->delayed_usec = epoch->monotonic_usec - e->mono_ns / NSEC_PER_USEC;
@@ -526,6 +562,11 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
         if (r < 0)
                 return r;
 
+        a->action = c->action;
+        /* A refusal is always an alert. */
+        if (action_refused(c->action) || c->action == BW_ACTION_WOULD_DENY)
+                a->score.ignored = a->score.below = false;
+        a->evidence = evidence_of_event(c);
         Ranking ranking = classes_rank(c, p, names);
         r = techniques_name(c, &ranking, p, names, &a->techniques);
         if (r < 0)
@@ -539,6 +580,27 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
 
         *ret = STEAL_PTR(a);
         return 0;
+}
+
+int alert_look(Alert *a, FirstSights *sights, const Event *e, const Policy *p, const PolicyNames *names,
+                uint64_t lineage_classes) {
+        /* What is refused, or would be, is an alert at its own severity. */
+        if (a->action != BW_ACTION_ALERT)
+                return 0;
+        a->sight = first_sights_look(
+                        sights, &e->correlation, e->boot_ns, &a->score, lineage_classes, p, names);
+        switch (a->sight) {
+        case SIGHT_FIRST:
+                return score_soften(&a->score, &p->scoring, SEVERITY_LOW,
+                                "a script of the same user, seen reading this class alone for the first "
+                                "time");
+        case SIGHT_KNOWN:
+                return score_soften(&a->score, &p->scoring, SEVERITY_INFO,
+                                "a script of the same user, seen reading this class alone before, and not "
+                                "changed since");
+        default:
+                return 0;
+        }
 }
 
 Alert *alert_free(Alert *a) {
@@ -555,6 +617,7 @@ Alert *alert_free(Alert *a) {
         bytes_done(&a->process.cgroup);
         bytes_done(&a->process.unit);
         bytes_done(&a->process.container);
+        bytes_done(&a->process.script);
         bytes_done(&a->destination.path);
 
         for (size_t i = 0; i < a->n_lineage; i++) {

@@ -14,11 +14,13 @@
 
 #include "event/decode.h"
 #include "policy/compile.h"
+#include "alert/evidence.h"
+#include "alert/first-sight.h"
 #include "alert/score.h"
 
 /* The class of the selftest's decoy (policy.d/00-selftest.conf), which raises an alert several times an
  * hour: such alerts are listed only on request, and have the priority info in the journal. */
-#define ALERT_SELFTEST_CLASS "barbwire-selftest"
+#define ALERT_SELFTEST_CLASS POLICY_SELFTEST_CLASS
 
 /* An owned byte string: any byte may occur. */
 typedef struct AlertBytes {
@@ -40,7 +42,8 @@ typedef struct AlertHop {
 typedef struct AlertFile {
         AlertBytes path;      /* if path_lost, in words what is known instead */
         bool path_lost;       /* the name was evicted before the alert */
-        AlertBytes real_path; /* by which its class is known; size 0: by `path` */
+        AlertBytes real_path; /* by which its class is known; size 0: by `path`, or real_path_lost */
+        bool real_path_lost;  /* the kernel had no room for that name, or evicted it */
         char **classes;       /* names, NULL-terminated */
         uint64_t age_usec;    /* time from the open to the egress */
         uint32_t pid, uid;
@@ -60,11 +63,19 @@ typedef struct AlertFile {
 #define FAMILY_NAME_SIZE 16
 const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]);
 
+/* BOOTID-BOOTNS-CPU, and a NUL: 32 + 1 + 16 + 1 + at most 8 characters. */
+#define ALERT_ID_SIZE 64
+
 typedef struct Alert {
-        char id[64];            /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
-        uint64_t realtime_usec; /* CLOCK_REALTIME of the egress */
-        uint64_t delayed_usec;  /* made so long after the egress; 0: within ALERT_DELAYED_USEC */
+        char id[ALERT_ID_SIZE]; /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
+        char incident[ALERT_ID_SIZE]; /* the id of its first alert: its own until the caller knows
+                                         better, see alert/incident.h */
+        uint64_t realtime_usec;       /* CLOCK_REALTIME of the egress */
+        uint64_t delayed_usec;        /* made so long after the egress; 0: within ALERT_DELAYED_USEC */
         Score score;
+        Evidence evidence;
+        Sight sight;       /* of its script; set by alert_look() */
+        uint8_t action;    /* enum bw_action: what was done with the egress */
         char **classes;    /* names of all classes, NULL-terminated */
         char **techniques; /* ATT&CK ids, NULL-terminated, each once */
         uint64_t repeats;  /* of the same egress within the window; 0 in the first entry */
@@ -74,6 +85,8 @@ typedef struct Alert {
                 uint64_t start_realtime_usec;
                 AlertBytes exe, comm, cmdline /* arguments joined by spaces, quoted where needed */, cgroup;
                 AlertBytes unit, container;
+                AlertBytes script; /* size 0: none, or not known */
+                char script_object[SCRIPT_OBJECT_SIZE];
         } process;
         AlertAncestor lineage[BW_LINEAGE_MAX];
         size_t n_lineage;
@@ -122,17 +135,33 @@ int alert_class_names(const EventCorrelation *e, uint64_t classes, const Policy 
                 char ***ret);
 
 /* Makes an alert of a correlation: names, dates and scores it, and copies everything. lineage_classes:
- * harvest_watch_touch(). The caller drops an alert with Score.ignored or Score.below. 0 or -ENOMEM. */
+ * harvest_watch_touch(). The caller drops an alert with Score.ignored or Score.below; one of an egress that
+ * was refused, or would have been, has neither. 0 or -ENOMEM. */
 int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const AlertEpoch *epoch,
                 uint64_t lineage_classes, Alert **ret);
+
+/* Asks whether its script is one of people's own, of which the severity is low, or info if it was seen
+ * before. The arguments as of alert_new(). 0 or -ENOMEM. */
+int alert_look(Alert *a, FirstSights *sights, const Event *e, const Policy *p, const PolicyNames *names,
+                uint64_t lineage_classes);
 Alert *alert_free(Alert *a);
 DEFINE_CLEANUP(Alert, alert_free);
 
 /* Formats Alert.id. */
 void alert_id_format(char ret[static 64], const AlertEpoch *epoch, uint64_t boot_ns, uint32_t cpu);
 
+/* "alert", "denied", "would-deny", "not-denied", "stopped", "killed". */
+const char *action_to_string(uint8_t action);
+static inline bool action_refused(uint8_t action) {
+        return action == BW_ACTION_DENIED || action == BW_ACTION_STOPPED || action == BW_ACTION_KILLED;
+}
+int action_from_string(const char *s); /* -EINVAL: there is none of that name */
+
 /* Returns the name of the BW_PROCESS_* flag of that bit ("not-roots"); NULL beyond the last one. */
 const char *process_flag_name(unsigned bit);
+
+/* The number of a "via"; BW_VIA_OPEN of one that is unknown. */
+uint8_t alert_via_from_string(const char *name);
 
 /* Returns one sentence, newly allocated, printable UTF-8 whatever the names contain: control bytes and
  * invalid UTF-8 become \xNN, a backslash \\. NULL when out of memory. */

@@ -66,8 +66,9 @@ static void put_severity(FILE *f, const char *severity, bool colour) {
         static const struct {
                 const char *name, *shown, *colour;
         } known[] = {
-                { "low", "LOW", NULL }, { "medium", "MEDIUM", "\x1b[33m" }, /* yellow */
-                { "high", "HIGH", "\x1b[31m" },                             /* red */
+                { "info", "INFO", NULL }, { "low", "LOW", NULL },
+                { "medium", "MEDIUM", "\x1b[33m" }, /* yellow */
+                { "high", "HIGH", "\x1b[31m" },     /* red */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
@@ -113,6 +114,7 @@ static void put_process_lines(FILE *f, const json_t *process) {
         char date[TIME_TEXT_SIZE];
 
         put_line(f, "executable", member_string(process, "exe"));
+        put_line(f, "script", member_string(process, "script"));
         put_line(f, "command", member_string(process, "cmdline"));
         if (json_to_time(json_object_get(process, "start_time"), &started) >= 0)
                 put_line(f, "started", time_format(started, date));
@@ -224,6 +226,8 @@ static void put_file(FILE *f, const json_t *file) {
                 fputs(", known as ", f);
                 text_put_name(f, real_path);
         }
+        if (json_is_true(json_object_get(file, "real_path_lost")))
+                fputs(", known by another name, which was not kept", f);
         fputs(" [", f);
         put_strings(f, json_object_get(file, "classes"));
         fputs("]\n", f);
@@ -271,12 +275,17 @@ static void put_route(FILE *f, const json_t *alert) {
         put_label(f, "");
         bool accepted = act && strcmp(act, "accept") == 0;
         bool sent = act && strcmp(act, "send") == 0;
-        const char *protocol = member_string(destination, "protocol") ?: "unknown";
-        fprintf(f, "↓ %s\n",
+        const char *protocol = member_string(destination, "protocol") ?: "unknown",
+                   *action = member_string(alert, "action") ?: "";
+        fprintf(f, "↓ %s%s\n",
                         accepted                       ? "accepted a connection"
                         : !sent                        ? "connected"
                         : strcmp(protocol, "udp") == 0 ? "sent a datagram"
-                                                       : "sent data");
+                                                       : "sent data",
+                        strcmp(action, "denied") == 0 || strcmp(action, "stopped") == 0 ||
+                                                        strcmp(action, "killed") == 0
+                                        ? ": refused"
+                                        : "");
         put_label(f, accepted ? "peer" : "destination");
         bool v6 = strcmp(family, "inet6") == 0, inet = v6 || strcmp(family, "inet") == 0;
         text_put_string(f, inet ? protocol : family);
@@ -306,23 +315,68 @@ static void put_score(FILE *f, const json_t *alert) {
         }
 }
 
+static void put_evidence(FILE *f, const json_t *alert) {
+        static const struct {
+                const char *name, *meaning;
+        } known[] = {
+                { "unbound", "opened by a program that no rule allows to, or received from one" },
+                { "bound", "opened under a rule, sent where it does not allow" },
+                { "late", "opened longer ago than the class's window" },
+        };
+        const char *evidence = member_string(alert, "evidence");
+
+        if (!evidence)
+                return;
+        put_label(f, "evidence");
+        text_put_string(f, evidence);
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strcmp(evidence, known[i].name) == 0)
+                        fprintf(f, ": %s", known[i].meaning);
+        fputc('\n', f);
+}
+
+static void put_action(FILE *f, const json_t *alert) {
+        static const struct {
+                const char *name, *meaning;
+        } known[] = {
+                { "denied", "the egress was refused, as the class has Action=deny" },
+                { "stopped", "the egress was refused, and the process stopped (kill -CONT continues it)" },
+                { "killed", "the egress was refused, and the process killed" },
+                { "would-deny", "the egress would have been refused, but for Enabled=dry-run" },
+                { "not-denied", "the class has Action=deny, but this egress could not be refused" },
+        };
+        const char *action = member_string(alert, "action");
+
+        for (size_t i = 0; action && i < ELEMENTSOF(known); i++)
+                if (strcmp(action, known[i].name) == 0) {
+                        put_label(f, "action");
+                        fprintf(f, "%s: %s\n", action, known[i].meaning);
+                }
+}
+
 char *alert_details(const json_t *alert, bool colour) {
         const json_t *techniques = json_object_get(alert, "techniques");
+        const char *id = member_string(alert, "id"), *incident = member_string(alert, "incident");
         TextStream text;
         FILE *f = text_open(&text);
 
         if (!f)
                 return NULL;
         put_headline(f, alert, colour);
+        put_line(f, "host", member_string(alert, "host")); /* of an alert that a journal has */
         put_process_lines(f, json_object_get(alert, "process"));
         put_lineage(f, alert);
         put_route(f, alert);
+        put_action(f, alert);
+        put_evidence(f, alert);
         put_score(f, alert);
         if (json_array_size(techniques) > 0) {
                 put_label(f, "techniques");
                 put_strings(f, techniques);
                 fputc('\n', f);
         }
-        put_line(f, "id", member_string(alert, "id"));
+        put_line(f, "id", id);
+        if (id && incident && strcmp(id, incident) != 0)
+                put_line(f, "incident", incident);
         return text_take(&text);
 }

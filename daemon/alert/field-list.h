@@ -19,16 +19,38 @@
                         "Boot id, time since boot and CPU of the egress: the same egress always has the "   \
                         "same id. A repeated alert is written again with this id and repeats above 0; the " \
                         "last one counts.")                                                                 \
+        F(incident, "BARBWIRE_INCIDENT", text, o->incident,                                                 \
+                        "The id of the first alert of its incident: of those that go back to the same "     \
+                        "read of a file by the same process, come from the same process, or from a "        \
+                        "process group and login within 5 minutes. It ends after 15 minutes without an "    \
+                        "alert, and after a day.")                                                          \
         F(time, "BARBWIRE_TIME", time, o->realtime_usec,                                                    \
                         "When the egress happened. The entry itself (__REALTIME_TIMESTAMP=) may be later.") \
         F(severity, "BARBWIRE_SEVERITY", text, severity_to_string(o->score.severity),                       \
-                        "low, medium or high.")                                                             \
+                        "low, medium or high; info: no alert, see script_sight.")                           \
         F(score, "BARBWIRE_SCORE", number, (uint64_t)o->score.score, "1 to 100.")                           \
+        F(evidence, "BARBWIRE_EVIDENCE", text, evidence_to_string(o->evidence),                             \
+                        "unbound: the file was opened by a program that no rule allows to, or its data "    \
+                        "came "                                                                             \
+                        "from one. bound: opened under a rule, sent where that does not allow. late: "      \
+                        "after "                                                                            \
+                        "the window of the class. That of several classes is the strongest, in this "       \
+                        "order.")                                                                           \
         F(summary, "MESSAGE", sentence, o, "The alert in one sentence.")                                    \
         F(reasons, "BARBWIRE_REASON", reasons, LIST(o->score.reasons, o->score.n_reasons),                  \
                         "Why the score is what it is: signed points and the reason in words. The points "   \
                         "add up to the score.")                                                             \
-        F(action, NULL, text, "alert", "What Barbwire did: alert.")                                         \
+        F(script_sight, "BARBWIRE_SCRIPT_SIGHT", text_or_null, sight_to_string(o->sight),                   \
+                        "first: a script of the file's own user read this class, and nothing else, for "    \
+                        "the "                                                                              \
+                        "first time; the severity is low. known: it did so before, and is unchanged; the "  \
+                        "severity is info. Otherwise null.")                                                \
+        F(action, "BARBWIRE_ACTION", text, action_to_string(o->action),                                     \
+                        "What was done with the egress. alert: nothing. denied: it was refused "            \
+                        "(Action=deny "                                                                     \
+                        "of the class); stopped, killed: and the process was sent SIGSTOP, SIGKILL. "       \
+                        "would-deny: it would have been refused, but for Enabled=dry-run. "                 \
+                        "not-denied: it should have been refused, and could not be where it was noticed.")  \
         F(classes, "BARBWIRE_CLASS", strings, o->classes,                                                   \
                         "The classes of the policy that the alert was raised for, the worst first.")        \
         F(techniques, "BARBWIRE_TECHNIQUE", strings, o->techniques, "MITRE ATT&CK technique ids.")          \
@@ -72,6 +94,12 @@
         F(cmdline, "BARBWIRE_CMDLINE", name, &o->process.cmdline,                                             \
                         "Its arguments, quoted as for a shell; ends in … when cut. The process can change " \
                         "them.")                                                                              \
+        F(script, "BARBWIRE_SCRIPT", name_or_null, &o->process.script,                                        \
+                        "Path of the script that its interpreter (of Python, Node.js, Ruby, Perl or PHP) "    \
+                        "opened; absent or null: none, or not known.")                                        \
+        F(script_object, "BARBWIRE_SCRIPT_OBJECT", text_or_null,                                              \
+                        o->process.script_object[0] ? o->process.script_object : NULL,                        \
+                        "Which file that was: device, inode, time of its last change, and size.")             \
         F(uid, "BARBWIRE_UID", number, o->process.uid, "User id in the initial user namespace.")              \
         F(loginuid, "BARBWIRE_LOGINUID", uid_or_null, o->process.loginuid,                                    \
                         "User id that its session was logged in with; absent or null: not from a login.")     \
@@ -107,7 +135,9 @@
                         "The path was evicted from the kernel's table of names before the alert.")          \
         F(real_path, "BARBWIRE_FILE_REAL_PATH", name_or_null, &o->real_path,                                \
                         "The name by which the file's class is known, where path is another one: a link, "  \
-                        "a mount elsewhere, or its name after it was renamed; not there if evicted.")       \
+                        "a mount elsewhere, or its name after it was renamed.")                             \
+        F(real_path_lost, NULL, boolean, o->real_path_lost,                                                 \
+                        "real_path is missing, as the kernel's table of names had no room for it.")         \
         F(class, NULL, text_or_null, o->classes[0], "The worst of its classes.")                            \
         F(classes, "BARBWIRE_FILE_CLASS", strings, o->classes,                                              \
                         "All its classes, whether the alert was raised for them or not.")                   \
@@ -123,7 +153,7 @@
                         "How the sender got the mark: open (it opened the file), fork (inherited from its " \
                         "parent), received (it received the open descriptor), trace (one had access to "    \
                         "the other's memory), or by reading what a marked process wrote to a pipe, a unix " \
-                        "socket, a file, a terminal, a message queue or shared memory.")                    \
+                        "socket, a file, a terminal, a message queue, semaphores or shared memory.")        \
         F(truncated, NULL, boolean, o->path_truncated, "The path lacks its beginning.")                     \
         F(route, "BARBWIRE_FILE_ROUTE", route, LIST(o->route, o->n_route),                                  \
                         "Each hand-over of the data from process to process, the first one first.")         \
@@ -150,7 +180,10 @@
                         "The port as a number; of an accepted connection the local one. Absent from the "   \
                         "journal where the family has none.")                                               \
         F(act, "BARBWIRE_DESTINATION_ACT", text, o->destination.act,                                        \
-                        "connect; send for data sent otherwise; accept: then the address is the peer's.")   \
+                        "connect; send for data sent otherwise; accept: then the address is that of the "   \
+                        "first peer, and the alert is about all connections to that port, from other "      \
+                        "hosts or from this one; repeats counts the further ones, except with the sensor "  \
+                        "tracepoint, which does not see them.")                                             \
         F(path, "BARBWIRE_DESTINATION_PATH", name_or_null, &o->destination.path,                            \
                         "Of file its path on its file system, of unix the address of the service's "        \
                         "socket; begins with @ where that is abstract.")                                    \

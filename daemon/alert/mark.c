@@ -40,7 +40,7 @@ int mark_to_json(const Event *e, const Policy *p, const PolicyNames *names, cons
 
         int r = alert_of_mark(e, p, names, epoch, &a);
         if (r >= 0)
-                r = alert_class_names(c, e->mark.bound, p, names, &bound);
+                r = alert_class_names(c, c->bound, p, names, &bound);
         if (r < 0)
                 return r;
 

@@ -13,11 +13,12 @@
 #include "basic/json-util.h"
 
 typedef struct Item {
-        char *line, *id, *unit; /* unit: NULL when not known */
-        char **classes;         /* NULL-terminated */
+        char *line, *id, *unit, *incident; /* unit, incident: NULL when not known */
+        char **classes;                    /* NULL-terminated */
         size_t size;
         uint64_t realtime_usec;
         Severity severity;
+        int action; /* enum bw_action */
         uint32_t pid, uid;
 } Item;
 
@@ -40,6 +41,7 @@ static void item_done(Item *i) {
         free(i->line);
         free(i->id);
         free(i->unit);
+        free(i->incident);
         *i = (Item){};
 }
 
@@ -71,8 +73,11 @@ static int item_read(const json_t *alert, const char *line, Item *ret) {
         const json_t *process = json_object_get(alert, "process"),
                      *classes = json_object_get(alert, "classes");
         const json_t *pid = json_object_get(process, "pid"), *uid = json_object_get(process, "uid");
-        const char *unit = json_string_value(json_object_get(process, "unit"));
+        const char *unit = json_string_value(json_object_get(process, "unit")),
+                   *incident = json_string_value(json_object_get(alert, "incident"));
+        const char *action = json_string_value(json_object_get(alert, "action"));
         Item i = {
+                .action = action ? action_from_string(action) : BW_ACTION_ALERT,
                 .severity = severity ? severity_from_string(severity) : _SEVERITY_INVALID,
                 .pid = (uint32_t)json_integer_value(pid),
                 .uid = (uint32_t)json_integer_value(uid),
@@ -88,7 +93,8 @@ static int item_read(const json_t *alert, const char *line, Item *ret) {
         i.line = strdup(line);
         i.id = strdup(id);
         i.unit = unit ? strdup(unit) : NULL;
-        if (r >= 0 && (!i.line || !i.id || (unit && !i.unit)))
+        i.incident = incident ? strdup(incident) : NULL;
+        if (r >= 0 && (!i.line || !i.id || (unit && !i.unit) || (incident && !i.incident)))
                 r = -ENOMEM;
         if (r < 0) {
                 item_done(&i);
@@ -242,14 +248,37 @@ static bool item_is_selftest(const Item *i) {
         return i->classes[0] && !i->classes[1] && strcmp(i->classes[0], ALERT_SELFTEST_CLASS) == 0;
 }
 
+static bool item_matches(const Item *i, const AlertFilter *f) {
+        return i->realtime_usec >= f->since_usec &&
+               (f->until_usec == 0 || i->realtime_usec <= f->until_usec) && i->severity >= f->severity &&
+               (!f->by_action || i->action == f->action) &&
+               (f->class ? item_has_class(i, f->class) : !item_is_selftest(i)) &&
+               (!f->unit || (i->unit && strcmp(i->unit, f->unit) == 0)) &&
+               (!f->incident || (i->incident && strcmp(i->incident, f->incident) == 0)) &&
+               (!f->by_pid || i->pid == f->pid) && (!f->by_uid || i->uid == f->uid);
+}
+
 bool alert_ring_matches(const AlertRing *r, uint64_t sequence, const AlertFilter *f) {
         const Item *i = ring_item(r, sequence);
 
-        return i && i->realtime_usec >= f->since_usec &&
-               (f->until_usec == 0 || i->realtime_usec <= f->until_usec) && i->severity >= f->severity &&
-               (f->class ? item_has_class(i, f->class) : !item_is_selftest(i)) &&
-               (!f->unit || (i->unit && strcmp(i->unit, f->unit) == 0)) &&
-               (!f->by_pid || i->pid == f->pid) && (!f->by_uid || i->uid == f->uid);
+        return i && item_matches(i, f);
+}
+
+int alert_matches(const json_t *alert, const AlertFilter *f) {
+        Item i;
+
+        int r = item_read(alert, "", &i);
+        if (r < 0)
+                return r;
+        r = item_matches(&i, f);
+        item_done(&i);
+        return r;
+}
+
+const char *alert_ring_incident(const AlertRing *r, uint64_t sequence) {
+        const Item *i = ring_item(r, sequence);
+
+        return i ? i->incident : NULL;
 }
 
 uint64_t alert_ring_seek(const AlertRing *r, const AlertFilter *filter, size_t limit) {

@@ -41,9 +41,14 @@ typedef struct AlertFilter {
         Severity severity;               /* this one and worse */
         const char *class;               /* one of the alert's classes; NULL: any but the selftest's */
         const char *unit;
-        bool by_pid, by_uid;
+        const char *incident; /* its id */
+        bool by_pid, by_uid, by_action;
+        int action; /* enum bw_action */
         uint32_t pid, uid;
 } AlertFilter;
+
+/* The same for an alert that is in no ring: 1 or 0. -EBADMSG: not an alert's shape; -ENOMEM. */
+int alert_matches(const json_t *alert, const AlertFilter *filter);
 
 /* Adds an alert, or replaces the one with its id. line: the object's text, copied. A full ring drops its
  * oldest alert. -EBADMSG: not an alert's shape (one that was read back); -ENOMEM. */
@@ -62,6 +67,10 @@ bool alert_ring_matches(const AlertRing *r, uint64_t sequence, const AlertFilter
 
 /* Returns where a listing of the newest `limit` (0: all) matching alerts begins. */
 uint64_t alert_ring_seek(const AlertRing *r, const AlertFilter *filter, size_t limit);
+
+/* Returns the id of the incident of an alert; NULL: not stored, or written by a version without incidents.
+ */
+const char *alert_ring_incident(const AlertRing *r, uint64_t sequence);
 
 /* Finds an alert by its id, or by the part after the boot id ("BOOTNS-CPU"). -ENOENT; -ENOTUNIQ: alerts of
  * several boots share that part. */

@@ -14,6 +14,7 @@
 #include "event/cgroup-path.h"
 #include "policy/lineage.h"
 #include "policy/match.h"
+#include "alert/evidence.h"
 #include "alert/score.h"
 #include "basic/util.h"
 
@@ -23,15 +24,16 @@
 /* A second class is the strongest sign of a harvester; after the fourth nothing new is learnt. */
 #define POINTS_FURTHER_CLASS 10
 #define POINTS_FURTHER_CLASSES_MAX 30
-/* Most late egress is no theft: a class of 50 becomes low. With a near destination it would fall below
- * Alert=; step_floor() prevents that. */
-#define POINTS_LATE (-25)
-/* Each time that a process reads what another wrote, it is less certain that the data still contains the
- * secret. After eight hops (BW_HOPS_MAX) a high alert is medium. */
+/* Each time that a process reads what another wrote, and when it executed another program since, it is less
+ * certain that the data still contains the secret. But a long pipeline is how a secret is encoded, not how
+ * it is lost: six filters in a row are a theft, and cost no more than five. */
 #define POINTS_FLOW (-3)
+#define POINTS_FLOW_MAX (-15)
 /* One line written to a socket that everybody may write to makes the service behind it look like a thief. So
  * such an alert is a weak one: of a class of 80 it is low. step_floor() keeps it an alert. */
 #define POINTS_FRAMED (-45)
+/* What a package manager, a server or a document adds; a build tool or cron adds less. */
+#define POINTS_LINEAGE_SUSPECT 10
 /* A person reads the first few; more would repeat what they say. */
 #define LINEAGE_REASONS_MAX 8
 
@@ -58,19 +60,15 @@ _printf_(3, 4) static int score_add(ScoreContext *c, int points, const char *for
         return 0;
 }
 
-static bool is_late(const ScoreContext *c, unsigned bit) {
-        return !(c->event->fresh >> bit & 1);
-}
-
 /* A class that the policy no longer has was worth an alert when the mark was made, and may have been
  * renamed: it still is. */
 static int class_points(const ScoreContext *c, const PolicyClass *class, unsigned bit) {
         if (!class)
                 return (int)c->policy->scoring.alert;
-        return (int)class->score + (is_late(c, bit) ? POINTS_LATE : 0);
+        return (int)class->score + evidence_points(evidence_of_class(c->event, bit));
 }
 
-/* A late access counts for less, so that a lesser class may be the one that scores. */
+/* Weaker evidence counts for less, so that a lesser class may be the one that scores. */
 static int step_class(ScoreContext *c) {
         const PolicyClass *worst = NULL;
         int points = INT_MIN;
@@ -96,11 +94,10 @@ static int step_class(ScoreContext *c) {
         return score_add(c, (int)worst->score, "accessed a sensitive file (class %s)", worst->name);
 }
 
-static int step_late(ScoreContext *c) {
+static int add_late(ScoreContext *c) {
+        const int points = evidence_points(EVIDENCE_LATE);
         uint64_t age = 0;
 
-        if (c->worst_bit == BW_CLASSES_MAX || !is_late(c, c->worst_bit))
-                return 0;
         for (size_t i = 0; i < c->event->n_files && age == 0; i++) { /* newest first */
                 const EventFile *f = &c->event->files[i];
 
@@ -108,15 +105,28 @@ static int step_late(ScoreContext *c) {
                         age = (c->mono_ns - f->mono_ns) / NSEC_PER_SEC;
         }
         if (age == 0) /* the file is not among those that are remembered */
-                return score_add(c, POINTS_LATE, "opened the file longer ago than the class's window");
-        return score_add(c, POINTS_LATE,
-                        "opened the file %" PRIu64 " %s ago, longer than the class's window",
+                return score_add(c, points, "opened the file longer ago than the class's window");
+        return score_add(c, points, "opened the file %" PRIu64 " %s ago, longer than the class's window",
                         age < 120    ? age
                         : age < 7200 ? age / 60
                                      : age / 3600,
                         age < 120    ? "s"
                         : age < 7200 ? "min"
                                      : "h");
+}
+
+static int step_evidence(ScoreContext *c) {
+        if (c->worst_bit == BW_CLASSES_MAX)
+                return 0;
+        switch (evidence_of_class(c->event, c->worst_bit)) {
+        case EVIDENCE_BOUND:
+                return score_add(c, evidence_points(EVIDENCE_BOUND),
+                                "a rule allows the access, but not this destination");
+        case EVIDENCE_LATE:
+                return add_late(c);
+        default:
+                return 0;
+        }
 }
 
 static int points_of_classes(uint64_t classes) {
@@ -146,14 +156,13 @@ static int step_lineage_classes(ScoreContext *c) {
                         __builtin_popcountll(more));
 }
 
-/* Where others can create files, although the last directory may be private. */
-static const char *writable_directory(Bytes exe) {
+const char *path_in_shared_directory(Bytes path) {
         static const char *const directories[] = { "/tmp", "/var/tmp", "/dev/shm" };
 
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
                 size_t n = strlen(directories[i]);
 
-                if (strncmp(exe.data, directories[i], n) == 0 && exe.data[n] == '/')
+                if (strncmp(path.data, directories[i], n) == 0 && path.data[n] == '/')
                         return directories[i];
         }
         return NULL;
@@ -174,7 +183,7 @@ static int step_executable(ScoreContext *c) {
                 { BW_PROCESS_EXE_NOT_ROOTS, 5, "its executable is not owned by root" },
         };
         const EventProcess *p = &c->event->process;
-        const char *directory = writable_directory(p->exe);
+        const char *directory = path_in_shared_directory(p->exe);
 
         for (size_t i = 0; i < ELEMENTSOF(signs); i++) {
                 if (directory && signs[i].flag == BW_PROCESS_EXE_DIR_WRITABLE)
@@ -255,29 +264,50 @@ static int step_inherited(ScoreContext *c) {
         return 0;
 }
 
-/* Counts the shortest route of the alerted files. A received descriptor and another process's memory are the
- * secret itself, so these hops do not count. */
-static int step_flow(ScoreContext *c) {
-        size_t shortest = SIZE_MAX;
+/* Of the alerted file that is the nearest: how often its data was written and read again, and whether
+ * another program was executed since it was opened. A received descriptor and another process's memory are
+ * the secret itself, so these hops do not count. Returns false: there is no file. */
+static bool nearest_file(const EventCorrelation *e, size_t *ret_hops, bool *ret_execed) {
+        size_t nearest = SIZE_MAX;
 
-        for (size_t i = 0; i < c->event->n_files; i++) {
-                const EventFile *f = &c->event->files[i];
+        for (size_t i = 0; i < e->n_files; i++) {
+                const EventFile *f = &e->files[i];
                 size_t n = 0;
 
                 for (size_t k = 0; k < f->n_route; k++)
                         n += f->route[k].via >= BW_VIA_PIPE;
-                if (f->classes & c->event->classes)
-                        shortest = MIN(shortest, n);
+                if (!(f->classes & e->classes) || n + f->execed >= nearest)
+                        continue;
+                nearest = n + f->execed;
+                *ret_hops = n;
+                *ret_execed = f->execed;
         }
-        if (shortest == 0 || shortest == SIZE_MAX)
+        return nearest != SIZE_MAX;
+}
+
+static int step_flow(ScoreContext *c) {
+        size_t n_hops = 0;
+        bool execed = false;
+
+        if (!nearest_file(c->event, &n_hops, &execed) || n_hops + execed == 0)
                 return 0;
-        if (shortest == 1)
-                return score_add(c, POINTS_FLOW,
-                                "the data was written and read again once: it may no longer contain the "
-                                "secret");
-        return score_add(c, (int)shortest * POINTS_FLOW,
-                        "the data was written and read again %zu times: it may no longer contain the secret",
-                        shortest);
+        const int points = MAX(((int)n_hops + execed) * POINTS_FLOW, POINTS_FLOW_MAX);
+        const char *and_execed =
+                        execed ? ", and another program was executed since the file was opened" : "";
+        if (n_hops == 0)
+                return score_add(c, points,
+                                "another program was executed since the file was opened: what it was given "
+                                "may "
+                                "not contain the secret");
+        if (n_hops == 1)
+                return score_add(c, points,
+                                "the data was written and read again once%s: it may no longer contain the "
+                                "secret",
+                                and_execed);
+        return score_add(c, points,
+                        "the data was written and read again %zu times%s: it may no longer contain the "
+                        "secret",
+                        n_hops, and_execed);
 }
 
 /* All alerted files came by a socket that another user's process wrote to. */
@@ -308,7 +338,7 @@ static bool has_bit(const struct bw_bits *bits, size_t i) {
 static int add_lineage(ScoreContext *c, const PolicyLineage *l, const EventAncestor *ancestor) {
         const char *text = l->description ?: "has a lineage that the policy rates";
 
-        if (ancestor && ancestor->pid > 0) /* 0: a hypothetical one (client/evaluate.h) */
+        if (ancestor && ancestor->pid > 0) /* 0: a hypothetical one (alert/evaluate.h) */
                 return score_add(c, l->score, "%s (lineage %s, pid %u)", text, l->name, ancestor->pid);
         return score_add(c, l->score, "%s (lineage %s)", text, l->name);
 }
@@ -335,6 +365,9 @@ static int step_lineage(ScoreContext *c) {
                 if (k > e->n_lineage || (l->n_units > 0 && !has_bit(&units, i)) ||
                                 l->n_exes + l->n_units == 0)
                         continue;
+                /* Not by its own executable: Node.js is what package managers run, and every server. */
+                if (l->score >= POINTS_LINEAGE_SUSPECT && (k > 0 || l->n_exes == 0))
+                        c->score.lineage_is_suspect = true;
                 int r = add_lineage(c, l, k > 0 ? &e->lineage[k - 1] : NULL);
                 if (r < 0)
                         return r;
@@ -469,7 +502,7 @@ typedef int (*ScoreStep)(ScoreContext *c);
 /* In the order in which the reasons are shown. */
 static const ScoreStep steps[] = {
         step_class,
-        step_late,
+        step_evidence,
         step_further_classes,
         step_lineage_classes,
         step_executable,
@@ -486,8 +519,9 @@ static const ScoreStep steps[] = {
         step_severity,
 };
 
-_Static_assert(ELEMENTSOF(steps) + 3 + LINEAGE_REASONS_MAX - 1 <= SCORE_REASONS_MAX,
-                "every step may add a reason, the one about control four, the one about lineages more");
+_Static_assert(ELEMENTSOF(steps) + 3 + LINEAGE_REASONS_MAX - 1 + 1 <= SCORE_REASONS_MAX,
+                "every step may add a reason, the one about control four, the one about lineages more, and "
+                "score_soften() one");
 
 int score_event(const EventCorrelation *e, uint64_t mono_ns, const Policy *p, const PolicyNames *names,
                 uint64_t lineage_classes, Score *ret) {
@@ -508,6 +542,20 @@ int score_event(const EventCorrelation *e, uint64_t mono_ns, const Policy *p, co
         }
 
         *ret = c.score;
+        return 0;
+}
+
+int score_soften(Score *s, const PolicyScoring *scoring, Severity to, const char *reason) {
+        const int most = MAX((int)(to == SEVERITY_INFO ? scoring->alert : scoring->medium) - 1,
+                                  SCORE_LOWEST),
+                  points = MIN(0, most - s->score);
+        char *text = strdup(reason);
+
+        if (!text)
+                return -ENOMEM;
+        s->score += points;
+        s->severity = MIN(s->severity, to);
+        s->reasons[s->n_reasons++] = (ScoreReason){ .points = points, .text = text };
         return 0;
 }
 

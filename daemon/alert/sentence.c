@@ -86,25 +86,39 @@ static void put_destination(FILE *f, const Alert *a) {
 }
 
 static void put_act(FILE *f, const Alert *a, const AlertFile *file) {
+        bool denied = action_refused(a->action);
+
         (void)file;
         if (strcmp(a->destination.act, "accept") == 0)
-                fputs("accepted a connection from ", f);
+                fputs(denied ? "was refused a connection from " : "accepted a connection from ", f);
         else if (strcmp(a->destination.act, "connect") == 0)
-                fputs("connected to ", f);
+                fputs(denied ? "was refused a connection to " : "connected to ", f);
         else if (strcmp(a->destination.protocol, "udp") == 0)
-                fputs("sent a datagram to ", f);
+                fputs(denied ? "was refused a datagram to " : "sent a datagram to ", f);
         else
-                fputs("sent data to ", f);
+                fputs(denied ? "was not allowed to send data to " : "sent data to ", f);
         put_destination(f, a);
+        if (a->action == BW_ACTION_STOPPED)
+                fputs(", and was stopped", f);
+        else if (a->action == BW_ACTION_KILLED)
+                fputs(", and was killed", f);
+        else if (a->action == BW_ACTION_WOULD_DENY)
+                fputs(" (would be refused without dry-run)", f);
+        else if (a->action == BW_ACTION_NOT_DENIED)
+                fputs(" (could not be refused)", f);
 }
 
-/* "ssh-private-keys, high" */
+/* "ssh-private-keys, high", "tls-private-keys, bound, medium" */
 static void put_labels(FILE *f, const Alert *a, const AlertFile *file) {
         (void)file;
         for (char *const *c = a->classes; *c; c++) {
                 text_put_bytes(f, *c, strlen(*c));
                 fputs(", ", f);
         }
+        if (a->evidence != EVIDENCE_UNBOUND)
+                fprintf(f, "%s, ", evidence_to_string(a->evidence));
+        if (a->sight != SIGHT_NONE)
+                fputs(a->sight == SIGHT_FIRST ? "first sight of this script, " : "known script, ", f);
         fputs(severity_to_string(a->score.severity), f);
 }
 

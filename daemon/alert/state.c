@@ -76,6 +76,8 @@ static int foreign_sentence(const StateAlert *a, char **ret) {
 #define BEYOND_LINEAGES "the ancestors of further ones are not known, and no [Allow] applies to them"
 #define BEYOND_MAPPINGS                                                                                     \
         "data that passes through further ones is only known of the user and cgroup as a whole"
+#define BEYOND_NAMES "alerts may lack the paths of further ones"
+#define BEYOND_RINGS "what further ones open or receive in batches may be missed"
 
 static const struct {
         const char *name, *entries, *beyond;
@@ -85,6 +87,8 @@ static const struct {
         [BW_SHARE_FILES] = { "files", "remembered sensitive files", BEYOND_FILES },
         [BW_SHARE_LINEAGES] = { "lineages", "running processes", BEYOND_LINEAGES },
         [BW_SHARE_MAPPINGS] = { "mappings", "shared mappings", BEYOND_MAPPINGS },
+        [BW_SHARE_NAMES] = { "names", "names of executables and files", BEYOND_NAMES },
+        [BW_SHARE_RINGS] = { "rings", "io_uring rings", BEYOND_RINGS },
 };
 
 /* A name that anybody may have chosen, as text. */

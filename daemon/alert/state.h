@@ -7,8 +7,9 @@
  * of a loss: cause, count (since the last one of that cause), total;
  * of a delay: count (of the alerts that say delayed_ms), longest_ms;
  * of foreign programs: programs[];
- * of a share: table ("processes", "objects", "files", "lineages", "mappings"), uid, cgroup|null (the last
- * component of its path; null: the share of all of the user's cgroups), cgroup_id, pid, comm, live, refused;
+ * of a share: table ("processes", "objects", "files", "lineages", "mappings", "names", "rings"), uid,
+ * cgroup|null (the last component of its path; null: the share of all of the user's cgroups), cgroup_id,
+ * pid, comm, live, refused;
  * of a policy: hash (of what is in force), previous|null, refused, files, classes, allows, errors. */
 
 #include <stdbool.h>

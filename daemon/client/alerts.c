@@ -64,13 +64,19 @@ static void destination_add(CtlTable *t, const json_t *d) {
                 ctl_table_add(t, CTL_PLAIN, "%s %s", family, ctl_string(d, "path", address));
 }
 
-static void row_add(CtlTable *t, const json_t *alert) {
+/* count: alerts that the row stands for; time: of the latest of them; host: with its name. */
+static void row_add(CtlTable *t, const json_t *alert, size_t count, const json_t *latest, bool host) {
         const json_t *process = json_object_get(alert, "process"), *file = alert_main_file(alert);
         const char *severity = ctl_string(alert, "severity", "-");
         char date[TIME_TEXT_SIZE];
 
-        ctl_table_add(t, CTL_PLAIN, "%s", time_of(alert, date));
-        ctl_table_add(t, ctl_severity_colour(severity), "%s", severity);
+        if (host)
+                ctl_table_add(t, CTL_PLAIN, "%s", ctl_string(alert, "host", "-"));
+        ctl_table_add(t, CTL_PLAIN, "%s", time_of(latest, date));
+        if (count > 1)
+                ctl_table_add(t, ctl_severity_colour(severity), "%s ×%zu", severity, count);
+        else
+                ctl_table_add(t, ctl_severity_colour(severity), "%s", severity);
         ctl_table_add(t, CTL_PLAIN, "%lld", ctl_number(alert, "score"));
         ctl_table_add(t, CTL_PLAIN, "%s[%lld]", ctl_string(process, "comm", "-"),
                         ctl_number(process, "pid"));
@@ -82,8 +88,68 @@ static void row_add(CtlTable *t, const json_t *alert) {
         ctl_table_add(t, CTL_PLAIN, "%s", alert_short_id(alert));
 }
 
-static int alerts_print(const json_t *alerts) {
+/* One line of the listing: an incident, or one alert of it where each is shown. */
+typedef struct Line {
+        const json_t *worst, *latest;
+        size_t count;
+} Line;
+
+static bool alert_is_worse(const json_t *a, const json_t *b) {
+        Severity of_a = severity_from_string(ctl_string(a, "severity", "")),
+                 of_b = severity_from_string(ctl_string(b, "severity", ""));
+
+        return of_a != of_b ? of_a > of_b : ctl_number(a, "score") > ctl_number(b, "score");
+}
+
+/* The line of the alert's incident; NULL: it has none yet, or the alert is of no incident. places: the index
+ * of each incident's line. */
+static Line *line_of(Line *lines, const json_t *places, const json_t *alert) {
+        const json_t *place = json_object_get(places, ctl_string(alert, "incident", ""));
+
+        return place ? &lines[json_integer_value(place)] : NULL;
+}
+
+/* Makes the lines of a listing, which is the oldest first, as each of them is. A line is where its latest
+ * alert is. Returns how many; negative: out of memory. */
+static ssize_t lines_make(const json_t *alerts, bool all, Line *lines) {
+        json_auto_t *places = json_object();
+        size_t n = json_array_size(alerts), n_lines = n;
+
+        if (!places)
+                return ctl_error_memory();
+        /* From the latest on, at the end of the array. */
+        for (size_t i = n; i-- > 0;) {
+                const json_t *alert = json_array_get(alerts, i);
+                const char *incident = ctl_string(alert, "incident", "");
+                Line *line = all ? NULL : line_of(lines, places, alert);
+
+                if (line) {
+                        line->count++;
+                        if (alert_is_worse(alert, line->worst))
+                                line->worst = alert;
+                        continue;
+                }
+                lines[--n_lines] = (Line){ .worst = alert, .latest = alert, .count = 1 };
+                if (!all && incident[0] &&
+                                json_object_set_new(places, incident, json_integer((json_int_t)n_lines)) < 0)
+                        return ctl_error_memory();
+        }
+        memmove(lines, lines + n_lines, (n - n_lines) * sizeof(*lines));
+        return (ssize_t)(n - n_lines);
+}
+
+/* "3 alerts.", "51 alerts in 2 incidents." */
+static void total_print(size_t n_alerts, size_t n_lines) {
+        if (n_alerts == n_lines)
+                printf("%zu alert%s.\n", n_alerts, n_alerts == 1 ? "" : "s");
+        else
+                printf("%zu alerts in %zu incident%s; --all shows each.\n", n_alerts, n_lines,
+                                n_lines == 1 ? "" : "s");
+}
+
+static int alerts_print(const Ctl *c, const json_t *alerts, size_t lines_max) {
         static const CtlColumn columns[] = {
+                { .name = "HOST", .cut = CTL_CUT_END }, /* of alerts that a journal has */
                 { .name = "TIME" },
                 { .name = "SEVERITY" },
                 { .name = "SCORE", .right = true },
@@ -95,23 +161,35 @@ static int alerts_print(const json_t *alerts) {
                 { .name = "ID" },
         };
         _cleanup_(ctl_table_freep) CtlTable *t = NULL;
-        const json_t *alert;
-        size_t i, n = json_array_size(alerts);
+        bool host = ctl_journal_given(c);
+        size_t n_shown = 0;
 
-        int r = ctl_table_new(columns, ELEMENTSOF(columns), &t);
+        _cleanup_free_ Line *lines = calloc(json_array_size(alerts) + 1, sizeof(*lines));
+        if (!lines)
+                return ctl_error_memory();
+        ssize_t n = lines_make(alerts, c->all, lines);
+        if (n < 0)
+                return (int)n;
+        int r = ctl_table_new(columns + !host, ELEMENTSOF(columns) - !host, &t);
         if (r < 0)
                 return r;
-        json_array_foreach(alerts, i, alert) row_add(t, alert);
+        size_t n_lines = MIN((size_t)n, lines_max), first = (size_t)n - n_lines;
+        for (size_t i = 0; i < n_lines; i++) {
+                const Line *line = &lines[c->reverse ? (size_t)n - 1 - i : first + i];
+
+                row_add(t, line->worst, line->count, line->latest, host);
+                n_shown += line->count;
+        }
         ctl_pager_open();
         r = ctl_table_print(t, 0);
         if (r < 0)
                 return r;
-        printf("%zu alert%s.\n", n, n == 1 ? "" : "s");
+        total_print(n_shown, n_lines);
         return 0;
 }
 
 /* Collects the alerts of all replies in one array. */
-static int alerts_receive(CtlClient *client, bool reverse, json_t *alerts) {
+static int alerts_receive(CtlClient *client, json_t *alerts) {
         int r;
 
         do {
@@ -129,40 +207,55 @@ static int alerts_receive(CtlClient *client, bool reverse, json_t *alerts) {
                 json_array_foreach(json_object_get(reply, "alerts"), i,
                                 alert) if (json_array_append(alerts, alert) < 0) return ctl_error_memory();
         } while (r > 0);
-
-        for (size_t i = 0, n = json_array_size(alerts); reverse && i < n / 2; i++) {
-                json_t *first = json_incref(json_array_get(alerts, i));
-
-                (void)json_array_set(alerts, i, json_array_get(alerts, n - 1 - i));
-                (void)json_array_set_new(alerts, n - 1 - i, first);
-        }
         return 0;
 }
 
-int ctl_alerts(const Ctl *c, const char *operand) {
-        _cleanup_(ctl_client_freep) CtlClient *client = NULL;
-        json_auto_t *alerts = json_array();
-        const json_t *alert;
-        size_t i;
+static int alerts_print_json(const Ctl *c, const json_t *alerts) {
+        size_t n = json_array_size(alerts);
 
-        (void)operand;
-        int r = ctl_client_new(c->socket_path, true, &client);
-        if (r >= 0)
-                r = ctl_client_send(client, "ListAlerts", c->filter, true);
-        if (r >= 0)
-                r = alerts_receive(client, c->reverse, alerts);
-        if (r < 0)
-                return r;
-
-        if (!ctl_wants_json())
-                return alerts_print(alerts);
         ctl_pager_open();
-        json_array_foreach(alerts, i, alert) {
-                r = ctl_print_json(alert);
+        for (size_t i = 0; i < n; i++) {
+                int r = ctl_print_json(json_array_get(alerts, c->reverse ? n - 1 - i : i));
                 if (r < 0)
                         return r;
         }
         return CTL_OK;
+}
+
+/* Gets the alerts of the daemon that the filter selects. */
+static int alerts_get(const Ctl *c, json_t *filter, json_t **ret) {
+        _cleanup_(ctl_client_freep) CtlClient *client = NULL;
+        json_auto_t *alerts = json_array();
+
+        if (!alerts)
+                return ctl_error_memory();
+        int r = ctl_client_new(c->socket_path, true, &client);
+        if (r >= 0)
+                r = ctl_client_send(client, "ListAlerts", filter, true);
+        if (r >= 0)
+                r = alerts_receive(client, alerts);
+        if (r >= 0)
+                *ret = STEAL_PTR(alerts);
+        return r;
+}
+
+/* A table has a line for each incident, and -n counts lines; JSON is for programs and has each alert. */
+int ctl_alerts(const Ctl *c, const char *operand) {
+        json_auto_t *alerts = NULL, *filter = json_copy(c->filter);
+        size_t lines_max = SIZE_MAX;
+
+        (void)operand;
+        if (!filter)
+                return ctl_error_memory();
+        if (!ctl_wants_json() && !c->all && json_object_get(filter, "limit")) {
+                lines_max = (size_t)json_integer_value(json_object_get(filter, "limit"));
+                (void)json_object_del(filter, "limit");
+        }
+        int r = ctl_journal_given(c) ? ctl_journal_alerts(c, filter, &alerts)
+                                     : alerts_get(c, filter, &alerts);
+        if (r < 0)
+                return r;
+        return ctl_wants_json() ? alerts_print_json(c, alerts) : alerts_print(c, alerts, lines_max);
 }
 
 int ctl_print_alert(const json_t *alert) {
@@ -183,6 +276,8 @@ int ctl_get_alert(const Ctl *c, const char *id, json_t **ret) {
                 ctl_error("\"%s\" is not the id of an alert.", id);
                 return CTL_USAGE;
         }
+        if (ctl_journal_given(c))
+                return ctl_journal_find(c, id, ret);
         int r = ctl_client_ask(c->socket_path, true, "GetAlert", parameters, &reply);
         if (r < 0)
                 return r;
@@ -228,10 +323,12 @@ static CtlColour entry_colour(const json_t *entry, bool is_alert) {
                              : CTL_YELLOW;
 }
 
-/* Alerts of the selftest would come several times an hour. */
-static bool entry_is_selftest(const json_t *entry) {
+/* Alerts of the selftest would come several times an hour, and records of severity info are no alerts. */
+static bool entry_is_quiet(const json_t *entry) {
         const json_t *classes = json_object_get(entry, "classes");
 
+        if (strcmp(ctl_string(entry, "severity", ""), "info") == 0)
+                return true;
         return json_array_size(classes) == 1 &&
                strcmp(json_string_value(json_array_get(classes, 0)) ?: "", ALERT_SELFTEST_CLASS) == 0;
 }
@@ -252,7 +349,7 @@ static int entry_print(const json_t *reply) {
                                 ctl_number(reply, "missed"));
                 return 0;
         }
-        if (!entry || entry_is_selftest(entry))
+        if (!entry || entry_is_quiet(entry))
                 return 0;
         if (ctl_wants_json())
                 return ctl_print_json(entry);

@@ -12,10 +12,11 @@
 
 #include "barbwire-config.h"
 #include "basic/time-util.h"
+#include "alert/alert.h"
 #include "client/client.h"
 #include "client/ctl.h"
 #include "client/output.h"
-#include "client/time-parse.h"
+#include "policy/time-parse.h"
 #include "client/verbs.h"
 #include "policy/types.h"
 
@@ -53,7 +54,9 @@ static void help(void) {
                                 verb_infos[i].argument ?: "", verb_infos[i].help);
         help_options("Options", OPTIONS_COMMON);
         help_options("Options of alerts", OPTIONS_FILTER);
+        help_options("Options of alerts, show, suggest and learn", OPTIONS_JOURNAL);
         help_options("Options of explain", OPTIONS_ACCESS);
+        help_options("Options of learn", OPTIONS_LEARN);
         help_options("Options of selftest", OPTIONS_SELFTEST);
         puts("\nExit status: 0 ok, 1 failed (status: degraded), 2 wrong usage, 3 not running.");
 }
@@ -159,19 +162,47 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
                 return 0;
         case OPTION_SEVERITY:
                 if (severity_from_string(value) < 0)
-                        return ctl_error_option("severity", value, "expected low, medium or high.");
+                        return ctl_error_option("severity", value, "expected info, low, medium or high.");
                 return filter_set(l, option, "severity", value, json_string(value));
         case OPTION_CLASS:
                 return filter_set(l, option, "class", value, json_string(value));
+        case OPTION_ACTION:
+                if (action_from_string(value) < 0)
+                        return ctl_error_option("action", value,
+                                        "expected alert, denied, stopped, killed, would-deny or "
+                                        "not-denied.");
+                return filter_set(l, option, "action", value, json_string(value));
         case OPTION_PID:
                 return filter_number(l, option, "pid", value, 1, INT32_MAX);
         case OPTION_UID:
                 r = user_parse(option, value, &uid);
-                return r < 0 ? r : filter_set(l, option, "uid", value, json_integer(uid));
+                if (r < 0)
+                        return r;
+                a->user_known = true;
+                a->uid = uid;
+                return filter_set(l, option, "uid", value, json_integer(uid));
         case OPTION_UNIT:
                 return unit_set(l, value);
+        case OPTION_ALL:
+                l->ctl.all = true;
+                return 0;
+        case OPTION_INCIDENT:
+                l->ctl.all = true;
+                return filter_set(l, option, "incident", value, json_string(value));
         case OPTION_REVERSE:
                 l->ctl.reverse = true;
+                return 0;
+        case OPTION_DIRECTORY:
+                l->ctl.journal.directory = value;
+                return 0;
+        case OPTION_FILE:
+                if (l->ctl.journal.n_files == CTL_FILES_MAX)
+                        return ctl_error_option(
+                                        "file", value, "at most %u files are supported.", CTL_FILES_MAX);
+                l->ctl.journal.files[l->ctl.journal.n_files++] = value;
+                return 0;
+        case OPTION_MERGE:
+                l->ctl.journal.merge = true;
                 return 0;
         case OPTION_EXE:
                 a->exe = value;
@@ -182,6 +213,9 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
         case OPTION_USER:
                 a->user_known = true;
                 return user_parse(option, value, &a->uid);
+        case OPTION_CONTAINER:
+                a->container = true;
+                return 0;
         case OPTION_ANCESTOR:
                 if (a->n_ancestors == BW_LINEAGE_MAX)
                         return ctl_error_option("ancestor", value, "at most %u ancestors are supported.",
@@ -197,6 +231,19 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
                                         CTL_POLICY_DIRS_MAX);
                 a->policy_dirs[a->n_policy_dirs++] = value;
                 return 0;
+        case OPTION_OUTPUT:
+                l->ctl.learn.output = value;
+                return 0;
+        case OPTION_INTERACTIVE:
+                l->ctl.learn.interactive = true;
+                return 0;
+        case OPTION_DRY_RUN:
+                l->ctl.learn.dry_run = true;
+                return 0;
+        case OPTION_MIN_DAYS:
+                r = filter_number(l, option, "min-days", value, 1, INT32_MAX);
+                l->ctl.learn.min_days = (uint64_t)ctl_number(l->ctl.filter, "min-days");
+                return r;
         case OPTION_ALARM:
                 l->ctl.alarm = true;
                 return 0;
@@ -321,5 +368,9 @@ int main(int argc, char **argv) {
         tzset();
         if (filter_time(&l, OPTION_SINCE, l.since) < 0 || filter_time(&l, OPTION_UNTIL, l.until) < 0)
                 return CTL_USAGE;
+        if ((l.ctl.journal.directory != NULL) + (l.ctl.journal.n_files > 0) + l.ctl.journal.merge > 1) {
+                ctl_error("--directory=, --file= and --merge exclude each other.");
+                return CTL_USAGE;
+        }
         return command_run(&l, argv + optind, argc - optind);
 }

@@ -3,9 +3,9 @@
 
 /* barbwirectl: one function for each command, ctl_NAME(), listed in verbs.h.
  *
- * This folder may include alert/, policy/, what they include, and query/varlink.h. It must not know the
- * sensor, the sinks and the daemon, and nothing of them may include it: it learns about a running daemon
- * through Varlink and the journal only.
+ * This folder may include alert/, policy/, what they include, query/varlink.h and sink/reader.h. It must not
+ * know the sensor, the sinks and the daemon, and nothing of them may include it: it learns about a running
+ * daemon through Varlink and the journal only.
  *
  * This header has what the command line was parsed into, and what the commands share. */
 
@@ -13,8 +13,9 @@
 
 #include <jansson.h>
 
-#include "client/evaluate.h"
+#include "alert/evaluate.h"
 #include "client/verbs.h"
+#include "sink/reader.h"
 
 /* Exit statuses. status: failed means degraded. */
 enum {
@@ -33,15 +34,36 @@ typedef struct CtlAccess {
         const char *ancestors[BW_LINEAGE_MAX];
         size_t n_ancestors, n_policy_dirs;
         char *policy_dirs[CTL_POLICY_DIRS_MAX + 1];
-        bool user_known;
+        bool user_known, container;
         uint32_t uid;
 } CtlAccess;
+
+/* --file= may be given this often: a shell's pattern is one option for each file. */
+#define CTL_FILES_MAX 1024
+
+/* The journal to read alerts from; nothing given: the daemon has them. */
+typedef struct CtlJournal {
+        const char *directory;
+        const char *files[CTL_FILES_MAX + 1];
+        size_t n_files;
+        bool merge;
+} CtlJournal;
+
+/* How learn writes its drop-in. */
+typedef struct CtlLearn {
+        const char *output; /* NULL: standard output */
+        bool interactive, dry_run;
+        uint64_t min_days; /* 0: the default */
+} CtlLearn;
 
 typedef struct Ctl {
         const char *socket_path;
         json_t *filter; /* the parameters of ListAlerts; explain uses "unit", too */
         CtlAccess access;
+        CtlJournal journal;
+        CtlLearn learn;
         bool reverse; /* newest first */
+        bool all;     /* each alert, not one line for an incident */
         bool alarm;   /* selftest: report a failure to the journal, and success nowhere */
 } Ctl;
 
@@ -55,8 +77,26 @@ VERBS(VERB_DECLARATION)
  * CTL_USAGE where it cannot be an id; the error is printed. */
 int ctl_get_alert(const Ctl *c, const char *id, json_t **ret);
 
+/* Whether alerts are to be read from a journal. */
+bool ctl_journal_given(const Ctl *c);
+
+/* Reads the alerts of that journal, or else of this machine's own, that the filter selects, the oldest
+ * first: at most as many as fit into an AlertRing; the rest is said. *ret: an array, whose alerts have
+ * "host". The error is printed. */
+int ctl_journal_alerts(const Ctl *c, const json_t *filter, json_t **ret);
+
+/* Finds the alert of an id, as ctl_get_alert() does. */
+int ctl_journal_find(const Ctl *c, const char *id, json_t **ret);
+
+/* Calls the handler with each alert of the span --since= to --until= of that journal. The error is printed,
+ * but not what the handler returned. */
+int ctl_journal_each(const Ctl *c, JournalReaderHandler handler, void *userdata, JournalCounts *ret);
+
 /* Prints an alert in full. */
 int ctl_print_alert(const json_t *alert);
+
+/* Reads and compiles the policy on disk; its errors are printed as barbwired --check does. */
+int ctl_policy_load(const Ctl *c, Policy **ret, PolicyNames *ret_names);
 
 /* Looks at a program's file. path: absolute; it must outlive *ret. */
 void ctl_program_look(const char *path, ExplainProgram *ret);

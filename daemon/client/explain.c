@@ -36,6 +36,12 @@ static int path_resolve(const char *path, char **ret) {
         return *ret ? 0 : ctl_error_memory();
 }
 
+/* Whether nobody but root and this user can change it; a group of the same number is the user. */
+static bool file_is_kept(const struct stat *st, uid_t uid) {
+        return (st->st_uid == 0 || st->st_uid == uid) && !(st->st_mode & 0002) &&
+               (!(st->st_mode & 0020) || st->st_gid == st->st_uid);
+}
+
 void ctl_program_look(const char *path, ExplainProgram *ret) {
         _cleanup_free_ char *directory = strdup(path);
         struct stat st;
@@ -47,9 +53,18 @@ void ctl_program_look(const char *path, ExplainProgram *ret) {
         ret->regular = S_ISREG(st.st_mode);
         ret->flags = (st.st_uid != 0 ? BW_PROCESS_EXE_NOT_ROOTS : 0) |
                      (st.st_mode & 0022 ? BW_PROCESS_EXE_WRITABLE : 0);
-        *strrchr(directory, '/') = 0;
-        if (stat(directory[0] ? directory : "/", &st) == 0 && st.st_mode & 0002)
-                ret->flags |= BW_PROCESS_EXE_DIR_WRITABLE;
+        ret->owner = st.st_uid;
+        ret->kept = file_is_kept(&st, ret->owner);
+        for (bool first = true; *directory; first = false) {
+                *strrchr(directory, '/') = 0;
+                if (stat(directory[0] ? directory : "/", &st) < 0) {
+                        ret->kept = false;
+                        return;
+                }
+                if (first && st.st_mode & 0002)
+                        ret->flags |= BW_PROCESS_EXE_DIR_WRITABLE;
+                ret->kept &= file_is_kept(&st, ret->owner) || (st.st_uid == 0 && st.st_mode & S_ISVTX);
+        }
 }
 
 static int program_find(const char *path, char **ret_owned, ExplainProgram *ret) {
@@ -108,10 +123,18 @@ static int query_fill(const Ctl *c, const char *path, Strings *s, ExplainQuery *
         if (r < 0)
                 return r;
         q->path = s->path;
-        q->directory = stat(s->path, &st) == 0 && S_ISDIR(st.st_mode);
+        bool there = stat(s->path, &st) == 0;
+        q->directory = there && S_ISDIR(st.st_mode);
+        q->links = there && !q->directory ? st.st_nlink : 0;
+        q->owner = there ? st.st_uid : UINT32_MAX;
         q->user_known = a->user_known;
         q->uid = a->uid;
         q->script = a->script;
+        if (a->script && a->script[0] == '/')
+                ctl_program_look(a->script, &q->script_file);
+        q->elsewhere = a->container;
+        if (a->container) /* what is at this path here says nothing of what is there */
+                q->exe = (ExplainProgram){ .path = q->exe.path };
         q->unit = ctl_string(c->filter, "unit", NULL);
         q->n_ancestors = a->n_ancestors;
         return 0;
@@ -131,10 +154,8 @@ static json_t *policy_compare(const Ctl *c, const Policy *p) {
                         (json_int_t)p->n_errors, "in_force", in_force);
 }
 
-/* Prints errors of the policy as barbwired --check does. */
-static int explain(const Ctl *c, const ExplainQuery *q, json_t **ret) {
+int ctl_policy_load(const Ctl *c, Policy **ret, PolicyNames *ret_names) {
         _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
-        _cleanup_(policy_names_done) PolicyNames names = {};
         _cleanup_(policy_freep) Policy *p = NULL;
         PolicyMessage message = {};
 
@@ -146,13 +167,24 @@ static int explain(const Ctl *c, const ExplainQuery *q, json_t **ret) {
                 ctl_error("%s", text ?: "?");
         }
         if (r == 0)
-                r = policy_compile(p, &names, 0, &tables, &message);
+                r = policy_compile(p, ret_names, 0, &tables, &message);
         if (r < 0) {
                 _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;
                 ctl_error("Failed to load the policy: %s", text ?: strerror(-r));
                 free(message.text);
                 return r;
         }
+        *ret = STEAL_PTR(p);
+        return 0;
+}
+
+static int explain(const Ctl *c, const ExplainQuery *q, json_t **ret) {
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        _cleanup_(policy_freep) Policy *p = NULL;
+
+        int r = ctl_policy_load(c, &p, &names);
+        if (r < 0)
+                return r;
         r = policy_explain(p, &names, q, ret);
         if (r == 0)
                 r = json_object_set_new(*ret, "policy", policy_compare(c, p));
@@ -191,6 +223,19 @@ static void put_classes(const json_t *classes) {
                 put("class", "none");
 }
 
+/* Not of the verdict, which is about any program: whose script it is shows only when it runs. */
+static void put_first_sight(const json_t *classes) {
+        const json_t *c;
+        size_t i;
+
+        json_array_foreach(classes, i, c) if (json_is_true(json_object_get(c, "first_sight"))) {
+                put("own script", "FirstSight=yes: of a script of the file's own user that reads no other "
+                                  "class, the first alert is low, and later ones are records of severity "
+                                  "info while the script is unchanged");
+                return;
+        }
+}
+
 static void put_executable(const json_t *exe) {
         const json_t *problem;
         size_t i;
@@ -201,6 +246,7 @@ static void put_executable(const json_t *exe) {
                         strcmp(ctl_string(exe, "trusted", ""), "yes") == 0
                                         ? ": trusted, only root can change it"
                                         : "");
+        put("", "  trust level: %s", ctl_string(exe, "level", "?"));
         json_array_foreach(json_object_get(exe, "problems"), i, problem)
                         put("", "  %s", json_string_value(problem));
         if (ctl_string(exe, "interpreter", NULL))
@@ -217,7 +263,7 @@ static void put_conditions(const json_t *rule) {
                         ctl_string(condition, "text", "?"));
 }
 
-static void put_rules(const json_t *explained, bool any_exe) {
+static void put_rules(const json_t *explained, bool any_exe, bool container) {
         const json_t *rule;
         size_t i;
 
@@ -225,6 +271,8 @@ static void put_rules(const json_t *explained, bool any_exe) {
                 put(i == 0 ? "rules" : "", "[Allow %s] (%s)%s%s", ctl_string(rule, "name", "?"),
                                 ctl_string(rule, "origin", "?"), any_exe ? "" : ", applies: ",
                                 any_exe ? "" : ctl_string(rule, "applies", "?"));
+                if (strcmp(ctl_string(rule, "level", "system"), "user") == 0)
+                        put("", "  of the user level: for a program and a file of one user");
                 put("", "  passes on: %s", ctl_string(rule, "passes", "?"));
                 put_conditions(rule);
         }
@@ -232,8 +280,11 @@ static void put_rules(const json_t *explained, bool any_exe) {
                 put("rules", any_exe ? "no [Allow] section has these classes"
                                      : "no [Allow] section of these classes names this program");
         else if (i > 0 && !any_exe)
-                put("", "assumed: it is in the host's mount namespace, has no LD_PRELOAD= or the like, runs "
-                        "no code that others can change, and is not traced");
+                put("",
+                                "assumed: it is in %s, has no LD_PRELOAD= or the like, runs no code that "
+                                "others can "
+                                "change, and is not traced",
+                                container ? "a container" : "the host's mount namespace");
 }
 
 static void put_carriers(const json_t *carriers, const char *exe) {
@@ -289,7 +340,7 @@ static void put_score(const json_t *score, const json_t *late) {
         }
 }
 
-static void put_explained(const char *path, const json_t *o) {
+static void put_explained(const Ctl *c, const char *path, const json_t *o) {
         const json_t *to = json_object_get(o, "destination"), *policy = json_object_get(o, "policy");
         const char *resolved = ctl_string(o, "path", "?"), *address = ctl_string(to, "address", NULL);
         bool v6 = address && strchr(address, ':'),
@@ -302,17 +353,24 @@ static void put_explained(const char *path, const json_t *o) {
                                                                         : "");
         put_classes(json_object_get(o, "classes"));
         put_executable(json_object_get(o, "executable"));
-        put_rules(o, any_exe);
+        put_rules(o, any_exe, c->access.container);
         put_carriers(json_object_get(o, "carriers"),
                         ctl_string(json_object_get(o, "executable"), "path", "?"));
         put("mark", "%s%s", ctl_string(o, "mark", "?"),
                         strcmp(ctl_string(o, "mark", ""), "no") == 0
                                         ? ": nothing follows from the open"
                                         : ": the open marks the process and what its data reaches");
+        if (ctl_string(o, "evidence", NULL))
+                put("evidence", "%s%s", ctl_string(o, "evidence", "?"),
+                                strcmp(ctl_string(o, "evidence", ""), "bound") == 0
+                                                ? ": opened under a rule; egress outside of it scores less"
+                                                : ": no rule surely applies to the open");
         if (address)
                 put("destination", "%s%s%s:%lld, allowed: %s", v6 ? "[" : "", address, v6 ? "]" : "",
                                 ctl_number(to, "port"), ctl_string(to, "allowed", "?"));
         put_score(json_object_get(o, "score"), json_object_get(o, "late"));
+        if (strcmp(ctl_string(json_object_get(o, "verdict"), "result", ""), "alert") == 0)
+                put_first_sight(json_object_get(o, "classes"));
         put("policy", "%.12s…, %s", ctl_string(policy, "hash", "?"),
                         json_is_true(in_force) ? "in force"
                         : json_is_false(in_force)
@@ -336,7 +394,7 @@ int ctl_explain(const Ctl *c, const char *path) {
         if (ctl_wants_json())
                 r = ctl_print_json(explained);
         else
-                put_explained(path, explained);
+                put_explained(c, path, explained);
         if (r < 0)
                 return r;
         return strcmp(ctl_string(json_object_get(explained, "verdict"), "result", ""), "unknown") == 0

@@ -25,6 +25,8 @@ static const struct Completion {
         { "DIR", "files", "_files -/" },
         { "MODE", "words off short pretty", "(off short pretty)" },
         { "LEVEL", "words low medium high", "(low medium high)" },
+        { "ACTION", "words alert denied stopped killed would-deny not-denied",
+                        "(alert denied stopped killed would-deny not-denied)" },
         { "TIME", "words now today yesterday", "(now today yesterday)" },
         { "CLASS", "classes", "_barbwirectl_classes" },
         { "NAME", "rules", "_barbwirectl_rules" },
@@ -95,12 +97,21 @@ static void put_zsh_argument(const char *verb, const struct Completion *argument
         printf("        [[ -n ${words[(r)%s]} ]] && %s\n", verb, argument->zsh);
 }
 
+/* Within single quotes. */
+static void put_help(const char *help) {
+        for (; *help; help++)
+                fputs(*help == '\'' ? "'\\''" : (char[]){ *help, 0 }, stdout);
+}
+
 static void put_zsh(void) {
         fputs("(( $+functions[_barbwirectl_commands] )) ||\n_barbwirectl_commands() {\n"
               "        local -a commands\n        commands=(\n",
                         stdout);
-        for (size_t i = 0; i < N_ITEMS(verb_infos); i++)
-                printf("                '%s:%s'\n", verb_infos[i].name, verb_infos[i].help);
+        for (size_t i = 0; i < N_ITEMS(verb_infos); i++) {
+                printf("                '%s:", verb_infos[i].name);
+                put_help(verb_infos[i].help);
+                fputs("'\n", stdout);
+        }
         fputs("        )\n        _describe -t commands 'command' commands\n}\n\n"
               "(( $+functions[_barbwirectl_argument] )) ||\n_barbwirectl_argument() {\n",
                         stdout);
@@ -117,7 +128,9 @@ static void put_zsh(void) {
                                         o->value ? "+" : "", o->name, is);
                 else
                         printf("        '--%s%s", o->name, is);
-                printf("[%s]", o->help);
+                putchar('[');
+                put_help(o->help);
+                putchar(']');
                 if (o->value)
                         printf(":%s:%s", o->name, completion_of(o->value)->zsh);
                 fputs("'\n", stdout);

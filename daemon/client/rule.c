@@ -2,15 +2,16 @@
 
 /* A rule applies to the process that opens the file, at that moment; its permission is not inherited by
  * children and ends with exec. So a narrow rule exists only where the process that opened the file is the
- * one that sent. Where no rule can apply (bpf/process/identity.bpf.h), none is written. Must not allow more
- * than the alert shows without saying so, and does not trust the JSON. */
+ * one that sent. Where no rule can apply (bpf/process/identity.bpf.h), or one would allow more than the
+ * alert shows, none is written: it would be worse than the alert. Does not trust the JSON. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "client/rule.h"
-#include "event/cgroup-path.h"
+#include "alert/recorded.h"
 #include "policy/check.h"
 #include "policy/values.h"
 #include "basic/escape.h"
@@ -33,17 +34,13 @@ typedef struct Opener {
 } Opener;
 
 typedef struct Suggestion {
-        const json_t *alert, *process;
+        const json_t *alert, *process, *known; /* known: the classes of the policy */
         SuggestLook look;
         Opener openers[BW_FILES_MAX];
         size_t n_openers;
-        bool container;
-        Text risks, why; /* comment lines; why: no rule can apply */
+        bool container, accepted; /* accepted: connections of clients */
+        Text risks, why;          /* comment lines; why: no rule can apply */
 } Suggestion;
-
-static const char *member(const json_t *o, const char *key) {
-        return json_string_value(json_object_get(o, key)) ?: "";
-}
 
 _printf_(2, 3) static void say(Text *t, const char *format, ...) {
         _cleanup_free_ char *line = FORMAT_ARGUMENTS(format);
@@ -58,29 +55,6 @@ _printf_(2, 3) static void say(Text *t, const char *format, ...) {
 }
 
 /* ---- names ---- */
-
-static int hex_digit(char c) {
-        const char *digits = "0123456789abcdef", *d = c ? strchr(digits, c) : NULL;
-        return d ? (int)(d - digits) : -1;
-}
-
-/* Undoes json_from_bytes(). NULL: out of memory. */
-static char *name_unescape(const char *s) {
-        char *name = malloc(strlen(s) + 1), *out = name;
-
-        for (; name && *s; s++) {
-                *out = *s;
-                if (*s == '\\' && s[1] == 'x' && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
-                        *out = (char)(hex_digit(s[2]) << 4 | hex_digit(s[3]));
-                        s += 3;
-                } else if (*s == '\\' && s[1] == '\\')
-                        s++;
-                out++;
-        }
-        if (name)
-                *out = 0;
-        return name;
-}
 
 /* Makes a pattern that matches a name only; bytes that a policy cannot contain, or that are invisible,
  * become "?". */
@@ -109,48 +83,15 @@ static char *name_to_glob(const char *name) {
         return glob;
 }
 
-/* The second word of a command line (alert/alert.c cmdline_format()); *ret NULL: there is none, or it was
- * truncated. */
-static int second_argument(const char *cmdline, char **ret) {
-        _cleanup_free_ char *line = name_unescape(cmdline), *word = line ? malloc(strlen(line) + 1) : NULL;
-        char *out = word;
-        bool quoted = false;
-        unsigned n = 0;
-
-        if (!word)
-                return -ENOMEM;
-        for (const char *c = line; *c; c++) {
-                if (*c == ' ' && !quoted && ++n == 2)
-                        break;
-                if (*c == '\'')
-                        quoted = !quoted;
-                else if (n == 1 && (quoted || *c != ' '))
-                        *out++ = *c == '\\' && !quoted ? *++c : *c;
-        }
-        *out = 0;
-        if (n > 0 && !strstr(word, "…"))
-                *ret = STEAL_PTR(word);
-        return 0;
-}
-
 /* ---- conditions of the rule ---- */
-
-static bool has_flag(const Suggestion *s, const char *flag) {
-        const json_t *item;
-        size_t i;
-
-        json_array_foreach(json_object_get(s->process, "flags"), i,
-                        item) if (strcmp(json_string_value(item) ?: "", flag) == 0) return true;
-        return false;
-}
 
 static bool has_name(const json_t *classes, const char *name) {
         const json_t *c;
         size_t i;
 
         json_array_foreach(classes, i,
-                        c) if (strcmp(json_is_string(c) ? json_string_value(c) : member(c, "name"), name) ==
-                               0) return true;
+                        c) if (strcmp(json_is_string(c) ? json_string_value(c) : recorded_string(c, "name"),
+                                               name) == 0) return true;
         return false;
 }
 
@@ -158,16 +99,13 @@ static bool has_name(const json_t *classes, const char *name) {
 static int openers_find(Suggestion *s, const json_t *known) {
         const json_t *alerted = json_object_get(s->alert, "classes"), *file, *class;
         json_auto_t *found = json_object();
-        const char *exe = member(s->process, "exe");
         size_t i, k;
 
         json_array_foreach(json_object_get(s->alert, "files"), i, file) {
-                Opener o = { .exe = member(file, "exe"),
+                Opener o = { .exe = recorded_string(file, "exe"),
                         .uid = json_integer_value(json_object_get(file, "uid")) };
 
-                o.sent = strcmp(o.exe, exe) == 0 &&
-                         json_integer_value(json_object_get(file, "pid")) ==
-                                         json_integer_value(json_object_get(s->process, "pid"));
+                o.sent = recorded_opener_sent(s->alert, file);
                 for (k = 0; k < s->n_openers; k++)
                         if (strcmp(s->openers[k].exe, o.exe) == 0 && s->openers[k].sent == o.sent &&
                                         s->openers[k].uid == o.uid)
@@ -206,14 +144,10 @@ static int openers_find(Suggestion *s, const json_t *known) {
 
 /* Sets Unit=, if the name stays the same from one start to the next. */
 static int unit_find(Suggestion *s, Opener *o) {
-        const char *cgroup = member(s->process, "cgroup"), *at;
-        _cleanup_free_ char *path = name_unescape(cgroup);
+        _cleanup_free_ char *name = NULL;
+        const char *at;
 
-        if (!path)
-                return -ENOMEM;
-        Bytes unit = cgroup_system_unit((Bytes){ .data = path, .size = strlen(path) });
-        _cleanup_free_ char *name = strndup(unit.data, unit.size);
-        if (!name)
+        if (recorded_unit(s->process, &name) < 0)
                 return -ENOMEM;
         size_t n = strlen(name);
         bool service = n > 8 && strcmp(name + n - 8, ".service") == 0;
@@ -252,7 +186,7 @@ static bool trust_check_then(Suggestion *s, const Opener *o) {
         bool good = true;
 
         for (size_t i = 0; o->sent && i < ELEMENTSOF(then); i++)
-                if (has_flag(s, then[i].flag)) {
+                if (recorded_flag(s->process, then[i].flag)) {
                         say(&s->why, "No rule applies to %s: %s.", o->exe, then[i].why);
                         good = false;
                 }
@@ -263,7 +197,7 @@ static bool trust_check_then(Suggestion *s, const Opener *o) {
 static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
         ExplainProgram now;
 
-        if (s->container)
+        if (s->container || !s->look)
                 return;
         s->look(path, &now);
         if (explain_trust(&now) == TRUTH_NO)
@@ -273,7 +207,7 @@ static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
                                 o->exe);
         else if (!now.seen)
                 say(&s->why, "No rule applies to %s: the file does not exist any more.", o->exe);
-        else if (o->sent && has_flag(s, "deleted"))
+        else if (o->sent && recorded_flag(s->process, "deleted"))
                 say(&s->risks, "%s was replaced while it ran: the rule is for the new file.", o->exe);
         if (now.flags & BW_PROCESS_EXE_DIR_WRITABLE)
                 say(&s->risks,
@@ -282,17 +216,79 @@ static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
                                 o->exe);
 }
 
+/* Directories of what is there for a while, where users may put things. */
+static bool path_is_temporary(const char *path) {
+        static const char *const directories[] = { "/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/",
+                "/run/shm/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (strncmp(path, directories[i], strlen(directories[i])) == 0)
+                        return true;
+        return false;
+}
+
+static bool path_is_in_home(const char *path) {
+        return strncmp(path, "/home/", 6) == 0;
+}
+
+/* The program of an ancestor that runs what others have written. NULL: there is none. */
+static const char *package_manager(const Suggestion *s) {
+        static const char *const names[] = { "apt", "apt-get", "aptitude", "cargo", "composer", "dnf",
+                "dpkg", "gem", "npm", "npx", "pacman", "pip", "pip3", "pipx", "pnpm", "poetry", "rpm", "uv",
+                "yarn", "yum", "zypper" };
+        const json_t *ancestor;
+        size_t i;
+
+        json_array_foreach(json_object_get(s->alert, "lineage"), i, ancestor) {
+                const char *exe = recorded_string(ancestor, "exe"), *slash = strrchr(exe, '/'),
+                           *comm = recorded_string(ancestor, "comm");
+
+                for (size_t k = 0; k < ELEMENTSOF(names); k++)
+                        if ((slash && strcmp(slash + 1, names[k]) == 0) ||
+                                        (strncmp(comm, names[k], strlen(names[k])) == 0 &&
+                                                        (!comm[strlen(names[k])] ||
+                                                                        comm[strlen(names[k])] == ' ')))
+                                return names[k];
+        }
+        return NULL;
+}
+
+/* What a rule would allow beside the access that was seen. false: none is to be written. */
+static bool reach_check(Suggestion *s, const Opener *o, const char *path) {
+        const char *manager = package_manager(s);
+
+        if (path_is_temporary(path) || (o->sent && recorded_flag(s->process, "directory-writable")))
+                say(&s->why, "%s is a temporary program: another one may have this path next time.", o->exe);
+        else if (manager)
+                say(&s->why,
+                                "%s ran below %s: a rule would apply to whatever the scripts of any package "
+                                "start.",
+                                o->exe, manager);
+        else if (!o->sent)
+                say(&s->why,
+                                "%s opened the files, and another program sent the data: a rule for %s "
+                                "would "
+                                "let whatever gets the data from it send it anywhere, as a permission is "
+                                "not "
+                                "inherited. Let one program do both.",
+                                o->exe, o->exe);
+        else
+                return true;
+        return false;
+}
+
 static int script_find(Suggestion *s, Opener *o, const char *interpreter) {
         _cleanup_free_ char *argument = NULL;
-        ExplainProgram script;
+        ExplainProgram script = { .seen = true, .regular = true };
 
-        int r = o->sent ? second_argument(member(s->process, "cmdline"), &argument) : 0;
+        int r = recorded_script(recorded_string(s->process, "cmdline"), &argument);
         if (r < 0)
                 return r;
         if (!argument || argument[0] != '/' || !explain_script_is_plain(argument)) {
-                say(&s->risks,
-                                "%s is an interpreter (%s), and its script is not known: the rule applies "
-                                "to every script that it runs.",
+                say(&s->why,
+                                "%s is an interpreter (%s), and its script is not known: a rule would apply "
+                                "to every script that it runs. Start the script by its absolute path, "
+                                "without options before it.",
                                 o->exe, interpreter);
                 return 0;
         }
@@ -301,17 +297,37 @@ static int script_find(Suggestion *s, Opener *o, const char *interpreter) {
                 return -ENOMEM;
         say(&s->risks, "Script= is taken from the command line in the alert, which the process could have "
                        "changed: check it.");
-        s->look(argument, &script);
-        if (!s->container && explain_trust(&script) != TRUTH_YES)
-                say(&s->risks,
-                                "Users other than root can change %s, and so use this rule: make root its "
-                                "owner.",
-                                o->script);
+        if (s->container)
+                return 0;
+        if (s->look)
+                s->look(argument, &script);
+        if (!script.seen)
+                say(&s->why, "No rule applies to %s: the file does not exist any more.", argument);
+        else if (path_is_temporary(argument) || (!s->look && path_is_in_home(argument)) ||
+                        explain_trust(&script) != TRUTH_YES || script.flags & BW_PROCESS_EXE_DIR_WRITABLE)
+                say(&s->why,
+                                "Users other than root can change %s, or put another file in its place, and "
+                                "so use a rule for it: make root the owner of the file and its directory.",
+                                argument);
         return 0;
 }
 
+/* A rule for a server: clients come from anywhere, so its unit says which one it is. */
+static void accepted_check(Suggestion *s, const Opener *o) {
+        if (!o->unit)
+                say(&s->why,
+                                "It accepted a connection, which no Destination= is about, and it has no "
+                                "unit "
+                                "of its own that could restrict a rule: make %s a service.",
+                                o->exe);
+        else
+                say(&s->risks, "It accepted connections: Unit= restricts the rule instead of addresses, and "
+                               "the "
+                               "program may also connect to any.");
+}
+
 static int opener_judge(Suggestion *s, Opener *o) {
-        _cleanup_free_ char *path = name_unescape(o->exe);
+        _cleanup_free_ char *path = recorded_name(o->exe);
         ValueError e;
         int r;
 
@@ -324,6 +340,8 @@ static int opener_judge(Suggestion *s, Opener *o) {
                 say(&s->why, "The path of the executable is not known.");
                 return 0;
         }
+        if (!reach_check(s, o, path))
+                return 0;
         r = unit_find(s, o);
         if (r < 0)
                 return r;
@@ -333,25 +351,11 @@ static int opener_judge(Suggestion *s, Opener *o) {
         else if (s->container)
                 say(&s->risks, "The container decides what is at %s.", o->exe);
         trust_check_now(s, o, path);
-        if (o->sent && strncmp(member(json_object_get(s->alert, "destination"), "family"), "inet", 4) != 0)
+        if (s->accepted)
+                accepted_check(s, o);
+        else if (recorded_destination(s->alert).family == 0)
                 say(&s->why, "Its destination is not an IP address, and Destination= takes nothing else.");
-
         const char *interpreter = policy_interpreter(o->exe_glob);
-        if (!o->sent && interpreter) {
-                say(&s->why,
-                                "%s opened the files, and another program sent the data. A permission is "
-                                "not inherited, so a rule would have to let %s read the files and "
-                                "everything that it starts send them anywhere. As it is an interpreter "
-                                "(%s), no narrow rule exists.",
-                                o->exe, o->exe, interpreter);
-                return 0;
-        }
-        if (!o->sent)
-                say(&s->risks,
-                                "DANGER: %s opened the files, and another program sent the data. A "
-                                "permission is not inherited, so this rule has Passes=nothing: whatever %s "
-                                "starts may send the files anywhere. Let one program do both instead.",
-                                o->exe, o->exe);
         return interpreter ? script_find(s, o, interpreter) : 0;
 }
 
@@ -367,73 +371,84 @@ static void put_name(FILE *f, const char *s, size_t max) {
                                 f);
 }
 
-static void put_rule(FILE *f, const Suggestion *s, const Opener *o, size_t number) {
-        const json_t *to = json_object_get(s->alert, "destination"), *value;
-        const char *id = strchr(member(s->alert, "id"), '-') ?: "-", *base = strrchr(o->exe, '/') ?: "/",
-                   *class;
-        json_int_t port = json_integer_value(json_object_get(to, "port"));
-        bool v6 = strcmp(member(to, "family"), "inet6") == 0;
-        size_t n = 0;
-
-        /* The id makes the name unique: an existing section would be extended. */
-        fputs("\n[Allow site-", f);
-        put_name(f, base + 1, 24);
-        fputc('-', f);
-        put_name(f, id + 1 + strspn(id + 1, "0"), 24);
-        if (number > 0)
-                fprintf(f, "-%zu", number + 1);
-        fputs("]\nClass=", f);
-        json_object_foreach((json_t *)o->classes, class, value)
-                        fprintf(f, "%s%s", n++ > 0 ? " " : "", class);
-        fprintf(f, "\nExe=%s\n", o->exe_glob);
-        if (o->script)
-                fprintf(f, "Script=%s\n", o->script);
-        if (o->unit)
-                fprintf(f, "Unit=%s\n", o->unit);
-        if (o->uid > 0)
-                fprintf(f, "User=%" JSON_INTEGER_FORMAT "\n", o->uid);
-        if (s->container)
-                fputs("Container=yes\n", f);
-        if (!o->sent) {
-                fputs("Passes=nothing\n", f);
-                return;
-        }
-        fputs(v6 && port > 0 ? "Destination=[" : "Destination=", f);
-        text_put_string(f, member(to, "address"));
-        fprintf(f, "/%d", v6 ? 128 : 32);
-        if (port > 0)
-                fprintf(f, "%s:%" JSON_INTEGER_FORMAT, v6 ? "]" : "", port);
-        fputc('\n', f);
+/* A uid that systemd chose for one start of a service (DynamicUser=, systemd.exec(5)). */
+static bool uid_is_dynamic(json_int_t uid) {
+        return uid >= 61184 && uid <= 65519;
 }
 
-static int suggest(Suggestion *s, const json_t *classes, Text *all) {
-        int r = openers_find(s, classes);
+/* The lines of a section, but for Destination=. The classes are in the order of the policy, so that equal
+ * rules have equal texts. */
+static char *rule_body(const Suggestion *s, const Opener *o) {
+        const json_t *class;
+        TextStream text;
+        size_t i, n = 0;
+
+        if (!text_open(&text))
+                return NULL;
+        fputs("Class=", text.stream);
+        json_array_foreach(s->known, i, class) {
+                const char *name = json_is_string(class) ? json_string_value(class)
+                                                         : recorded_string(class, "name");
+
+                if (json_object_get(o->classes, name))
+                        fprintf(text.stream, "%s%s", n++ > 0 ? " " : "", name);
+        }
+        fprintf(text.stream, "\nExe=%s\n", o->exe_glob);
+        if (o->script)
+                fprintf(text.stream, "Script=%s\n", o->script);
+        if (o->unit)
+                fprintf(text.stream, "Unit=%s\n", o->unit);
+        if (o->uid > 0 && !(o->unit && uid_is_dynamic(o->uid)))
+                fprintf(text.stream, "User=%" JSON_INTEGER_FORMAT "\n", o->uid);
+        if (s->container)
+                fputs("Container=yes\n", text.stream);
+        return text_take(&text);
+}
+
+/* Of an address that was read as one: the alert's text may hold anything. NULL: out of memory. */
+static char *rule_destination(const Suggestion *s) {
+        const struct bw_destination to = recorded_destination(s->alert);
+        bool v6 = to.family == AF_INET6;
+        char address[INET6_ADDRSTRLEN];
+        TextStream text;
+
+        if (!inet_ntop(to.family, to.address, address, sizeof(address)) || !text_open(&text))
+                return NULL;
+        fprintf(text.stream, "%s%s/%d", v6 && to.port > 0 ? "[" : "", address, v6 ? 128 : 32);
+        if (to.port > 0)
+                fprintf(text.stream, "%s:%u", v6 ? "]" : "", to.port);
+        return text_take(&text);
+}
+
+static int rule_make(const Suggestion *s, const Opener *o, ProposedRule *ret) {
+        const char *base = strrchr(o->exe, '/') ?: "/";
+        TextStream name;
+
+        if (o->script)
+                base = strrchr(o->script, '/') ?: base;
+        if (!text_open(&name))
+                return -ENOMEM;
+        put_name(name.stream, base + 1, 24);
+        ret->name = text_take(&name);
+        ret->body = rule_body(s, o);
+        ret->destination = s->accepted ? NULL : rule_destination(s);
+        return ret->name && ret->body && (s->accepted || ret->destination) ? 0 : -ENOMEM;
+}
+
+static int propose(Suggestion *s, Proposal *ret) {
+        int r = openers_find(s, s->known);
 
         for (size_t i = 0; r == 0 && i < s->n_openers; i++)
                 if (json_object_size(s->openers[i].classes) > 0)
                         r = opener_judge(s, s->openers + i);
-        if (r < 0)
+        if (r == 0 && (fflush(s->why.stream) != 0 || fflush(s->risks.stream) != 0))
+                r = -ENOMEM;
+        if (r < 0 || s->why.size > 0)
                 return r;
-        if (fflush(s->why.stream) != 0 || fflush(s->risks.stream) != 0)
-                return -ENOMEM;
-
-        say(all, "Suggested by barbwirectl for alert %s:", member(s->alert, "id"));
-        say(all, "%s", member(s->alert, "summary"));
-        fputs("#\n", all->stream);
-        if (s->why.size > 0) {
-                fputs("# NO rule would have allowed this:\n", all->stream);
-                fputs(s->why.data, all->stream);
-                return 0;
-        }
-        fputs("# This allows the access below whenever it happens. Other destinations, such as name "
-              "servers, still alert.\n"
-              "# Review it, run \"barbwired --check\", and load it with \"systemctl reload barbwire\".\n",
-                        all->stream);
-        fputs(s->risks.data, all->stream);
-        for (size_t i = 0, number = 0; i < s->n_openers; i++)
+        for (size_t i = 0; r == 0 && i < s->n_openers; i++)
                 if (json_object_size(s->openers[i].classes) > 0)
-                        put_rule(all->stream, s, s->openers + i, number++);
-        return 0;
+                        r = rule_make(s, s->openers + i, &ret->rules[ret->n_rules++]);
+        return r;
 }
 
 static int text_finish(Text *t, int r) {
@@ -441,13 +456,29 @@ static int text_finish(Text *t, int r) {
         return r < 0 ? r : q < 0 || t->failed ? -ENOMEM : 0;
 }
 
-int alert_suggest(const json_t *alert, const json_t *classes, SuggestLook look, char **ret_text,
-                char **ret_why) {
-        Suggestion s = { .alert = alert, .process = json_object_get(alert, "process"), .look = look };
-        Text all = {}, *texts[] = { &s.risks, &s.why, &all };
+void proposal_done(Proposal *p) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                free(p->rules[i].name);
+                free(p->rules[i].body);
+                free(p->rules[i].destination);
+        }
+        free(p->risks);
+        free(p->why);
+        *p = (Proposal){};
+}
+
+int alert_propose(const json_t *alert, const json_t *classes, SuggestLook look, Proposal *ret) {
+        Suggestion s = { .alert = alert,
+                .process = json_object_get(alert, "process"),
+                .known = classes,
+                .look = look,
+                .accepted = strcmp(recorded_string(json_object_get(alert, "destination"), "act"),
+                                            "accept") == 0 };
+        Text *texts[] = { &s.risks, &s.why };
+        Proposal p = {};
         int r = 0;
 
-        s.container = has_flag(&s, "not-host") ||
+        s.container = recorded_flag(s.process, "not-host") ||
                       (!json_object_get(s.process, "flags") &&
                                       json_is_string(json_object_get(s.process, "container")));
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
@@ -456,13 +487,15 @@ int alert_suggest(const json_t *alert, const json_t *classes, SuggestLook look, 
                         r = -ENOMEM;
         }
         if (r == 0)
-                r = suggest(&s, classes, &all);
+                r = propose(&s, &p);
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
                 r = text_finish(texts[i], r);
         if (r == 0) {
-                *ret_why = s.why.size > 0 ? STEAL_PTR(s.why.data) : NULL;
-                *ret_text = STEAL_PTR(all.data);
-        }
+                p.why = s.why.size > 0 ? STEAL_PTR(s.why.data) : NULL;
+                p.risks = STEAL_PTR(s.risks.data);
+                *ret = p;
+        } else
+                proposal_done(&p);
         for (size_t i = 0; i < s.n_openers; i++) {
                 json_decref(s.openers[i].classes);
                 free(s.openers[i].exe_glob);
@@ -472,4 +505,54 @@ int alert_suggest(const json_t *alert, const json_t *classes, SuggestLook look, 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
                 free(texts[i]->data);
         return r;
+}
+
+static void put_suggestion(FILE *f, const json_t *alert, const Proposal *p) {
+        const char *id = strchr(recorded_string(alert, "id"), '-') ?: "-";
+
+        fputs("# Suggested by barbwirectl for alert ", f);
+        text_put_string(f, recorded_string(alert, "id"));
+        fputs(":\n# ", f);
+        text_put_string(f, recorded_string(alert, "summary"));
+        fputs("\n#\n", f);
+        if (p->why) {
+                fprintf(f, "# NO rule should allow this:\n%s", p->why);
+                return;
+        }
+        fputs("# This allows the access below whenever it happens. Other destinations, such as name "
+              "servers, still alert.\n"
+              "# Review it, run \"barbwired --check\", and load it with \"systemctl reload barbwire\".\n",
+                        f);
+        fputs(p->risks, f);
+        for (size_t i = 0; i < p->n_rules; i++) {
+                /* The id makes the name unique: an existing section would be extended. */
+                fprintf(f, "\n[Allow site-%s-", p->rules[i].name);
+                put_name(f, id + 1 + strspn(id + 1, "0"), 24);
+                if (i > 0)
+                        fprintf(f, "-%zu", i + 1);
+                fprintf(f, "]\n%s", p->rules[i].body);
+                if (p->rules[i].destination)
+                        fprintf(f, "Destination=%s\n", p->rules[i].destination);
+        }
+}
+
+int alert_suggest(const json_t *alert, const json_t *classes, SuggestLook look, char **ret_text,
+                char **ret_why) {
+        TextStream text;
+        Proposal p;
+
+        int r = alert_propose(alert, classes, look, &p);
+        if (r < 0)
+                return r;
+        char *written = NULL;
+        if (text_open(&text)) {
+                put_suggestion(text.stream, alert, &p);
+                written = text_take(&text);
+        }
+        if (written) {
+                *ret_text = written;
+                *ret_why = STEAL_PTR(p.why);
+        }
+        proposal_done(&p);
+        return written ? 0 : -ENOMEM;
 }

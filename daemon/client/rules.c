@@ -43,6 +43,7 @@ static const struct Kind {
                                         { "Technique", "techniques", SETTING_TEXT },
                                         { "Score", "score", SETTING_NUMBER },
                                         { "Severity", "severity", SETTING_TEXT },
+                                        { "Code", "code", SETTING_FLAG },
                                         { "Window", "window_usec", SETTING_SPAN },
                                         { "LateWindow", "late_window_usec", SETTING_SPAN } } },
         { .name = "Allow",

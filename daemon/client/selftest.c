@@ -3,7 +3,7 @@
 /* Plays a decoy theft: a child process reads the file of a class that exists for this purpose
  * (policy.d/00-selftest.conf), then connects to an unassigned address in a network namespace without a
  * route. The hooks fire before the kernel looks up the route, so an alert is raised and nothing leaves the
- * machine.
+ * machine. While any class has Action=deny, the connection must be refused instead.
  *
  * With --alarm (barbwire-selftest.service) success prints nothing, and a failure is logged to the journal.
  * The service is not activated then: that it was stopped is a failure to report, not to repair. */
@@ -101,7 +101,8 @@ static int destination_connect(void) {
         return fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static Theft theft_commit(const char *comm) {
+/* refused: the connection is to be, by Action=deny. */
+static Theft theft_commit(const char *comm, bool refused) {
         Theft t = {};
         char byte;
         int error;
@@ -120,13 +121,15 @@ static Theft theft_commit(const char *comm) {
                 return theft_failed("Failed to read " DECOY, errno);
         t.connected_usec = time_now_usec(CLOCK_MONOTONIC);
         error = -destination_connect();
-        if (error != ENETUNREACH)
+        if (refused && error != EPERM)
+                return theft_failed("Selftest failed: the connection was not refused", error);
+        if (!refused && error != ENETUNREACH)
                 return theft_failed("Selftest failed: connect() did not return ENETUNREACH", error);
         return t;
 }
 
 /* Runs the theft in a child process: a second theft by the same process would only be a repeat. */
-static int theft_play(const char *comm, Theft *ret) {
+static int theft_play(const char *comm, bool refused, Theft *ret) {
         int fds[2], status;
         Theft t = {};
 
@@ -134,7 +137,7 @@ static int theft_play(const char *comm, Theft *ret) {
                 return -errno;
         pid_t pid = fork();
         if (pid == 0) {
-                t = theft_commit(comm);
+                t = theft_commit(comm, refused);
                 /* The address of a string constant is valid in the parent, too. */
                 _exit(write(fds[1], &t, sizeof(t)) == sizeof(t) ? 0 : 1);
         }
@@ -191,7 +194,7 @@ typedef struct Failing {
 
 static int selftest_run(const Ctl *c, Failing *ret_failing, json_t **ret_alert, uint64_t *ret_usec) {
         _cleanup_(ctl_client_freep) CtlClient *client = NULL;
-        json_auto_t *rules = NULL, *first = NULL;
+        json_auto_t *rules = NULL, *status = NULL, *first = NULL;
         uint32_t random = 0;
         Theft t = {};
         Comm comm;
@@ -216,17 +219,28 @@ static int selftest_run(const Ctl *c, Failing *ret_failing, json_t **ret_alert, 
         r = class_check(rules);
         if (r >= 0)
                 r = decoy_check();
+        if (r >= 0)
+                r = answer_get(c, client, "GetStatus", false, &status);
         if (r < 0)
                 return r;
+        const char *mode = ctl_string(json_object_get(status, "enforcement"), "mode", "off");
+        bool refused = strcmp(mode, "on") == 0;
         /* The first reply is empty: every alert from now on follows. */
         r = answer_get(c, client, "Follow", true, &first);
         if (r >= 0)
-                r = theft_play(comm, &t);
+                r = theft_play(comm, refused, &t);
         if (r < 0)
                 return r;
         *ret_failing = (Failing){ "Selftest failed: no alert was raised for the decoy theft.",
                 "not_noticed" };
-        return alert_wait(client, comm, &t, ret_alert, ret_usec);
+        r = alert_wait(client, comm, &t, ret_alert, ret_usec);
+        if (r < 0 || !refused || strcmp(ctl_string(*ret_alert, "action", ""), "denied") == 0)
+                return r;
+        *ret_failing = (Failing){
+                "Selftest failed: the decoy theft was refused, and its alert does not say so.", "not_noticed"
+        };
+        ctl_error("%s", ret_failing->message);
+        return -EBADMSG;
 }
 
 /* Writing to the journal may block: then the unit times out, which systemd logs. */

@@ -109,6 +109,20 @@ static void put_policy(const json_t *policy) {
         put_list("", json_object_get(policy, "files"));
 }
 
+/* Nothing where no class has Action=deny, and nothing was ever refused. */
+static void put_enforcement(const json_t *e) {
+        const char *mode = ctl_string(e, "mode", "off");
+
+        if (strcmp(mode, "off") == 0 && ctl_number(e, "denied") + ctl_number(e, "would_deny") == 0)
+                return;
+        put_label("Enforcement");
+        put_dot(strcmp(mode, "on") == 0 ? CTL_GREEN : CTL_YELLOW);
+        ctl_print("%s, %lld classes; %lld denied, %lld would be denied, %lld could not be denied", mode,
+                        ctl_number(e, "classes"), ctl_number(e, "denied"), ctl_number(e, "would_deny"),
+                        ctl_number(e, "not_denied"));
+        put_list("Not refused", json_object_get(e, "not_refused"));
+}
+
 /* How full the tables are, the memory that they take, and what had no room. */
 static void put_tables(const json_t *tables) {
         json_t *table;
@@ -147,6 +161,7 @@ static void status_print(const json_t *status, bool ok) {
         put_tables(json_object_get(status, "tables"));
         put_losses(json_object_get(status, "losses"));
         put_policy(json_object_get(status, "policy"));
+        put_enforcement(json_object_get(status, "enforcement"));
         put_label("Alerts");
         printf("%lld raised, %lld repeats; %lld of at most %lld kept; %lld waiting\n",
                         ctl_number(alerts, "raised"), ctl_number(alerts, "repeats"),

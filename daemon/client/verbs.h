@@ -13,6 +13,9 @@ enum {
         OPTIONS_FILTER = 1 << 1,
         OPTIONS_ACCESS = 1 << 2,
         OPTIONS_SELFTEST = 1 << 3,
+        OPTIONS_JOURNAL = 1 << 4,
+        OPTIONS_SPAN = 1 << 5,
+        OPTIONS_LEARN = 1 << 6,
         OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
 };
 
@@ -20,13 +23,15 @@ enum {
  * it (make-completions.c); in brackets, it is optional. */
 #define VERBS(VERB)                                                                                         \
         VERB(status, NULL, 0, "Show sensor state and gaps, without starting the service")                   \
-        VERB(alerts, NULL, OPTIONS_FILTER, "List recent alerts, the oldest first")                          \
-        VERB(show, "ID", 0, "Show one alert in detail")                                                     \
+        VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL, "List recent alerts, the oldest first")        \
+        VERB(show, "ID", OPTIONS_JOURNAL, "Show one alert in detail")                                       \
         VERB(follow, NULL, 0, "Show alerts as they are raised")                                             \
         VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
         VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
         VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
-        VERB(suggest, "ID", 0, "Print the smallest rule that would have allowed an alert")                  \
+        VERB(suggest, "ID", OPTIONS_JOURNAL, "Print the smallest rule that would have allowed an alert")    \
+        VERB(learn, NULL, OPTIONS_JOURNAL | OPTIONS_SPAN | OPTIONS_LEARN,                                   \
+                        "Write a drop-in of what a journal's alerts have in common")                        \
         VERB(selftest, NULL, OPTIONS_SELFTEST, "Play a decoy theft and wait for its alert")
 
 /* OPTION(identifier, letter, name, value, groups, help) */
@@ -38,26 +43,49 @@ enum {
         OPTION(NO_PAGER, 0, "no-pager", NULL, OPTIONS_COMMON, "Do not pipe output into a pager")            \
         OPTION(UTC, 0, "utc", NULL, OPTIONS_COMMON, "Read and show times in UTC")                           \
         OPTION(LINES, 'n', "lines", "N", OPTIONS_FILTER, "Show the newest N alerts only")                   \
-        OPTION(SINCE, 'S', "since", "TIME", OPTIONS_FILTER, "Only alerts raised at TIME or later")          \
-        OPTION(UNTIL, 'U', "until", "TIME", OPTIONS_FILTER, "Only alerts raised at TIME or earlier")        \
+        OPTION(SINCE, 'S', "since", "TIME", OPTIONS_FILTER | OPTIONS_SPAN,                                  \
+                        "Only alerts raised at TIME or later")                                              \
+        OPTION(UNTIL, 'U', "until", "TIME", OPTIONS_FILTER | OPTIONS_SPAN,                                  \
+                        "Only alerts raised at TIME or earlier")                                            \
         OPTION(SEVERITY, 'p', "severity", "LEVEL", OPTIONS_FILTER,                                          \
-                        "Only alerts of this severity or worse: low, medium, high")                         \
+                        "Only alerts of this severity or worse: info, low (default), medium, high")         \
         OPTION(CLASS, 0, "class", "CLASS", OPTIONS_FILTER, "Only alerts about files of this class")         \
+        OPTION(ACTION, 0, "action", "ACTION", OPTIONS_FILTER,                                               \
+                        "Only alerts with this action: alert, denied, stopped, killed, would-deny, "        \
+                        "not-denied")                                                                       \
         OPTION(PID, 0, "pid", "PID", OPTIONS_FILTER, "Only alerts of this process")                         \
-        OPTION(UID, 0, "uid", "USER", OPTIONS_FILTER, "Only alerts of this user, a name or a number")       \
+        OPTION(UID, 0, "uid", "USER", OPTIONS_FILTER | OPTIONS_ACCESS,                                      \
+                        "The process runs as this user, a name or a number")                                \
+        OPTION(ALL, 0, "all", NULL, OPTIONS_FILTER, "Show each alert, not one line for an incident")        \
+        OPTION(INCIDENT, 0, "incident", "ID", OPTIONS_FILTER,                                               \
+                        "Only alerts of the incident of this alert, each")                                  \
         OPTION(REVERSE, 'r', "reverse", NULL, OPTIONS_FILTER, "Show the newest alert first")                \
+        OPTION(DIRECTORY, 'D', "directory", "DIR", OPTIONS_JOURNAL,                                         \
+                        "Alerts of the journal files in DIR, not of the daemon")                            \
+        OPTION(FILE, 0, "file", "PATH", OPTIONS_JOURNAL | OPTION_REPEATS,                                   \
+                        "Alerts of this journal file, not of the daemon")                                   \
+        OPTION(MERGE, 'm', "merge", NULL, OPTIONS_JOURNAL,                                                  \
+                        "Alerts of all journals here, also those of other hosts")                           \
         OPTION(EXE, 0, "exe", "EXE", OPTIONS_ACCESS, "Program that opens the file")                         \
         OPTION(SCRIPT, 0, "script", "PATH", OPTIONS_ACCESS, "Script that an interpreter was started with")  \
         OPTION(USER, 0, "user", "USER", OPTIONS_ACCESS,                                                     \
                         "User that the program runs as, a name or a number")                                \
+        OPTION(CONTAINER, 0, "container", NULL, OPTIONS_ACCESS,                                             \
+                        "It runs in a container, which sees other files than the host")                     \
         OPTION(ANCESTOR, 0, "ancestor", "EXE", OPTIONS_ACCESS | OPTION_REPEATS,                             \
                         "Program of the parent process; repeated: of its parent")                           \
         OPTION(TO, 0, "to", "ADDR[:PORT]", OPTIONS_ACCESS,                                                  \
                         "Destination of the data; the port defaults to 443")                                \
-        OPTION(POLICY_DIR, 0, "policy-dir", "DIR", OPTIONS_ACCESS | OPTION_REPEATS,                         \
+        OPTION(POLICY_DIR, 0, "policy-dir", "DIR", OPTIONS_ACCESS | OPTIONS_LEARN | OPTION_REPEATS,         \
                         "Read the policy from DIR, not the standard directories")                           \
         OPTION(UNIT, 'u', "unit", "UNIT", OPTIONS_FILTER | OPTIONS_ACCESS,                                  \
                         "The process runs in this systemd unit")                                            \
+        OPTION(OUTPUT, 'o', "output", "PATH", OPTIONS_LEARN,                                                \
+                        "Write the drop-in to PATH, and keep the answers that it has")                      \
+        OPTION(INTERACTIVE, 'i', "interactive", NULL, OPTIONS_LEARN, "Ask about each rule")                 \
+        OPTION(DRY_RUN, 0, "dry-run", NULL, OPTIONS_LEARN, "Print the drop-in, write nothing")              \
+        OPTION(MIN_DAYS, 0, "min-days", "N", OPTIONS_LEARN,                                                 \
+                        "Allow what was seen on N days or more (default: 3)")                               \
         OPTION(ALARM, 0, "alarm", NULL, OPTIONS_SELFTEST,                                                   \
                         "Print nothing on success; log a failure to the journal")
 

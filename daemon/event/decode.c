@@ -62,6 +62,8 @@ static int read_process(Reader *r, size_t offset, const struct bw_process *p, Ev
 
         if (p->flags & ~(uint32_t)BW_PROCESS_FLAGS)
                 return bad(r, "the process has an unknown flag");
+        if (p->script.flags & ~(uint32_t)BW_SCRIPT_FLAGS)
+                return bad(r, "the script has an unknown flag");
 
         *ret = (EventProcess){
                 .start_boot_ns = p->start_boot_ns,
@@ -73,8 +75,13 @@ static int read_process(Reader *r, size_t offset, const struct bw_process *p, Ev
                 .uid = p->uid,
                 .loginuid = p->loginuid,
                 .mount_namespace = p->mount_namespace,
-                .pid_namespace = p->pid_namespace,
+                .group = p->group,
                 .flags = p->flags,
+                .script = { .inode = p->script.inode,
+                                .ctime_ns = p->script.ctime_ns,
+                                .size = p->script.size,
+                                .device = p->script.device,
+                                .flags = p->script.flags },
         };
 
         e = read_comm(r, offset + offsetof(struct bw_process, comm), &ret->comm);
@@ -84,6 +91,9 @@ static int read_process(Reader *r, size_t offset, const struct bw_process *p, Ev
         if (e < 0)
                 return e;
         e = read_string(r, p->cmdline, true, &ret->cmdline);
+        if (e < 0)
+                return e;
+        e = read_string(r, p->script_path, false, &ret->script.path);
         if (e < 0)
                 return e;
         return read_string(r, p->cgroup, false, &ret->cgroup);
@@ -115,7 +125,7 @@ static int read_route(Reader *r, struct bw_string s, EventFile *ret) {
                 memcpy(&hop, route.data + at, sizeof(hop));
                 if (hop.zero[0] != 0 || hop.zero[1] != 0 || hop.zero[2] != 0)
                         return bad(r, "a hop's padding is not zero");
-                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_QUEUE)
+                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_SEMAPHORES)
                         return bad(r, "a hop has an unknown means");
                 EventHop *to = &ret->route[ret->n_route++];
                 *to = (EventHop){ .pid = hop.pid, .via = hop.via };
@@ -131,7 +141,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 
         if (f->zero != 0)
                 return bad(r, "a file's padding is not zero");
-        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_QUEUE)
+        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_SEMAPHORES)
                 return bad(r, "a file has an unknown means");
 
         *ret = (EventFile){
@@ -146,7 +156,10 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
                 .path_truncated = f->flags & BW_FILE_PATH_TRUNCATED,
                 .handed_over = f->flags & BW_FILE_HANDED_OVER,
                 .route_cut = f->flags & BW_FILE_ROUTE_CUT,
+                .real_lost = f->flags & BW_FILE_REAL_LOST,
                 .named = f->flags & BW_FILE_NAMED,
+                .execed = f->flags & BW_FILE_EXECED,
+                .owned = f->flags & BW_FILE_OWNED,
         };
 
         e = read_comm(r, offset + offsetof(struct bw_touched_file, comm), &ret->comm);
@@ -181,8 +194,8 @@ static int read_correlation(Reader *r, bool egress, EventCorrelation *ret) {
 
         memcpy(&c, r->record, sizeof(c));
 
-        if (c.zero != 0)
-                return bad(r, "the correlation's padding is not zero");
+        if (c.action >= BW_ACTION_MAX)
+                return bad(r, "the correlation's action is unknown");
         if (c.n_lineage > BW_LINEAGE_MAX)
                 return bad(r, "more ancestors than a record holds");
         if (c.n_files > BW_FILES_MAX)
@@ -194,10 +207,12 @@ static int read_correlation(Reader *r, bool egress, EventCorrelation *ret) {
         *ret = (EventCorrelation){
                 .classes = c.classes,
                 .fresh = c.fresh & c.classes,
+                .bound = c.bound & c.classes,
                 .window_ns = c.window_ns,
                 .slot = c.slot,
                 .generation = c.generation,
                 .flags = c.flags,
+                .action = c.action,
                 .destination = c.destination,
                 .n_lineage = c.n_lineage,
                 .n_files = c.n_files,
@@ -241,7 +256,6 @@ static int read_mark(Reader *r, Event *ret) {
 
         memcpy(&m, r->record, sizeof(m));
         ret->mark.until_mono_ns = m.until_mono_ns;
-        ret->mark.bound = m.bound & m.holder.classes;
         ret->mark.payer = m.payer;
         ret->mark.number = m.number;
         return read_correlation(r, false, &ret->mark.holder);

@@ -38,24 +38,34 @@ typedef struct EventFile {
         uint64_t mono_ns, classes, inode;
         uint32_t device, pid, uid;
         uint8_t generation, via;
-        bool path_truncated, handed_over, route_cut, named;
+        bool path_truncated, handed_over, route_cut, named, execed, real_lost, owned;
         Bytes path, exe, comm;
         Bytes real_path;             /* size 0: none, or `path` */
         EventHop route[BW_HOPS_MAX]; /* the first giver first */
         size_t n_route;
 } EventFile;
 
+/* inode 0: the process runs no script, or it is not known which. */
+typedef struct EventScript {
+        uint64_t inode, ctime_ns, size;
+        uint32_t device;
+        uint32_t flags; /* BW_SCRIPT_* */
+        Bytes path;
+} EventScript;
+
 typedef struct EventProcess {
         uint64_t start_boot_ns, cgroup_id, exe_inode;
-        uint32_t exe_device, pid, tid, uid, loginuid, mount_namespace, pid_namespace;
+        uint32_t exe_device, pid, tid, uid, loginuid, mount_namespace, group;
         uint32_t flags; /* BW_PROCESS_* */
         Bytes comm, exe, cmdline /* NUL-separated arguments, no final NUL counted */, cgroup;
+        EventScript script;
 } EventProcess;
 
 typedef struct EventCorrelation {
         uint64_t classes, fresh, window_ns;
+        uint64_t bound; /* of `fresh`, of a mark of all: held under rules alone */
         uint32_t slot, generation;
-        uint8_t flags;
+        uint8_t flags, action; /* enum bw_action */
         EventProcess process;
         struct bw_destination destination;
         Bytes destination_path; /* AF_UNIX */
@@ -87,7 +97,6 @@ typedef struct EventShare {
 typedef struct EventMark {
         EventCorrelation holder; /* without egress and ancestors; its cgroup is known by cgroup_id alone */
         uint64_t until_mono_ns;
-        uint64_t bound;  /* of its classes */
         uint32_t payer;  /* uid that is charged */
         uint32_t number; /* of the listing */
 } EventMark;

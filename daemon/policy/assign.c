@@ -100,11 +100,13 @@ static int scalar_parse(const KeyInfo *k, const char *text, uint64_t *ret, Value
                 return value_parse_passes(text, ret, ret_error);
         case KEY_SEVERITY:
                 severity = severity_from_string(text);
-                if (severity == _SEVERITY_INVALID)
+                if (severity < SEVERITY_LOW)
                         return value_error(ret_error, 0,
                                         "must be low, medium or high, or empty to follow from the score");
                 *ret = (uint64_t)severity;
                 return 0;
+        case KEY_CHOICE:
+                return value_parse_choice(text, k->choices, ret, ret_error);
         default:
                 r = value_parse_number(text, (int64_t)k->min, (int64_t)k->max, &number, ret_error);
                 if (r == 0)
@@ -147,6 +149,11 @@ static int report_unknown_key(PolicyReader *reader, size_t offset, const char *k
         char quoted[VALUE_QUOTE_SIZE], known[128] = "";
         ValueNearest nearest = {};
 
+        /* A key of earlier snapshots: the rule would mean another thing without it. */
+        if (reader->section == SECTION_ALLOW && strcmp(key, "Output") == 0)
+                return reader_error(reader, offset,
+                                "Output= is gone: Passes= names all that a rule passes on, write "
+                                "Passes=children for Output=clean");
         (void)value_quote(key, strlen(key), quoted);
         for (const KeyInfo *k = policy_keys; k->key; k++)
                 if (k->section == reader->section) {

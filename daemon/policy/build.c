@@ -25,6 +25,17 @@ int policy_new(Policy **ret) {
         return 0;
 }
 
+void policy_leave_out(Policy *p, const char *file) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_allows; i++)
+                if (p->allows[i].origin.file && strcmp(p->allows[i].origin.file, file) == 0)
+                        section_done(SECTION_ALLOW, &p->allows[i]);
+                else
+                        p->allows[n++] = p->allows[i];
+        p->n_allows = n;
+}
+
 Policy *policy_free(Policy *p) {
         if (!p)
                 return NULL;
@@ -33,8 +44,10 @@ Policy *policy_free(Policy *p) {
         for (Section s = SECTION_CLASS; s < _SECTION_MAX; s++) {
                 const SectionInfo *info = &policy_sections[s];
 
-                if (info->size == 0)
+                if (info->size == 0) {
+                        section_reset(s, section_item(p, s, 0));
                         continue;
+                }
                 size_t *n = (size_t *)((char *)p + info->n_items);
                 for (size_t i = 0; i < *n; i++)
                         section_done(s, section_item(p, s, i));
@@ -46,6 +59,11 @@ Policy *policy_free(Policy *p) {
         lineage_table_free(p->lineage_table);
         strv_clear(&p->files, &p->n_files);
         strv_clear(&p->homes, &p->n_homes);
+        for (size_t i = 0; i < p->n_links; i++) {
+                free(p->links[i].from);
+                free(p->links[i].to);
+        }
+        free(p->links);
         strv_clear(&b->names, &b->n_names);
         free(b);
         return NULL;

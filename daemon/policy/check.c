@@ -8,6 +8,7 @@
 #include "policy/build.h"
 #include "policy/check.h"
 #include "policy/lineage.h"
+#include "policy/match.h"
 #include "policy/values.h"
 
 /* Programs that run scripts: a rule that allows one of them allows every script. With `versioned`, names
@@ -165,6 +166,60 @@ static int warn_of_carrier(Policy *p, const PolicyCarrier *c) {
         return r;
 }
 
+/* Programs that start sessions and read /etc/shadow for it: one that no rule names, and that connects to a
+ * directory service, would lock everybody out. */
+static const char *const session_starters[] = {
+        "/usr/sbin/sshd",
+        "/usr/bin/login",
+        "/usr/bin/su",
+        "/usr/bin/sudo",
+        "/usr/sbin/unix_chkpwd",
+        "/usr/lib/systemd/systemd-executor",
+};
+
+static bool class_allows(const Policy *p, const PolicyClass *c, const char *exe) {
+        for (size_t i = 0; i < p->n_allows; i++) {
+                const PolicyAllow *a = p->allows + i;
+
+                for (size_t k = 0; k < a->n_classes; k++)
+                        if (strcmp(a->classes[k].name, c->name) == 0 &&
+                                        (!exe || policy_match_path(p, a->exes, a->n_exes, exe)))
+                                return true;
+        }
+        return false;
+}
+
+static int warn_of_denial(Policy *p, const PolicyClass *c) {
+        int r = 0;
+
+        if (!policy_class_denies(p, c) || strcmp(c->name, POLICY_SELFTEST_CLASS) == 0)
+                return 0;
+        if (!class_allows(p, c, NULL))
+                return policy_message_add(p, POLICY_WARNING, c->origin,
+                                "[Class %s] has Action=deny and no [Allow] section: every program that "
+                                "reads "
+                                "its files is cut off from the network for Window=; add an [Allow] section",
+                                c->name);
+        bool sessions = policy_match_path(p, c->paths, c->n_paths, "/etc/shadow");
+        for (size_t i = 0; sessions && r == 0 && i < ELEMENTSOF(session_starters); i++)
+                if (!class_allows(p, c, session_starters[i]))
+                        r = policy_message_add(p, POLICY_WARNING, c->origin,
+                                        "[Class %s] has Action=deny, and no [Allow] section of it names %s: "
+                                        "logins may fail; allow it, or name its unit in Never=",
+                                        c->name, session_starters[i]);
+        return r;
+}
+
+static int warn_of_enforcement(Policy *p) {
+        for (size_t i = 0; i < p->n_classes; i++)
+                if (p->classes[i].action != POLICY_ALERT && p->enforcement.off)
+                        return policy_message_add(p, POLICY_WARNING, p->classes[i].origin,
+                                        "[Class %s] has Action=deny, but nothing is refused: the kernel was "
+                                        "started with barbwire.enforce=0",
+                                        p->classes[i].name);
+        return 0;
+}
+
 static int warn_of_class(Policy *p, const PolicyClass *c) {
         if (c->late_window_usec == 0 || c->late_window_usec >= c->window_usec)
                 return 0;
@@ -204,7 +259,9 @@ static int policy_warn(Policy *p) {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < p->n_classes; i++)
-                r = warn_of_class(p, p->classes + i);
+                r = warn_of_class(p, p->classes + i) ?: warn_of_denial(p, p->classes + i);
+        if (r == 0)
+                r = warn_of_enforcement(p);
         for (size_t i = 0; r == 0 && i < p->n_allows; i++)
                 r = warn_of_allow(p, p->allows + i);
         for (size_t i = 0; r == 0 && i < p->n_carriers; i++)
@@ -261,8 +318,8 @@ static int users_check(Policy *p, const char *type, const PolicyAllow *a) {
                 if (a->users[i].known)
                         continue;
                 int r = policy_message_add(p, POLICY_ERROR, a->users[i].origin,
-                                "[%s %s] is ignored: there is no user %s in the passwd file; correct the "
-                                "name, or write the UID of a user from elsewhere",
+                                "[%s %s] is ignored: there is no user %s; correct the name, or write the "
+                                "UID of a user whose directory cannot be asked yet",
                                 type, a->name,
                                 value_quote(a->users[i].name, strlen(a->users[i].name), quoted));
                 return r < 0 ? r : 1;
@@ -285,6 +342,14 @@ static int allow_check(Policy *p, const PolicyAllow *a) {
         else if (a->n_exes == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
                                 "[Allow %s] is ignored: it has no Exe=; name the programs that it allows",
+                                a->name);
+        else if (policy_rule_is_users(a) && a->n_destinations == 0)
+                r = policy_message_add(p, POLICY_ERROR, a->origin,
+                                "[Allow %s] is ignored: it has ~/ in Exe= or Script= without Destination=, "
+                                "and "
+                                "a user's program may be changed by every program of that user; name where "
+                                "it "
+                                "may send",
                                 a->name);
         else if (a->container && a->n_units == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
@@ -367,6 +432,17 @@ static void sections_prune(Policy *p, Section s) {
         *n_items = n;
 }
 
+/* The selftest proves that what is to be refused is. */
+static void selftest_finish(Policy *p) {
+        bool any = false;
+
+        for (size_t i = 0; i < p->n_classes; i++)
+                any |= p->classes[i].action != POLICY_ALERT;
+        for (size_t i = 0; any && i < p->n_classes; i++)
+                if (strcmp(p->classes[i].name, POLICY_SELFTEST_CLASS) == 0)
+                        p->classes[i].action = POLICY_DENY;
+}
+
 static int classes_finish(Policy *p) {
         for (size_t i = 0; i < p->n_classes; i++) {
                 PolicyClass *c = p->classes + i;
@@ -383,6 +459,7 @@ static int classes_finish(Policy *p) {
                         c->late_window_usec = MAX(POLICY_LATE_WINDOW_DEFAULT_USEC, c->window_usec);
         }
         sections_prune(p, SECTION_CLASS);
+        selftest_finish(p);
         return 0;
 }
 

@@ -14,9 +14,10 @@
 #include "basic/hash.h"
 #include "policy/pattern-list.h"
 #include "policy/values.h"
+#include "policy/variants.h"
 
-/* The default policy has some 40,000. A state takes at least two cells, so that this many fill the largest
- * table; exceeding it takes a third of a second. */
+/* The default policy has some 26,000 for files. A state takes at least two cells, so that this many fill the
+ * largest table; exceeding it takes a third of a second. */
 #define STATES_MAX (POLICY_CELLS_MAX / 2)
 
 static const char *const automaton_names[BW_AUTOMATA] = {
@@ -27,6 +28,15 @@ static const char *const automaton_names[BW_AUTOMATA] = {
         [BW_AUTOMATON_ANCESTOR] = "ancestors",
         [BW_AUTOMATON_CARRIER] = "carriers",
 };
+
+/* Never= makes two rules of no class: a unit counts whatever it executes. */
+typedef enum Never {
+        NEVER_EXE,
+        NEVER_UNIT,
+        NEVERS,
+} Never;
+
+static const char *const never_labels[NEVERS] = { "Never:exe", "Never:unit" };
 
 /* The bits of the names in the policy, and the names to add to PolicyNames on success. */
 typedef struct Numbering {
@@ -39,6 +49,8 @@ typedef struct Numbering {
         char *class_names[BW_CLASSES_MAX]; /* per bit: the name that is new there */
         char *rule_names[BW_RULES_MAX];
         uint64_t rule_prints[BW_RULES_MAX]; /* per rule of the policy */
+        PolicyAllow never[NEVERS];          /* rules that stand for Never= */
+        bool denies;                        /* the kernel refuses egress of some class */
 } Numbering;
 
 static void strings_clear(char **strings, size_t n) {
@@ -52,6 +64,8 @@ static void numbering_done(Numbering *n) {
         strings_clear(n->labels, ELEMENTSOF(n->labels));
         strings_clear(n->class_names, ELEMENTSOF(n->class_names));
         strings_clear(n->rule_names, ELEMENTSOF(n->rule_names));
+        free(n->never[NEVER_EXE].exes);
+        free(n->never[NEVER_UNIT].units);
 }
 
 void policy_names_done(PolicyNames *n) {
@@ -81,21 +95,26 @@ _printf_(4, 5) static int fail(
 
 /* A process stores the results of these conditions of a rule, so that a change of their text makes another
  * rule. A weak hash suffices: a collision would need an attacker who chooses both policies. */
-static uint64_t rule_print(const PolicyAllow *a) {
+static int rule_print(const Policy *p, const PolicyAllow *a, uint64_t *ret) {
         const PolicyGlob *const lists[] = { a->scripts, a->ancestors };
         const size_t n[] = { a->n_scripts, a->n_ancestors };
         uint64_t print = FNV1A_INIT;
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
-                for (size_t k = 0; k < n[i]; k++) {
-                        const char *glob = lists[i][k].glob;
+                _cleanup_(pattern_list_done) PatternList l = {};
 
-                        /* including NUL, which separates the items */
-                        print = fnv1a(print, glob, strlen(glob) + 1);
+                for (size_t k = 0; k < n[i]; k++) {
+                        int r = pattern_list_append_variants(&l, p, lists[i] + k, 0);
+                        if (r < 0)
+                                return r;
                 }
+                /* including NUL, which separates the items */
+                for (size_t k = 0; k < l.n; k++)
+                        print = fnv1a(print, l.patterns[k].glob, strlen(l.patterns[k].glob) + 1);
                 print = fnv1a(print, &(unsigned char){ (unsigned char)i }, 1);
         }
-        return print;
+        *ret = print;
+        return 0;
 }
 
 /* Assigns bits to names. old: names per bit. ret_names: new names per bit. A name keeps its bit if the
@@ -131,11 +150,6 @@ static int numbers_assign(char *const *old, const uint64_t *old_prints, unsigned
         return 0;
 }
 
-static char *text_concat(const char *a, const char *b, const char *c) {
-        char *s;
-        return asprintf(&s, "%s%s%s", a, b, c) < 0 ? NULL : s;
-}
-
 static uint32_t carrier_flags(const PolicyCarrier *c) {
         return BW_RULE_TERMINAL | (c->own ? BW_RULE_OWN : c->terminal ? 0 : BW_RULE_CARRIER);
 }
@@ -153,6 +167,21 @@ static uint64_t carrier_bit(const Policy *p, const PolicyCarrier *c) {
         if (c->own)
                 return BW_CARRIER_OWN(carrier_own(p, c));
         return c->egress ? BW_CARRIER_EGRESS : BW_CARRIER_SILENT;
+}
+
+static int rule_append(Numbering *n, const Policy *p, const PolicyAllow *a, uint32_t flags,
+                const char *prefix, const char *name) {
+        n->rules[n->n_rules] = a;
+        int r = rule_print(p, a, &n->rule_prints[n->n_rules]);
+        if (r < 0)
+                return r;
+        n->flags[n->n_rules] = flags;
+        if (asprintf(&n->labels[n->n_rules], "%s%s", prefix, name) < 0) {
+                n->labels[n->n_rules] = NULL;
+                return -ENOMEM;
+        }
+        n->n_rules++;
+        return 0;
 }
 
 static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_message) {
@@ -174,14 +203,40 @@ static int rules_collect(const Policy *p, Numbering *n, PolicyMessage *ret_messa
                                         "[Carrier %s] exceeds the limit of %u carriers with Own=yes: merge "
                                         "those of the same programs",
                                         a->name, BW_CARRIER_OWN_MAX);
-                n->rules[n->n_rules] = a;
-                n->rule_prints[n->n_rules] = rule_print(a);
-                n->flags[n->n_rules] = c ? carrier_flags(c) : a->passes;
-                n->labels[n->n_rules] = text_concat(carrier ? "Carrier:" : "", a->name, "");
-                if (!n->labels[n->n_rules++])
-                        return -ENOMEM;
+                int r = rule_append(n, p, a, c ? carrier_flags(c) : a->passes, carrier ? "Carrier:" : "",
+                                a->name);
+                if (r < 0)
+                        return r;
         }
         return 0;
+}
+
+/* The globs are borrowed. */
+static int never_collect(const Policy *p, Numbering *n, PolicyMessage *ret_message) {
+        const PolicyEnforcement *e = &p->enforcement;
+        PolicyAllow *exe = &n->never[NEVER_EXE], *unit = &n->never[NEVER_UNIT];
+        int r = 0;
+
+        exe->exes = calloc(e->n_never + 1, sizeof(*exe->exes));
+        unit->units = calloc(e->n_never + 1, sizeof(*unit->units));
+        if (!exe->exes || !unit->units)
+                return -ENOMEM;
+        for (size_t i = 0; i < e->n_never; i++)
+                if (e->never[i].glob[0] == '/')
+                        exe->exes[exe->n_exes++] = e->never[i];
+                else
+                        unit->units[unit->n_units++] = e->never[i];
+        for (Never i = 0; i < NEVERS && r == 0; i++) {
+                if (n->never[i].n_exes + n->never[i].n_units == 0)
+                        continue;
+                if (n->n_rules == BW_RULES_MAX)
+                        return fail(ret_message, -E2BIG, e->never[0].origin,
+                                        "Never= exceeds the limit of %u rules: merge rules with the same "
+                                        "Class= and Destination=",
+                                        BW_RULES_MAX);
+                r = rule_append(n, p, &n->never[i], 0, "", never_labels[i]);
+        }
+        return r;
 }
 
 static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, PolicyMessage *ret_message) {
@@ -199,6 +254,10 @@ static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, P
                         n->class_names, n->class_bits);
         if (r == 0)
                 r = rules_collect(p, n, ret_message);
+        for (size_t i = 0; i < p->n_classes; i++)
+                n->denies |= policy_class_denies(p, p->classes + i);
+        if (r == 0 && n->denies)
+                r = never_collect(p, n, ret_message);
         if (r < 0)
                 return r;
         return numbers_assign(old->rule_names, old->rule_prints, BW_RULES_MAX, n->labels, n->rule_prints,
@@ -220,61 +279,6 @@ static void names_commit(PolicyNames *names, Numbering *n) {
                 }
 }
 
-/* Escapes a home, so that as a glob it matches only itself; one that ends in '/' stands for every directory
- * in it (homes.c). */
-static char *path_escape(const char *path) {
-        char *s = malloc(2 * strlen(path) + 2), *end = s;
-        if (!s)
-                return NULL;
-
-        for (; *path; path++) {
-                if (strchr("\\?*[]{},", *path))
-                        *end++ = '\\';
-                *end++ = *path;
-        }
-        if (end > s && end[-1] == '/')
-                *end++ = '*';
-        *end = 0;
-        return s;
-}
-
-/* "~/REST" stands for every home under any prefix: a container's root file system is seen from the host too.
- */
-int policy_glob_variant(const Policy *p, const char *glob, size_t n, char **ret) {
-        static const char *const everywhere[] = { "/**/home/*", "/**/root" };
-        char *variant = NULL;
-
-        if (glob[0] != '~') {
-                if (n > 0)
-                        return 0;
-                variant = strdup(glob);
-        } else if (n < ELEMENTSOF(everywhere))
-                variant = text_concat(everywhere[n], glob + 1, "");
-        else if (n - ELEMENTSOF(everywhere) < p->n_homes) {
-                _cleanup_free_ char *home = path_escape(p->homes[n - ELEMENTSOF(everywhere)]);
-                if (home)
-                        variant = text_concat("/**", home, glob + 1);
-        } else
-                return 0;
-        if (!variant)
-                return -ENOMEM;
-        *ret = variant;
-        return 1;
-}
-
-static int patterns_append(PatternList *l, const Policy *p, const PolicyGlob *g, unsigned bit) {
-        for (size_t n = 0;; n++) {
-                _cleanup_free_ char *variant = NULL;
-                int r = policy_glob_variant(p, g->glob, n, &variant);
-
-                if (r <= 0)
-                        return r;
-                r = pattern_list_append(l, "", variant, bit, g);
-                if (r < 0)
-                        return r;
-        }
-}
-
 static int file_patterns(const Policy *p, const Numbering *n, PatternList *l) {
         for (size_t i = 0; i < p->n_classes; i++) {
                 const PolicyClass *c = p->classes + i;
@@ -283,9 +287,9 @@ static int file_patterns(const Policy *p, const Numbering *n, PatternList *l) {
                 int r = 0;
 
                 for (size_t k = 0; r == 0 && k < c->n_paths; k++)
-                        r = patterns_append(l, p, c->paths + k, include);
+                        r = pattern_list_append_variants(l, p, c->paths + k, include);
                 for (size_t k = 0; r == 0 && k < c->n_excludes; k++)
-                        r = patterns_append(l, p, c->excludes + k, exclude);
+                        r = pattern_list_append_variants(l, p, c->excludes + k, exclude);
                 if (r < 0)
                         return r;
         }
@@ -300,12 +304,12 @@ static int carrier_patterns(const Policy *p, PatternList *l) {
                 unsigned bit = (unsigned)__builtin_ctzll(carrier_bit(p, c));
 
                 for (size_t k = 0; r == 0 && k < c->n_paths; k++)
-                        r = patterns_append(l, p, c->paths + k, bit);
+                        r = pattern_list_append_variants(l, p, c->paths + k, bit);
         }
         return r;
 }
 
-static int rule_patterns(const Numbering *n, enum bw_automaton which, PatternList *l) {
+static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton which, PatternList *l) {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < n->n_rules; i++) {
@@ -322,14 +326,34 @@ static int rule_patterns(const Numbering *n, enum bw_automaton which, PatternLis
                         [BW_AUTOMATON_UNIT] = a->n_units,
                         [BW_AUTOMATON_ANCESTOR] = a->n_ancestors,
                 };
-                const char *root = which == BW_AUTOMATON_UNIT ? "/" : "";
 
                 for (size_t k = 0; r == 0 && k < n_globs[which]; k++) {
                         const PolicyGlob *g = globs[which] + k;
-                        r = pattern_list_append(l, root, g->glob, n->rule_bits[i], g);
+                        unsigned bit = n->rule_bits[i];
+
+                        r = which == BW_AUTOMATON_UNIT ? pattern_list_append(l, "/", g->glob, bit, g)
+                                                       : pattern_list_append_variants(l, p, g, bit);
                 }
         }
         return r;
+}
+
+/* What is refused, and to whom nothing is. */
+static void enforcement_fill(const Policy *p, const Numbering *n, struct bw_table *t) {
+        for (size_t i = 0; i < p->n_classes; i++) {
+                const PolicyClass *c = p->classes + i;
+                uint64_t bit = policy_class_denies(p, c) ? UINT64_C(1) << n->class_bits[i] : 0;
+
+                t->denies |= bit;
+                t->stops |= c->action == POLICY_STOP ? bit : 0;
+                t->kills |= c->action == POLICY_KILL ? bit : 0;
+        }
+        t->dry_run = p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN;
+        for (size_t i = 0; i < n->n_rules; i++)
+                if (n->rules[i] == &n->never[NEVER_EXE])
+                        t->never_exe = (uint16_t)(n->rule_bits[i] + 1);
+                else if (n->rules[i] == &n->never[NEVER_UNIT])
+                        t->never_unit = (uint16_t)(n->rule_bits[i] + 1);
 }
 
 static void net_fill(struct bw_net *net, const PolicyAddress *d, unsigned rule) {
@@ -345,6 +369,21 @@ static void net_fill(struct bw_net *net, const PolicyAddress *d, unsigned rule) 
         memcpy(net->mask, mask, sizeof(net->mask));
 }
 
+/* Whether this address and the next one are the two of any:PORT. */
+static bool address_is_any(const PolicyAddress *d) {
+        return d[0].prefix == 0 && d[1].prefix == 0 && d[0].family != d[1].family &&
+               d[0].port_first == d[1].port_first && d[0].port_last == d[1].port_last;
+}
+
+/* The entries that they take. */
+static size_t nets_count(const PolicyAllow *a) {
+        size_t n = 0;
+
+        for (size_t k = 0; k < a->n_destinations; k++, n++)
+                k += k + 1 < a->n_destinations && address_is_any(a->destinations + k);
+        return n;
+}
+
 static int rule_fill(
                 const Policy *p, const Numbering *n, size_t i, PolicyTables *t, PolicyMessage *ret_message) {
         const PolicyAllow *a = n->rules[i];
@@ -356,6 +395,7 @@ static int rule_fill(
                 [BW_CONDITION_ANCESTOR] = a->n_ancestors > 0,
                 [BW_CONDITION_USER] = a->n_users > 0,
                 [BW_CONDITION_HOST] = !a->container,
+                [BW_CONDITION_OWNER] = policy_rule_is_users(a),
         };
 
         for (unsigned c = 0; c < BW_CONDITIONS; c++)
@@ -382,14 +422,21 @@ static int rule_fill(
                         .used = 1,
                 };
 
-        if (a->n_destinations > BW_NETS_MAX - t->n_nets)
+        if (nets_count(a) > BW_NETS_MAX - t->n_nets)
                 return fail(ret_message, -E2BIG, a->destinations[BW_NETS_MAX - t->n_nets].origin,
                                 "[Allow %s] exceeds the limit of %u destinations of all rules: use larger "
                                 "networks, or port ranges",
                                 a->name, BW_NETS_MAX);
         rule->n_nets = (uint32_t)a->n_destinations;
-        for (size_t k = 0; k < a->n_destinations; k++)
-                net_fill(t->table->nets + t->n_nets++, a->destinations + k, bit);
+        for (size_t k = 0; k < a->n_destinations; k++) {
+                struct bw_net *net = t->table->nets + t->n_nets++;
+
+                net_fill(net, a->destinations + k, bit);
+                if (k + 1 < a->n_destinations && address_is_any(a->destinations + k)) {
+                        net->family = BW_NET_ANY;
+                        k++;
+                }
+        }
         return 0;
 }
 
@@ -491,10 +538,12 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
         if (r < 0)
                 return r;
         t->table->hops_max = p->hops_max;
+        enforcement_fill(p, &numbering, t->table);
         for (size_t i = 0; i < p->n_classes; i++) {
                 const PolicyClass *c = p->classes + i;
                 unsigned bit = numbering.class_bits[i];
 
+                t->table->code |= (uint64_t)c->code << bit;
                 t->table->fresh_ns[bit] = c->window_usec * NSEC_PER_USEC;
                 t->table->window_ns[bit] = MAX(c->window_usec, c->late_window_usec) * NSEC_PER_USEC;
         }
@@ -504,7 +553,7 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
 
                 r = which == BW_AUTOMATON_FILE      ? file_patterns(p, &numbering, &l)
                     : which == BW_AUTOMATON_CARRIER ? carrier_patterns(p, &l)
-                                                    : rule_patterns(&numbering, which, &l);
+                                                    : rule_patterns(p, &numbering, which, &l);
                 if (r == 0)
                         r = automaton_compile(&l, which, max_cells, t, ret_message);
                 if (r < 0)

@@ -44,9 +44,5 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
 /* 2^19 cells of 8 bytes are 4 MiB, the largest map value on every supported kernel (KMALLOC_MAX_SIZE). */
 #define POLICY_CELLS_MAX (1U << 19)
 
-/* Returns the nth pattern, newly allocated, that an item of Path= or ExcludePath= stands for: itself, or
- * with "~/" one per home. 1; 0: there are fewer; -ENOMEM. */
-int policy_glob_variant(const Policy *p, const char *glob, size_t n, char **ret);
-
 /* The class that has the bit in this policy, or NULL if it was removed. */
 const PolicyClass *policy_class_by_bit(const Policy *p, const PolicyNames *names, unsigned bit);

@@ -4,17 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/strv.h"
 #include "policy/build.h"
 #include "policy/homes.h"
 #include "policy/values.h"
 
-/* Each home adds a pattern per ~/ glob, of which the default policy has about 110: 32 homes without a common
- * prefix enlarge its table by half; 256 do not fit into it, and nothing would be monitored. The common
+/* Each home adds a pattern per ~/ glob. Of a policy with 110 of these, 32 homes without a common prefix
+ * enlarge the table by half; 256 do not fit into it, and nothing would be monitored. The common
  * parent directory of several homes stands for all of them, and there may be as many such directories; few
  * systems have homes in as many places. */
 #define HOMES_MAX 32
 /* Bytes of all these paths, 32 of usual length: without a common prefix each byte adds hundreds of states.
- * With twice as many the default policy no longer fits. */
+ * With twice as many such a policy no longer fits. */
 #define HOMES_SIZE_MAX 1024
 /* A directory with as many homes is one for homes. */
 #define NEIGHBOURS_MIN 4
@@ -33,9 +34,8 @@ void policy_resolve_user(Policy *p, const char *name, uint32_t uid) {
                 }
 }
 
-/* Normalizes a home to the form of the kernel's paths. False: it is not usable, or ~/ matches it anyway. */
+/* Normalizes a home to the form of the kernel's paths. False: it is not usable. */
 static bool home_normalize(char *home) {
-        static const char *const needless[] = { "", "/root", "/nonexistent", "/dev/null" };
         char *end = home;
 
         if (home[0] != '/')
@@ -54,6 +54,12 @@ static bool home_normalize(char *home) {
                 component += n;
         }
         *end = 0;
+        return home[0];
+}
+
+/* False: ~/ stands for it anyway, or for nothing there. */
+static bool home_is_needed(const char *home) {
+        static const char *const needless[] = { "", "/root", "/nonexistent", "/dev/null" };
 
         for (size_t i = 0; i < ELEMENTSOF(needless); i++)
                 if (strcmp(home, needless[i]) == 0)
@@ -184,9 +190,10 @@ static int homes_add(Policy *p, const char *passwd_file, Home *homes, size_t n) 
                         n_single + n_joined, n_more, value_quote(first, strlen(first), quoted));
 }
 
-int policy_add_users(Policy *p, const char *passwd_file, char *text) {
+int policy_add_users(Policy *p, const char *passwd_file, char *text, PolicyFollow *follow) {
+        _cleanup_(strv_freep) char **followed = NULL;
         _cleanup_free_ Home *homes = NULL;
-        size_t n_homes = 0, n_allocated = 0;
+        size_t n_homes = 0, n_allocated = 0, n_followed = 0;
 
         for (char *line; (line = strsep(&text, "\n"));) {
                 char *name, *home;
@@ -197,6 +204,16 @@ int policy_add_users(Policy *p, const char *passwd_file, char *text) {
                 if (uid != UINT32_MAX)
                         policy_resolve_user(p, name, uid);
                 if (!home_normalize(home))
+                        continue;
+                /* /home and /root may themselves be links: ostree's are in /var. */
+                char *to = NULL;
+                int r = follow(home, &to);
+                if (r > 0)
+                        r = strv_consume(&followed, &n_followed, to);
+                if (r == -ENOMEM)
+                        return r;
+                home = to ?: home;
+                if (!home_is_needed(home))
                         continue;
                 if (n_homes == n_allocated) {
                         n_allocated = MAX(2 * n_allocated, (size_t)64);

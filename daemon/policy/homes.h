@@ -6,11 +6,12 @@
 
 #include <stdint.h>
 
+#include "policy/links.h"
 #include "policy/types.h"
 
-/* Adds the homes and resolves the users. text: the contents of the file, which are cut into pieces.
- * passwd_file: its name, for a message. 0 or -ENOMEM. */
-int policy_add_users(Policy *p, const char *passwd_file, char *text);
+/* Adds the homes, as the kernel sees them, and resolves the users. text: the contents of the file, which are
+ * cut into pieces. passwd_file: its name, for a message. 0 or -ENOMEM. */
+int policy_add_users(Policy *p, const char *passwd_file, char *text, PolicyFollow *follow);
 
 /* Sets the UID of that user in every User=. */
 void policy_resolve_user(Policy *p, const char *name, uint32_t uid);

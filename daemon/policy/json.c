@@ -100,6 +100,8 @@ static json_t *key_to_json(const KeyInfo *k, const char *item) {
                 return json_boolean(*(const bool *)field);
         case KEY_PASSES:
                 return json_string(value_format_passes(*(const unsigned *)field, passes));
+        case KEY_CHOICE:
+                return json_string(k->choices[*(const unsigned *)field]);
         case KEY_SEVERITY:
                 severity = *(const Severity *)field;
                 return severity < 0 ? json_null() : json_string(severity_to_string(severity));

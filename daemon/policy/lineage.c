@@ -6,6 +6,7 @@
 #include "policy/lineage.h"
 #include "basic/util.h"
 #include "policy/pattern-list.h"
+#include "policy/variants.h"
 
 /* Ten lineages of ten globs take some 1,000 states. A larger limit would only take memory and start-up time.
  */
@@ -43,8 +44,9 @@ static int patterns_collect(const Policy *p, Kind kind, PatternList *l) {
                 size_t n = kind == KIND_EXE ? lineage->n_exes : lineage->n_units;
 
                 for (size_t k = 0; k < n; k++) {
-                        int r = pattern_list_append(l, kind == KIND_EXE ? "" : "/", globs[k].glob,
-                                        (unsigned)i, globs + k);
+                        int r = kind == KIND_EXE ? pattern_list_append_variants(l, p, globs + k, (unsigned)i)
+                                                 : pattern_list_append(l, "/", globs[k].glob, (unsigned)i,
+                                                                   globs + k);
                         if (r < 0)
                                 return r;
                 }

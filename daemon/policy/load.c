@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -10,8 +11,10 @@
 #include "basic/strv.h"
 #include "policy/build.h"
 #include "policy/check.h"
+#include "policy/follow.h"
 #include "policy/homes.h"
 #include "policy/lexer.h"
+#include "policy/links.h"
 #include "policy/load.h"
 #include "policy/parse.h"
 #include "policy/values.h"
@@ -28,6 +31,9 @@ static const char *const standard_directories[] = {
 #define FILES_MAX 1024
 /* 65,536 users of 256 bytes. Larger sites use a directory service. */
 #define PASSWD_MAX (16U << 20)
+
+/* The kernel's command line: COMMAND_LINE_SIZE is at most 4,096 (arch/.../include/asm/setup.h). */
+#define COMMAND_LINE_MAX 4096
 
 typedef enum FileState {
         FILE_ABSENT,
@@ -292,6 +298,22 @@ static int config_load(Policy *p, const char *config_file, SearchPath dirs) {
         return r < 0 ? r : dropins_load(p, dirs, "", "barbwire.conf");
 }
 
+/* Asks NSS for users that the passwd file does not list: of LDAP, AD or systemd-userdbd. Only for those that
+ * the policy names: enumerating a directory may take minutes, or be refused. */
+static void directory_users_resolve(Policy *p) {
+        const PolicyAllow *a;
+
+        for (size_t i = 0; (a = policy_rule(p, i)); i++)
+                for (size_t k = 0; k < a->n_users; k++) {
+                        const PolicyUser *u = a->users + k;
+                        bool number = u->name[0] >= '0' && u->name[0] <= '9';
+                        const struct passwd *found = u->known || number ? NULL : getpwnam(u->name);
+
+                        if (found)
+                                policy_resolve_user(p, u->name, found->pw_uid);
+                }
+}
+
 /* Reads the passwd file for the homes that ~/ stands for and the users that User= names. */
 static int users_load(Policy *p, const char *passwd_file) {
         const char *path = passwd_file ? passwd_file : "/etc/passwd";
@@ -318,7 +340,10 @@ static int users_load(Policy *p, const char *passwd_file) {
                 return -ENOMEM;
         data = text;
         text[size] = 0;
-        return policy_add_users(p, path, text);
+        r = policy_add_users(p, path, text, path_follow_links);
+        if (r == 0 && !passwd_file)
+                directory_users_resolve(p);
+        return r;
 }
 
 /* A policy without a class is a mistake, most often a misspelt directory: the message names all of them. */
@@ -355,10 +380,27 @@ static int load_all(Policy *p, const char *config_file, char *const *policy_dirs
         r = users_load(p, passwd_file);
         if (r < 0)
                 return r;
-        r = policy_finish(p);
+        r = policy_follow_links(p, path_follow_links);
+        if (r == 0)
+                r = policy_finish(p);
+        if (r == 0)
+                r = policy_report_links(p);
         if (r < 0 || p->n_classes > 0)
                 return r;
         return empty_report(p, policy_dirs ? named : standard, policy_dirs ? "" : "/policy.d");
+}
+
+/* For the rescue of a machine that a wrong policy cuts off: "barbwire.enforce=0". */
+static bool kernel_forbids(void) {
+        _cleanup_close_ int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+        char text[COMMAND_LINE_MAX + 1], *rest = text;
+
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+        text[MAX(n, 0)] = 0;
+        for (char *word; (word = strsep(&rest, " \n"));)
+                if (strcmp(word, "barbwire.enforce=0") == 0)
+                        return true;
+        return false;
 }
 
 int policy_load(const char *config_file, char *const *policy_dirs, const char *passwd_file, Policy **ret) {
@@ -367,6 +409,7 @@ int policy_load(const char *config_file, char *const *policy_dirs, const char *p
         int r = policy_new(&p);
         if (r < 0)
                 return r;
+        p->enforcement.off = kernel_forbids();
         r = load_all(p, config_file, policy_dirs, passwd_file);
         if (r == -ENOMEM)
                 return r;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "glob/automaton.h"
-#include "policy/compile.h"
 #include "policy/match.h"
+#include "policy/variants.h"
 
 const PolicyGlob *policy_match_path(const Policy *p, const PolicyGlob *globs, size_t n, const char *path) {
         for (size_t i = 0; i < n; i++) {

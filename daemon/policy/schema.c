@@ -44,6 +44,8 @@ const SectionInfo policy_sections[_SECTION_MAX] = {
                         .broken = offsetof(PolicyDestination, broken) },
         [SECTION_SCORING] = { "Scoring", "[Scoring]", "scoring", .items = offsetof(Policy, scoring),
                         .origin = offsetof(PolicyScoring, origin) },
+        [SECTION_ENFORCEMENT] = { "Enforcement", "[Enforcement]", "enforcement",
+                        .items = offsetof(Policy, enforcement) },
         [SECTION_CORRELATOR] = { "Correlator", "[Correlator]", NULL, .items = 0 },
         [SECTION_QUERY] = { "Query", "[Query]", NULL, .items = 0 },
 };
@@ -66,6 +68,12 @@ _Static_assert(offsetof(PolicyClass, name) == 0 && offsetof(PolicyAllow, name) =
         .field = offsetof(type, member), .min = (uint64_t)(low), .max = (uint64_t)(high),                   \
         .fallback = (uint64_t)(initial)
 #define FIELD(type, member) .field = offsetof(type, member)
+#define CHOICE(type, member, words, initial)                                                                \
+        .field = offsetof(type, member), .choices = (words), .fallback = (uint64_t)(initial)
+
+/* As PolicyAction and PolicyEnforced. */
+static const char *const actions[] = { "alert", "deny", "stop", "kill", NULL };
+static const char *const enforced[] = { "no", "yes", "dry-run", NULL };
 
 const KeyInfo policy_keys[] = {
         { SECTION_CLASS, "Path", "paths", KEY_STRINGS, ITEMS(PolicyClass, paths, PolicyGlob),
@@ -81,6 +89,10 @@ const KeyInfo policy_keys[] = {
         { SECTION_CLASS, "Score", "score", KEY_UNSIGNED,
                         SCALAR(PolicyClass, score, 0, SCORE_MAX, POLICY_SCORE_DEFAULT) },
         { SECTION_CLASS, "Severity", "severity", KEY_SEVERITY, FIELD(PolicyClass, severity) },
+        { SECTION_CLASS, "FirstSight", "first_sight", KEY_BOOL, FIELD(PolicyClass, first_sight) },
+        { SECTION_CLASS, "Code", "code", KEY_BOOL, FIELD(PolicyClass, code) },
+        { SECTION_CLASS, "Action", "action", KEY_CHOICE,
+                        CHOICE(PolicyClass, action, actions, POLICY_ALERT) },
         { SECTION_CLASS, "Description", "description", KEY_TEXT, FIELD(PolicyClass, description) },
         { SECTION_CLASS, "Technique", "techniques", KEY_STRINGS, LIST(PolicyClass, techniques, char *),
                         .check = value_check_technique },
@@ -88,9 +100,9 @@ const KeyInfo policy_keys[] = {
         { SECTION_ALLOW, "Class", "classes", KEY_STRINGS, ITEMS(PolicyAllow, classes, PolicyName),
                         .check = value_check_name },
         { SECTION_ALLOW, "Exe", "exes", KEY_STRINGS, ITEMS(PolicyAllow, exes, PolicyGlob),
-                        .check = value_check_program },
+                        .check = value_check_program_of_user },
         { SECTION_ALLOW, "Script", "scripts", KEY_STRINGS, ITEMS(PolicyAllow, scripts, PolicyGlob),
-                        .check = value_check_program },
+                        .check = value_check_program_of_user },
         { SECTION_ALLOW, "Unit", "units", KEY_STRINGS, ITEMS(PolicyAllow, units, PolicyGlob),
                         .check = value_check_unit },
         { SECTION_ALLOW, "Ancestor", "ancestors", KEY_STRINGS, ITEMS(PolicyAllow, ancestors, PolicyGlob),
@@ -142,6 +154,11 @@ const KeyInfo policy_keys[] = {
         { SECTION_SCORING, "High", "high", KEY_UNSIGNED,
                         SCALAR(PolicyScoring, high, 0, SCORE_MAX, POLICY_SCORE_HIGH_DEFAULT) },
 
+        { SECTION_ENFORCEMENT, "Enabled", "enabled", KEY_CHOICE,
+                        CHOICE(PolicyEnforcement, enabled, enforced, POLICY_ENFORCED_YES) },
+        { SECTION_ENFORCEMENT, "Never", "never", KEY_STRINGS, ITEMS(PolicyEnforcement, never, PolicyGlob),
+                        .check = value_check_never },
+
         { SECTION_CORRELATOR, "MaxMarks", NULL, KEY_UNSIGNED,
                         SCALAR(Policy, correlator.marks_max, TABLE_MIN, TABLE_MAX, POLICY_MARKS_DEFAULT) },
         { SECTION_CORRELATOR, "MaxProcesses", NULL, KEY_UNSIGNED,
@@ -184,6 +201,7 @@ void key_set(const KeyInfo *k, void *item, uint64_t value) {
         case KEY_UNSIGNED:
         case KEY_PASSES:
         case KEY_INT:
+        case KEY_CHOICE:
                 *(unsigned *)field = (unsigned)value; /* or int: the same bits */
                 break;
         case KEY_BOOL:

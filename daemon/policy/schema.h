@@ -33,6 +33,7 @@ typedef enum Section {
         SECTION_LINEAGE,
         SECTION_DESTINATION,
         SECTION_SCORING,
+        SECTION_ENFORCEMENT,
         SECTION_CORRELATOR,
         SECTION_QUERY,
         _SECTION_MAX,
@@ -61,6 +62,7 @@ typedef enum KeyType {
         KEY_BOOL,
         KEY_PASSES,
         KEY_SEVERITY,
+        KEY_CHOICE, /* one of the words in `choices`, by its place */
 } KeyType;
 
 typedef struct KeyInfo {
@@ -74,6 +76,7 @@ typedef struct KeyInfo {
         size_t origin;                                      /* lists: offset in the item; 0: not kept */
         int (*check)(const char *s, ValueError *ret_error); /* KEY_STRINGS: of an item; NULL: anything */
         uint64_t min, max, fallback;                        /* scalars; of KEY_INT as int64_t */
+        const char *const *choices;                         /* KEY_CHOICE, NULL-terminated */
 } KeyInfo;
 
 /* By Section; those before SECTION_CLASS have no type. */

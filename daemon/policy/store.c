@@ -6,6 +6,7 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "policy/links.h"
 #include "policy/load.h"
 #include "policy/names.h"
 #include "policy/store.h"
@@ -40,6 +41,8 @@ void policy_store_done(PolicyStore *s) {
 
 static void log_messages(const Policy *p) {
         for (size_t i = 0; i < p->n_messages; i++) {
+                if (p->messages[i].level == POLICY_NOTE)
+                        continue;
                 _cleanup_free_ char *text = policy_message_format(&p->messages[i]);
                 log_message(p->messages[i].level == POLICY_ERROR ? LOG_ERR : LOG_WARNING, "%s", text ?: "?");
         }
@@ -64,6 +67,9 @@ int policy_store_read(PolicyStore *s, const char *config_file, char *const *poli
         if (p->n_classes == 0) /* policy_load() has named the directories */
                 return -ENODATA;
 
+        r = policy_inherit_links(p, s->policy);
+        if (r < 0)
+                return r;
         r = policy_compile(p, &s->names, max_cells, ret_tables, &message);
         if (r < 0) {
                 _cleanup_free_ char *text = message.text ? policy_message_format(&message) : NULL;

@@ -5,6 +5,7 @@
 #include "policy/types.h"
 
 static const char *const severity_names[_SEVERITY_MAX] = {
+        [SEVERITY_INFO] = "info",
         [SEVERITY_LOW] = "low",
         [SEVERITY_MEDIUM] = "medium",
         [SEVERITY_HIGH] = "high",
@@ -34,6 +35,16 @@ const PolicyClass *policy_class_by_name(const Policy *p, const char *name) {
                 if (strcmp(p->classes[i].name, name) == 0)
                         return p->classes + i;
         return NULL;
+}
+
+bool policy_rule_is_users(const PolicyAllow *a) {
+        for (size_t i = 0; i < a->n_exes; i++)
+                if (a->exes[i].glob[0] == '~')
+                        return true;
+        for (size_t i = 0; i < a->n_scripts; i++)
+                if (a->scripts[i].glob[0] == '~')
+                        return true;
+        return false;
 }
 
 char *policy_message_format(const PolicyMessage *m) {

@@ -4,17 +4,21 @@
 /* The policy: *.conf files → Policy → the tables of bpf/abi/policy.h.
  *
  * This folder may include basic/, event/, glob/ and bpf/abi/. It must not know sensors, alerts, sinks and
- * queries: they include it. Everything but load.c, names.c and store.c is pure: no files, no kernel.
+ * queries: they include it. Everything but follow.c, load.c, names.c and store.c is pure: no files, no
+ * kernel.
  *
  *     load, homes   find and read the files, and passwd(5)
  *     lexer         bytes → lines, words, items
  *     parse         lines → sections and assignments
  *     assign        assignments → the fields that schema lists, by the parsers of values
  *     schema        the table of sections and keys: a key is one line there and its field below
+ *     links, follow the links that patterns lead through
+ *     variants      what one pattern stands for: homes, links
  *     build, list   a Policy while it is put together
  *     check         what can only be judged once every file is read
  *     compile       a Policy → tables; names, store: what outlives a reload
  *     lineage, match, json   questions asked of a Policy
+ *     time-parse    times of a command line, with the time spans of values
  *
  * This header is what all of them share: the Policy itself. */
 
@@ -26,12 +30,31 @@
 #include "basic/util.h"
 
 typedef enum Severity {
+        SEVERITY_INFO, /* of records that are no alerts, see alert/first-sight.h */
         SEVERITY_LOW,
         SEVERITY_MEDIUM,
         SEVERITY_HIGH,
         _SEVERITY_MAX,
         _SEVERITY_INVALID = -1,
 } Severity;
+
+/* The class whose files "barbwirectl selftest" steals: it has Action=deny while any other has it. */
+#define POLICY_SELFTEST_CLASS "barbwire-selftest"
+
+/* Action= of a class: what is done with its egress beside the alert. */
+typedef enum PolicyAction {
+        POLICY_ALERT,
+        POLICY_DENY,
+        POLICY_STOP, /* deny, and SIGSTOP */
+        POLICY_KILL, /* deny, and SIGKILL */
+} PolicyAction;
+
+/* [Enforcement] Enabled= */
+typedef enum PolicyEnforced {
+        POLICY_ENFORCED_NO, /* every class has Action=alert */
+        POLICY_ENFORCED_YES,
+        POLICY_ENFORCED_DRY_RUN,
+} PolicyEnforced;
 
 /* Where a value was written, for messages. */
 typedef struct PolicyOrigin {
@@ -83,6 +106,9 @@ typedef struct PolicyClass {
         uint64_t late_window_usec; /* LateWindow=: egress between Window= and this is late and scores less */
         unsigned score;            /* 0 … 100 */
         Severity severity;         /* _SEVERITY_INVALID: derived from the score */
+        bool first_sight;          /* FirstSight=: see alert/first-sight.h */
+        bool code;                 /* Code=yes: no secret, but code that interpreters load by themselves */
+        unsigned action;           /* PolicyAction */
         PolicyOrigin origin;
 } PolicyClass;
 
@@ -156,6 +182,14 @@ typedef struct PolicyScoring {
         PolicyOrigin origin; /* file NULL: the section does not exist */
 } PolicyScoring;
 
+/* [Enforcement]: of classes with Action=deny. */
+typedef struct PolicyEnforcement {
+        unsigned enabled;  /* PolicyEnforced */
+        PolicyGlob *never; /* Never=: executables ("/…") and units, whose egress is not refused */
+        size_t n_never;
+        bool off; /* the kernel's command line has barbwire.enforce=0 */
+} PolicyEnforcement;
+
 /* [Correlator]: limits that size kernel tables, so that a change needs a restart. */
 typedef struct PolicyCorrelator {
         unsigned marks_max;     /* MaxMarks=: processes marked at a time */
@@ -163,7 +197,15 @@ typedef struct PolicyCorrelator {
         uint64_t ring_bytes;    /* RingBuffer=: a power of two; 0: from the machine */
 } PolicyCorrelator;
 
+/* A path that patterns begin with, and that leads elsewhere by links. */
+typedef struct PolicyLink {
+        char *from;
+        char *to;  /* without links; or NULL */
+        int error; /* 0, or why it was not followed: -EPERM, -ELOOP, -EACCES, -ENOEXEC (to an interpreter) */
+} PolicyLink;
+
 typedef enum PolicyMessageLevel {
+        POLICY_NOTE,    /* for --check: what a line means here */
         POLICY_WARNING, /* odd, but used as written */
         POLICY_ERROR,   /* the line, or its entire section, is ignored; --check fails */
 } PolicyMessageLevel;
@@ -187,6 +229,7 @@ typedef struct Policy {
         PolicyDestination *destinations;
         size_t n_destinations;
         PolicyScoring scoring;
+        PolicyEnforcement enforcement;
         PolicyCorrelator correlator;
         unsigned hops_max;   /* [Correlator] MaxHops=: tracking ends after as many hops */
         unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
@@ -199,15 +242,29 @@ typedef struct Policy {
         char **homes; /* homes besides /root and /home/NAME; one that ends in "/" stands for every directory
                          in it */
         size_t n_homes;
+        PolicyLink *links;
+        size_t n_links;
 } Policy;
 
-const char *severity_to_string(Severity s); /* "low" "medium" "high"; NULL: invalid */
+const char *severity_to_string(Severity s); /* "info" "low" "medium" "high"; NULL: invalid */
 Severity severity_from_string(const char *s);
 
 Policy *policy_free(Policy *p);
 DEFINE_CLEANUP(Policy, policy_free);
 
+/* Drops the [Allow] sections of one file, by its path in `files`. Tables compiled before still have them. */
+void policy_leave_out(Policy *p, const char *file);
+
+/* Whether the kernel refuses egress of this class or, in a dry run, says that it would. */
+static inline bool policy_class_denies(const Policy *p, const PolicyClass *c) {
+        return c->action != POLICY_ALERT && p->enforcement.enabled != POLICY_ENFORCED_NO &&
+               !p->enforcement.off;
+}
+
 const PolicyClass *policy_class_by_name(const Policy *p, const char *name);
+
+/* Whether a rule is one of the user level: the program may be that of the user whose file it opens. */
+bool policy_rule_is_users(const PolicyAllow *a);
 
 /* Rules in the order of the kernel's table: each [Allow], then the programs of each [Carrier] (if it has
  * any). NULL: there are fewer. */

@@ -190,6 +190,12 @@ int value_check_program(const char *s, ValueError *ret_error) {
         return value_check_absolute(s, ret_error);
 }
 
+int value_check_program_of_user(const char *s, ValueError *ret_error) {
+        if (s[0] == '~' && s[1] == '/')
+                return glob_checked(s, 1, "", ret_error);
+        return s[0] == '~' ? value_check_path(s, ret_error) : value_check_absolute(s, ret_error);
+}
+
 int value_check_path(const char *s, ValueError *ret_error) {
         if (s[0] == '~' && s[1] == '/')
                 return glob_checked(s, 1, "", ret_error);
@@ -217,6 +223,11 @@ int value_check_unit(const char *s, ValueError *ret_error) {
         return glob_checked(s, 0, "/", ret_error);
 }
 
+int value_check_never(const char *s, ValueError *ret_error) {
+        return s[0] == '/' || s[0] == '~' ? value_check_program(s, ret_error)
+                                          : value_check_unit(s, ret_error);
+}
+
 int value_parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, ValueError *ret_error) {
         size_t n_sign = min < 0 && (s[0] == '-' || s[0] == '+') ? 1 : 0;
         uint64_t digits = 0;
@@ -241,6 +252,25 @@ int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error) {
                         return 0;
                 }
         return value_error(ret_error, 0, "must be yes or no");
+}
+
+int value_parse_choice(const char *s, const char *const *words, uint64_t *ret, ValueError *ret_error) {
+        char known[128] = "";
+
+        for (size_t i = 0; words[i]; i++) {
+                size_t n = strlen(known);
+
+                if (strcmp(s, words[i]) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+                (void)snprintf(known + n, sizeof(known) - n, "%s%s",
+                                i == 0         ? ""
+                                : words[i + 1] ? ", "
+                                               : " or ",
+                                words[i]);
+        }
+        return value_error(ret_error, 0, "must be %s", known);
 }
 
 static const struct {

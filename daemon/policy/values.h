@@ -22,14 +22,19 @@ int value_check_utf8(const char *s, ValueError *ret_error);
 /* Globs. These may also return -ENOMEM. */
 int value_check_absolute(const char *s, ValueError *ret_error); /* /… */
 int value_check_program(const char *s, ValueError *ret_error);  /* /…, with a reason why not ~/… */
-int value_check_path(const char *s, ValueError *ret_error);     /* /… or ~/… */
-int value_check_unit(const char *s, ValueError *ret_error);     /* one name, without '/' */
+int value_check_program_of_user(const char *s, ValueError *ret_error); /* /… or ~/… */
+int value_check_path(const char *s, ValueError *ret_error);            /* /… or ~/… */
+int value_check_unit(const char *s, ValueError *ret_error);            /* one name, without '/' */
+int value_check_never(const char *s, ValueError *ret_error);           /* a program, or a unit */
 
 /* A sign is valid only if min is negative. */
 int value_parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, ValueError *ret_error);
 
 /* As in systemd: yes, true, on, 1 and their opposites. */
 int value_parse_bool(const char *s, uint64_t *ret, ValueError *ret_error);
+
+/* One of these words, by its place in the NULL-terminated list. */
+int value_parse_choice(const char *s, const char *const *words, uint64_t *ret, ValueError *ret_error);
 
 /* "output", "files" and "children", or "nothing": BW_RULE_PASSES, or some of its bits. */
 int value_parse_passes(const char *s, uint64_t *ret, ValueError *ret_error);

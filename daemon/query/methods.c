@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "barbwire-config.h"
+#include "alert/alert.h"
 #include "query/interface.h"
 #include "query/methods.h"
 #include "query/varlink.h"
@@ -21,6 +22,7 @@ struct Query {
         VarlinkCall call;
         int (*step)(Query *q, FILE *f); /* writes the next batch; NULL: complete */
         AlertFilter filter;             /* borrows strings from the call */
+        char incident[ALERT_ID_SIZE];   /* one of them */
         uint64_t next, end;             /* in the ring, or in its log; in the lines of a listing of marks */
         uint64_t listing;               /* the number of that listing */
         bool open;                      /* the reply of a listing has begun */
@@ -138,12 +140,27 @@ static bool listing_is_long(const Query *q) {
         return n_bytes > REPLY_BYTES_MAX;
 }
 
+/* The incident of any of its alerts, or one whose first alert is not kept any more. NULL: none is wanted. */
+static const char *incident_of(Query *q, const char *id) {
+        uint64_t sequence;
+
+        if (!id)
+                return NULL;
+        if (alert_ring_find(q->source->ring, id, &sequence) >= 0)
+                id = alert_ring_incident(q->source->ring, sequence) ?: id;
+        (void)snprintf(q->incident, sizeof(q->incident), "%s", id);
+        return q->incident;
+}
+
 static int list_alerts(Query *q, FILE *f) {
-        const char *severity = parameter_string(q, "severity");
+        const char *severity = parameter_string(q, "severity"), *action = parameter_string(q, "action");
         uint64_t pid = 0, uid = 0, limit = 0;
         AlertFilter filter = {
+                .severity = SEVERITY_LOW,
                 .class = parameter_string(q, "class"),
                 .unit = parameter_string(q, "unit"),
+                .incident = incident_of(q, parameter_string(q, "incident")),
+                .by_action = action,
                 .by_pid = parameter_integer(q, "pid", &pid),
                 .by_uid = parameter_integer(q, "uid", &uid),
                 .pid = (uint32_t)pid,
@@ -152,6 +169,8 @@ static int list_alerts(Query *q, FILE *f) {
 
         if (severity && (filter.severity = severity_from_string(severity)) < 0)
                 return reply_error(f, VARLINK_ERROR_INVALID_PARAMETER, "parameter", "severity");
+        if (action && (filter.action = action_from_string(action)) < 0)
+                return reply_error(f, VARLINK_ERROR_INVALID_PARAMETER, "parameter", "action");
         (void)parameter_integer(q, "since", &filter.since_usec);
         (void)parameter_integer(q, "until", &filter.until_usec);
         (void)parameter_integer(q, "limit", &limit);
@@ -279,7 +298,7 @@ typedef struct Parameter {
 static const struct Method {
         const char *name;
         int (*begin)(Query *q, FILE *f);
-        Parameter parameters[9]; /* ends with one without a name */
+        Parameter parameters[11]; /* ends with one without a name */
 } methods[] = {
         { BARBWIRE_INTERFACE ".GetStatus", get_status, {} },
         { BARBWIRE_INTERFACE ".ListAlerts", list_alerts,
@@ -289,9 +308,11 @@ static const struct Method {
                                                         INT64_MAX }, /* 0 is "no end" to the ring */
                                         { "severity", JSON_STRING, false, 0, 0 },
                                         { "class", JSON_STRING, false, 0, 0 },
+                                        { "action", JSON_STRING, false, 0, 0 },
                                         { "pid", JSON_INTEGER, false, 0, UINT32_MAX },
                                         { "uid", JSON_INTEGER, false, 0, UINT32_MAX },
                                         { "unit", JSON_STRING, false, 0, 0 },
+                                        { "incident", JSON_STRING, false, 0, 0 },
                                         { "limit", JSON_INTEGER, false, 1, UINT32_MAX },
                         } },
         { BARBWIRE_INTERFACE ".GetAlert", get_alert, { { "id", JSON_STRING, true, 0, 0 } } },

@@ -69,6 +69,16 @@ static int hook_adopt(const FdStore *store, const SensorPlan *plan, const char *
         return r < 0 ? r : fd_copy(link, ret_link);
 }
 
+/* The same of a program that is not attached yet. */
+static int program_adopt(
+                const FdStore *store, const SensorPlan *plan, const char *section, int *ret_program) {
+        char name[64];
+
+        hook_name(name, "program", section);
+        int program = fd_store_find(store, plan->identity, name);
+        return program < 0 || fdinfo_get(program, "prog_id") < 0 ? 0 : fd_copy(program, ret_program);
+}
+
 /* Which sensor the hooks in the store belong to: the one that has most of them, as sensors have hooks in
  * common. */
 static SensorKind hooks_kind(const FdStore *store, const SensorPlan *plan, uint64_t hooks) {
@@ -133,10 +143,14 @@ static int parts_adopt(const FdStore *store, const SensorPlan *plan, SensorParts
                 log_warning("File descriptor store is incomplete: it has no hooks.");
                 return -EBADMSG;
         }
-        for (unsigned i = 0; i < BW_HOOK_MAX && r == 0; i++)
+        for (unsigned i = 0; i < BW_HOOK_MAX && r == 0; i++) {
+                const char *section = hook_infos[i].sections[parts->kind];
+
                 if (shared.hooks >> i & 1)
-                        r = hook_adopt(store, plan, hook_infos[i].sections[parts->kind] ?: "?",
-                                        &parts->programs[i], &parts->links[i]);
+                        r = hook_adopt(store, plan, section ?: "?", &parts->programs[i], &parts->links[i]);
+                else if (section && hook_infos[i].denies)
+                        r = program_adopt(store, plan, section, &parts->programs[i]);
+        }
         return r < 0 ? r : tails_check(parts, shared.hooks);
 }
 
@@ -155,19 +169,24 @@ int sensor_carry_adopt(const FdStore *store, const SensorPlan *plan, SensorParts
         return 0;
 }
 
+int sensor_carry_link(FdStore *store, const char *identity, const SensorParts *parts, enum bw_hook hook) {
+        char name[64];
+
+        hook_name(name, "link", hook_infos[hook].sections[parts->kind]);
+        return fd_store_put(store, identity, name, parts->links[hook]);
+}
+
 int sensor_carry_keep(FdStore *store, const SensorPlan *plan, const SensorParts *parts, int names) {
         char name[64];
         int r = 0;
 
         for (unsigned i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
-                if (parts->links[i] < 0)
+                if (parts->links[i] < 0 && !(hook_infos[i].denies && parts->programs[i] >= 0))
                         continue;
                 hook_name(name, "program", hook_infos[i].sections[parts->kind]);
                 r = fd_store_put(store, plan->identity, name, parts->programs[i]);
-                if (r < 0)
-                        break;
-                hook_name(name, "link", hook_infos[i].sections[parts->kind]);
-                r = fd_store_put(store, plan->identity, name, parts->links[i]);
+                if (r >= 0 && parts->links[i] >= 0)
+                        r = sensor_carry_link(store, plan->identity, parts, i);
         }
         for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++) {
                 /* systemd refuses a descriptor that it already has under another name. A ring of old
@@ -226,7 +245,12 @@ bool sensor_carry_find(const FdStore *store, const SensorPlan *plan, SensorCarry
         carry_pair(ret, SENSOR_MAP_MARKS, SENSOR_MAP_MARKED);
         carry_pair(ret, SENSOR_MAP_OBJECTS, SENSOR_MAP_OBJECT_QUEUE);
         carry_pair(ret, SENSOR_MAP_SENSITIVE, SENSOR_MAP_SENSITIVE_QUEUE);
-        if (ret->reuse[SENSOR_MAP_CELLS] < 0 || !core) /* with the policy's bits */
+        carry_pair(ret, SENSOR_MAP_NAMES, SENSOR_MAP_NAME_QUEUE);
+        carry_pair(ret, SENSOR_MAP_RINGS, SENSOR_MAP_RING_QUEUE);
+        /* Ids without their names are worth nothing. */
+        core = core && (ret->reuse[SENSOR_MAP_NAMES] >= 0 || ret->copy[SENSOR_MAP_NAMES] >= 0);
+        /* With the policy's bits; and old programs go on with their own cells beside their own table. */
+        if (ret->reuse[SENSOR_MAP_CELLS] < 0 || ret->reuse[SENSOR_MAP_TABLE] < 0 || !core)
                 ret->reuse[SENSOR_MAP_TABLE] = ret->reuse[SENSOR_MAP_CELLS] = -1;
         ret->reuse[SENSOR_MAP_TAILS] = ret->copy[SENSOR_MAP_TAILS] = -1; /* it is of the old programs */
         for (size_t i = 0; i < SENSOR_MAPS && !core; i++)
@@ -356,5 +380,7 @@ SensorHeld sensor_carry_count(const FdStore *store) {
                 .objects = objects[true],
                 .files = files[true],
                 .lineages = entries_count(store, SENSOR_MAP_PROCESSES),
-                .mappings = entries_count(store, SENSOR_MAP_MAPPINGS) };
+                .mappings = entries_count(store, SENSOR_MAP_MAPPINGS),
+                .names = entries_count(store, SENSOR_MAP_NAMES),
+                .rings = entries_count(store, SENSOR_MAP_RINGS) };
 }

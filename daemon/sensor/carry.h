@@ -14,6 +14,9 @@
  * missing, or one has an unexpected type; the log has the reason. */
 int sensor_carry_adopt(const FdStore *store, const SensorPlan *plan, SensorParts *ret);
 
+/* Stores the link of one hook, whose program is stored. */
+int sensor_carry_link(FdStore *store, const char *identity, const SensorParts *parts, enum bw_hook hook);
+
 /* Stores all programs, links and tables, and the file of names (policy/names.h). A table that is shared with
  * the old programs is stored under the new identity. */
 int sensor_carry_keep(FdStore *store, const SensorPlan *plan, const SensorParts *parts, int names);
@@ -49,6 +52,8 @@ typedef struct SensorHeld {
         size_t files;    /* sensitive ones that are remembered */
         size_t lineages; /* processes whose ancestors are known */
         size_t mappings; /* what they share */
+        size_t names;    /* of executables and files */
+        size_t rings;    /* of io_uring */
 } SensorHeld;
 
 SensorHeld sensor_carry_count(const FdStore *store);

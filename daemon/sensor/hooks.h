@@ -32,9 +32,16 @@ typedef struct HookInfo {
         bool essential;                     /* no sensor works without it */
         bool dispensable;                   /* a kernel that lacks it does not need it */
         bool elsewhere;                     /* the tracepoint sensor covers it by another hook */
+        bool denies;      /* it only refuses egress: attached while a class has Action=deny;
+                             `not_monitored` is what it refuses */
         int (*act)(void); /* makes it fire, see sensor/hook-proof.h; NULL: the daemon cannot make it fire
                            */
 } HookInfo;
+
+/* What a sensor without the hook does: "Not monitored", with `not_monitored`. */
+static inline const char *hook_without(const HookInfo *info) {
+        return info->denies ? "Not refused" : "Not monitored";
+}
 
 /* By enum bw_hook, from the table in bpf/abi/hooks.h. */
 extern const HookInfo hook_infos[BW_HOOK_MAX];

@@ -133,6 +133,7 @@ static bool kernel_has_hook(const struct btf *btf, const char *section) {
         } places[] = {
                 { "lsm/", "bpf_lsm_", BTF_KIND_FUNC },
                 { "fexit/", "", BTF_KIND_FUNC },
+                { "fmod_ret/", "", BTF_KIND_FUNC },
                 { "tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF },
         };
         char name[128];
@@ -206,13 +207,13 @@ const char *sensor_kind_obstacle(SensorKind kind, int r) {
 /* A name contains the version of the layout. Raise it when the meaning of an entry changes and its size does
  * not: tables of another version are not adopted. */
 const char *const sensor_map_names[SENSOR_MAPS] = {
-        [SENSOR_MAP_SHARED] = "shared.4",
+        [SENSOR_MAP_SHARED] = "shared.5",
         [SENSOR_MAP_RING] = SENSOR_RING_NAME,
-        [SENSOR_MAP_TABLE] = "table.1",
+        [SENSOR_MAP_TABLE] = "table.2",
         [SENSOR_MAP_CELLS] = "cells.1",
         /* Old and new programs both claim reports here: while this table is kept, no report is written
            twice. */
-        [SENSOR_MAP_REPORTED] = "reported.1",
+        [SENSOR_MAP_REPORTED] = "reported.2",
         [SENSOR_MAP_REPEATS] = "repeats.1",
         [SENSOR_MAP_REPEAT_NEXT] = "repeat-next.1",
         [SENSOR_MAP_TAILS] = "tails.1",
@@ -224,12 +225,15 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
         [SENSOR_MAP_SENSITIVE_QUEUE] = "sensitive-queue.1",
         [SENSOR_MAP_SENSITIVE_NAMES] = "sensitive-names.1",
         [SENSOR_MAP_HOPS] = "hops.1",
-        [SENSOR_MAP_PROCESSES] = "processes.3",
+        [SENSOR_MAP_PROCESSES] = "processes.4",
         [SENSOR_MAP_MAPPINGS] = "mappings.1",
         [SENSOR_MAP_HOST] = "host.2",
         [SENSOR_MAP_CHARGES] = "charges.2",
-        [SENSOR_MAP_EXE_NAMES] = "exe-names.1",
-        [SENSOR_MAP_FILE_NAMES] = "file-names.1",
+        [SENSOR_MAP_NAMES] = "path-names.1",
+        [SENSOR_MAP_NAME_QUEUE] = "path-name-queue.1",
+        [SENSOR_MAP_SPARE_NAMES] = "spare-names.1",
+        [SENSOR_MAP_RINGS] = "rings.1",
+        [SENSOR_MAP_RING_QUEUE] = "ring-queue.1",
         [SENSOR_MAP_LONG_NAMES] = "long-names.1",
 };
 
@@ -285,14 +289,15 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorSizes *sizes)
         bpf_map__set_max_entries(b->maps.bw_flowed, bpf_map__max_entries(b->maps.bw_flowed) + spare);
         bpf_map__set_max_entries(b->maps.bw_processes, sizes->limit[BW_SHARE_LINEAGES]);
         bpf_map__set_max_entries(b->maps.bw_mappings, sizes->limit[BW_SHARE_MAPPINGS]);
-        bpf_map__set_max_entries(b->maps.bw_exe_names, bpf_map__max_entries(b->maps.bw_exe_names) + spare);
-        bpf_map__set_max_entries(b->maps.bw_file_names, bpf_map__max_entries(b->maps.bw_file_names) + spare);
+        bpf_map__set_max_entries(b->maps.bw_names, sizes->limit[BW_SHARE_NAMES]);
+        bpf_map__set_max_entries(b->maps.bw_name_queue, sizes->limit[BW_SHARE_NAMES]);
         bpf_map__set_max_entries(
                         b->maps.bw_file_places, bpf_map__max_entries(b->maps.bw_file_places) + spare);
         bpf_map__set_max_entries(b->maps.bw_reported, bpf_map__max_entries(b->maps.bw_reported) + spare);
         bpf_map__set_max_entries(b->maps.bw_named, bpf_map__max_entries(b->maps.bw_named) + spare);
-        bpf_map__set_max_entries(
-                        b->maps.bw_uring_opens, bpf_map__max_entries(b->maps.bw_uring_opens) + spare);
+        bpf_map__set_max_entries(b->maps.bw_rings, sizes->limit[BW_SHARE_RINGS]);
+        /* An entry may be removed, and made again, before its turn comes. */
+        bpf_map__set_max_entries(b->maps.bw_ring_queue, 2 * sizes->limit[BW_SHARE_RINGS]);
         bpf_map__set_max_entries(b->maps.bw_budgets, bpf_map__max_entries(b->maps.bw_budgets) + spare);
         bpf_map__set_max_entries(b->maps.bw_repeats, (REPEAT_SLOTS_PER_CPU + BW_FLOOD_SLOTS_PER_CPU) * cpus);
         bpf_map__set_max_entries(b->maps.bw_ring, sizes->ring_bytes);
@@ -324,8 +329,11 @@ static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map)
                 [SENSOR_MAP_MAPPINGS] = b->maps.bw_mappings,
                 [SENSOR_MAP_HOST] = b->maps.bw_host,
                 [SENSOR_MAP_CHARGES] = b->maps.bw_charges,
-                [SENSOR_MAP_EXE_NAMES] = b->maps.bw_exe_names,
-                [SENSOR_MAP_FILE_NAMES] = b->maps.bw_file_names,
+                [SENSOR_MAP_NAMES] = b->maps.bw_names,
+                [SENSOR_MAP_NAME_QUEUE] = b->maps.bw_name_queue,
+                [SENSOR_MAP_SPARE_NAMES] = b->maps.bw_spare_names,
+                [SENSOR_MAP_RINGS] = b->maps.bw_rings,
+                [SENSOR_MAP_RING_QUEUE] = b->maps.bw_ring_queue,
                 [SENSOR_MAP_LONG_NAMES] = b->maps.bw_long_names,
         };
 
@@ -468,6 +476,22 @@ int sensor_plan(SensorKind kind, const SensorSizes *sizes, SensorPlan *ret) {
         return 0;
 }
 
+/* Whether programs on the connections of a cgroup may call bpf_send_signal(). */
+static bool cgroup_signals(void) {
+        /* bpf_send_signal(0); return 1 */
+        const struct bpf_insn program[] = {
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1 },
+                { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_send_signal },
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+                { .code = BPF_JMP | BPF_EXIT },
+        };
+        LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+        _cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "bw_probe", "GPL", program,
+                        ELEMENTSOF(program), &options);
+
+        return fd >= 0;
+}
+
 int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, const int *reuse,
                 SensorParts *ret) {
         _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
@@ -477,6 +501,10 @@ int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, co
                 return log_error_errno(errno, "Failed to open the built-in BPF object: %m");
         skeleton_configure(b, sizes);
         skeleton_choose(b, kind, types);
+        b->rodata->files_deny = kind == SENSOR_LSM;
+        b->rodata->signals = kind != SENSOR_TRACEPOINT || cgroup_signals();
+        if (!b->rodata->signals)
+                b->bss->shared.lacking |= BW_LACKS_SIGNALS;
         BtrfsLayout btrfs;
         if (btrfs_layout(types, &btrfs)) {
                 b->rodata->btrfs_root_at = btrfs.root;

@@ -33,10 +33,13 @@ typedef enum SensorMap {
         SENSOR_MAP_HOPS,
         SENSOR_MAP_PROCESSES,
         SENSOR_MAP_MAPPINGS, /* of these processes */
+        SENSOR_MAP_NAMES,
+        SENSOR_MAP_NAME_QUEUE,
+        SENSOR_MAP_RINGS, /* of io_uring */
+        SENSOR_MAP_RING_QUEUE,
         SENSOR_MAP_HOST,
         SENSOR_MAP_CHARGES,
-        SENSOR_MAP_EXE_NAMES,
-        SENSOR_MAP_FILE_NAMES,
+        SENSOR_MAP_SPARE_NAMES,
         SENSOR_MAP_LONG_NAMES,
         SENSOR_MAPS,
 } SensorMap;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* For sensor/sensor.c and sensor/start.c only. */
+/* For sensor/sensor.c, sensor/start.c and sensor/sweep.c only. */
 
 #include "abi/shared.h"
 #include "sensor/hook-watch.h"
@@ -16,6 +16,13 @@ typedef struct Hook {
         SensorProof proof;
         HookWatch watch; /* of the link */
 } Hook;
+
+/* The search for names that are in use, see sensor/sweep.c. */
+typedef struct Names {
+        enum { NAMES_REST, NAMES_LOOK, NAMES_SWEEP } step;
+        uint64_t calls; /* made of the look, or left of the sweep */
+        uint64_t spent_usec, next_usec;
+} Names;
 
 struct Sensor {
         SensorParts parts;
@@ -41,10 +48,15 @@ struct Sensor {
         size_t map_bytes[SENSOR_MAPS];
         size_t n_cells;
         uint32_t n_repeats;
-        uint64_t sweep_calls;   /* that are left of the sweep */
+        uint64_t sweep_calls; /* that are left of the sweep */
+        Names names;
+        bool listing;           /* a listing that somebody asked for is being made */
         bool list_written;      /* all records of the listing are in the ring, */
         unsigned long list_end; /* before this position */
         SensorSizes sizes;
+        char identity[FD_STORE_IDENTITY_SIZE]; /* of the programs, in `kept` */
+        FdStore *kept;
+        bool refusing; /* a class has Action=deny, and it is no dry run */
         /* before this daemon */
         uint64_t losses_reported[BW_LOSS_MAX], repeats_reported, misses_reported, marks_dropped;
 };
@@ -57,6 +69,9 @@ int sensor_open(Sensor *s);
 
 /* Opens the directory of the root cgroup, and notes whether it is that of the machine. */
 int sensor_open_cgroup(Sensor *s, int *ret);
+
+/* Makes `n` system calls, by which the programs sweep the tables. */
+void sensor_call(Sensor *s, uint64_t n);
 
 /* Adds the hook to the list, attached or not. */
 Hook *sensor_add_hook(Sensor *s, enum bw_hook id);

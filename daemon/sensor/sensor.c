@@ -25,25 +25,6 @@
 /* The overhead of an entry of a hash (kernel/bpf/hashtab.c struct htab_elem). */
 #define ENTRY_BYTES 48
 
-/* With fewer marked objects no sweep is needed: they leave when their windows pass, or others are marked. */
-#define SWEEP_ABOVE 64
-/* Remembered files live long: a part of them is examined each time. */
-#define SWEEP_FILES_MAX 8192
-/* Entries that one system call of the daemon examines: bpf/mark/mark.bpf.h, SWEEP_FULL. */
-#define SWEEP_ENTRIES 64
-/* Calls at a time: 4,096 entries, which take up to 8 ms (sensor/sweep-pace.h). Records and queries do not
- * wait for more. */
-#define SWEEP_CALLS 64
-/* Of bpf/process/lifecycle.bpf.h, SWEEP_PIDS for each: 4 million PIDs, the highest that there can be, within
- * a day. They take half a millisecond. */
-#define TEND_CALLS 64
-/* bpf/lib/maps.bpf.h */
-#define TICK_SHIFT 24
-
-/* A listing goes on while less than this part of the ring waits to be read: the programs write none of its
- * records above a quarter (bpf/egress/list.bpf.h), and one call writes some dozens. */
-#define LIST_RING_PART 8
-
 /* A mapping of an array map: each value padded to 8 bytes (kernel/bpf/arraymap.c), all of them to pages. */
 static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
         size_t page = sysconf(_SC_PAGESIZE);
@@ -84,7 +65,8 @@ int sensor_open(Sensor *s) {
                                 &s->ring);
         if (r < 0)
                 return log_error_errno(r, "Failed to map BPF maps: %m");
-        s->shared->list_number = 0; /* a previous instance may have been killed meanwhile */
+        /* A previous instance may have been killed meanwhile. */
+        s->shared->list_number = s->shared->list_quiet = s->shared->names_swept = 0;
         memcpy(s->losses_reported, s->shared->losses_reported, sizeof(s->losses_reported));
         s->repeats_reported = s->shared->repeats_reported;
         return 0;
@@ -136,21 +118,13 @@ Sensor *sensor_free(Sensor *s) {
         return NULL;
 }
 
-/* The system calls of this process sweep the tables meanwhile. */
-static void sensor_call(Sensor *s, uint64_t n) {
-        __atomic_store_n(&s->shared->sweep_pid, (uint32_t)getpid(), __ATOMIC_RELAXED);
-        for (uint64_t i = 0; i < n; i++)
-                (void)syscall(SYS_getppid); /* not the C library's cached value */
-        __atomic_store_n(&s->shared->sweep_pid, 0, __ATOMIC_RELAXED);
-}
-
 /* refused: by shares; a full table counts a loss, but for objects, where the loss is one of them. */
 void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
         static const struct {
                 const char *name;
                 SensorMap map;
-                enum bw_count live, refused;
-                int full, dropped; /* enum bw_loss, enum bw_count; NOTHING */
+                enum bw_count live;
+                int refused, full, dropped; /* enum bw_count, enum bw_loss, enum bw_count; NOTHING */
         } tables[SENSOR_TABLES] = {
                 [BW_SHARE_MARKS] = { "processes", SENSOR_MAP_MARKS, BW_COUNT_MARKS_LIVE,
                                 BW_COUNT_MARKS_SUSPECTED, BW_LOSS_MARK_REFUSED, NOTHING },
@@ -162,6 +136,12 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                                 BW_COUNT_LINEAGES_REFUSED, BW_LOSS_LINEAGE_REFUSED, NOTHING },
                 [BW_SHARE_MAPPINGS] = { "mappings", SENSOR_MAP_MAPPINGS, BW_COUNT_MAPPINGS_LIVE,
                                 BW_COUNT_MAPPINGS_REFUSED, BW_LOSS_MAPPING_REFUSED, NOTHING },
+                /* Beyond its share a name has a place that others may take, so that a full table is no loss
+                 * yet. */
+                [BW_SHARE_NAMES] = { "names", SENSOR_MAP_NAMES, BW_COUNT_NAMES_LIVE, BW_COUNT_NAMES_REFUSED,
+                                NOTHING, NOTHING },
+                [BW_SHARE_RINGS] = { "rings", SENSOR_MAP_RINGS, BW_COUNT_RINGS_LIVE, NOTHING,
+                                BW_LOSS_RING_REFUSED, NOTHING },
         };
 
         for (size_t i = 0; i < SENSOR_TABLES; i++) {
@@ -174,88 +154,15 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                         .live = live,
                         .max = s->sizes.limit[i],
                         .bytes = bytes * (shape->type == BPF_MAP_TYPE_LRU_HASH ? shape->entries : live),
-                        .refused = sensor_count(s, tables[i].refused),
                 };
+                if (tables[i].refused != NOTHING)
+                        ret[i].refused = sensor_count(s, (enum bw_count)tables[i].refused);
                 if (tables[i].full != NOTHING)
                         ret[i].refused += __atomic_load_n(
                                         &s->shared->losses[tables[i].full], __ATOMIC_RELAXED);
                 if (tables[i].dropped != NOTHING)
                         ret[i].dropped = sensor_count(s, (enum bw_count)tables[i].dropped);
         }
-}
-
-uint64_t sensor_n_swept(const Sensor *s) {
-        return sensor_count(s, BW_COUNT_OBJECTS_LIVE) + sensor_count(s, BW_COUNT_FILES_LIVE);
-}
-
-bool sensor_wants_sweep(const Sensor *s) {
-        return sensor_count(s, BW_COUNT_OBJECTS_LIVE) > SWEEP_ABOVE ||
-               sensor_count(s, BW_COUNT_FILES_LIVE) > SWEEP_ABOVE;
-}
-
-bool sensor_sweep(Sensor *s) {
-        uint64_t objects = sensor_count(s, BW_COUNT_OBJECTS_LIVE),
-                 files = sensor_count(s, BW_COUNT_FILES_LIVE);
-        uint64_t some = MIN(files, (uint64_t)SWEEP_FILES_MAX), n = MAX(objects, some);
-
-        if (!s->sweep_calls && sensor_wants_sweep(s))
-                s->sweep_calls = n / SWEEP_ENTRIES + 1;
-        uint64_t calls = MIN(s->sweep_calls, (uint64_t)SWEEP_CALLS);
-        sensor_call(s, calls);
-        s->sweep_calls -= calls;
-        return s->sweep_calls > 0;
-}
-
-/* Resets a tick until when the programs have more to do, once it has passed. */
-static void tick_end(uint32_t *tick) {
-        uint32_t until = __atomic_load_n(tick, __ATOMIC_RELAXED);
-        uint32_t now = (uint32_t)(time_now_usec(CLOCK_MONOTONIC) * NSEC_PER_USEC >> TICK_SHIFT);
-
-        if (until && (int32_t)(now - until) > 0)
-                /* Not if a program has prolonged it meanwhile. */
-                (void)__atomic_compare_exchange_n(
-                                tick, &until, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-void sensor_tend(Sensor *s) {
-        tick_end(&s->shared->memory_until);
-        tick_end(&s->shared->suspects);
-        sensor_call(s, TEND_CALLS);
-}
-
-uint32_t sensor_list_begin(Sensor *s) {
-        uint32_t number = s->shared->list_begun + 1 ?: 1;
-
-        s->list_written = false;
-        __atomic_store_n(&s->shared->list_missed, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&s->shared->list_number, number, __ATOMIC_RELAXED);
-        return number;
-}
-
-bool sensor_list_step(Sensor *s) {
-        const struct bw_shared *shared = s->shared;
-        unsigned long written = record_ring_written(s->ring), waiting = written - record_ring_read(s->ring);
-
-        if (s->list_written)
-                return record_ring_read(s->ring) >= s->list_end;
-        if (waiting > s->parts.shapes[SENSOR_MAP_RING].entries / LIST_RING_PART)
-                return false;
-        sensor_call(s, 1);
-        const uint32_t *const listed[] = { &shared->marks_listed, &shared->objects_listed,
-                &shared->files_listed, &shared->lineages_listed };
-        bool all = true;
-        for (size_t i = 0; i < ELEMENTSOF(listed); i++)
-                all = all && __atomic_load_n(listed[i], __ATOMIC_RELAXED) == shared->list_number;
-        if (all) {
-                s->list_written = true;
-                s->list_end = record_ring_written(s->ring);
-        }
-        return false;
-}
-
-uint64_t sensor_list_end(Sensor *s) {
-        __atomic_store_n(&s->shared->list_number, 0, __ATOMIC_RELAXED);
-        return __atomic_load_n(&s->shared->list_missed, __ATOMIC_RELAXED);
 }
 
 SensorKind sensor_kind(const Sensor *s) {
@@ -279,6 +186,7 @@ SensorHook sensor_hook(const Sensor *s, unsigned i) {
         return (SensorHook){
                 .name = h->name,
                 .not_monitored = hook_infos[h->id].not_monitored,
+                .denies = hook_infos[h->id].denies,
                 .attached = s->parts.links[h->id] >= 0 && hook_watch_intact(&h->watch),
                 .proof = h->proof,
                 .misses = hook_misses(h),
@@ -319,6 +227,8 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         size_t after_seq = offsetof(struct bw_table, generation);
         memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
         to->generation = ++s->shared->generation;
+        to->daemon_pid = (uint32_t)getpid();
+        s->refusing = to->denies && !to->dry_run;
         memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
         for (size_t i = t->n_cells; i < s->n_cells; i++)
                 cells[i] = (struct bw_cell){ .check = BW_IS_HEADER };
@@ -326,10 +236,6 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         __atomic_store_n(&to->seq, seq + 1, __ATOMIC_SEQ_CST);
         __atomic_store_n(active, idle, __ATOMIC_SEQ_CST);
         return to->generation;
-}
-
-void sensor_policy_apply(Sensor *s) {
-        sensor_call(s, sensor_count(s, BW_COUNT_FILES_LIVE) / SWEEP_ENTRIES + 1);
 }
 
 uint32_t sensor_generation(const Sensor *s) {
@@ -409,8 +315,8 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
         }
         *link = -1;
         if (!info->essential) {
-                log_warning("Failed to attach hook %s: %s. Not monitored: %s.", h->name, strerror(-r),
-                                info->not_monitored);
+                log_warning("Failed to attach hook %s: %s. %s: %s.", h->name, strerror(-r),
+                                hook_without(info), info->not_monitored);
                 return 0;
         }
         log_error("Failed to attach hook %s: %s", h->name, strerror(-r));
@@ -439,10 +345,36 @@ int sensor_prove(Sensor *s) {
                         log_error("Hook %s is attached but does not fire.", h->name);
                         return -EOPNOTSUPP;
                 }
-                log_warning("Hook %s is attached but does not fire. Not monitored: %s.", h->name,
+                log_warning("Hook %s is attached but does not fire. %s: %s.", h->name, hook_without(info),
                                 info->not_monitored);
         }
         return 0;
+}
+
+void sensor_enforce(Sensor *s) {
+        bool attached = false;
+
+        for (size_t i = 0; i < BW_HOOK_MAX && s->refusing; i++) {
+                if (!hook_infos[i].denies || !hook_infos[i].sections[s->parts.kind] ||
+                                s->parts.links[i] >= 0)
+                        continue;
+                /* It may have failed at the last reload. */
+                for (size_t k = 0; k < s->n_hooks; k++)
+                        if (s->hooks[k].id == i) {
+                                closep(&s->hooks[k].fdinfo);
+                                hook_watch_close(&s->hooks[k].watch);
+                                s->hooks[k] = s->hooks[--s->n_hooks];
+                        }
+                if (sensor_attach_hook(s, i, -1) < 0 || s->parts.links[i] < 0)
+                        continue;
+                attached = true;
+                if (s->kept && sensor_carry_link(s->kept, s->identity, &s->parts, i) < 0)
+                        log_warning("Failed to store hook %s: after a restart of the daemon it is attached "
+                                    "anew.",
+                                        hook_infos[i].sections[s->parts.kind]);
+        }
+        if (attached)
+                (void)sensor_prove(s);
 }
 
 int sensor_open_cgroup(Sensor *s, int *ret) {
@@ -481,7 +413,7 @@ int sensor_attach(Sensor *s) {
         s->shared->hooks = 0;
         int r = s->parts.kind == SENSOR_TRACEPOINT ? sensor_open_cgroup(s, &cgroup) : 0;
         for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
-                if (!hook_infos[i].sections[s->parts.kind] ||
+                if (!hook_infos[i].sections[s->parts.kind] || hook_infos[i].denies ||
                                 (hook_infos[i].dispensable && s->parts.programs[i] < 0))
                         continue;
                 if (i > BW_HOOK_EXIT && !learned) {

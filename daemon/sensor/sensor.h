@@ -53,7 +53,7 @@ SensorKind sensor_kind(const Sensor *s);
 
 void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]);
 
-/* Whether more objects than a few are marked, or more files than that remembered. */
+/* Whether more objects than a few are marked, or more files or names than that remembered. */
 bool sensor_wants_sweep(const Sensor *s);
 
 /* Removes entries of what has ended, by system calls of our own that the programs take as a request: does a
@@ -61,7 +61,8 @@ bool sensor_wants_sweep(const Sensor *s);
  * privilege. */
 bool sensor_sweep(Sensor *s);
 
-/* The number of entries that sensor_sweep() has to look at. */
+/* The number of entries that sensor_sweep() has to look at, but for names, which have a pace of their own.
+ */
 uint64_t sensor_n_swept(const Sensor *s);
 
 /* Removes entries of processes whose end was missed, some at a time, by system calls of our own: a call each
@@ -91,7 +92,8 @@ typedef enum SensorProof {
 
 typedef struct SensorHook {
         const char *name;          /* its program's section: "lsm/file_open" */
-        const char *not_monitored; /* without it */
+        const char *not_monitored; /* without it; of one that only refuses egress, what is not refused */
+        bool denies;               /* it is such a one */
         bool attached;             /* and not detached since */
         SensorProof proof;
         uint64_t misses; /* times its program was skipped because it was running on that CPU already */
@@ -115,6 +117,10 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t);
 /* Has the files that the programs remember judged by the policy that was written last, while the one before
  * it is still there: one that was renamed keeps its classes, one that is not named any more loses them. */
 void sensor_policy_apply(Sensor *s);
+
+/* Attaches the hooks that only refuse egress, if the policy that was written last refuses any and the sensor
+ * has such hooks. Before 5.19 only a privileged daemon can: logs what follows from that. */
+void sensor_enforce(Sensor *s);
 
 uint32_t sensor_generation(const Sensor *s);
 

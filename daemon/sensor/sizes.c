@@ -63,6 +63,12 @@ static const Scale objects = { 64 * KIB, 32768, 1 << 19 };
 /* Of one class a user has a sixteenth: 1,024 to 8,192 files. */
 static const Scale files = { 64 * KIB, 16384, 1 << 17 };
 static const Scale mappings = { 64 * KIB, 32768, 1 << 19 };
+/* 336 bytes each in use. A container has some ten of its own, as an executable of another file system is
+ * another name: a hundred containers leave nine tenths of the smallest table. */
+static const Scale names = { 256 * KIB, 16384, 1 << 16 };
+/* 320 bytes each in use. Runtimes have a ring for each of their threads, some programs one for each process;
+ * without requests of the kinds that matter it has no entry. */
+static const Scale rings = { 256 * KIB, 16384, 1 << 16 };
 /* Bytes of the ring, rounded down to a power of two. 4 MiB hold 1,300 ordinary alerts. The daemon maps it
  * twice, as a record that wraps around must be contiguous. */
 static const Scale ring = { 1 * KIB, 4 << 20, 8 << 20 };
@@ -107,6 +113,8 @@ SensorSizes sensor_sizes(const Machine *m, const SensorLimits *limits) {
         s.limit[BW_SHARE_FILES] = scaled(&files, m);
         s.limit[BW_SHARE_LINEAGES] = limits->processes_max ?: scaled(&lineages, m);
         s.limit[BW_SHARE_MAPPINGS] = scaled(&mappings, m);
+        s.limit[BW_SHARE_NAMES] = scaled(&names, m);
+        s.limit[BW_SHARE_RINGS] = scaled(&rings, m);
         for (unsigned i = 0; i < BW_SHARE_TABLES; i++)
                 s.user_share[i] = s.limit[i] / USERS_PER_TABLE;
         s.marks_pressure = (uint64_t)s.marks_max * MARKS_PRESSURE_PERCENT / 100;

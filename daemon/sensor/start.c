@@ -32,10 +32,13 @@ static size_t sensor_copy(Sensor *s, SensorCarry *carry) {
                 { SENSOR_MAP_OBJECTS, SENSOR_MAP_OBJECT_QUEUE },
                 { SENSOR_MAP_SENSITIVE, SENSOR_MAP_SENSITIVE_QUEUE },
                 { SENSOR_MAP_SENSITIVE_NAMES, SENSOR_MAPS },
+                { SENSOR_MAP_NAMES, SENSOR_MAP_NAME_QUEUE },
+                { SENSOR_MAP_RINGS, SENSOR_MAP_RING_QUEUE },
         };
         size_t n = 0, marks = carry->added[SENSOR_MAP_MARKS], contents = carry->added_contents,
                objects = carry->added[SENSOR_MAP_OBJECTS], files = carry->added[SENSOR_MAP_SENSITIVE],
-               lineages = carry->added[SENSOR_MAP_PROCESSES], mappings = carry->added[SENSOR_MAP_MAPPINGS];
+               lineages = carry->added[SENSOR_MAP_PROCESSES], mappings = carry->added[SENSOR_MAP_MAPPINGS],
+               names = carry->added[SENSOR_MAP_NAMES], rings = carry->added[SENSOR_MAP_RINGS];
 
         for (size_t i = 0; i < ELEMENTSOF(copies); i++) {
                 SensorMap map = copies[i].map;
@@ -54,6 +57,8 @@ static size_t sensor_copy(Sensor *s, SensorCarry *carry) {
         counter_add(s, BW_COUNT_FILES_LIVE, carry->added[SENSOR_MAP_SENSITIVE] - files);
         counter_add(s, BW_COUNT_LINEAGES_LIVE, carry->added[SENSOR_MAP_PROCESSES] - lineages);
         counter_add(s, BW_COUNT_MAPPINGS_LIVE, carry->added[SENSOR_MAP_MAPPINGS] - mappings);
+        counter_add(s, BW_COUNT_NAMES_LIVE, carry->added[SENSOR_MAP_NAMES] - names);
+        counter_add(s, BW_COUNT_RINGS_LIVE, carry->added[SENSOR_MAP_RINGS] - rings);
         return n;
 }
 
@@ -136,7 +141,8 @@ static int sensor_adopt(const SensorPlan *plan, const SensorSizes *sizes, const 
         s->misses_reported = s->shared->misses_reported;
         for (size_t i = 0; i < BW_HOOK_MAX; i++)
                 if (hook_infos[i].sections[s->parts.kind] &&
-                                !(hook_infos[i].dispensable && s->parts.programs[i] < 0))
+                                !(hook_infos[i].dispensable && s->parts.programs[i] < 0) &&
+                                !(hook_infos[i].denies && s->parts.links[i] < 0))
                         (void)sensor_add_hook(s, i);
         r = sensor_prove(s);
         if (r < 0)
@@ -187,6 +193,8 @@ static void sensor_release(
                         counter_add(s, BW_COUNT_FILES_LIVE, -held.files);
                         counter_add(s, BW_COUNT_LINEAGES_LIVE, -held.lineages);
                         counter_add(s, BW_COUNT_MAPPINGS_LIVE, -held.mappings);
+                        counter_add(s, BW_COUNT_NAMES_LIVE, -held.names);
+                        counter_add(s, BW_COUNT_RINGS_LIVE, -held.rings);
                 }
                 s->marks_dropped += carry->copy[SENSOR_MAP_MARKS] >= 0 ? carry->refused
                                                                        : held.marks + held.objects;
@@ -237,6 +245,9 @@ int sensor_start(SensorKind kind, const SensorLimits *limits, const PolicyTables
         }
         assert(s);
         s->marks_dropped = dropped;
+        s->kept = store;
+        memcpy(s->identity, plan.identity, sizeof(s->identity));
+        sensor_enforce(s);
         sensor_release(s, store, &plan, &carry, adopted);
         if (adopted || others)
                 log_notice("%s", adopted ? "Adopted the BPF programs of the previous instance."

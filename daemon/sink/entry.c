@@ -22,6 +22,7 @@
 /* Not LOG_ALERT and above: on some systems those page people and are sent to every terminal (wall), and one
  * alert is an observation, not a proof. */
 static const int priorities[_SEVERITY_MAX] = {
+        [SEVERITY_INFO] = LOG_INFO,
         [SEVERITY_LOW] = LOG_NOTICE,
         [SEVERITY_MEDIUM] = LOG_WARNING,
         [SEVERITY_HIGH] = LOG_CRIT,

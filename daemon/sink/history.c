@@ -16,6 +16,7 @@
 #include "alert/ring.h"
 #include "event/cgroup-path.h"
 #include "sink/history.h"
+#include "sink/reader.h"
 #include "alert/message-ids.h"
 #include "basic/sigbus-guard.h"
 #include "basic/time-util.h"
@@ -125,37 +126,6 @@ static int history_open(History *h) {
         return r;
 }
 
-/* The value of a field of the current entry, newly allocated. */
-static int entry_get(sd_journal *j, const char *field, char **ret, size_t *ret_size) {
-        const void *data;
-        size_t size, skip = strlen(field) + 1;
-        char *value;
-        int r;
-
-        r = sd_journal_get_data(j, field, &data, &size);
-        if (r < 0)
-                return r;
-        if (size < skip)
-                return -EBADMSG;
-        value = strndup((const char *)data + skip, size - skip);
-        if (!value)
-                return -ENOMEM;
-        *ret = value;
-        *ret_size = size - skip;
-        return 0;
-}
-
-/* Parses the JSON text. -EBADMSG: it is not the alert with this id. */
-static int alert_parse(const char *id, const char *line, size_t size, json_t **ret) {
-        json_auto_t *alert = json_loadb(line, size, 0, NULL);
-        const char *its_id = json_string_value(json_object_get(alert, "id"));
-
-        if (!its_id || (id && strcmp(its_id, id) != 0))
-                return -EBADMSG;
-        *ret = STEAL_PTR(alert);
-        return 0;
-}
-
 /* Takes ownership of line. */
 static int history_add(History *h, const char *id, char *line, size_t size) {
         _cleanup_free_ char *owned = line;
@@ -181,9 +151,9 @@ static int history_take(History *h, uint64_t steps) {
         size_t size;
         int r;
 
-        r = entry_get(h->journal, "BARBWIRE_ALERT_ID", &id, &size);
+        r = journal_entry_get(h->journal, "BARBWIRE_ALERT_ID", &id, &size);
         if (r >= 0)
-                r = entry_get(h->journal, "BARBWIRE_REPEATS", &repeats, &size);
+                r = journal_entry_get(h->journal, "BARBWIRE_REPEATS", &repeats, &size);
         if (r < 0)
                 return r;
 
@@ -191,9 +161,7 @@ static int history_take(History *h, uint64_t steps) {
         if (!place) {
                 json_auto_t *alert = NULL;
 
-                r = entry_get(h->journal, "BARBWIRE_JSON", &line, &size);
-                if (r >= 0)
-                        r = alert_parse(id, line, size, &alert);
+                r = journal_entry_alert(h->journal, &line, &size, &alert);
                 if (r < 0)
                         return r;
                 if (size > ALERT_RING_BYTES_MAX - h->n_bytes)
@@ -247,7 +215,7 @@ static int history_deliver(History *h, size_t n_max, JournalHistoryHandler handl
                 qsort(h->items, h->n_items, sizeof(*h->items), past_compare);
         for (size_t i = h->n_items - MIN(h->n_items, n_max); i < h->n_items; i++) {
                 json_auto_t *alert = NULL;
-                int r = alert_parse(NULL, h->items[i].line, h->items[i].size, &alert);
+                int r = journal_alert_parse(NULL, h->items[i].line, h->items[i].size, &alert);
 
                 if (r >= 0)
                         r = handler(alert, h->items[i].line, userdata);

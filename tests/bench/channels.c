@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,9 +20,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,6 +34,10 @@
 /* Each is measured for this long. */
 #define MEASURE_NSEC 200000000ULL
 #define VALUE_MAX 1024
+/* Of strings that may be longer. */
+#define SOURCE_BYTES 512
+#define ALIAS_BYTES 255
+#define CONTEXT_BYTES 64
 
 typedef struct Channel {
         const char *name;
@@ -221,6 +229,90 @@ static int move_mode(const char *in, char *out) {
         return 0;
 }
 
+/* As the program of a filter, of which only the last instruction must be one that ends it. */
+static int move_filter(const char *in, char *out) {
+        struct sock_filter code[VALUE_MAX / 4 + 1] = {}, got[VALUE_MAX / 4 + 1];
+        const size_t n = VALUE_MAX / 4;
+        struct sock_fprog program = { (unsigned short)(n + 1), code };
+        socklen_t length = (socklen_t)(n + 1);
+
+        if (descriptor < 0)
+                descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        for (size_t i = 0; i < n; i++) {
+                code[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, 0);
+                memcpy(&code[i].k, in + i * 4, 4);
+        }
+        code[n] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+        if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
+                        getsockopt(descriptor, SOL_SOCKET, SO_GET_FILTER, got, &length) < 0)
+                return -1;
+        for (size_t i = 0; i < n; i++)
+                memcpy(out + i * 4, &got[i].k, 4);
+        return 0;
+}
+
+/* Of a file system in a mount namespace of its own. */
+static int move_source(const char *in, char *out) {
+        static char table[1 << 20], source[SOURCE_BYTES + 1];
+        size_t size = 0;
+        ssize_t n;
+        int fd;
+
+        if (descriptor < 0) {
+                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                        return -1;
+                descriptor = dup(0);
+        }
+        memcpy(source, in, SOURCE_BYTES);
+        if (mount(source, "/tmp", "tmpfs", 0, NULL) < 0)
+                return -1;
+        fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+        while ((n = read(fd, table + size, sizeof(table) - size)) > 0)
+                size += (size_t)n;
+        close(fd);
+        char *found = memmem(table, size, source, SOURCE_BYTES);
+        if (umount("/tmp") < 0)
+                return -1;
+        memcpy(out, found ?: "", found ? SOURCE_BYTES : 1);
+        return 0;
+}
+
+/* Of a network interface, in a namespace of its own. */
+static int move_alias(const char *in, char *out) {
+        if (descriptor < 0) {
+                if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
+                                mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                                mount("sysfs", "/sys", "sysfs", 0, NULL) < 0)
+                        return -1;
+                descriptor = open("/sys/class/net/lo/ifalias", O_RDWR | O_CLOEXEC);
+        }
+        return pwrite(descriptor, in, ALIAS_BYTES, 0) == ALIAS_BYTES &&
+                                               pread(descriptor, out, ALIAS_BYTES, 0) == ALIAS_BYTES
+                               ? 0
+                               : -1;
+}
+
+/* The name of an option that no file system has, in the message about it. */
+static int move_context(const char *in, char *out) {
+        char name[CONTEXT_BYTES + 1] = "", message[256];
+        const char *found;
+        ssize_t n;
+
+        if (descriptor < 0)
+                descriptor = (int)syscall(SYS_fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */);
+        memcpy(name, in, CONTEXT_BYTES);
+        if (descriptor < 0 ||
+                        (syscall(SYS_fsconfig, descriptor, 0 /* FSCONFIG_SET_FLAG */, name, NULL, 0) < 0 &&
+                                        errno != EINVAL))
+                return -1;
+        n = read(descriptor, message, sizeof(message));
+        found = n > 0 ? memmem(message, (size_t)n, name, CONTEXT_BYTES) : NULL;
+        if (!found)
+                return -1;
+        memcpy(out, found, CONTEXT_BYTES);
+        return 0;
+}
+
 static const Channel channels[] = {
         { "eventfd", 8, move_eventfd },
         { "epoll", 8, move_epoll },
@@ -235,6 +327,10 @@ static const Channel channels[] = {
         { "file-times", 8, move_times },
         { "file-size", 5, move_size },
         { "file-mode", 1, move_mode },
+        { "socket-filter", 1024, move_filter },
+        { "mount-source", 512, move_source },
+        { "interface-alias", 255, move_alias },
+        { "mount-option", 64, move_context },
 };
 
 static uint64_t now_nsec(void) {

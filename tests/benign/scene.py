@@ -51,6 +51,16 @@ exec cat >/dev/null
 """
 
 
+def npm_tarball():
+    """The path of npm as its publisher packs it."""
+    fetched = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/harness/npm-tarball")], capture_output=True,
+                             text=True)
+    if fetched.returncode == 77:
+        raise Skip(fetched.stderr.strip(), environment=True)
+    require_equal(fetched.returncode, 0, f"npm-tarball: {fetched.stderr}")
+    return fetched.stdout.strip()
+
+
 class World:
     """with World(root) as world: commands from world.command() run in it."""
 
@@ -116,18 +126,13 @@ class World:
             return
         if not shutil.which("node", path=PATH):
             raise Skip("nodejs is not installed", environment=True)
-        fetched = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/harness/npm-tarball")], capture_output=True,
-                                 text=True)
-        if fetched.returncode == 77:
-            raise Skip(fetched.stderr.strip(), environment=True)
-        require_equal(fetched.returncode, 0, f"npm-tarball: {fetched.stderr}")
         script = """
             mkdir -p /usr/local/lib/node_modules/npm /usr/local/bin
             tar -xzf "$1" -C /usr/local/lib/node_modules/npm --strip-components=1 --no-same-owner
             chmod 755 /usr/local/lib/node_modules/npm/bin/npm-cli.js
             ln -sf ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
         """
-        self.do("sh", "-ec", script, "sh", fetched.stdout.strip())
+        self.do("sh", "-ec", script, "sh", npm_tarball())
 
     def add_users(self):
         self.do("useradd", "--no-create-home", "--home-dir", self.home_of("ana"), "--shell", "/bin/bash", "ana")
@@ -158,7 +163,7 @@ class Scene:
 
     def silent(self, command, user="root", status=0, **kwargs):
         """Runs a command, then proves that only marker thefts raised alerts since. Returns its output."""
-        before = len(self.bw.alerts)
+        before = self.alerts_so_far()
         result = self.run(command, user, **kwargs)
         if status is not None:
             said = f"{result.stdout[-1500:]}{result.stderr[-1500:]}"
@@ -168,16 +173,22 @@ class Scene:
 
     @contextlib.contextmanager
     def silence(self):
-        before = len(self.bw.alerts)
+        before = self.alerts_so_far()
         yield
         self.require_silence(before)
+
+    def alerts_so_far(self):
+        """After those of earlier commands: a thief may have raised several."""
+        self.bw.prove_delivered(self.net, self.home)
+        return len(self.bw.alerts)
 
     def alerts_since(self, before):
         """No alerts, except for marker thefts, and for decoys of another test that runs on this machine."""
         def is_foreign(path):
             return path.startswith("/tmp/barbwire-") and not path.startswith(f"{self.world.root}/")
 
-        return [a for a in self.bw.alerts[before:] if a["process"]["comm"] != "technique-out-t" and
+        return [a for a in self.bw.alerts[before:] if a["severity"] != "info" and
+                a["process"]["comm"] != "technique-out-t" and
                 not all(is_foreign(f["path"]) for f in a["files"])]
 
     def require_silence(self, before):

@@ -51,6 +51,17 @@ def apt_update(s):
     s.require_silence(before)
 
 
+def apt_with_password(s):
+    secret = "/etc/apt/auth.conf.d/test.conf"
+    s.world.do("sh", "-c", f"umask 077; echo 'machine {URL} login ana password decoy' >{secret}; mkdir -p /run/lists; "
+               f"echo 'deb [trusted=yes] {URL} ./' >/etc/apt/test.list")
+    options = ("Acquire::Retries=0", "Dir::Etc::sourcelist=/etc/apt/test.list", "Dir::Etc::sourceparts=/dev/null",
+               "Dir::State::lists=/run/lists", "Acquire::AllowInsecureRepositories=true")
+    s.silent(["apt-get", "-q", *[word for option in options for word in ("-o", option)], "update"], status=None,
+             timeout=APT_TIMEOUT)
+    s.theft(secret, "subscriptions")
+
+
 def npm_install(s, registry, user):
     """The token is used, and the honest script of the package downloads a file, as many do."""
     s.world.add_npm()
@@ -135,11 +146,18 @@ def main():
                     ("/usr/local/bin/gh", ".config/gh/hosts.yml", "code-forges"),
                     ("/usr/local/bin/codex", ".codex/auth.json", "ai-tools"),
                     ("/usr/local/bin/bitcoind", ".bitcoin/wallet.dat", "wallets"),
-                    ("/usr/local/bin/sops", ".config/sops/age/keys.txt", "password-stores")):
+                    ("/usr/local/bin/sops", ".config/sops/age/keys.txt", "password-stores"),
+                    ("/usr/local/bin/restic", ".config/restic/password", "backup-keys"),
+                    ("/usr/local/bin/cosign", "project/cosign.key", "signing-keys"),
+                    ("/usr/local/bin/stripe", ".config/stripe/config.toml", "hosting-services"),
+                    ("/usr/local/bin/doppler", ".doppler/.doppler.yaml", "infrastructure"),
+                    ("/usr/local/bin/influx", ".influxdbv2/configs", "database-clients"),
+                    ("/usr/local/bin/lncli", ".lnd/wallet.db", "wallets")):
                 t.case(f"{user}: {program}-like, and a theft of ~/{secret}", stand_in, s, user, program, secret, name)
             t.case(f"{user}: a compilation", compile_project, s, user)
         t.case("(theft) files that no program here may read", theft_of_others, s)
         t.case("apt-get update", apt_update, s)
+        t.case("apt-get update with a password, and its theft", apt_with_password, s)
         t.case("no loss", stage.no_loss, s.bw)
     t.done()
 

@@ -202,7 +202,7 @@ def main():
                            f"{home(user)}/.ssh/id_ed25519", "ssh-private-keys")
             t.case("root: a key on the terminal of sudo", shown, s, server, "root", "sudo")
             if server.process:
-                t.case("(theft) the server's key", s.theft, "/etc/ssh/ssh_host_ed25519_key", "ssh-private-keys")
+                t.case("(theft) the server's key", s.theft, "/etc/ssh/ssh_host_ed25519_key", "ssh-host-keys")
         t.case("ana: sudo curl", sudo, s)
         t.case("root: sudo curl", s.silent, ["sudo", "-n", "curl", "-sS", URL])
         t.case("root: sudo curl as another user", s.silent, ["sudo", "-n", "-u", "nobody", "curl", "-sS", URL])

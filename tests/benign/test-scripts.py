@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import scene as stage
+import own_scripts
 from scene import URL, USERS
 from sshd import Server
 
@@ -130,6 +131,7 @@ def main():
             for user in USERS:
                 t.case(f"ssh-copy-id as {user}", copy_id, s, server, user)
         t.case("thieves: other Perl code reads the same file", thieves, s)
+        own_scripts.cases(t, s)
         t.case("no loss", stage.no_loss, s.bw)
     t.done()
 

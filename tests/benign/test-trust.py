@@ -6,6 +6,7 @@ program, which raises no alert."""
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -62,7 +63,7 @@ while True:
 """
 
 SSHD_CONFIG = """
-Port 2222
+Port {port}
 HostKey {home}/hostkey
 Banner {key}
 UsePAM no
@@ -77,6 +78,17 @@ current-context: test
 contexts: [{{name: test, context: {{cluster: test, user: test}}}}]
 clusters: [{{name: test, cluster: {{server: "https://{address}:6443"}}}}]
 users: [{{name: test, user: {{token: decoy}}}}]
+"""
+
+OWN_NGINX = """
+daemon off; pid {home}/nginx.pid; error_log stderr; worker_processes 1;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
+    server {{ listen 8088; location / {{ root {home}/keys; }} }}
+}}
 """
 
 # Clients that are not in Debian, a file of theirs, a port where their services are, and one where none is.
@@ -100,6 +112,11 @@ def stolen(s, command, path, sender, user="root", port=443, **kwargs):
             None), harness.ALERT_TIMEOUT, f"theft of {path} by {command}")
     except tap.Failure as failure:
         raise tap.Failure(f"{failure}\n{result.returncode}: {result.stdout[-1000:]}{result.stderr[-1000:]}") from None
+
+
+def installed(name):
+    if not shutil.which(name, path=stage.PATH):
+        raise tap.Skip(f"{name} is not installed", environment=True)
 
 
 @contextlib.contextmanager
@@ -140,20 +157,27 @@ def ssh_adds(s, server, user):
              user)
 
 
+@contextlib.contextmanager
+def another_sshd(s, user, conf):
+    """An sshd of this user's, with this configuration, listens."""
+    with s.net.popen(s.world.command(user, [SSHD, "-D", "-e", "-f", conf]), namespace=s.net.host,
+                     stderr=subprocess.PIPE, text=True) as own:
+        try:
+            require("listening" in own.stderr.readline(), f"another sshd, of {user}")
+            yield
+        finally:
+            own.terminate()
+
+
 def own_sshd(s, server):
     """A user's sshd shows a key to its clients; that of the system uses its own."""
     home, key = s.world.home_of("ana"), new_key(s, "ana", "id_banner")
     s.world.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/hostkey", user="ana")
-    conf = s.world.write("ana", "sshd_config", SSHD_CONFIG.format(home=home, key=key))
+    conf = s.world.write("ana", "sshd_config", SSHD_CONFIG.format(port=2222, home=home, key=key))
     options = server.options("ana")
-    with s.net.popen(s.world.command("ana", [SSHD, "-D", "-e", "-f", conf]), namespace=s.net.host,
-                     stderr=subprocess.PIPE, text=True) as own:
-        try:
-            require("listening" in own.stderr.readline(), "a user's sshd")
-            stolen(s, ["ssh", *options, "-p", "2222", "-o", "BatchMode=yes", f"ana@{HOST_V4}", "true"], key, "sshd",
-                   "ana", port=None)
-        finally:
-            own.terminate()
+    with another_sshd(s, "ana", conf):
+        stolen(s, ["ssh", *options, "-p", "2222", "-o", "BatchMode=yes", f"ana@{HOST_V4}", "true"], key, "sshd", "ana",
+               port=None)
     s.silent(["ssh", *options, "-o", "BatchMode=yes", f"ana@{HOST_V4}", "true"], "ana")
 
 
@@ -210,6 +234,57 @@ def git_helper(s, user):
                f"git -c credential.helper={thief} credential approve"], path, "python", user, needs="git")
 
 
+def own_nginx(s):
+    """A user's web server shows a key in her home."""
+    installed("nginx")
+    home = s.world.home_of("ana")
+    path = s.world.write("ana", "keys/own.p12", "decoy\n")
+    conf = s.world.write("ana", "nginx.conf", OWN_NGINX.format(home=home))
+    with s.net.popen(s.world.command("ana", ["nginx", "-c", conf]), namespace=s.net.host,
+                     stderr=subprocess.PIPE, text=True) as own:
+        try:
+            stolen(s, ["curl", "-sS", "--retry", "20", "--retry-delay", "1", "--retry-connrefused",
+                       f"http://{HOST_V4}:8088/own.p12"], path, "nginx", "ana", port=None)
+        finally:
+            own.terminate()
+
+
+def root_sshd(s, server):
+    """An sshd of root's with another configuration shows the key of a user."""
+    key = new_key(s, "ana", "id_shown")
+    options = server.options("ana")
+    s.world.do("sh", "-c", "cat >/etc/ssh/own_config",
+               stdin=SSHD_CONFIG.format(port=2223, home="/etc/ssh", key=key).replace("hostkey", "ssh_host_ed25519_key"))
+    with another_sshd(s, "root", "/etc/ssh/own_config"):
+        stolen(s, ["ssh", *options, "-p", "2223", "-o", "BatchMode=yes", f"ana@{HOST_V4}", "true"], key, "sshd", "ana",
+               port=None)
+
+
+def sudoedit(s):
+    """The editor of a user who may edit a file of root's gets a copy of it."""
+    key = new_key(s, "root", "id_edited")
+    s.world.do("sh", "-c", "echo 'ana ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ana; chmod 440 /etc/sudoers.d/ana")
+    thief = s.world.write("ana", "editor", f"#!{PYTHON}\n{SENDER}", 0o700)
+    stolen(s, ["sudoedit", "-n", key], key, "python", "ana", SUDO_EDITOR=thief)
+    s.silent(["sudoedit", "-n", key], "ana", SUDO_EDITOR="/usr/bin/true")
+    s.silent(["sudo", "-n", "curl", "-sS", URL], "ana")
+
+
+def kubectl_proxy(s, user):
+    """kubectl serves the directory of its credentials."""
+    installed("kubectl")
+    home = s.world.home_of(user)
+    path = s.world.write(user, ".kube/config", KUBECONFIG.format(address=HOST_V4))
+    with s.net.popen(s.world.command(user, ["kubectl", "proxy", f"--www={home}/.kube", "--address=0.0.0.0",
+                                            "--port=8001", "--accept-hosts=.*"]), namespace=s.net.host,
+                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy:
+        try:
+            require("Starting to serve" in proxy.stdout.readline(), "the proxy")
+            stolen(s, ["curl", "-sS", f"http://{HOST_V4}:8001/static/config"], path, "kubectl", user, port=None)
+        finally:
+            proxy.terminate()
+
+
 def vipw(s):
     """The editor of the environment gets the copy of a file that only root may read."""
     thief = s.world.write("root", "editor", f"#!{PYTHON}\n{SENDER}", 0o700)
@@ -220,6 +295,11 @@ def vipw(s):
 def main():
     t = tap.Tap()
     with stage.scene() as s, Registry(s.net, HOST_V4) as registry, Server(s) as server, postgresql.serving(s.net):
+        for user in USERS:
+            t.case(f"{user}: kubectl serves its credentials", kubectl_proxy, s, user)
+        t.case("ana: a web server of her own", own_nginx, s)
+        t.case("root: an sshd with another configuration", root_sshd, s, server)
+        t.case("ana: sudoedit with a thief's editor", sudoedit, s)
         for user in USERS:
             t.case(f"{user}: ssh-add to a rogue agent, and to an honest one", ssh_add, s, user)
             t.case(f"{user}: ssh AddKeysToAgent= to a rogue agent, and to an honest one", ssh_adds, s, server, user)

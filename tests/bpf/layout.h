@@ -17,7 +17,7 @@ typedef struct ObjectRef {
 typedef struct Sensitive {
         uint64_t is, classes, address, cgroup;
         uint32_t generation, uid;
-        uint8_t class, memory_only, named, zero[5];
+        uint8_t class, memory_only, named, nameless, zero[4];
 } Sensitive;
 
 typedef struct Mark {

@@ -33,6 +33,8 @@
 #include "sensor/private.h"
 #include "sensor/sensor.h"
 
+/* Where a child has the connection that it accepted. */
+#define CHILD_CONNECTION 200
 /* Of one order. */
 #define CHILD_WRITES 2000
 
@@ -50,6 +52,7 @@ typedef struct Fixture {
         unsigned n_correlations, shares_reported;
         EventAccount account[ACCOUNTS_MAX]; /* of a listing */
         unsigned accounts;
+        int listener; /* children accept its connections */
 } Fixture;
 
 /* A child that acts on request, so that the test knows its PID in advance. */
@@ -267,13 +270,40 @@ static inline void child_sends(void) {
         (void)waitpid(pid, NULL, 0);
 }
 
+/* A child opens the secret, and what it executes then sends. */
+static inline void child_executes(void) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                open_secret();
+                (void)execl("/bin/bash", "bash", "-c", ": > /dev/udp/127.0.0.1/9", NULL);
+                _exit(1);
+        }
+        (void)waitpid(pid, NULL, 0);
+}
+
+/* A new connection closes the previous one. */
+static inline void accept_one(void) {
+        int fd = accept(fixture.listener, NULL, NULL);
+
+        (void)!dup2(fd, CHILD_CONNECTION);
+        close(fd);
+}
+
 static inline void child_obey(char order) {
         switch (order) {
+        case 'i':
+                if (fork() != 0)
+                        _exit(0);
+                break;
         case '0' ... '3':
                 open_of_class((unsigned)(order - '0'));
                 break;
         case 'c':
                 map_code();
+                break;
+        case 'e':
+                child_executes();
                 break;
         case 'k':
                 child_sends();
@@ -299,13 +329,20 @@ static inline void child_obey(char order) {
         case 'm':
                 map_shared();
                 break;
+        case 'l':
+                accept_one();
+                break;
+        case 'w':
+                (void)!send(CHILD_CONNECTION, "x", 1, MSG_NOSIGNAL);
+                break;
         }
 }
 
 /* Forks a child that obeys 'o' (open the secret), '0' to '3' (open the file of a class), 's' (send), 'k'
- * (have a child send), 'f' (write to a file of its own), 'x' (to a shared one, many times), 'p' (to a pipe),
- * 'm' (map memory) and 'c' (map code), answers each by an event, which carries no mark as a pipe would, and
- * ends at end of file. */
+ * (have a child send), 'e' (have a child open, execute and send), 'f' (write to a file of its own), 'x' (to
+ * a shared one, many times), 'p' (to a pipe), 'm' (map memory), 'l' (accept a connection), 'w' (send on it),
+ * 'c' (map code) and 'i' (go on as a child of itself), answers each by an event, which carries no mark as a
+ * pipe would, and ends at end of file. */
 static inline Child child_start_as(uid_t uid) {
         int orders[2], done = eventfd(0, EFD_CLOEXEC);
         Child c;

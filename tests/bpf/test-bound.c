@@ -47,8 +47,13 @@ static void assert_sends(const Child *c, char order, unsigned n, unsigned n_chil
         (void)correlations();
         child_order(c, 's');
         assert_int_equal(correlations(), n);
+        /* Its own evidence is bound; what its rule passes on is nobody's any more. */
+        if (n)
+                assert_int_equal(fixture.last.correlation.bound, fixture.last.correlation.classes);
         child_order(c, 'k');
         assert_int_equal(correlations(), n_child);
+        if (n_child)
+                assert_int_equal(fixture.last.correlation.bound, 0);
 }
 
 static void test_rules(void **state) {
@@ -81,6 +86,32 @@ static void test_both(void **state) {
         assert_int_equal(correlations(), 1);
         assert_int_equal(fixture.last.correlation.classes & 1, 1);
         assert_int_equal(__builtin_popcountll(fixture.last.correlation.classes), 1);
+        child_end(&c);
+}
+
+/* Bound egress does not hold back what follows without a rule: only a repeat with the same evidence is one.
+ */
+static void test_evidence(void **state) {
+        Child c = child_start();
+
+        (void)state;
+        child_order(&c, '2');
+        child_order(&c, 's');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        const uint64_t class = fixture.last.correlation.classes;
+        assert_int_equal(fixture.last.correlation.bound, class);
+        /* Its rule ends, so that the next open is under none. */
+        child_order(&c, 'c');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 0);
+        child_order(&c, '2');
+        child_order(&c, 's');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.classes, class);
+        assert_int_equal(fixture.last.correlation.fresh, class);
+        assert_int_equal(fixture.last.correlation.bound, 0);
         child_end(&c);
 }
 
@@ -149,6 +180,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_both, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_foreign_code, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half_of_a_share, setup, teardown),

@@ -4,7 +4,9 @@
  * earlier owner of a PID left behind must not accuse the next one; a table at its limit refuses, counts, and
  * never evicts. */
 
+#include <ifaddrs.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,6 +75,126 @@ static void test_late_is_reported(void **state) {
         assert_int_equal(correlations(), 1);
         assert_int_equal(fixture.last.correlation.fresh, 1);
         child_end(&c);
+}
+
+/* What was in the memory of a program ended with it. */
+static void test_exec_is_noted(void **state) {
+        Child c = child_start();
+
+        (void)state;
+        child_order(&c, 'e');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.n_files, 1);
+        assert_true(fixture.last.correlation.files[0].execed);
+        child_order(&c, 'o');
+        child_order(&c, 's');
+        assert_int_equal(correlations(), 1);
+        assert_false(fixture.last.correlation.files[0].execed);
+        child_end(&c);
+}
+
+/* A listening socket for IPv4 and IPv6; returns its port. */
+static uint16_t listener_open(void) {
+        struct sockaddr_in6 at = { .sin6_family = AF_INET6 };
+        socklen_t size = sizeof(at);
+
+        fixture.listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fixture.listener, (struct sockaddr *)&at, size), 0);
+        assert_int_equal(listen(fixture.listener, 16), 0);
+        assert_int_equal(getsockname(fixture.listener, (struct sockaddr *)&at, &size), 0);
+        return ntohs(at.sin6_port);
+}
+
+/* By IPv4, which the listener sees as ::ffff:a.b.c.d. */
+static int client_connect(in_addr_t address, uint16_t port) {
+        struct sockaddr_in to = {
+                .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address
+        };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+        return fd;
+}
+
+static int client_connect6(uint16_t port) {
+        struct sockaddr_in6 to = {
+                .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT
+        };
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+        return fd;
+}
+
+/* An address of this machine that is not that of the loopback interface; 0: it has none. */
+static in_addr_t own_address(void) {
+        struct ifaddrs *all = NULL;
+        in_addr_t found = 0;
+
+        assert_int_equal(getifaddrs(&all), 0);
+        for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+                if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !(i->ifa_flags & IFF_LOOPBACK))
+                        found = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
+        freeifaddrs(all);
+        return found;
+}
+
+/* All connections that a listening socket accepts are one correlation: of any peer, whatever is sent on
+ * them, and when they are closed. Only those of this host, which score less, are one of their own. */
+static void test_accepted(void **state) {
+        const uint16_t port = listener_open();
+        const in_addr_t own = own_address();
+        Child c = child_start();
+        (void)state;
+
+        child_order(&c, 'o');
+        for (unsigned i = 0; i < 3; i++) {
+                int client = client_connect(htonl(INADDR_LOOPBACK), port);
+
+                child_order(&c, 'l');
+                child_order(&c, 'w');
+                child_order(&c, 'w');
+                close(client);
+        }
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.destination.act, BW_ACT_ACCEPT);
+        assert_int_equal(fixture.last.correlation.destination.port, port);
+        assert_int_equal(fixture.last.correlation.destination.address[0], 127);
+
+        /* The other family, another address of this host. */
+        int client6 = client_connect6(port);
+        child_order(&c, 'l');
+        child_order(&c, 'w');
+        close(client6);
+        int client = client_connect(htonl(INADDR_LOOPBACK + 1), port);
+        child_order(&c, 'l');
+        child_order(&c, 'w');
+        assert_int_equal(correlations(), 0);
+
+        /* The peer has closed it, and resets it when data comes, before send(2) ends: it has no port any
+         * more. It would reset it at once if it left data unread. */
+        close(client);
+        client = client_connect(htonl(INADDR_LOOPBACK), port);
+        child_order(&c, 'l');
+        close(client);
+        child_order(&c, 'w');
+        child_order(&c, 'w');
+        assert_int_equal(correlations(), 0);
+
+        /* Clients on this host do not hold back others. */
+        for (unsigned i = 0; own && i < 2; i++) {
+                client = client_connect(own, port);
+                child_order(&c, 'l');
+                child_order(&c, 'w');
+                close(client);
+        }
+        assert_int_equal(correlations(), own ? 1 : 0);
+        if (own) {
+                assert_memory_equal(fixture.last.correlation.destination.address, &own, sizeof(own));
+                assert_int_equal(fixture.last.correlation.destination.port, port);
+        }
+        child_end(&c);
+        close(fixture.listener);
 }
 
 static void test_stale_mark_accuses_nobody(void **state) {
@@ -306,6 +428,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_thief_is_seen, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_late_is_reported, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_exec_is_noted, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale_mark_accuses_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_marks_end_with_their_process, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_processes_end, setup, teardown),

@@ -300,6 +300,44 @@ static void test_lineage_of_a_full_share(void **state) {
         cgroup_remove(0);
 }
 
+/* Of bpf/mark/share.bpf.h. */
+#define SHARE_OF_ACCOUNTS 0xff
+#define ACCOUNTS_OF_USER 4096
+
+/* The accounts of a user's cgroups are counted, and end. With too many of them a further cgroup has none:
+ * the user's share alone counts there. */
+static void test_cgroups_of_a_user(void **state) {
+        const ChargeKey key = { .uid = CROWD_UID, .table = SHARE_OF_ACCOUNTS };
+        const Charge full = { .live = ACCOUNTS_OF_USER };
+
+        (void)state;
+        Child c = child_start_as(CROWD_UID);
+        child_order(&c, 'o');
+        const int64_t accounts = charged(SHARE_OF_ACCOUNTS, CROWD_UID, 0);
+        assert_true(accounts >= 2); /* for the mark, and the name of the file */
+        child_end(&c);
+        for (unsigned i = 0; i < 1000 && charged(SHARE_OF_ACCOUNTS, CROWD_UID, 0) >= accounts; i++)
+                sensor_tend(fixture.sensor);
+        assert_true(charged(SHARE_OF_ACCOUNTS, CROWD_UID, 0) < accounts);
+
+        assert_int_equal(bpf_map_update_elem(charges, &key, &full, BPF_ANY), 0);
+        const int64_t marks = charged(BW_SHARE_MARKS, CROWD_UID, 0);
+        int cgroup = cgroup_make(0);
+        uint64_t id = cgroup_id(cgroup);
+        Service s = service_start(cgroup, CROWD_UID);
+        service_wait(&s);
+        service_execute(&s);
+        assert_int_equal(charged(BW_SHARE_LINEAGES, CROWD_UID, id), 0);
+        assert_true(charged(BW_SHARE_LINEAGES, CROWD_UID, 0) > 0);
+        assert_int_equal(charged(BW_SHARE_MARKS, CROWD_UID, 0), marks);
+        assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 0);
+        (void)correlations();
+        assert_int_equal(fixture.shares_reported, 0);
+        service_end(&s);
+        close(cgroup);
+        cgroup_remove(0);
+}
+
 /* Accounts of users there are not, until the kernel refuses another. */
 static void accounts_fill(void) {
         const Charge c = { .live = 1 };
@@ -319,12 +357,13 @@ static void test_full_accounts_are_counted(void **state) {
         const uint64_t suspected = count(BW_COUNT_MARKS_SUSPECTED);
         accounts_fill();
         assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 0);
-        child_order(&c, 'o'); /* a mark, and the memory of the file */
-        assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 2);
+        child_order(&c, 'o'); /* a mark, the name of the file, and the memory of it */
+        assert_int_equal(loss(BW_LOSS_ACCOUNT_REFUSED), 3);
         assert_int_equal(count(BW_COUNT_MARKS_SUSPECTED), suspected + 1);
         sensor_tables(fixture.sensor, tables);
         assert_int_equal(tables[BW_SHARE_MARKS].refused, suspected + 1);
         assert_int_equal(tables[BW_SHARE_FILES].refused, 1);
+        assert_int_equal(tables[BW_SHARE_NAMES].refused, 1);
         (void)correlations();
         assert_int_equal(fixture.shares_reported, 0); /* no share is full */
         child_order(&other, 's');
@@ -340,6 +379,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_account_is_named, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_lineage_follows_its_process, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_lineage_of_a_full_share, setup, close_shares),
+                cmocka_unit_test_setup_teardown(test_cgroups_of_a_user, setup, close_shares),
                 cmocka_unit_test_setup_teardown(test_full_accounts_are_counted, setup, close_shares),
         };
 

@@ -114,6 +114,7 @@ int main(int argc, char **argv) {
                 int r = program_load(argv[1], names[i], sections[i], LOG_STATS, &processed);
                 /* Some machines reject LSM and fexit programs altogether: tests/vm loads them. */
                 if (r == -EPERM && (strncmp(names[i], "bw_lsm_", 7) == 0 ||
+                                                   strncmp(names[i], "bw_deny_", 8) == 0 ||
                                                    strncmp(names[i], "bw_fexit_", 9) == 0)) {
                         printf("ok %d - %s # SKIP SKIP-ENV: this machine does not allow such programs\n",
                                         i + 1, names[i]);

@@ -117,7 +117,7 @@ static void check_carried(const FdStore *s, const char *identity) {
         check(sensor_carry_programs(s, programs) == 0);
         SensorHeld held = sensor_carry_count(s);
         check(held.marks == 0 && held.contents == 0 && held.objects == 0 && held.files == 0 &&
-                        held.lineages == 0 && held.mappings == 0);
+                        held.lineages == 0 && held.mappings == 0 && held.names == 0 && held.rings == 0);
 }
 
 /* The text's pieces, of which a ':' is the end. */

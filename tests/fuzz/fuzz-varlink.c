@@ -31,10 +31,10 @@ static json_t *rules_reply(void *userdata) {
 /* Made once: no method changes it. */
 static AlertRing *ring_filled(void) {
         static const TestAlert alerts[] = {
-                { "b1-1f-0", "low", "ssh", NULL, 1000000, 1, 1000, 10 },
-                { "b1-2f-0", "medium", "caf\xc3\xa9\"\\", "cron.service", 2000000, 2, 1000, 70000 },
-                { "b2-1f-0", "high", "ssh", "caf\xc3\xa9\"\\", 3000000, 3, 0, 40000 },
-                { "b2-3f-0", "high", "aws", NULL, 4000000, 4, 0, 40000 },
+                { "b1-1f-0", "low", "ssh", NULL, 1000000, 1, 1000, 10, NULL },
+                { "b1-2f-0", "medium", "caf\xc3\xa9\"\\", "cron.service", 2000000, 2, 1000, 70000, NULL },
+                { "b2-1f-0", "high", "ssh", "caf\xc3\xa9\"\\", 3000000, 3, 0, 40000, NULL },
+                { "b2-3f-0", "high", "aws", NULL, 4000000, 4, 0, 40000, NULL },
         };
         static AlertRing *ring;
 

@@ -33,9 +33,10 @@ def info(fd):
     return out.raw
 
 
-def opened(kind):
-    """Yields the id and a descriptor of each."""
-    next_id, get_fd = COMMANDS[kind]
+def ids(kind):
+    """Yields the id of each, and opens none. A program array that is opened while it ends, and closed again, may stay
+    for ever: its end is begun twice, and counted twice (kernel/bpf/arraymap.c prog_array_map_clear())."""
+    next_id, _ = COMMANDS[kind]
     last = 0
     while True:
         attributes = ctypes.create_string_buffer(struct.pack("=III", last, 0, 0), 12)
@@ -45,12 +46,19 @@ def opened(kind):
         if result < 0:
             raise OSError(-result, os.strerror(-result), f"the next {kind}")
         last, = struct.unpack_from("=I", attributes, 4)
-        fd = bpf(get_fd, ctypes.create_string_buffer(struct.pack("=III", last, 0, 0), 12))
+        yield last
+
+
+def opened(kind):
+    """Yields the id and a descriptor of each."""
+    _, get_fd = COMMANDS[kind]
+    for number in ids(kind):
+        fd = bpf(get_fd, ctypes.create_string_buffer(struct.pack("=III", number, 0, 0), 12))
         # It no longer exists.
         if fd < 0:
             continue
         try:
-            yield last, fd
+            yield number, fd
         finally:
             os.close(fd)
 

@@ -272,7 +272,8 @@ class Barbwired:
             self.wait(lambda: self.stderr_since(0, "armed"), ARMED_TIMEOUT, "armed")
         except Failure:
             if self.process.poll() == 3:
-                tap.skip_all(f"this kernel cannot: {' '.join(self.stderr[-1:])}", environment=True)
+                why = " ".join(line.strip() for line in self.stderr[-4:])
+                tap.skip_all(f"this kernel cannot: {why}", environment=True)
             raise
         return self
 

@@ -2,12 +2,14 @@
 # To be sourced: installs missing packages on Debian. If none is missing it does nothing, not even an update.
 
 # For building and running barbwired, and for the two namespaces of the demonstration.
-BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang llvm bpftool libbpf-dev libelf-dev libsystemd-dev
-        libcap-ng-dev libjansson-dev nettle-dev libcmocka-dev pkg-config iproute2 python3 scdoc)
+BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang bpftool libbpf-dev libsystemd-dev
+        libcap-ng-dev libjansson-dev nettle-dev pkg-config iproute2 python3 scdoc)
 # For the tests.
-TEST_PACKAGES=(libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
+TEST_PACKAGES=(libcmocka-dev llvm libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
         nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr lynis runc
-        util-linux e2fsprogs btrfs-progs kmod zstd lld clang-format-14 clang-tidy-14)
+        systemd-journal-remote util-linux e2fsprogs btrfs-progs libnss-extrausers kmod zstd lld clang-format-14 clang-tidy-14)
+# For building and judging packages (tests/package).
+PACKAGE_PACKAGES=(debhelper dpkg-dev lintian rpm rpmlint selinux-policy-dev policycoreutils checkpolicy bzip2 cpio zsh)
 # For comparisons and the plot of the benchmark (tests/bench/run --peers), which leaves out what is missing.
 BENCH_PACKAGES=(bpftrace auditd fatrace libbpf-tools gnuplot-nox)
 

@@ -45,9 +45,9 @@ def main(program, inside):
                    *sys.argv[1:], "--inside"])
 
 
-def debian_root():
-    made = subprocess.run([os.path.join(BOX, "debian-root")], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)
+def debian_root(*options):
+    made = subprocess.run([os.path.join(BOX, "debian-root"), *options], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)
     if made.returncode == 77:
         tap.skip_all(made.stderr.strip(), environment=True)
     if made.returncode != 0:

@@ -20,30 +20,38 @@ from tap import require
 SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 # A file that is longer has more than one job.
 FILE_LINES_MAX = 700
+# One family of secrets, with the reason of every rule: more is read by nobody.
+POLICY_LINES_MAX = 150
+# What an administrator reads in two minutes; details are in the manual. A new entry has one to four lines.
+NEWS_WORDS_MAX = 720
 # Lines of .c and .h that a folder may have, comments included, and what they are spent on. A folder that outgrows its
 # budget has taken on another job, or does its own in a roundabout way: then the budget is raised here, with the reason.
 BUDGETS = {
     "daemon/basic": (1500, "helpers that know nothing of the product, each with two callers or more"),
     "daemon/event": (800, "one record format to decode, and cgroup paths"),
     "daemon/glob": (2400, "one compiler from patterns to an automaton, and a reference to test it against"),
-    "daemon/policy": (5500, "a language with sections, its check, and the tables that the kernel reads"),
-    "daemon/sensor": (3200, "loading, attaching and handing over programs of three kinds, and the parts of programs"),
-    "daemon/alert": (3520, "an event's way to an alert: score, sentence, JSON, incidents, losses"),
-    "daemon/sink": (1500, "three outputs, a queue and the journal's history"),
+    "daemon/policy": (5700, "a language with sections, its check, and the tables that the kernel reads"),
+    "daemon/sensor": (3350, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
+    "daemon/alert": (6050, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
+                           "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
+    "daemon/sink": (1700, "three outputs, a queue, and alerts read back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
-    "daemon/client": (4900, "a command each for ten questions, and tables that fit a terminal"),
+    "daemon/client": (5800, "a command each for eleven questions, journals, a drop-in learned from them, and tables "
+                            "that fit a terminal"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
-    "daemon": (1800, "start, state and the loop that joins the folders"),
-    "bpf/abi": (800, "what the kernel's programs and the daemon agree on"),
+    "daemon": (2100, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
+    "bpf/abi": (860, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
-    "bpf/process": (2170, "who a process is: executable or script, trust, unit, user"),
-    "bpf/files": (3250, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
-    "bpf/egress": (1550, "destinations, the verdict, and the listing of marks"),
-    "bpf": (600, "the list of all programs"),
+    "bpf/process": (2750, "who a process is: executable or script, trust at each level, unit, user"),
+    "bpf/files": (3750, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
+    "bpf/egress": (1750, "destinations, the verdict and what follows from it, and the listing of marks"),
+    "bpf": (640, "the list of all programs"),
 }
-# Text of no program: prose, the licence itself, and bytes that fuzzers and tests read as they are.
-NO_HEADER = re.compile(r"(^|/)(LICENSE|COPYING|NEWS)$|\.md$|^tests/fuzz/corpus/|^LICENSES/")
+# Text of no program: prose, the licence itself, bytes that fuzzers and tests read as they are, and formats without
+# comments.
+NO_HEADER = re.compile(r"(^|/)(LICENSE|COPYING|NEWS)$|\.md$|^tests/fuzz/corpus/|^LICENSES/"
+                       r"|^units/debian/(changelog|copyright|source/format)$")
 
 
 def check_headers(root, names):
@@ -60,6 +68,9 @@ def check_sizes(root, names):
               if re.search(r"\.([ch]|py|sh|build)$|^tests/(check|quickstart|bench/run)$", name)}
     long = {name: n for name, n in counts.items() if n > FILE_LINES_MAX}
     require(not long, f"longer than {FILE_LINES_MAX} lines: {long}")
+    policies = {name: len(tree.lines_of(root, name)) for name in names if name.startswith("daemon/policy.d/")}
+    long = {name: n for name, n in policies.items() if n > POLICY_LINES_MAX}
+    require(policies and not long, f"of {len(policies)} policy files, longer than {POLICY_LINES_MAX} lines: {long}")
 
 
 def check_budgets(root, names):
@@ -73,6 +84,15 @@ def check_budgets(root, names):
     over = [f"{folder}: {n} lines, {BUDGETS[folder][0]} for {BUDGETS[folder][1]}"
             for folder, n in sorted(counts.items()) if n > BUDGETS[folder][0]]
     require(not over, "over budget:\n" + "\n".join(over))
+
+
+def check_news(root, names):
+    """The changes of the newest version."""
+    require("NEWS" in names, "no NEWS")
+    newest = re.split(r"^CHANGES WITH ", "\n".join(tree.lines_of(root, "NEWS")), flags=re.MULTILINE)[1]
+    version = re.search(r"^\s*version: '([^']+)'", "\n".join(tree.lines_of(root, "meson.build")), re.MULTILINE)[1]
+    require(newest.startswith(version), f"the newest entries are of {newest.split()[0]}, the version is {version}")
+    require(len(newest.split()) <= NEWS_WORDS_MAX, f"{len(newest.split())} words, of {NEWS_WORDS_MAX}: shorten")
 
 
 def check_scripts(root, names):
@@ -153,6 +173,7 @@ def main():
     t.case("every file has its SPDX line", check_headers, root, names)
     t.case(f"no file over {FILE_LINES_MAX} lines", check_sizes, root, names)
     t.case("each folder stays within its budget", check_budgets, root, names)
+    t.case("NEWS: its newest version, in two minutes", check_news, root, names)
     t.case("scripts are well-formed and executable", check_scripts, root, names)
     t.case("every test is listed in meson.build", check_listed, root, names)
     t.case("names in scripts are defined, and imports used", check_names, root, names)

@@ -32,8 +32,9 @@ ARROWS = {
     "client": ("alert", "policy"),
     "man": ("alert",),
 }
-# Single files of a folder that is otherwise not allowed: the client speaks the protocol that the daemon answers.
-ALSO = {"client": ("query/varlink",)}
+# Single files of a folder that is otherwise not allowed: the client speaks the protocol that the daemon answers, and
+# reads the journal as the daemon does.
+ALSO = {"client": ("query/varlink", "sink/reader")}
 # Programs that only the build runs.
 BUILD_TOOLS = {"daemon/client/make-completions.c", "daemon/man/journal-fields.c"}
 # Headers of bpf/ that are not the interface between the kernel's programs and the daemon.

@@ -105,7 +105,7 @@ def read(path):
 
 def built(root):
     add_all(root)
-    run("meson", "setup", "-Dtests=false", "-Dwerror=true", "-Doptimization=0", f"{root}/build", root)
+    run("meson", "setup", "-Dtests=disabled", "-Dwerror=true", "-Doptimization=0", f"{root}/build", root)
     run("ninja", "-C", f"{root}/build")
 
 

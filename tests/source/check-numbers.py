@@ -26,7 +26,8 @@ CALLS_MAX, X32_FIRST = 1024, 512
 NO_CALLS = ("syscalls", "SYSCALL_BASE", "arch_specific_syscall")
 NO_REQUESTS = "(O|EVENT|EVENTMSG|SYSCALL_INFO|PEEKSIGINFO|GETFDPIC)_"
 NO_FAMILIES = ("LOCAL", "FILE", "ROUTE", "MAX")
-CONTROL_HEADERS = ("linux/fs.h", "linux/userfaultfd.h", "linux/seccomp.h", "sys/ioctl.h")
+CONTROL_HEADERS = ("linux/fs.h", "linux/userfaultfd.h", "linux/seccomp.h", "sys/ioctl.h", "linux/kd.h", "linux/btrfs.h",
+                   "linux/loop.h", "linux/f2fs.h")
 INDIRECTIONS_MAX = 4  # __NR_fcntl is __NR3264_fcntl, which is a number
 # What arch/arm64/include/uapi/asm/unistd.h defines before it includes asm-generic/unistd.h, until 6.11.
 ARM64_WANTS = ("RENAMEAT", "NEW_STAT", "SET_GET_RLIMIT", "TIME32_SYSCALLS", "MEMFD_SECRET")

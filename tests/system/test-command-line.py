@@ -16,7 +16,7 @@ from tap import require, require_equal
 
 NOBODY = 65534
 OPTIONS = ("--alerts", "--policy-dir", "--config", "--sensor", "--user", "--log-level",
-           "--check", "--version", "--help")
+           "--check", "--replay", "--since", "--until", "--version", "--help")
 
 
 def run(*args):
@@ -57,7 +57,10 @@ def usage_errors():
 
 def check_default():
     result = run_expecting(0, "--check", f"--policy-dir={harness.DEFAULT_POLICY}")
-    require(not re.search(r":\d+:\d+:", result.stdout + result.stderr), result.stdout + result.stderr)
+    # Notes say what links on this machine lead to.
+    complaints = [line for line in (result.stdout + result.stderr).splitlines()
+                  if re.search(r":\d+:\d+:", line) and not line.endswith(" (note)")]
+    require(not complaints, "\n".join(complaints))
 
 
 # For each: a line, and the column of the error; it is line 2 of the file.

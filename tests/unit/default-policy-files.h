@@ -8,6 +8,7 @@
 
 #define SYSTEM "system-credentials"
 #define SSH "ssh-private-keys"
+#define HOST_KEYS "ssh-host-keys"
 #define GPG "gpg-private-keys"
 #define AGENTS "agent-sockets"
 #define AWS "cloud-aws"
@@ -32,7 +33,16 @@
 #define APP "app-secrets"
 #define AI "ai-tools"
 #define HISTORY "shell-history"
+#define SCRIPTS "developer-tokens"
+#define DESKTOP "desktop-tokens"
+#define WEB "web-applications"
+#define BROWSING "browsing-history"
+#define CONTAINER "container-secrets"
+#define SERVER "server-secrets"
+#define MAIL "mail"
+#define MACHINE "machine-secrets"
 #define PROCESS "process-secrets"
+#define MEMORY "process-memory"
 
 #define H "/home/x/"
 
@@ -68,6 +78,15 @@ static const struct {
         { "/var/lib/sss/pubconf/known_hosts", NULL },
         { "/var/backups/passwd.bak", NULL },
         { "/shadow", NULL },
+
+        { H ".local/lib/python3.11/site-packages/x.pth", "interpreter-code" },
+        { "/usr/lib/python3/dist-packages/distutils-precedence.pth", "interpreter-code" },
+        { H ".local/lib/python3.11/site-packages/usercustomize.py", "interpreter-code" },
+        { H "a/__pycache__/sitecustomize.cpython-311.pyc", "interpreter-code" },
+        { H "a/usercustomize/__init__.py", "interpreter-code" },
+        { H ".gem/ruby/3.1.0/gems/x-1/lib/rubygems_plugin.rb", "interpreter-code" },
+        { H "models/resnet50.pth", NULL },
+        { H "shop/customize.py", NULL },
         { "/usr/share/doc/etc/shadow", NULL },
 
         { "/root/.ssh/id_ed25519", SSH },
@@ -78,7 +97,7 @@ static const struct {
         { "/opt/runner [1]/.ssh/id_rsa", SSH },
         { "/var/lib/docker/overlay2/0af/merged/root/.ssh/id_ed25519", SSH },
         { "/var/home/x/.ssh/id_ed25519", SSH },
-        { "/etc/ssh/ssh_host_ed25519_key", SSH },
+        { "/etc/ssh/ssh_host_ed25519_key", HOST_KEYS },
         { "/etc/ssh/ssh_host_rsa_key.pub", NULL },
         { "/etc/ssh/sshd_config", NULL },
         { H ".ssh/id_ed25519.pub", NULL },
@@ -91,8 +110,11 @@ static const struct {
         { H ".ssh/allowed_signers", NULL },
         { H ".ssh/ssh-copy-id.yiCX5yentC/popids_tmp_id", NULL },
         { H ".ssh", NULL },
-        { H "src/.ssh/id_rsa", NULL },
-        { "/opt/runner 1/.ssh/id_rsa", NULL },
+        { H "src/.ssh/id_rsa", SSH },
+        { "/opt/runner 1/.ssh/id_rsa", SSH },
+        { "/home/CORP/ana/.ssh/id_rsa", SSH },
+        { "/var/roothome/.ssh/id_rsa", SSH },
+        { "/srv/backup/home/ana/.ssh/id_rsa.pub", NULL },
 
         { H ".gnupg/private-keys-v1.d/0A1B.key", GPG },
         { "/root/.gnupg/secring.gpg", GPG },
@@ -211,10 +233,10 @@ static const struct {
         { H "snap/chromium/common/chromium/Default/Cookies", BROWSER },
         { H ".var/app/org.mozilla.firefox/.mozilla/firefox/abcd.default/key4.db", BROWSER },
         { H ".var/app/com.google.Chrome/config/google-chrome/Default/Cookies", BROWSER },
-        { H ".mozilla/firefox/abcd.default-release/places.sqlite", NULL },
+        { H ".mozilla/firefox/abcd.default-release/places.sqlite", BROWSING },
         { H ".mozilla/firefox/profiles.ini", NULL },
         { H ".config/google-chrome/Default/Preferences", NULL },
-        { H ".config/google-chrome/Default/History", NULL },
+        { H ".config/google-chrome/Default/History", BROWSING },
 
         { H "Documents/all.kdbx", PASSWORDS },
         { "/mnt/nas/all.kdbx", PASSWORDS },
@@ -275,16 +297,16 @@ static const struct {
         { "/etc/gitlab-runner/config.toml", APP },
         { H "src/shop/.env.example", NULL },
         { H "src/shop/environment", NULL },
-        { H "src/.envrc", NULL },
-        { "/srv/rails/config/database.yml", NULL },
+        { H "src/.envrc", APP },
+        { "/srv/rails/config/database.yml", APP },
 
         { H ".claude/.credentials.json", AI },
         { H ".codex/auth.json", AI },
         { H ".gemini/oauth_creds.json", AI },
         { H ".cursor/mcp.json", AI },
         { H ".config/Claude/claude_desktop_config.json", AI },
-        { H ".claude/settings.json", NULL },
-        { H ".codex/config.toml", NULL },
+        { H ".claude/settings.json", AI },
+        { H ".codex/config.toml", AI },
         { H ".gemini/GEMINI.md", NULL },
 
         { H ".bash_history", HISTORY },
@@ -292,15 +314,16 @@ static const struct {
         { H ".psql_history", HISTORY },
         { H ".python_history", HISTORY },
         { H ".bashrc", NULL },
-        { H ".history", NULL },
+        { H ".history", HISTORY },
 
         { "/proc/1/environ", PROCESS },
-        { "/proc/4711/mem", PROCESS },
+        { "/proc/4711/mem", MEMORY },
+        { "/proc/4711/task/4712/mem", MEMORY },
         { "/proc/4711/task/4712/environ", PROCESS },
         { "/var/lib/systemd/coredump/core.nginx.33.zst", PROCESS },
         { "/var/crash/_usr_bin_x.1000.crash", PROCESS },
         { "/run/credentials/web.service/token", PROCESS },
-        { "/run/secrets/database", PROCESS },
+        { "/run/secrets/database", CONTAINER },
         { "/run/secrets/rhsm/ca/redhat-uep.pem", NULL },
         { "/proc/4711/maps", NULL },
         { "/proc/4711/cmdline", NULL },

@@ -17,7 +17,8 @@ typedef struct TestAlert {
         const char *id, *severity, *class, *unit; /* unit: or NULL */
         uint64_t usec;
         int pid, uid;
-        size_t padding; /* bytes of summary */
+        size_t padding;       /* bytes of summary */
+        const char *incident; /* or NULL */
 } TestAlert;
 
 /* What the ring reads of an alert, and padding. */
@@ -26,9 +27,10 @@ static inline int test_alert_put(AlertRing *ring, const TestAlert *a) {
 
         memset(summary, 'x', a->padding);
         summary[a->padding] = '\0';
-        json_auto_t *o = json_pack("{s:s, s:o, s:s, s:s, s:[s], s:{s:i, s:i, s:s?}}", "id", a->id, "time",
-                        json_from_time(a->usec), "severity", a->severity, "summary", summary, "classes",
-                        a->class, "process", "pid", a->pid, "uid", a->uid, "unit", a->unit);
+        json_auto_t *o = json_pack("{s:s, s:s*, s:o, s:s, s:s, s:[s], s:{s:i, s:i, s:s?}}", "id", a->id,
+                        "incident", a->incident, "time", json_from_time(a->usec), "severity", a->severity,
+                        "summary", summary, "classes", a->class, "process", "pid", a->pid, "uid", a->uid,
+                        "unit", a->unit);
         if (!o || json_to_line(o, &line) < 0)
                 return -1;
         return alert_ring_put(ring, o, line);
@@ -38,7 +40,7 @@ static inline int test_alert_put(AlertRing *ring, const TestAlert *a) {
 static inline int test_alerts_put(AlertRing *ring, unsigned first, unsigned n, size_t padding) {
         for (unsigned i = first; i < first + n; i++) {
                 char id[32];
-                const TestAlert a = { id, "high", "ssh", NULL, i * USEC_PER_SEC, 1, 1, padding };
+                const TestAlert a = { id, "high", "ssh", NULL, i * USEC_PER_SEC, 1, 1, padding, NULL };
 
                 (void)snprintf(id, sizeof(id), "boot-%u", i);
                 if (test_alert_put(ring, &a) < 0)

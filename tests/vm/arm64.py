@@ -76,7 +76,7 @@ def build(directory, root):
     with open(f"{directory}/cross.ini", "w", encoding="utf-8") as out:
         out.write(CROSS.format(root=root, compiler=compiler(root)))
     run("meson", "setup", f"{directory}/build", harness.SOURCE_ROOT, "--cross-file", f"{directory}/cross.ini",
-        "-Dtests=true", "-Dman=disabled", "-Dwerror=true")
+        "-Dtests=enabled", "-Dman=disabled", "-Dwerror=true")
     run("ninja", "-C", f"{directory}/build", "barbwired", "barbwirectl",
         *(f"tests/{name}" for name in payload.played(harness.TEST_BIN)))
     return f"{directory}/build"

@@ -69,7 +69,8 @@ def theft(sensor, wanted=None, *options):
 def techniques(sensor, *share):
     """All cases that a sensor must pass on a kernel, against one barbwired: each start takes ten seconds, most of it in
     the verifier."""
-    return Step("techniques", python("tests/techniques/run.py", "all", *map(str, share)), sensor, seconds=600)
+    return Step("techniques", python("tests/techniques/run.py", "all", "--guest", *map(str, share)), sensor,
+                seconds=600)
 
 
 def all_steps(kernel, sensors, everything):
@@ -151,6 +152,13 @@ def renamed():
     return Job("names", "6.12", steps, weight=60)
 
 
+def denied(kernel, sensors):
+    """Action=deny by the sensors that this machine may not load."""
+    steps = tuple(Step(f"enforcement, {sensor}", python("tests/system/test-enforcement.py"), sensor, seconds=900)
+                  for sensor in sensors if sensor != "tracepoint")
+    return matrix(kernel, "deny-", steps)
+
+
 def matrix(kernel, prefix, steps):
     """Boot and unpacking take ten seconds: one guest for all sensors of a kernel."""
     return Job(prefix + kernel, kernel, steps, WITH_BPF_LSM.get(kernel, ""), weight=100 + KERNELS.index(kernel))
@@ -159,6 +167,7 @@ def matrix(kernel, prefix, steps):
 def full(sensors, everything=False):
     """Every kernel with every sensor, and the other properties in which machines differ."""
     return ([matrix(kernel, "", all_steps(kernel, sensors, everything)) for kernel in KERNELS] + scenarios()
+            + [denied(kernel, sensors) for kernel in (KERNELS[0], KERNELS[-1])]
             + [counted("6.12", sensors), large(), renamed()])
 
 

@@ -35,6 +35,7 @@ typedef struct Scene {
         long blocked;  /* the system call in which the taker waits before the giver opens the secret */
         long pause_ms; /* before the taker acts */
         bool mortal;   /* the giver has exited when the next one acts; otherwise it outlives all */
+        bool killed;   /* mortal, by a signal */
         bool own;      /* the taker opens the file itself, so there is no hop */
 } Scene;
 
@@ -153,7 +154,7 @@ static inline pid_t actor_start(size_t index) {
         }
         actor_wait();
         (giver ? cast.scene->give : taker ? cast.scene->take : cast.scene->carry)();
-        if (!taker && !(giver && cast.scene->mortal)) {
+        if (!taker && !(giver && (cast.scene->mortal || cast.scene->killed))) {
                 actor_done();
                 actor_wait();
         }
@@ -176,7 +177,8 @@ static inline void cast_wait(size_t index) {
                 if (cast_signal().si_signo == SIGUSR1)
                         return;
                 while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-                        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                        if ((!WIFEXITED(status) || WEXITSTATUS(status) != 0) &&
+                                        !(cast.scene->killed && pid == cast.pid[0] && WIFSIGNALED(status))) {
                                 fprintf(stderr, "%s: %d ended with %#x\n", p.variant, pid, (unsigned)status);
                                 exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
                         }
@@ -191,9 +193,10 @@ static inline void actor_step(size_t index) {
         cast_wait(index);
 }
 
-/* Waits until the process sleeps in that system call. */
+/* Waits until the process sleeps in that system call, or has ended, which cast_wait() sees. */
 static inline void actor_blocked(size_t index, long number) {
         struct timespec pause = { .tv_nsec = 1000 * 1000 };
+        siginfo_t ended = {};
         char path[32], text[64];
 
         snprintf(path, sizeof(path), "/proc/%d/syscall", cast.pid[index]);
@@ -208,6 +211,9 @@ static inline void actor_blocked(size_t index, long number) {
                         if (strtol(text, &end, 10) == number && end > text)
                                 return;
                 }
+                if (waitid(P_PID, (id_t)cast.pid[index], &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                                ended.si_pid)
+                        return;
                 nanosleep(&pause, NULL);
         }
         play_die("%s: the taker does not wait in system call %ld", p.variant, number);

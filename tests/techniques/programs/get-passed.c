@@ -9,6 +9,7 @@
 
 #include <linux/sched.h>
 #include <sys/fanotify.h>
+#include <sys/uio.h>
 
 #include "cast.h"
 #include "uring.h"
@@ -96,6 +97,17 @@ static void take_watched(void) {
         play_send(&p);
 }
 
+/* By readv(2), for which the first of two buffers is enough. */
+static void take_watched_parts(void) {
+        struct fanotify_event_metadata events[2];
+        struct iovec parts[] = { { &events[0], sizeof(events[0]) + 1 }, { &events[1], sizeof(events[1]) } };
+
+        if (readv(watch, parts, 2) != sizeof(events[0]))
+                play_die("readv");
+        play_read(&p, events[0].fd);
+        play_send(&p);
+}
+
 static const Scene scenes[] = {
         { "scm", "received|socket", .prepare = pair_prepare, .give = give_passed, .take = take_passed,
                         .own = true },
@@ -104,6 +116,8 @@ static const Scene scenes[] = {
         { "pidfd", "received|trace", .give = give_held, .take = take_pidfd, .own = true },
         { "proc-fd", "open|trace", .give = give_held, .take = cast_take_other, .own = true },
         { "watch", "open", .ready = watch_make, .give = give_held, .take = take_watched, .own = true },
+        { "watch-parts", "open", .ready = watch_make, .give = give_held, .take = take_watched_parts,
+                        .own = true },
         { .name = NULL },
 };
 

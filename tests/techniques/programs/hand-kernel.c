@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* H04, H05, H06, by other places in which the kernel stores bytes: message queues, a terminal, the
- * attributes of a file, its name, a symbolic link, a key. */
+/* H04, H05, H06, by other places in which the kernel stores bytes: message queues, semaphores, a terminal,
+ * netlink, the kernel's log, a core file, the attributes of a file, its name, a symbolic link, a key. */
 
 #include <dirent.h>
+#include <glob.h>
 #include <linux/keyctl.h>
+#include <linux/netlink.h>
 #include <mqueue.h>
 #include <pty.h>
+#include <sys/klog.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/xattr.h>
 #include <termios.h>
 
@@ -24,6 +30,16 @@ typedef struct Message {
 } Message;
 
 static int queue = -1, terminal[2];
+
+/* In a core file and in the kernel's log, the secret is between two words, which no program has among its
+ * constants. A line ends with another byte, as each line of the log is an entry of its own. */
+#define WORD 8
+#define LINE_END '|'
+
+static void word_make(char ret[static WORD]) {
+        for (size_t i = 0; i < WORD; i++)
+                ret[i] = (char)("relay<<<"[i] ^ 1);
+}
 
 static void sysv_make(void) {
         queue = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
@@ -55,6 +71,176 @@ static void sysv_take(void) {
         msgctl(queue, IPC_RMID, NULL);
         memcpy(p.secret, message.bytes, n > 0 ? (size_t)n : 0);
         taken(n);
+}
+
+/* A byte in each semaphore of a set. */
+static unsigned short values[PLAY_SECRET_MAX];
+
+static void semaphores_make(void) {
+        struct stat st;
+
+        if (stat(p.key, &st) < 0)
+                play_die("stat %s", p.key);
+        queue = semget(IPC_PRIVATE, (int)st.st_size, IPC_CREAT | 0600);
+        if (queue < 0)
+                play_die("semget");
+}
+
+static void semaphores_give(void) {
+        secret_read();
+        for (size_t i = 0; i < p.n_secret; i++)
+                values[i] = (unsigned char)p.secret[i];
+        if (semctl(queue, 0, SETALL, values) < 0)
+                play_die("SETALL");
+}
+
+static void semaphores_take(void) {
+        struct semid_ds set;
+
+        if (semctl(queue, 0, IPC_STAT, &set) < 0 || semctl(queue, 0, GETALL, values) < 0)
+                play_die("GETALL");
+        semctl(queue, 0, IPC_RMID);
+        for (size_t i = 0; i < set.sem_nsems; i++)
+                p.secret[i] = (char)values[i];
+        taken((ssize_t)set.sem_nsems);
+}
+
+static struct sockaddr_nl receiver;
+
+static int netlink_open(void) {
+        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+
+        if (fd < 0)
+                play_exit(errno == EPROTONOSUPPORT ? PLAY_CANNOT : 1, "a netlink socket");
+        return fd;
+}
+
+static void netlink_make(void) {
+        socklen_t length = sizeof(receiver);
+
+        queue = netlink_open();
+        receiver.nl_family = AF_NETLINK;
+        if (bind(queue, (const struct sockaddr *)&receiver, length) < 0 ||
+                        getsockname(queue, (struct sockaddr *)&receiver, &length) < 0)
+                play_die("bind");
+}
+
+static void netlink_give(void) {
+        secret_read();
+        if (sendto(netlink_open(), p.secret, p.n_secret, 0, (const struct sockaddr *)&receiver,
+                            sizeof(receiver)) < 0)
+                play_die("sendto");
+}
+
+static void netlink_take(void) {
+        taken(recv(queue, p.secret, sizeof(p.secret), 0));
+}
+
+/* The length of what it writes. */
+static size_t marked_make(char *ret) {
+        word_make(ret);
+        for (size_t i = 0; i < p.n_secret; i++)
+                ret[WORD + i] = p.secret[i] == '\n' ? LINE_END : p.secret[i];
+        word_make(ret + WORD + p.n_secret);
+        return 2 * WORD + p.n_secret;
+}
+
+/* Finds the last secret in what was read, and sends it. */
+static void marked_send(const char *bytes, size_t n) {
+        const char *begin = NULL, *end = NULL, *at = bytes;
+        char word[WORD];
+
+        word_make(word);
+        while ((at = memmem(at, n - (size_t)(at - bytes), word, WORD))) {
+                begin = end;
+                end = at;
+                at += WORD;
+        }
+        if (!begin || (size_t)(end - begin) - WORD > sizeof(p.secret))
+                play_die("no secret (%s)", p.variant);
+        p.n_secret = (size_t)(end - begin) - WORD;
+        for (size_t i = 0; i < p.n_secret; i++)
+                p.secret[i] = begin[WORD + i] == LINE_END ? '\n' : begin[WORD + i];
+        play_send(&p);
+}
+
+/* At the lowest priority, which no console shows. */
+static void log_give(void) {
+        char line[PLAY_SECRET_MAX + 64] = "<7>";
+        int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                play_exit(PLAY_CANNOT, "/dev/kmsg");
+        secret_read();
+        size_t n = 3 + marked_make(line + 3);
+        line[n++] = '\n'; /* otherwise more may follow, and it is kept back */
+        if (write(fd, line, n) != (ssize_t)n)
+                play_die("write /dev/kmsg");
+}
+
+static void log_open(void) {
+        queue = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (queue < 0 || lseek(queue, 0, SEEK_END) < 0)
+                play_exit(PLAY_CANNOT, "/dev/kmsg");
+}
+
+/* /proc/kmsg is read to its end: what was read once does not come again. */
+static void log_drain(void) {
+        char bytes[8192];
+
+        queue = open("/proc/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (queue < 0)
+                play_exit(PLAY_CANNOT, "/proc/kmsg");
+        while (read(queue, bytes, sizeof(bytes)) > 0)
+                ;
+}
+
+/* An entry at a time; others may be among them. */
+static void log_take(void) {
+        static char all[1 << 18];
+        size_t n = 0;
+        ssize_t more;
+
+        while (n < sizeof(all) - 8192 && (more = read(queue, all + n, 8192)) > 0)
+                n += (size_t)more;
+        marked_send(all, n);
+}
+
+static void log_call(void) {
+        static char all[1 << 20];
+        int n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, all, sizeof(all));
+
+        if (n < 0)
+                play_exit(PLAY_CANNOT, "syslog(2)");
+        marked_send(all, (size_t)n);
+}
+
+/* core(5): the file is in the working directory. */
+static void core_give(void) {
+        static char marked[PLAY_SECRET_MAX + 64];
+        char pattern[8] = "";
+        int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0 || read(fd, pattern, sizeof(pattern) - 1) < 4 || strncmp(pattern, "core", 4) != 0 ||
+                        setrlimit(RLIMIT_CORE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }) < 0)
+                play_exit(PLAY_CANNOT, "core files");
+        secret_read();
+        marked_make(marked);
+        abort();
+}
+
+static void core_take(void) {
+        static char all[64 << 20];
+        glob_t found;
+
+        if (glob("core*", 0, NULL, &found) != 0)
+                play_die("no core file");
+        int fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC);
+        ssize_t n = read(fd, all, sizeof(all));
+        if (n <= 0)
+                play_die("read %s", found.gl_pathv[0]);
+        unlink(found.gl_pathv[0]);
+        marked_send(all, (size_t)n);
 }
 
 static void posix_name(char *ret, size_t n) {
@@ -262,6 +448,15 @@ static const Scene scenes[] = {
         { "queue-posix", "file", .give = posix_give, .take = posix_take },
         { "queue-posix-blocked", "file", .ready = posix_make, .give = posix_give, .take = posix_take,
                         .blocked = SYS_mq_timedreceive },
+        { "semaphores", "semaphores", .prepare = semaphores_make, .give = semaphores_give,
+                        .take = semaphores_take },
+        { "netlink", "socket", .prepare = netlink_make, .give = netlink_give, .take = netlink_take },
+        { "netlink-blocked", "socket", .prepare = netlink_make, .give = netlink_give, .take = netlink_take,
+                        .blocked = SYS_recvfrom },
+        { "log", "file", .ready = log_open, .give = log_give, .take = log_take },
+        { "log-proc", "file", .ready = log_drain, .give = log_give, .take = log_take },
+        { "log-call", "file", .give = log_give, .take = log_call },
+        { "core", "file", .give = core_give, .killed = true, .take = core_take },
         { "terminal", "terminal", .prepare = terminal_make, .give = terminal_give, .take = terminal_take },
         { "terminal-blocked", "terminal", .prepare = terminal_make, .give = terminal_give,
                         .take = terminal_take, .blocked = SYS_read },

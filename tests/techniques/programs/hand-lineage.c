@@ -4,7 +4,10 @@
 
 #include <linux/sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
 
 #include "play.h"
 
@@ -108,6 +111,99 @@ static int play_vfork(void) {
         return play_wait(child);
 }
 
+/* ---- children that borrow the parent's memory ---- */
+
+#define STACK 65536
+
+static volatile int borrowed_fd = -1; /* sched_yield() is declared not to change it */
+static void *borrowed_at;
+
+static int child_reads(void *userdata) {
+        (void)userdata;
+        play_read(&p, key_open());
+        _exit(0);
+}
+
+/* The mapping stays when the child exits. */
+static int child_maps(void *userdata) {
+        (void)userdata;
+        borrowed_at = mmap(NULL, sizeof(p.secret), PROT_READ, MAP_PRIVATE, key_open(), 0);
+        _exit(borrowed_at == MAP_FAILED);
+}
+
+/* With CLONE_FILES, the descriptor stays. */
+static int child_opens(void *userdata) {
+        (void)userdata;
+        borrowed_fd = key_open();
+        _exit(0);
+}
+
+static pid_t borrow(int (*function)(void *), int flags) {
+        char *stack = malloc(STACK);
+        pid_t child = stack ? clone(function, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, NULL)
+                            : -1;
+
+        if (child < 0)
+                play_die("clone");
+        return child;
+}
+
+/* Of the child's children: it opens the key while another process has its descriptors and the memory. */
+static int grandchild_reads(void *userdata) {
+        (void)userdata;
+        while (borrowed_fd < 0)
+                sched_yield();
+        play_read(&p, borrowed_fd);
+        _exit(0);
+}
+
+static int child_opens_for_another(void *userdata) {
+        char *stack = malloc(STACK);
+        pid_t grandchild = clone(grandchild_reads, stack + STACK, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+
+        (void)userdata;
+        if (grandchild < 0)
+                play_die("clone");
+        borrowed_fd = key_open();
+        _exit(play_wait(grandchild));
+}
+
+static int play_borrow(int (*function)(void *), int flags, const char *via) {
+        pid_t parents[] = { getppid(), 0 }, child = borrow(function, flags);
+        char way[64];
+
+        if (play_wait(child) != 0)
+                play_die("the child failed");
+        if (borrowed_at) {
+                p.n_secret = strnlen(borrowed_at, sizeof(p.secret));
+                memcpy(p.secret, borrowed_at, p.n_secret);
+        } else if (!p.n_secret) {
+                play_read(&p, borrowed_fd);
+        }
+        snprintf(way, sizeof(way), "%d:technique-hand-:%s", child, via);
+        play_tell(&p, child, getpid(), getpid(), parents, via, way);
+        play_send(&p);
+        return 0;
+}
+
+/* As a program redirects the input of another: it does not read the file itself. */
+static int play_spawn(void) {
+        char *argv[] = { (char *)"cat", NULL };
+        pid_t parents[] = { getppid(), 0 }, child;
+        posix_spawn_file_actions_t actions;
+
+        if (posix_spawn_file_actions_init(&actions) != 0 ||
+                        posix_spawn_file_actions_addopen(&actions, 0, p.key, O_RDONLY, 0) != 0 ||
+                        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0) != 0 ||
+                        posix_spawnp(&child, "cat", &actions, NULL, argv, NULL) != 0)
+                play_die("posix_spawn");
+        if (play_wait(child) != 0)
+                play_die("cat failed");
+        play_truth(&p, child, parents);
+        play_send_nothing(&p);
+        return 0;
+}
+
 static int play_exec(void) {
         play_read(&p, key_open());
         secret_to_stdin();
@@ -159,6 +255,16 @@ int main(int argc, char **argv) {
                 return play_fork();
         if (play_variant(&p, "vfork-exec"))
                 return play_vfork();
+        if (play_variant(&p, "borrow-read"))
+                return play_borrow(child_reads, 0, "memory");
+        if (play_variant(&p, "borrow-map"))
+                return play_borrow(child_maps, 0, "memory");
+        if (play_variant(&p, "borrow-files"))
+                return play_borrow(child_opens, CLONE_FILES, "memory|received");
+        if (play_variant(&p, "borrow-another"))
+                return play_borrow(child_opens_for_another, 0, "memory|received");
+        if (play_variant(&p, "spawn"))
+                return play_spawn();
         if (play_variant(&p, "clone3"))
                 return play_clone3();
         if (play_variant(&p, "exec"))

@@ -5,6 +5,8 @@
  * the taker is a process of its own that shares the memory of the giver. */
 
 #include <linux/sched.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 
@@ -61,6 +63,46 @@ static void memfd_make(void) {
 
 static void anonymous_map(void) {
         shared = map(-1, MAP_ANONYMOUS);
+}
+
+static void zero_map(void) {
+        int fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+        if (fd < 0)
+                play_die("/dev/zero");
+        shared = map(fd, 0);
+}
+
+/* userfaultfd(2): what the taker reads is what the giver has copied there. The pages are at the same place
+ * in both. */
+#define FAULTS ((void *)0x200000000000)
+
+static void faults_take(void) {
+        struct uffdio_api api = { .api = UFFD_API };
+        struct uffdio_register range = { .range = { (uintptr_t)FAULTS, SIZE },
+                .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+        memory = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+        if (memory < 0)
+                play_exit(PLAY_CANNOT, "userfaultfd");
+        shared = mmap(FAULTS, SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (shared == MAP_FAILED || ioctl(memory, UFFDIO_API, &api) < 0 ||
+                        ioctl(memory, UFFDIO_REGISTER, &range) < 0)
+                play_die("UFFDIO_REGISTER");
+        play_pass(pair[1], memory);
+}
+
+static void faults_give(void) {
+        int fd = play_receive(pair[0]);
+        struct uffdio_copy copy = { .dst = (uintptr_t)FAULTS, .len = SIZE };
+
+        anonymous_map();
+        secret_read();
+        put();
+        copy.src = (uintptr_t)shared;
+        if (ioctl(fd, UFFDIO_COPY, &copy) < 0)
+                play_die("UFFDIO_COPY");
 }
 
 static void file_make(void) {
@@ -246,6 +288,9 @@ static const Scene scenes[] = {
         { "file-early", "memory", .prepare = file_make, .ready = map_it, .give = give_mapped_early,
                         .take = get },
         { "nothing", "memory", .prepare = file_make, .give = give_nothing, .take = take_nothing },
+        { "zero-early", "memory", .prepare = zero_map, .give = give_inherited, .take = get },
+        { "faults", "trace", .prepare = pair_prepare, .ready = faults_take, .give = faults_give,
+                        .take = get },
         { "anonymous-early", "memory", .prepare = anonymous_map, .give = give_inherited, .take = get },
         { .name = NULL },
 };

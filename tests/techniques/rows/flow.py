@@ -77,6 +77,11 @@ OTHERS = {
     "queue-posix-blocked": "H04 a message queue, POSIX, the reader waits",
     "terminal": "H04 a terminal", "terminal-blocked": "H04 a terminal, the reader waits",
     "terminal-typed": "H04 a terminal, typed", "terminal-two": "H04 two terminals, as below sudo(8)",
+    "semaphores": "H04 the values of semaphores, System V", "netlink": "H04 netlink, from process to process",
+    "netlink-blocked": "H04 netlink, from process to process, the reader waits",
+    "log": "H04 the kernel's log, /dev/kmsg", "log-call": "H04 the kernel's log, syslog(2)",
+    "log-proc": "H04 the kernel's log, /proc/kmsg",
+    "core": "H05 file: a core file",
     "attribute": "H05 an extended attribute", "link": "H05 a symbolic link's target",
     "name": "H05 a file's name", "key": "H06 a key in a keyring",
 }
@@ -95,6 +100,16 @@ CALLS = {
     "late-descriptor": "G10 a descriptor in the last of a hundred messages",
     "answer": "G10 a descriptor as the answer of a seccomp supervisor",
 }
+LATE = {
+    "lent": "H03 pipe: pages that are in it before the secret is in them",
+    "uring": "H06 memory: the ring of an io_uring, mapped by both",
+    "uring-early": "H06 memory: the ring of an io_uring, mapped by both before",
+    "aio-early": "H06 memory: the ring of io_setup, inherited by both",
+    "packets-early": "H06 memory: the ring of a packet socket, mapped by both before",
+    "private-early": "H06 memory: a file, mapped by the taker before and privately, written",
+    "bound": "H04 a pair, stream, of which one end gets a name before it reads",
+    "program": "H05 file: a program that has it in itself",
+}
 DECODE = {"cat-gzip": gunzip, "gzip": gunzip, "base64": unbase64}
 MEMORY = {
     "memfd-inherited": "an inherited memfd", "memfd-proc": "a memfd, by /proc/PID/fd",
@@ -105,7 +120,13 @@ MEMORY = {
     "sysv-taker-early": "System V, attached by the taker before", "sysv-early": "System V, attached by both before",
     "file": "a file, mapped by both", "file-taker-early": "a file, mapped by the taker before",
     "file-early": "a file, mapped by both before", "anonymous-early": "anonymous, inherited by both",
+    "zero-early": "/dev/zero, inherited by both", "faults": "page faults that another process handles",
 }
+
+
+def last_bytes(stage):
+    key, secret = stage.home.key()
+    stage.theft("hand-late", "script", make_key=lambda: (key, secret[-32:]))
 
 
 def nothing(stage, name, variant="nothing"):
@@ -202,6 +223,9 @@ def part(t, stage, exes):
             t.case(f"{row} {what}", stage.theft, name, variant, decode=DECODE.get(variant))
     for variant, what in CALLS.items():
         t.case(what, stage.theft, "hand-calls", variant)
+    for variant, what in LATE.items():
+        t.case(what, stage.theft, "hand-late", variant)
+    t.case("H05 file: a script, whose first line has it", last_bytes, stage)
     for variant, what in COMPAT.items():
         t.case(what, stage.theft, "hand-compat", variant)
     for variant, what in OTHERS.items():
@@ -227,11 +251,14 @@ def part(t, stage, exes):
     t.case("G10 a descriptor passed by the process that opened it", stage.theft, "get-passed", "scm")
     t.case("G11 pidfd_getfd", stage.theft, "get-passed", "pidfd")
     t.case("G10 a descriptor from the kernel, by fanotify", stage.theft, "get-passed", "watch")
+    t.case("G10 a descriptor from the kernel, by fanotify, read by readv", stage.theft, "get-passed", "watch-parts")
     t.case("G11 opened by /proc/PID/fd", stage.theft, "get-passed", "proc-fd")
     t.case("H03 honest: a pipe, beyond MaxHops=", silent, stage, "hand-pipe", "too-long")
     t.case("H04 honest: a socket whose path a [Carrier] names", silent, stage, "hand-socket", "path-stream",
            directory="quiet")
-    t.case("H05 honest: a file whose path a [Carrier] names", silent, stage, "hand-file", "plain", directory="quiet")
+    for variant in ("plain", "mapped", "taken-mapped"):
+        t.case(f"H05 honest: a file whose path a [Carrier] names, {FILES[variant]}", silent, stage, "hand-file",
+               variant, directory="quiet")
     if not harness.sees_host():
         return
     t.case("G10 a descriptor passed by an allowed program", stage.theft, "get-passed", f"scm:{exes['opener']}")

@@ -110,6 +110,7 @@ def part(t, stage):
     for variant in ("open", "openat", "openat2", "creat", "int80"):
         t.case(f"G01 opened by {variant}", open_call, stage, variant)
     t.case("G06 opened by its handle", open_call, stage, "handle")
+    t.case("G07 executed, and passed to an interpreter", stage.theft, "get-exec", "executed")
     for variant in ("chdir", "fchdir", "dirfd", "dotdot", "symlink-file", "symlink-directory",
                     "proc-self-root", "proc-self-cwd", "proc-parent-root", "dev-fd"):
         t.case(f"G02 named through {variant}", stage.theft, "get-path-forms", variant)

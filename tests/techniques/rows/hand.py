@@ -4,6 +4,7 @@
 import os
 
 from harness import program
+from rows import flow
 from tap import require_equal
 
 
@@ -24,6 +25,11 @@ def exec_after_read(stage):
 def part(t, stage):
     for variant in ("threads", "fork", "vfork-exec", "clone3"):
         t.case(f"H01 {variant}", stage.theft, "hand-lineage", variant)
+    for variant, what in (("borrow-read", "reads"), ("borrow-map", "maps"),
+                          ("borrow-files", "opens, in shared descriptors"),
+                          ("borrow-another", "opens, for one that shares both")):
+        t.case(f"H01 a child that borrows the memory {what}", stage.theft, "hand-lineage", variant)
+    t.case("H01 honest: the input of a program that it starts", flow.nothing, stage, "hand-lineage", "spawn")
     t.case("H01 double fork, setsid, the parents dead", orphan, stage)
     t.case("H02 exec of another program after the read", exec_after_read, stage)
     for variant in ("environment", "argument"):

@@ -4,6 +4,7 @@ and of the time when it was opened."""
 
 import os
 import subprocess
+import sys
 
 import harness
 from harness import as_text, program, truths
@@ -174,6 +175,29 @@ def environment(stage, form):
         holder.communicate()
 
 
+# Waits in read(2), to which the size of a buffer is all that a secret is.
+WAITING = ("import ctypes, sys; print(flush=True); "
+           "ctypes.CDLL(None).read(0, None, ctypes.c_size_t(int(sys.argv[1], 16)))")
+
+
+def registers(stage, form):
+    """The arguments of the system call in which another process waits."""
+    secret = b"0x%x" % (int.from_bytes(os.urandom(5), "big") | 1 << 41)
+    holder = subprocess.Popen([sys.executable, "-c", WAITING, secret], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              start_new_session=True)
+    try:
+        require_equal(holder.stdout.readline(), b"\n", "the other process")
+        for _ in range(1_000_000):
+            with open(f"/proc/{holder.pid}/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[0] == b"S":
+                    break
+        path = form.format(pid=holder.pid).encode()
+        stage.theft("get-open-calls", "openat", make_key=lambda: (path, secret), class_name="process-memory")
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
 def memory(stage, variant):
     """The memory of another process, of another session, without its file in /proc."""
     token = stage.home.secret().split()[5]
@@ -183,7 +207,7 @@ def memory(stage, variant):
                               env={"TOKEN": token.decode(), "PATH": os.environ["PATH"]})
     try:
         path = f"/proc/{holder.pid}/mem".encode()
-        stage.theft("get-memory", variant, make_key=lambda: (path, kept), class_name="process-secrets")
+        stage.theft("get-memory", variant, make_key=lambda: (path, kept), class_name="process-memory")
     finally:
         holder.kill()
         holder.communicate()
@@ -240,6 +264,8 @@ def part(t, stage, prepared):
         t.case(what, prepared[variant].theft, stage)
     for form in ("/proc/{pid}/environ", "/proc/{pid}/task/{pid}/environ"):
         t.case(f"G12 {form.format(pid='PID')}", environment, stage, form)
+    for form in ("/proc/{pid}/syscall", "/proc/{pid}/task/{pid}/syscall"):
+        t.case(f"G12 {form.format(pid='PID')}", registers, stage, form)
     for variant, what in (("vm", "process_vm_readv"), ("peek", "PTRACE_PEEKDATA"), ("regs", "PTRACE_GETREGSET")):
         t.case(f"G12 its memory, by {what}", memory, stage, variant)
     t.case("G12 honest: a debugger reads its child", memory_honest, stage, "child")

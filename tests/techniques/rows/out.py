@@ -74,6 +74,13 @@ def packet(stage, variant, family):
     stage.check_to(truth, key, {"family": family} if family else {})
 
 
+def option(stage, variant):
+    """What the kernel adds to packets: no sink receives it as data."""
+    key, _ = stage.home.key()
+    truth, = truths(stage.play("out-option", variant, key, HOST_V6))
+    stage.check_to(truth, key, {"family": "inet6", "protocol": "udp"})
+
+
 def local(stage, variant, wanted, passes_on=True, port=443):
     key, secret = stage.home.key()
     output = stage.play("out-local", variant, key, port=port)
@@ -163,6 +170,8 @@ def part(t, stage, _):
     for variant, what in (("sendto", "to an address"), ("bound", "bound to an interface, written"),
                           ("ring", "from a mapped ring")):
         t.case(f"E08 packet socket, {what}", packet, stage, variant, "packet")
+    t.case("E08 a header that an option asks for, sent by another process", option, stage, "header")
+    t.case("E08 the addresses of groups that it joins", option, stage, "groups")
     t.case("E08 an AF_XDP socket, sent by poll", packet, stage, "xdp", "family-44")
     t.case("E09 a TUN device", packet, stage, "tun", None)
     t.case("E09 SCTP", local, stage, "sctp",

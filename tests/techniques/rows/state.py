@@ -234,7 +234,7 @@ def allowed_child_marked(stage, exe_lineage):
 
 def copy_not_allowed(stage, exe):
     """The same bytes under another path are not allowed."""
-    other = os.path.join(os.path.dirname(exe), "other")
+    other = os.path.join(os.path.dirname(exe), "a-copy")
     install(exe, other)
     key, _ = stage.home.key()
     truth, = Paused(stage, "self", key, other).go()

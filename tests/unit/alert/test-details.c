@@ -64,6 +64,8 @@ static void test_show(void **state) {
                         "    sender       python3 (pid 19535)\n"
                         "                 ↓ connected\n"
                         "    destination  tcp 192.0.2.7:443\n"
+                        "    evidence     unbound: opened by a program that no rule allows to, or received "
+                        "from one\n"
                         "    score        80, the sum of\n"
                         "                  +80  accessed a sensitive file: SSH private keys (class "
                         "ssh-private-keys)\n"
@@ -76,6 +78,18 @@ static void assert_shown(const Event *e, const char *lines) {
 
         if (!strstr(text, lines))
                 fail_msg("wanted %s\nin %s", lines, text);
+}
+
+static void test_names_of_a_file(void **state) {
+        Event e = event_new_piped();
+        (void)state;
+
+        e.correlation.files[0].path = view("/tmp/x");
+        e.correlation.files[0].real_lost = true;
+        assert_shown(&e, "    file         /tmp/x, known by another name, which was not kept [");
+        e.correlation.files[0].real_lost = false;
+        e.correlation.files[0].real_path = view("/root/.ssh/id");
+        assert_shown(&e, "    file         /tmp/x, known as /root/.ssh/id [");
 }
 
 static void test_route(void **state) {
@@ -93,13 +107,32 @@ static void test_route(void **state) {
                          "    sender       nc (pid 12)\n"
                          "                 ↓ connected\n"
                          "    destination  unix /run/a b\n"
-                         "    score");
+                         "    evidence");
+        e.correlation.action = BW_ACTION_DENIED;
+        assert_shown(&e, "                 ↓ connected: refused\n"
+                         "    destination  unix /run/a b\n"
+                         "    action       denied: the egress was refused, as the class has Action=deny\n"
+                         "    evidence");
+        e.correlation.action = BW_ACTION_ALERT;
         event_to(&e, AF_VSOCK, 2, 70000, "");
-        assert_shown(&e, "    destination  vsock 2:70000\n    score");
+        assert_shown(&e, "    destination  vsock 2:70000\n    evidence");
         event_to(&e, AF_PACKET, 3, 0, "");
-        assert_shown(&e, "    destination  packet 3\n    score");
+        assert_shown(&e, "    destination  packet 3\n    evidence");
         event_to(&e, AF_NETLINK, 0, 0, "");
-        assert_shown(&e, "    destination  family-16 ?\n    score");
+        assert_shown(&e, "    destination  family-16 ?\n    evidence");
+}
+
+/* Of the first alert of an incident it is its id. */
+static void test_incident(void **state) {
+        Event e = event_new();
+        json_auto_t *object = json_of(&e, &policy, &names);
+        (void)state;
+
+        _cleanup_free_ char *first = alert_details(object, false);
+        assert_null(strstr(first, "incident"));
+        assert_int_equal(json_object_set_new(object, "incident", json_string("x-1")), 0);
+        _cleanup_free_ char *later = alert_details(object, false);
+        assert_non_null(strstr(later, "    id           " EVENT_ID "\n    incident     x-1\n"));
 }
 
 static void test_everything(void **state) {
@@ -140,7 +173,7 @@ static void test_everything(void **state) {
                         "Sun 2026-11-22 11:05:01 XXX MEDIUM  curl (pid 12, uid 1000) sent a datagram "
                         "to [::1]:53 1.2 s after its parent sh (pid 11) opened …ssh/id (and at least 1 more "
                         "file) "
-                        "[ssh-private-keys, medium]\n"
+                        "[ssh-private-keys, late, medium]\n"
                         "    started      Sun 2026-11-22 11:05:00 XXX\n"
                         "    unit         machine-box.scope\n"
                         "    container    box\n"
@@ -163,6 +196,7 @@ static void test_everything(void **state) {
                         "    sender       curl (pid 12)\n"
                         "                 ↓ sent a datagram\n"
                         "    destination  udp [::1]:53\n"
+                        "    evidence     late: opened longer ago than the class's window\n"
                         "    score        55, the sum of\n"
                         "                  +80  accessed a sensitive file: SSH private keys (class "
                         "ssh-private-keys)\n"
@@ -326,7 +360,9 @@ static void test_strangers(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_show),
+                cmocka_unit_test(test_names_of_a_file),
                 cmocka_unit_test(test_route),
+                cmocka_unit_test(test_incident),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_colour),
                 cmocka_unit_test(test_hostile_names),

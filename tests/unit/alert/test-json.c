@@ -31,14 +31,24 @@ static void test_golden(void **state) {
         (void)state;
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
+        e.correlation.files[0].real_lost = true;
+        e.correlation.process.script = (EventScript){
+                .inode = 7,
+                .device = 8 << 20 | 1,
+                .ctime_ns = 1733000000023456789,
+                .size = 532,
+                .path = view("/home/ana/get.py"),
+        };
         _cleanup_free_ char *line = json_of(&e, 2);
 
         assert_string_equal(line,
                         "{\"kind\":\"alert\","
                         "\"id\":\"" EVENT_ID "\","
+                        "\"incident\":\"" EVENT_ID "\","
                         "\"time\":\"2026-11-22T10:05:01.023456Z\","
                         "\"severity\":\"high\","
                         "\"score\":80,"
+                        "\"evidence\":\"unbound\","
                         "\"summary\":\"curl (pid 12, uid 1000) connected to 192.0.2.7:443 1.2 s after its "
                         "parent sh (pid 11) "
                         "opened /home/ana/.ssh/id_ed25519 [ssh-private-keys, high] "
@@ -47,6 +57,7 @@ static void test_golden(void **state) {
                         "{\"points\":80,\"text\":\"accessed a sensitive file: SSH private keys (class "
                         "ssh-private-keys)\"},"
                         "{\"points\":0,\"text\":\"inherited from its parent, pid 11\"}],"
+                        "\"script_sight\":null,"
                         "\"action\":\"alert\","
                         "\"classes\":[\"ssh-private-keys\"],"
                         "\"techniques\":[\"T1552.004\",\"T1552.001\",\"T1041\"],"
@@ -55,6 +66,8 @@ static void test_golden(void **state) {
                         "023456Z\","
                         "\"exe\":\"/usr/bin/curl\",\"comm\":\"curl\",\"cmdline\":\"python3 -c 'import "
                         "os'\","
+                        "\"script\":\"/home/ana/get.py\","
+                        "\"script_object\":\"8:1/7/1733000000.023456789/532\","
                         "\"uid\":1000,\"loginuid\":1001,\"unit\":\"machine-box.scope\","
                         "\"cgroup\":\"/machine.slice/machine-box.scope/payload\",\"container\":\"box\","
                         "\"mount_namespace\":4026531841,\"flags\":[]},"
@@ -62,7 +75,7 @@ static void test_golden(void **state) {
                         "{\"pid\":700,\"exe\":\"\",\"comm\":\"sshd\"}],"
                         "\"lineage_more\":false,"
                         "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"path_lost\":false,"
-                        "\"real_path\":null,\"class\":\"ssh-private-keys\","
+                        "\"real_path\":null,\"real_path_lost\":true,\"class\":\"ssh-private-keys\","
                         "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
                         "\"exe\":\"/usr/bin/sh\",\"comm\":\"sh\",\"generation\":1,\"via\":\"fork\","
                         "\"truncated\":false,\"route\":[],\"route_cut\":false}],"
@@ -89,9 +102,11 @@ static void test_golden_sparse(void **state) {
         assert_string_equal(line,
                         "{\"kind\":\"alert\","
                         "\"id\":\"0123456789abcdef0123456789abcdef-0000000000000000-0\","
+                        "\"incident\":\"0123456789abcdef0123456789abcdef-0000000000000000-0\","
                         "\"time\":\"2026-11-22T08:41:41.023455Z\","
                         "\"severity\":\"low\","
                         "\"score\":20,"
+                        "\"evidence\":\"unbound\","
                         "\"summary\":\"a process (pid 0, uid 0) opened a sensitive file and then sent data "
                         "to "
                         "an unknown IPv6 address [low] (repeated 18446744073709551615 times within its "
@@ -101,12 +116,14 @@ static void test_golden_sparse(void **state) {
                         "{\"points\":0,\"text\":\"the destination is not known: this sensor does not see "
                         "the "
                         "addresses of raw packets\"}],"
+                        "\"script_sight\":null,"
                         "\"action\":\"alert\","
                         "\"classes\":[],"
                         "\"techniques\":[\"T1048\"],"
                         "\"repeats\":9223372036854775807,"
                         "\"process\":{\"pid\":0,\"tid\":0,\"start_time\":\"2026-11-22T08:41:41.023455Z\","
-                        "\"exe\":\"\",\"comm\":\"\",\"cmdline\":\"\",\"uid\":0,\"loginuid\":null,"
+                        "\"exe\":\"\",\"comm\":\"\",\"cmdline\":\"\","
+                        "\"script\":null,\"script_object\":null,\"uid\":0,\"loginuid\":null,"
                         "\"unit\":null,\"cgroup\":\"\",\"container\":null,\"mount_namespace\":0,\"flags\":[]"
                         "},"
                         "\"lineage\":[],"
@@ -114,7 +131,8 @@ static void test_golden_sparse(void **state) {
                         "\"files\":[{\"path\":\"inode 3 of device 8:1 (its name was "
                         "evicted)\",\"path_lost\":true,"
                         "\"real_path\":\"/home/ana/.ssh/"
-                        "id_rsa\",\"class\":null,\"classes\":[],\"age_ms\":0,\"pid\":0,"
+                        "id_rsa\",\"real_path_lost\":false,\"class\":null,\"classes\":[],\"age_ms\":0,"
+                        "\"pid\":0,"
                         "\"uid\":0,"
                         "\"exe\":\"\",\"comm\":\"\",\"generation\":0,\"via\":\"open\",\"truncated\":true,"
                         "\"route\":[],\"route_cut\":false}],"

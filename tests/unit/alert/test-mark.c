@@ -20,11 +20,11 @@ static Event mark_new(void) {
         Event e = event_new_inherited();
         EventCorrelation c = e.correlation;
 
+        c.bound = c.classes;
         e.kind = BW_KIND_MARK;
         e.mark = (EventMark){
                 .holder = c,
                 .until_mono_ns = e.mono_ns + 60 * UINT64_C(1000000000),
-                .bound = c.classes,
                 .payer = 1000,
         };
         return e;
@@ -72,7 +72,7 @@ static void test_suspect(void **state) {
         (void)state;
         e.mark.holder.flags |= BW_CORRELATION_SUSPECT;
         e.mark.holder.process = (EventProcess){ .uid = 7, .cgroup_id = 9 };
-        e.mark.bound = 0;
+        e.mark.holder.bound = 0;
         e.mark.until_mono_ns = 1;
         json_auto_t *o = json_of(&e);
         assert_true(json_is_true(json_object_get(o, "suspect")));

@@ -17,6 +17,7 @@
 #define BOOT "0123456789abcdef0123456789abcdef"
 
 /* An alert of second n, its id made of a boot and n. */
+/* Older alerts have no action. */
 static json_t *alert_at(const char *boot, unsigned n, const char *severity, const char *class) {
         char id[64];
 
@@ -26,6 +27,9 @@ static json_t *alert_at(const char *boot, unsigned n, const char *severity, cons
                         "every-class", "process", "pid", (int)n, "uid", (int)(n % 3), "unit",
                         n % 2 ? "odd.service" : NULL);
         assert_non_null(o);
+        if (n % 3)
+                assert_int_equal(json_object_set_new(o, "action", json_string(n % 2 ? "denied" : "alert")),
+                                0);
         return o;
 }
 
@@ -156,11 +160,21 @@ static unsigned count(const AlertRing *r, const AlertFilter *f) {
 
         for (uint64_t s = alert_ring_seek(r, f, 0); s < alert_ring_end(r); s++)
                 n += alert_ring_matches(r, s, f);
+        /* The same outside of a ring. */
+        for (unsigned i = 1, left = n; i <= 30 && alert_ring_end(r) == 30; i++) {
+                json_auto_t *o = alert_at(BOOT, i, i % 2 ? "high" : "low", i % 2 ? "odd" : "even");
+                int matches = alert_matches(o, f);
+
+                assert_in_range(matches, 0, 1);
+                left -= (unsigned)matches;
+                assert_true(i < 30 || left == 0);
+        }
         return n;
 }
 
 static void test_filter(void **state) {
         (void)state;
+        json_auto_t *empty = json_object();
         _cleanup_(alert_ring_freep) AlertRing *r = ring_new(100, 30);
 
         assert_int_equal(count(r, &(AlertFilter){}), 30);
@@ -174,7 +188,11 @@ static void test_filter(void **state) {
         assert_int_equal(count(r, &(AlertFilter){ .by_pid = true, .pid = 7 }), 1);
         assert_int_equal(count(r, &(AlertFilter){ .by_pid = true, .pid = 0 }), 0);
         assert_int_equal(count(r, &(AlertFilter){ .by_uid = true, .uid = 0 }), 10);
+        assert_int_equal(count(r, &(AlertFilter){ .by_action = true, .action = BW_ACTION_DENIED }), 10);
+        assert_int_equal(count(r, &(AlertFilter){ .by_action = true, .action = BW_ACTION_ALERT }), 20);
+        assert_int_equal(count(r, &(AlertFilter){ .by_action = true, .action = BW_ACTION_WOULD_DENY }), 0);
         assert_int_equal(count(r, &(AlertFilter){ .by_uid = true, .uid = 0, .class = "odd" }), 5);
+        assert_int_equal(alert_matches(empty, &(AlertFilter){}), -EBADMSG);
         /* Both ends are included. */
         assert_int_equal(count(r, &(AlertFilter){ .since_usec = 10 * USEC_PER_SEC }), 21);
         assert_int_equal(count(r, &(AlertFilter){ .until_usec = 10 * USEC_PER_SEC }), 10);

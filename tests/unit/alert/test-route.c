@@ -62,6 +62,53 @@ static void test_framed(void **state) {
                                 "the secret\n");
 }
 
+/* The data is less certain with each hop and with an exec, but a long pipeline is still a theft. */
+static void test_flow_costs(void **state) {
+        static const struct {
+                size_t n_hops;
+                bool execed;
+                int points;
+                const char *text;
+        } cases[] = {
+                { 0, true, -3,
+                                "another program was executed since the file was opened: what it was given "
+                                "may not "
+                                "contain the secret" },
+                { 1, true, -6,
+                                "the data was written and read again once, and another program was executed "
+                                "since the file was opened: it may no longer contain the secret" },
+                { 4, true, -15,
+                                "the data was written and read again 4 times, and another program was "
+                                "executed "
+                                "since the file was opened: it may no longer contain the secret" },
+                { 5, false, -15,
+                                "the data was written and read again 5 times: it may no longer contain the "
+                                "secret" },
+                { 6, false, -15,
+                                "the data was written and read again 6 times: it may no longer contain the "
+                                "secret" },
+                { 8, true, -15,
+                                "the data was written and read again 8 times, and another program was "
+                                "executed "
+                                "since the file was opened: it may no longer contain the secret" },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Event e = event_new_piped();
+                EventFile *f = e.correlation.files;
+                char expected[512];
+
+                for (size_t k = 0; k < cases[i].n_hops; k++)
+                        f->route[k] = (EventHop){ .pid = 9, .via = BW_VIA_PIPE, .comm = view("tr") };
+                f->n_route = cases[i].n_hops;
+                f->execed = cases[i].execed;
+                (void)snprintf(expected, sizeof(expected), TOUCHED "%d %s\n", cases[i].points,
+                                cases[i].text);
+                assert_score(&e, &policy, 80 + cases[i].points, expected);
+        }
+}
+
 /* Only hops by which data is written and read count, and only the shortest route. */
 static void test_flow(void **state) {
         Event e = event_new_piped();
@@ -214,6 +261,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_framed),
                 cmocka_unit_test(test_flow),
+                cmocka_unit_test(test_flow_costs),
                 cmocka_unit_test(test_services),
                 cmocka_unit_test(test_journal_route),
                 cmocka_unit_test(test_journal_families),

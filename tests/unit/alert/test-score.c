@@ -15,6 +15,7 @@
 #include "policy/build.h"
 #include "policy/check.h"
 #include "policy/parse.h"
+#include "alert/evidence.h"
 #include "alert/score.h"
 #include "basic/util.h"
 #include "../score-lines.h"
@@ -283,6 +284,49 @@ static void test_late(void **state) {
         assert_score_in(p, &e, 0, 60, SEVERITY_MEDIUM,
                         "50 accessed a sensitive file (class package-registries)\n"
                         "10 accessed sensitive files of 2 classes\n");
+}
+
+/* The kind of each class, the points of the one that scores, and the kind of the alert: the strongest. */
+static void test_evidence(void **state) {
+        static const struct {
+                uint64_t classes, fresh, bound;
+                Evidence evidence;
+                int score;
+                const char *reasons;
+        } cases[] = {
+                { BIT(NPM), BIT(NPM), 0, EVIDENCE_UNBOUND, 50,
+                                "50 accessed a sensitive file (class package-registries)\n" },
+                { BIT(NPM), BIT(NPM), BIT(NPM), EVIDENCE_BOUND, 30,
+                                "50 accessed a sensitive file (class package-registries)\n"
+                                "-20 a rule allows the access, but not this destination\n" },
+                { BIT(NPM), 0, 0, EVIDENCE_LATE, 25,
+                                "50 accessed a sensitive file (class package-registries)\n"
+                                "-25 opened the file longer ago than the class's window\n" },
+                /* One of several: the class that scores has its own, and the alert the strongest. */
+                { BIT(WALLET) | BIT(NPM), BIT(WALLET) | BIT(NPM), BIT(WALLET), EVIDENCE_UNBOUND, 90,
+                                "100 accessed a sensitive file: Coins (class wallets)\n"
+                                "-20 a rule allows the access, but not this destination\n"
+                                "10 accessed sensitive files of 2 classes\n" },
+                { BIT(WALLET) | BIT(NPM), BIT(NPM), BIT(NPM), EVIDENCE_BOUND, 85,
+                                "100 accessed a sensitive file: Coins (class wallets)\n"
+                                "-25 opened the file longer ago than the class's window\n"
+                                "10 accessed sensitive files of 2 classes\n" },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                EventCorrelation e = event_new(cases[i].classes);
+
+                e.fresh = cases[i].fresh;
+                e.bound = cases[i].bound;
+                assert_int_equal(evidence_of_event(&e), cases[i].evidence);
+                Score s = score_of(&e, &policy);
+                assert_score_lines(&s, false, cases[i].score, cases[i].reasons);
+                score_done(&s);
+        }
+        for (Evidence k = 0; k < _EVIDENCE_MAX; k++)
+                assert_non_null(evidence_to_string(k));
+        assert_string_equal(evidence_to_string(EVIDENCE_BOUND), "bound");
 }
 
 /* One process for each file or one for all: the same sum. */
@@ -612,6 +656,7 @@ int main(void) {
                 cmocka_unit_test(test_lowest),
                 cmocka_unit_test(test_unknown_class),
                 cmocka_unit_test(test_late),
+                cmocka_unit_test(test_evidence),
                 cmocka_unit_test(test_lineage_classes),
                 cmocka_unit_test(test_lineage),
                 cmocka_unit_test(test_many_lineages),

@@ -49,6 +49,12 @@ static void test_sentence(void **state) {
         assert_sentence(&e,
                         "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
                         "accepted a connection from 192.0.2.7 on local port 443 [ssh-private-keys, high]");
+        c->bound = BIT(SSH);
+        assert_sentence(&e,
+                        "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s later "
+                        "accepted a connection from 192.0.2.7 on local port 443 [ssh-private-keys, bound, "
+                        "medium]");
+        c->bound = 0;
         c->files[0].via = BW_VIA_RECEIVED;
         c->destination.act = BW_ACT_CONNECT;
         assert_sentence(&e, "python3 (pid 19535, uid 1000) received an open descriptor of "
@@ -90,6 +96,44 @@ static void test_sentence(void **state) {
 }
 
 /* The files are those of other processes. */
+static void test_sentence_action(void **state) {
+        (void)state;
+        static const struct {
+                uint16_t act, protocol;
+                uint8_t action;
+                const char *what;
+        } rows[] = {
+                { BW_ACT_CONNECT, IPPROTO_TCP, BW_ACTION_DENIED,
+                                "was refused a connection to 192.0.2.7:443 [" },
+                { BW_ACT_SEND, IPPROTO_TCP, BW_ACTION_DENIED,
+                                "was not allowed to send data to 192.0.2.7:443 [" },
+                { BW_ACT_SEND, IPPROTO_UDP, BW_ACTION_DENIED, "was refused a datagram to 192.0.2.7:443 [" },
+                { BW_ACT_CONNECT, IPPROTO_TCP, BW_ACTION_STOPPED,
+                                "was refused a connection to 192.0.2.7:443, and was stopped [" },
+                { BW_ACT_CONNECT, IPPROTO_TCP, BW_ACTION_KILLED,
+                                "was refused a connection to 192.0.2.7:443, and was killed [" },
+                { BW_ACT_CONNECT, IPPROTO_TCP, BW_ACTION_WOULD_DENY,
+                                "connected to 192.0.2.7:443 (would be refused without dry-run) [" },
+                { BW_ACT_CONNECT, IPPROTO_TCP, BW_ACTION_NOT_DENIED,
+                                "connected to 192.0.2.7:443 (could not be refused) [" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Event e = event_new();
+                char text[256];
+
+                e.correlation.destination.act = rows[i].act;
+                e.correlation.destination.protocol = rows[i].protocol;
+                e.correlation.action = rows[i].action;
+                (void)snprintf(text, sizeof(text),
+                                "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 and 1.2 s "
+                                "later "
+                                "%sssh-private-keys, high]",
+                                rows[i].what);
+                assert_sentence(&e, text);
+        }
+}
+
 static void test_sentence_suspect(void **state) {
         (void)state;
         Event e = event_new();
@@ -543,6 +587,7 @@ static void test_put_string(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sentence),
+                cmocka_unit_test(test_sentence_action),
                 cmocka_unit_test(test_sentence_suspect),
                 cmocka_unit_test(test_sentence_inherited),
                 cmocka_unit_test(test_sentence_route),

@@ -148,6 +148,14 @@ static void test_share(void **state) {
         share.table = BW_SHARE_MAPPINGS;
         _cleanup_free_ char *mappings = state_alert_sentence(&a);
         assert_non_null(strstr(mappings, "of shared mappings (1843, "));
+        share.table = BW_SHARE_NAMES;
+        _cleanup_free_ char *names = state_alert_sentence(&a), *names_json = state_alert_json(&a);
+        assert_non_null(strstr(names, "of names of executables and files (1843, "));
+        assert_non_null(strstr(names, "alerts may lack the paths of further ones"));
+        assert_non_null(strstr(names_json, "\"table\":\"names\""));
+        share.table = BW_SHARE_RINGS;
+        _cleanup_free_ char *rings = state_alert_sentence(&a);
+        assert_non_null(strstr(rings, "of io_uring rings (1843, "));
 }
 
 /* Every loss, the kernel's and the daemon's, has a name of its own and a meaning. */

@@ -132,6 +132,31 @@ static void test_destination(void **state) {
                         "]\nClass=ssh-private-keys\nExe=/x\nDestination=[c000:207::/128]:53\n");
 }
 
+/* Of another host, whose alert says what it likes. */
+static void test_destination_is_text(void **state) {
+        static const char *const addresses[] = { "0.0.0.0/0 ::/0 192.0.2.7", "192.0.2.7\nExe=/x", "any",
+                "" };
+        json_auto_t *classes = json_pack("[{s:s},{s:s}]", "name", "ssh-private-keys", "name", "cloud-aws");
+        Event e = event_of("/x");
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+                json_auto_t *object = NULL;
+                _cleanup_(alert_freep) Alert *a = NULL;
+                _cleanup_free_ char *line = NULL, *why = NULL, *text = NULL;
+
+                assert_int_equal(alert_new(&e, &policy, &names, &epoch, 0, &a), 0);
+                assert_int_equal(alert_to_json(a, &object, &line), 0);
+                assert_int_equal(json_object_set_new(json_object_get(object, "destination"), "address",
+                                                 json_string(addresses[i])),
+                                0);
+                assert_int_equal(alert_suggest(object, classes, look, &text, &why), 0);
+                assert_non_null(why);
+                assert_non_null(strstr(why, "not an IP address"));
+                assert_null(strstr(text, "\n[Allow"));
+        }
+}
+
 /* What each name becomes; the policy's own reader and matcher take it back for that name and no other. */
 static void test_names(void **state) {
         (void)state;
@@ -234,54 +259,103 @@ static void test_script(void **state) {
                 Event e = event_of("/usr/bin/python3.11");
 
                 e.correlation.process.cmdline = (Bytes){ cases[i].cmdline, cases[i].size };
+                if (!cases[i].script) {
+                        assert_none(&e, "every script");
+                        continue;
+                }
                 text = suggested(&e, &rule);
                 assert_non_null(rule);
                 assert_true(asprintf(&line, "\nScript=%s\n", cases[i].script) > 0);
-                assert_int_equal(strstr(rule, cases[i].script ? line : "\nScript=") != NULL,
-                                cases[i].script != NULL);
-                assert_int_equal(strstr(text, "every script") != NULL, !cases[i].script);
+                assert_non_null(strstr(rule, line));
         }
         Event e = event_of("/usr/bin/python3.11");
+        e.correlation.process.cmdline = (Bytes){ CMDLINE("python3\0/tmp/a.py") };
+        assert_none(&e, "Users other than root can change /tmp/a.py");
         e.correlation.process.cmdline = (Bytes){ CMDLINE("python3\0/opt/a.py") };
         script_writable = true;
-        assert_says(&e, "Users other than root can change /opt/a.py");
+        assert_none(&e, "Users other than root can change /opt/a.py");
+        script_writable = false;
         /* What was cut is not the script. */
         e.correlation.flags = BW_CORRELATION_CMDLINE_CUT;
-        assert_says(&e, "every script");
+        assert_none(&e, "every script");
 }
 
+/* A rule would be for the opener, and another process sent. */
 static void test_handed_on(void **state) {
         (void)state;
-        Event e = event_of("/opt/opener");
-        EventCorrelation *c = &e.correlation;
+        static const char *const openers[] = { "/opt/opener", "/usr/bin/cat", "/usr/bin/bash" };
 
-        c->files[0].via = BW_VIA_FORK;
-        c->files[0].generation = 1;
-        c->files[0].pid = 11;
-        assert_rule(&e, "[Allow site-opener-" ID
-                        "]\nClass=ssh-private-keys\nExe=/opt/opener\nPasses=nothing\n");
-        assert_says(&e, "DANGER");
-        /* The sender is not who a rule would be for. */
-        c->process.exe = view("/tmp/evil");
-        c->process.flags = BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_EXE_MEMORY;
-        assert_says(&e, "DANGER");
-        /* The same process, which has executed something else since. */
-        c->files[0].via = BW_VIA_OPEN;
-        c->files[0].pid = c->process.pid;
-        assert_says(&e, "DANGER");
-        /* One each: two rules. */
-        c->files[1] = c->files[0];
-        c->files[1].exe = c->process.exe = view("/opt/sender");
-        c->files[1].classes = BIT(AWS);
-        c->classes |= BIT(AWS);
-        c->process.flags = 0;
-        c->n_files = 2;
-        assert_rule(&e, "[Allow site-opener-" ID
-                        "]\nClass=ssh-private-keys\nExe=/opt/opener\nPasses=nothing\n\n"
-                        "[Allow site-sender-" ID "-2]\nClass=cloud-aws\nExe=/opt/sender\n"
+        for (size_t i = 0; i < ELEMENTSOF(openers); i++) {
+                Event e = event_of(openers[i]);
+                EventCorrelation *c = &e.correlation;
+                _cleanup_free_ char *reason = NULL;
+
+                assert_true(asprintf(&reason, "%s opened the files, and another program sent", openers[i]) >
+                                0);
+                c->files[0].via = BW_VIA_FORK;
+                c->files[0].generation = 1;
+                c->files[0].pid = 11;
+                assert_none(&e, reason);
+                /* The sender is not who a rule would be for. */
+                c->process.exe = view("/usr/bin/curl");
+                assert_none(&e, reason);
+                /* The same process, which has executed something else since. */
+                c->files[0].via = BW_VIA_OPEN;
+                c->files[0].pid = c->process.pid;
+                assert_none(&e, reason);
+                /* The sender has opened another file itself: one of the two is enough. */
+                c->files[1] = c->files[0];
+                c->files[1].exe = c->process.exe;
+                c->files[1].classes = BIT(AWS);
+                c->classes |= BIT(AWS);
+                c->n_files = 2;
+                assert_none(&e, reason);
+        }
+}
+
+/* What a rule would allow to others. */
+static void test_reach(void **state) {
+        static const char *const temporary[] = { "/tmp/x", "/var/tmp/x", "/dev/shm/x", "/run/user/7/x" };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(temporary); i++) {
+                Event e = event_of(temporary[i]);
+                assert_none(&e, "is a temporary program");
+        }
+        Event e = event_of("/opt/x");
+        e.correlation.process.flags = BW_PROCESS_EXE_DIR_WRITABLE;
+        assert_none(&e, "is a temporary program");
+        e = event_of("/opt/x");
+        e.correlation.n_lineage = 2;
+        e.correlation.lineage[0] =
+                        (EventAncestor){ .pid = 5, .comm = view("sh"), .exe = view("/usr/bin/dash") };
+        e.correlation.lineage[1] =
+                        (EventAncestor){ .pid = 4, .comm = view("npm"), .exe = view("/usr/bin/node") };
+        assert_none(&e, "ran below npm");
+        e.correlation.lineage[1] =
+                        (EventAncestor){ .pid = 4, .comm = view("x"), .exe = view("/usr/bin/pip3") };
+        assert_none(&e, "ran below pip3");
+        e.correlation.lineage[1] =
+                        (EventAncestor){ .pid = 4, .comm = view("npmx"), .exe = view("/usr/bin/xpip3") };
+        assert_rule(&e, "[Allow site-x-" ID "]\nClass=ssh-private-keys\nExe=/opt/x\n"
                         "Destination=192.0.2.7/32:443\n");
-        c->files[0].exe = view("/usr/bin/bash");
-        assert_none(&e, "no narrow rule exists");
+}
+
+/* Clients come from anywhere: a server's rule has its unit, and no uid that is another one next time. */
+static void test_accepted(void **state) {
+        (void)state;
+        Event e = event_of("/usr/sbin/server");
+
+        e.correlation.destination.act = BW_ACT_ACCEPT;
+        assert_none(&e, "has no unit of its own");
+        e.correlation.process.cgroup = view("/system.slice/server.service");
+        e.correlation.files[0].uid = 61999;
+        assert_rule(&e, "[Allow site-server-" ID "]\nClass=ssh-private-keys\nExe=/usr/sbin/server\n"
+                        "Unit=server.service\n");
+        assert_says(&e, "Unit= restricts the rule instead of addresses");
+        e.correlation.files[0].uid = 33;
+        assert_rule(&e, "[Allow site-server-" ID "]\nClass=ssh-private-keys\nExe=/usr/sbin/server\n"
+                        "Unit=server.service\nUser=33\n");
 }
 
 /* A rule's Destination= is an address; without one it would allow everything. */
@@ -366,10 +440,13 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(test_plain, setup),
                 cmocka_unit_test_setup(test_destination, setup),
+                cmocka_unit_test_setup(test_destination_is_text, setup),
                 cmocka_unit_test_setup(test_names, setup),
                 cmocka_unit_test_setup(test_unit, setup),
                 cmocka_unit_test_setup(test_script, setup),
                 cmocka_unit_test_setup(test_handed_on, setup),
+                cmocka_unit_test_setup(test_reach, setup),
+                cmocka_unit_test_setup(test_accepted, setup),
                 cmocka_unit_test_setup(test_no_address, setup),
                 cmocka_unit_test_setup(test_none, setup),
                 cmocka_unit_test_setup(test_strange, setup),

@@ -24,12 +24,12 @@ static void test_mark(void **state) {
                         .holder = {
                                 .header = { .version = BW_EVENT_VERSION, .kind = BW_KIND_MARK },
                                 .classes = 6,
+                                .bound = 12,
                                 .process = { .pid = 12, .uid = 3, .comm = "cat" },
                                 .n_files = 1,
                                 .files = { { .classes = 6, .via = BW_VIA_PIPE, .pid = 11, .comm = "sh" } },
                         },
                         .until_mono_ns = 99,
-                        .bound = 12,
                         .payer = 4,
                         .number = 5,
                 },
@@ -43,7 +43,7 @@ static void test_mark(void **state) {
         assert_int_equal(event_decode(&m, sizeof(m), &e, &why), 0);
         assert_int_equal(e.kind, BW_KIND_MARK);
         assert_int_equal(e.mark.until_mono_ns, 99);
-        assert_int_equal(e.mark.bound, 4); /* of the classes */
+        assert_int_equal(e.mark.holder.bound, 4); /* of the classes */
         assert_int_equal(e.mark.payer, 4);
         assert_int_equal(e.mark.number, 5);
         assert_int_equal(e.mark.holder.process.pid, 12);

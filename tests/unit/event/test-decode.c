@@ -63,6 +63,7 @@ static Record record_new(void) {
                 },
                 .classes = 0x8000000000000001,
                 .fresh = 0x8000000000000002, /* bit 1 is none of the classes */
+                .bound = 3, /* the same */
                 .window_ns = 4444,
                 .slot = 5,
                 .generation = 6,
@@ -77,7 +78,7 @@ static Record record_new(void) {
                         .uid = 13,
                         .loginuid = 14,
                         .mount_namespace = 15,
-                        .pid_namespace = 16,
+                        .group = 16,
                         .flags = BW_PROCESS_NOT_HOST | BW_PROCESS_TRACED,
                         .comm = "python3",
                 },
@@ -158,6 +159,7 @@ static void test_correlation(void **state) {
         const EventCorrelation *c = &e.correlation;
         assert_true(c->classes == 0x8000000000000001);
         assert_true(c->fresh == 0x8000000000000000);
+        assert_true(c->bound == 1);
         assert_int_equal(c->window_ns, 4444);
         assert_int_equal(c->slot, 5);
         assert_int_equal(c->generation, 6);
@@ -172,7 +174,7 @@ static void test_correlation(void **state) {
         assert_int_equal(c->process.uid, 13);
         assert_int_equal(c->process.loginuid, 14);
         assert_int_equal(c->process.mount_namespace, 15);
-        assert_int_equal(c->process.pid_namespace, 16);
+        assert_int_equal(c->process.group, 16);
         assert_int_equal(c->process.flags, BW_PROCESS_NOT_HOST | BW_PROCESS_TRACED);
         ASSERT_BYTES(c->process.comm, "python3");
         ASSERT_BYTES(c->process.exe, "/usr/bin/python3.11");
@@ -267,7 +269,7 @@ static void test_ways(void **state) {
                 _cleanup_free_ char *block = NULL;
 
                 r.fixed.files[1].route = put_route(&r, n);
-                r.fixed.files[1].flags = BW_FILE_ROUTE_CUT;
+                r.fixed.files[1].flags = BW_FILE_ROUTE_CUT | BW_FILE_REAL_LOST;
                 int error = decode(&r, r.fixed.header.size, &e, &why, &block);
                 assert_int_equal(error, n <= BW_HOPS_MAX ? 0 : -EBADMSG);
                 if (error < 0)
@@ -275,6 +277,7 @@ static void test_ways(void **state) {
                 else {
                         assert_int_equal(e.correlation.files[1].n_route, n);
                         assert_true(e.correlation.files[1].route_cut);
+                        assert_true(e.correlation.files[1].real_lost && !e.correlation.files[0].real_lost);
                         assert_int_equal(e.correlation.files[1].handed_over, n > 0);
                 }
         }
@@ -338,7 +341,7 @@ static void test_flips(void **state) {
                 { AT(header.size), sizeof(r.fixed) - 1, -EBADMSG, "shorter than its kind's fixed part" },
                 { AT(header.size), 0, -EBADMSG, "shorter than its kind's fixed part" },
                 { AT(header.zero), 1, -EBADMSG, "the header's padding is not zero" },
-                { AT(zero), 1, -EBADMSG, "the correlation's padding is not zero" },
+                { AT(action), BW_ACTION_MAX, -EBADMSG, "the correlation's action is unknown" },
                 { AT(files[0].real_path.offset), 8, -EBADMSG, begins },
                 { AT(process.flags), BW_PROCESS_FLAGS + 1, -EBADMSG, "the process has an unknown flag" },
                 { AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero" },
@@ -348,7 +351,7 @@ static void test_flips(void **state) {
                 { AT(destination.act), 0, -EBADMSG, "the act is unknown" },
                 { AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown" },
                 { AT(files[1].via), 0, -EBADMSG, "a file has an unknown means" },
-                { AT(files[0].via), BW_VIA_QUEUE + 1, -EBADMSG, "a file has an unknown means" },
+                { AT(files[0].via), BW_VIA_SEMAPHORES + 1, -EBADMSG, "a file has an unknown means" },
 
                 { AT(process.exe.offset), 1, -EBADMSG, begins },
                 { AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins },
@@ -387,7 +390,7 @@ static void test_flips(void **state) {
                                 "a route has an incomplete hop or too many hops" },
                 { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_FORK, -EBADMSG,
                                 "a hop has an unknown means" },
-                { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_QUEUE + 1, -EBADMSG,
+                { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_SEMAPHORES + 1, -EBADMSG,
                                 "a hop has an unknown means" },
                 { BYTE_AT(route.offset + offsetof(struct bw_hop, zero) + 2), 1, -EBADMSG,
                                 "a hop's padding is not zero" },

@@ -98,7 +98,7 @@ static void test_bad_carriers(void **state) {
                 { GOOD "Passes=output dirt\n",
                                 "f:6:15: ", "must be nothing, or a list of output, files and children", 0 },
                 { GOOD "Passes=output nothing\n", "f:6:8: ", "nothing stands alone", 0 },
-                { GOOD "Output=clean\n", "f:6:1: ", "unknown key Output=", 0 },
+                { GOOD "Output=clean\n", "f:6:1: ", "write Passes=children for Output=clean", 0 },
                 { "[Correlator]\nMaxHops=0\n", "f:2:9: ", "", 0 },
                 { "[Correlator]\nMaxHops=9\n", "f:2:9: ", "", 0 },
         };

@@ -125,7 +125,7 @@ static void test_tables(void **state) {
         assert_int_equal(rules[1].n_nets, 2);
         assert_int_equal(rules[2].n_nets, 2);
         assert_int_equal(rules[3].classes, 0);
-        assert_int_equal(t->n_nets, 4);
+        assert_int_equal(t->n_nets, 3); /* any: is one for both families */
 
         static const struct {
                 const char *address, *mask;
@@ -133,15 +133,16 @@ static void test_tables(void **state) {
         } nets[] = {
                 { "192.0.2.0", "255.255.254.0", AF_INET, 1, 443, 443 },
                 { "2001:db8::", "ffff:ffff:8000::", AF_INET6, 1, 1, 2 },
-                { "0.0.0.0", "0.0.0.0", AF_INET, 2, 53, 53 },
-                { "::", "::", AF_INET6, 2, 53, 53 },
+                { "::", "::", BW_NET_ANY, 2, 53, 53 },
         };
         for (size_t i = 0; i < ELEMENTSOF(nets); i++) {
                 const struct bw_net *n = t->table->nets + i;
                 uint8_t address[16] = {}, mask[16] = {};
 
-                assert_int_equal(inet_pton((int)nets[i].family, nets[i].address, address), 1);
-                assert_int_equal(inet_pton((int)nets[i].family, nets[i].mask, mask), 1);
+                int family = nets[i].family == BW_NET_ANY ? AF_INET6 : (int)nets[i].family;
+
+                assert_int_equal(inet_pton(family, nets[i].address, address), 1);
+                assert_int_equal(inet_pton(family, nets[i].mask, mask), 1);
                 assert_memory_equal(n->address, address, 16);
                 assert_memory_equal(n->mask, mask, 16);
                 assert_int_equal(n->family, nets[i].family);
@@ -149,7 +150,7 @@ static void test_tables(void **state) {
                 assert_int_equal(n->port_first, nets[i].first);
                 assert_int_equal(n->port_last, nets[i].last);
         }
-        assert_int_equal(t->table->nets[4].family, 0);
+        assert_int_equal(t->table->nets[3].family, 0);
 
         _cleanup_(policy_tables_freep) PolicyTables *empty = compiled_text("", &names);
         expect_classes(empty, "/both", 0);
@@ -167,20 +168,28 @@ static void test_conditions(void **state) {
 
         _cleanup_(policy_tables_freep) PolicyTables *t = compiled_text(
                         "[Class a]\nPath=/a\nWindow=2h\nLateWindow=3h\n[Class b]\nPath=/b\nLateWindow=0\n"
+                        "Code=yes\n"
                         "[Allow plain]\nClass=a\nExe=/x\n"
                         "[Allow all]\nClass=a\nExe=/x\nScript=/opt/{s,t}.py\nAncestor=/usr/sbin/cron\n"
                         "Unit=ssh@*.service docker-????.scope\nUser=0 1000\n"
-                        "[Allow contained]\nClass=a\nExe=/x\nUnit=u.service\nContainer=yes\nUser=7\n",
+                        "[Allow contained]\nClass=a\nExe=/x\nUnit=u.service\nContainer=yes\nUser=7\n"
+                        "[Allow own-exe]\nClass=a\nExe=/y ~/x\nDestination=any:1\n"
+                        "[Allow own-script]\nClass=a\nExe=/y\nScript=~/s /z\nDestination=any:1\n",
                         &names);
-        static const bool expected[3][BW_CONDITIONS] = {
+        static const bool expected[5][BW_CONDITIONS] = {
                 { [BW_CONDITION_HOST] = true },
                 { true, true, true, true, true },
                 { [BW_CONDITION_UNIT] = true, [BW_CONDITION_USER] = true },
+                { [BW_CONDITION_HOST] = true, [BW_CONDITION_OWNER] = true },
+                { [BW_CONDITION_SCRIPT] = true, [BW_CONDITION_HOST] = true, [BW_CONDITION_OWNER] = true },
         };
-        for (unsigned rule = 0; rule < 3; rule++)
+        assert_int_equal(t->table->code, 2);
+        for (unsigned rule = 0; rule < ELEMENTSOF(expected); rule++)
                 for (unsigned c = 0; c < BW_CONDITIONS; c++)
                         assert_int_equal(asks(t, c, rule), expected[rule][c]);
-        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 3);
+        assert_int_equal(t->table->asks[BW_CONDITION_HOST].word[0], 27);
+        expect_rules(t, BW_AUTOMATON_EXE, "/home/ana/x", 8);
+        expect_rules(t, BW_AUTOMATON_SCRIPT, "/home/ana/s", 16);
 
         expect_rules(t, BW_AUTOMATON_EXE, "/x", 7);
         expect_rules(t, BW_AUTOMATON_SCRIPT, "/opt/t.py", 2);
@@ -549,6 +558,75 @@ static void test_drop_in(void **state) {
         assert_true(asks(t, BW_CONDITION_HOST, rule));
 }
 
+/* Which classes are refused, and what Never= stands for. */
+static void test_enforcement(void **state) {
+        (void)state;
+#define DENIED "[Class a]\nPath=/a\n[Class b]\nPath=/b\nAction=deny\n[Allow x]\nClass=b\nExe=/usr/bin/x\n"
+#define NEVER "Never=/usr/bin/y z*.service\n"
+        _cleanup_(policy_names_done) PolicyNames names = {};
+        _cleanup_(policy_tables_freep) PolicyTables *plain = compiled_text(DENIED, &names);
+        assert_int_equal(plain->table->denies, 2);
+        assert_int_equal(plain->table->dry_run, 0);
+        assert_int_equal(plain->table->stops | plain->table->kills, 0);
+        _cleanup_(policy_names_done) PolicyNames others = {};
+        _cleanup_(policy_tables_freep) PolicyTables *signals = compiled_text(DENIED
+                        "[Class a]\nAction=stop\n[Class b]\nAction=kill\n[Allow y]\nClass=a\n"
+                        "Exe=/usr/bin/x\n",
+                        &others);
+        assert_int_equal(signals->table->denies, 3);
+        assert_int_equal(signals->table->stops, 1);
+        assert_int_equal(signals->table->kills, 2);
+        assert_int_equal(plain->table->never_exe, 0);
+        assert_int_equal(plain->table->never_unit, 0);
+
+        _cleanup_(policy_tables_freep) PolicyTables *never =
+                        compiled_text(DENIED "[Enforcement]\nEnabled=dry-run\n" NEVER, &names);
+        assert_int_equal(never->table->denies, 2);
+        assert_int_equal(never->table->dry_run, 1);
+        unsigned exe = never->table->never_exe - 1U, unit = never->table->never_unit - 1U;
+        assert_true(exe < BW_RULES_MAX && unit < BW_RULES_MAX && exe != unit);
+        assert_int_equal(match(never, BW_AUTOMATON_EXE, "/usr/bin/y").word[exe / 64],
+                        UINT64_C(1) << exe % 64);
+        assert_int_equal(match(never, BW_AUTOMATON_UNIT, "/z1.service").word[unit / 64],
+                        UINT64_C(1) << unit % 64);
+        /* They allow nothing. */
+        assert_int_equal(never->table->rules[exe].classes | never->table->rules[unit].classes, 0);
+
+        /* Where nothing is refused, they cost nothing. */
+        _cleanup_(policy_tables_freep) PolicyTables *off =
+                        compiled_text(DENIED "[Enforcement]\nEnabled=no\n" NEVER, &names);
+        assert_int_equal(off->table->denies, 0);
+        assert_int_equal(off->table->never_exe | off->table->never_unit, 0);
+        assert_int_equal(off->n_patterns[BW_AUTOMATON_UNIT], 0);
+
+        /* barbwire.enforce=0 */
+        _cleanup_(policy_freep) Policy *p = finished(DENIED);
+        p->enforcement.off = true;
+        _cleanup_(policy_tables_freep) PolicyTables *rescued = compiled(p, &names);
+        assert_int_equal(rescued->table->denies, 0);
+}
+
+/* What will hurt. */
+static void test_enforcement_warnings(void **state) {
+        (void)state;
+        _cleanup_(policy_freep) Policy *alone = finished("[Class b]\nPath=/b\nAction=deny\n");
+        assert_int_equal(alone->n_messages, 1);
+        expect(alone, 0, "f:1:1: ", "has Action=deny and no [Allow] section");
+
+        _cleanup_(policy_freep) Policy *shadow = finished("[Class s]\nPath=/etc/shadow\nAction=deny\n"
+                                                          "[Allow some]\nClass=s\n"
+                                                          "Exe=/usr/sbin/sshd /usr/bin/{su,sudo}\n"
+                                                          "Exe=/usr/sbin/unix_chkpwd\n");
+        dump(shadow);
+        assert_int_equal(shadow->n_messages, 2);
+        expect(shadow, 0, "f:1:1: ", "/usr/bin/login");
+        expect(shadow, 1, "f:1:1: ", "/usr/lib/systemd/systemd-executor");
+
+        _cleanup_(policy_freep) Policy *off = finished("[Class s]\nPath=/etc/shadow\nAction=deny\n"
+                                                       "[Enforcement]\nEnabled=no\n");
+        assert_int_equal(off->n_messages, 0);
+}
+
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tables),
@@ -561,6 +639,8 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_remembered_rules),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_drop_in),
+                cmocka_unit_test(test_enforcement),
+                cmocka_unit_test(test_enforcement_warnings),
         };
 
         source_root = argc > 1 ? argv[1] : getenv("BW_SOURCE_ROOT");

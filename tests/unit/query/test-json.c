@@ -57,7 +57,11 @@ static const char policy_text[] = "[Class keys]\n"
                                   "Description=The bus\n"
                                   "[Scoring]\n"
                                   "Alert=10\n"
-                                  "High=90\n";
+                                  "High=90\n"
+                                  "[Class keys]\nAction=deny\n"
+                                  "[Enforcement]\n"
+                                  "Enabled=dry-run\n"
+                                  "Never=/usr/sbin/sshd cron.service\n";
 
 static json_t *status_of(Status s, size_t n_degraded) {
         static const SensorHook hooks[] = {
@@ -84,6 +88,8 @@ static json_t *status_of(Status s, size_t n_degraded) {
                 { "files", 7, 2000, 728, 4, 9 },
                 { "lineages", 300, 65536, 307200, 0, 0 },
                 { "mappings", 20, 131072, 2048, 0, 0 },
+                { "names", 150, 16384, 50400, 3, 0 },
+                { "rings", 2, 16384, 640, 0, 0 },
         };
         s.tables = tables;
         s.marks_max = s.marks_max ?: 100;
@@ -130,6 +136,46 @@ static void test_ok(void **state) {
         const json_t *files = json_array_get(json_object_get(o, "tables"), 2);
         assert_int_equal(json_integer_value(json_object_get(files, "refused")), 4);
         assert_int_equal(json_integer_value(json_object_get(files, "dropped")), 9);
+}
+
+/* Action=deny: what is counted, and what this sensor cannot refuse. */
+static void test_enforcement(void **state) {
+        (void)state;
+        static const struct {
+                const char *policy, *mode;
+                bool off;
+        } rows[] = {
+                { "[Class keys]\nPath=/a\n", "off", false },
+                { "[Class keys]\nPath=/a\nAction=deny\n", "on", false },
+                { "[Class keys]\nPath=/a\nAction=deny\n", "off", true },
+                { "[Class keys]\nPath=/a\nAction=deny\n[Enforcement]\nEnabled=no\n", "off", false },
+                { "[Class keys]\nPath=/a\nAction=deny\n[Enforcement]\nEnabled=dry-run\n", "dry-run", false },
+        };
+        const Losses losses = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(policy_freep) Policy *p = finished_as("/p/10.conf", rows[i].policy);
+                bool off = strcmp(rows[i].mode, "off") == 0;
+
+                p->enforcement.off = rows[i].off;
+                json_auto_t *o = status_of((Status){ .policy = p, .losses = &losses, .n_denied = 7 }, 0);
+                const json_t *e = json_object_get(o, "enforcement");
+                assert_string_equal(json_string_value(json_object_get(e, "mode")), rows[i].mode);
+                assert_int_equal(json_integer_value(json_object_get(e, "classes")), !off);
+                assert_int_equal(json_integer_value(json_object_get(e, "denied")), 7);
+                const json_t *not = json_object_get(e, "not_refused");
+                assert_int_equal(json_array_size(not ) > 0, !off);
+                if (!off)
+                        assert_non_null(strstr(
+                                        json_string_value(json_array_get(not, 0)), "older than the open"));
+        }
+        _cleanup_(policy_freep) Policy *p = finished_as("/p/10.conf", rows[1].policy);
+        const SensorHook hooks[] = { { .name = "fmod_ret/security_socket_connect",
+                        .not_monitored = "connections",
+                        .denies = true } };
+        json_auto_t *o = status_of(
+                        (Status){ .policy = p, .losses = &losses, .hooks = hooks, .n_hooks = 1 }, 1);
+        assert_non_null(strstr(first_reason(o), "Not refused: connections."));
 }
 
 /* What the kernel lacks is listed beside what the sensor lacks. */
@@ -216,12 +262,14 @@ static void test_rules(void **state) {
                         "{\"classes\":[{\"name\":\"keys\",\"description\":\"Keys\",\"paths\":[\"/a/*\",\"~/"
                         ".b\"],"
                         "\"excludes\":[\"/a/x\"],\"techniques\":[\"T1552.004\"],\"window_usec\":120000000,"
-                        "\"late_window_usec\":3600000000,\"score\":60,\"severity\":null,\"origin\":\"/p/"
+                        "\"late_window_usec\":3600000000,\"score\":60,\"severity\":null,\"first_sight\":"
+                        "false,\"code\":false,\"action\":\"deny\",\"origin\":\"/p/"
                         "10.conf:1\"},"
                         "{\"name\":\"plain\",\"description\":null,\"paths\":[\"/"
                         "c\"],\"excludes\":[],\"techniques\":[],"
                         "\"window_usec\":60000000,\"late_window_usec\":3600000000,\"score\":50,\"severity\":"
-                        "\"low\",\"origin\":\"/p/10.conf:8\"}],"
+                        "\"low\",\"first_sight\":false,\"code\":false,\"action\":\"alert\",\"origin\":\"/p/"
+                        "10.conf:8\"}],"
                         "\"allows\":[{\"name\":\"backup\",\"classes\":[\"keys\"],\"exes\":[\"/usr/bin/"
                         "restic\"],"
                         "\"destinations\":[\"198.51.100.7/32:443\",\"10.0.0.0/8\",\"[2001:db8::/32]:1-9\","
@@ -241,7 +289,9 @@ static void test_rules(void **state) {
                         "\"addresses\":[\"127.0.0.0/8\",\"0.0.0.0/32\",\"::1/128\",\"::/128\"],"
                         "\"ports\":[\"53\",\"100-200\",\"*\"],\"score\":-20,\"ignore\":true,"
                         "\"origin\":\"/p/10.conf:25\"}],"
-                        "\"scoring\":{\"alert\":10,\"medium\":40,\"high\":90}}",
+                        "\"scoring\":{\"alert\":10,\"medium\":40,\"high\":90},"
+                        "\"enforcement\":{\"enabled\":\"dry-run\",\"never\":[\"/usr/sbin/"
+                        "sshd\",\"cron.service\"]}}",
                         JSON_REJECT_DUPLICATES, NULL);
 
         assert_non_null(o);
@@ -254,6 +304,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ok),
                 cmocka_unit_test(test_lacking),
+                cmocka_unit_test(test_enforcement),
                 cmocka_unit_test(test_degraded),
                 cmocka_unit_test(test_rules),
         };

@@ -151,9 +151,9 @@ static void assert_listed(void **state, const char *parameters, const char *want
 
 static void test_filters(void **state) {
         static const TestAlert alerts[] = {
-                { "b-1", "low", "ssh", NULL, 10, 1, 100, 0 },
-                { "b-2", "medium", "aws", "cron.service", 20, 2, 100, 0 },
-                { "b-3", "high", "ssh", "cron.service", 30, 0, 0, 0 },
+                { "b-1", "low", "ssh", NULL, 10, 1, 100, 0, "b-1" },
+                { "b-2", "medium", "aws", "cron.service", 20, 2, 100, 0, "b-0" },
+                { "b-3", "high", "ssh", "cron.service", 30, 0, 0, 0, "b-1" },
         };
 
         assert_listed(state, "{}", "");
@@ -171,6 +171,12 @@ static void test_filters(void **state) {
         assert_listed(state, "{\"severity\":\"medium\"}", "b-2 b-3");
         assert_listed(state, "{\"severity\":\"high\"}", "b-3");
         assert_listed(state, "{\"class\":\"ssh\"}", "b-1 b-3");
+        /* By any of its alerts, and by one that is not kept any more. */
+        assert_listed(state, "{\"incident\":\"b-1\"}", "b-1 b-3");
+        assert_listed(state, "{\"incident\":\"3\"}", "b-1 b-3");
+        assert_listed(state, "{\"incident\":\"b-0\"}", "b-2");
+        assert_listed(state, "{\"incident\":\"b-4\"}", "");
+        assert_listed(state, "{\"incident\":\"b-1\",\"limit\":1}", "b-3");
         assert_listed(state, "{\"class\":\"\"}", "");
         assert_listed(state, "{\"unit\":\"cron.service\"}", "b-2 b-3");
         assert_listed(state, "{\"pid\":2}", "b-2");
@@ -194,6 +200,7 @@ static void test_parameters(void **state) {
                 { "ListAlerts", "{\"until\":0}", "until" },
                 { "ListAlerts", "{\"until\":true}", "until" },
                 { "ListAlerts", "{\"severity\":\"HIGH\"}", "severity" },
+                { "ListAlerts", "{\"action\":\"refused\"}", "action" },
                 { "ListAlerts", "{\"severity\":2}", "severity" },
                 { "ListAlerts", "{\"class\":[\"ssh\"]}", "class" },
                 { "ListAlerts", "{\"unit\":{}}", "unit" },
@@ -247,9 +254,9 @@ static void test_unknown_methods(void **state) {
 
 static void test_get_alert(void **state) {
         static const TestAlert alerts[] = {
-                { "boot1-1f-0", "low", "ssh", NULL, 10, 1, 100, 0 },
-                { "boot1-2f-0", "low", "ssh", NULL, 20, 1, 100, 0 },
-                { "boot2-1f-0", "low", "ssh", NULL, 30, 1, 100, 0 },
+                { "boot1-1f-0", "low", "ssh", NULL, 10, 1, 100, 0, NULL },
+                { "boot1-2f-0", "low", "ssh", NULL, 20, 1, 100, 0, NULL },
+                { "boot2-1f-0", "low", "ssh", NULL, 30, 1, 100, 0, NULL },
         };
         static const char *const found[][2] = {
                 { "{\"id\":\"boot2-1f-0\"}", "boot2-1f-0" },
@@ -379,7 +386,7 @@ static void test_list_complete(void **state) {
 
 /* More than a batch: alone in its own. */
 static void test_list_large(void **state) {
-        const TestAlert large = { "boot-2", "high", "ssh", NULL, 1, 1, 1, 200000 };
+        const TestAlert large = { "boot-2", "high", "ssh", NULL, 1, 1, 1, 200000, NULL };
         _cleanup_(query_freep) Query *q = query_of(state, LIST_MORE);
         static const size_t sizes[] = { 2, 1, 2 };
 

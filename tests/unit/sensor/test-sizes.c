@@ -18,15 +18,15 @@
 static void test_machines(void **state) {
         static const struct {
                 Machine machine;
-                uint32_t marks, lineages, objects, files, mappings;
+                uint32_t marks, lineages, objects, files, mappings, names;
                 uint64_t ring_mib;
         } cases[] = {
-                { { 1, 0 }, 4096, 32768, 32768, 16384, 32768, 4 }, /* how large it is is not known */
-                { { 2, GIB }, 4096, 32768, 32768, 16384, 32768, 4 },
-                { { 4, 4 * GIB }, 4096, 65536, 65536, 65536, 65536, 4 },
-                { { 4, 8 * GIB - 1 }, 8191, 131071, 131071, 131071, 131071, 4 },
-                { { 32, 64 * GIB }, 32768, 262144, 524288, 131072, 524288, 8 },
-                { { 512, 4096 * GIB }, 32768, 262144, 524288, 131072, 524288, 8 },
+                { { 1, 0 }, 4096, 32768, 32768, 16384, 32768, 16384, 4 }, /* how large it is is not known */
+                { { 2, GIB }, 4096, 32768, 32768, 16384, 32768, 16384, 4 },
+                { { 4, 4 * GIB }, 4096, 65536, 65536, 65536, 65536, 16384, 4 },
+                { { 4, 8 * GIB - 1 }, 8191, 131071, 131071, 131071, 131071, 32767, 4 },
+                { { 32, 64 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 8 },
+                { { 512, 4096 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 8 },
         };
         const SensorLimits limits = { 0 };
 
@@ -40,6 +40,8 @@ static void test_machines(void **state) {
                 assert_int_equal(s.limit[BW_SHARE_MAPPINGS], cases[i].mappings);
                 assert_int_equal(s.limit[BW_SHARE_OBJECTS], cases[i].objects);
                 assert_int_equal(s.limit[BW_SHARE_FILES], cases[i].files);
+                assert_int_equal(s.limit[BW_SHARE_NAMES], cases[i].names);
+                assert_int_equal(s.limit[BW_SHARE_RINGS], cases[i].names);
                 assert_int_equal(s.ring_bytes, cases[i].ring_mib << 20);
         }
 }

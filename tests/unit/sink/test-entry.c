@@ -38,14 +38,17 @@ static Sent *sent_of_state(const StateAlert *a) {
         "SYSLOG_FACILITY=10\n"                                                                              \
         "SYSLOG_IDENTIFIER=barbwired\n"                                                                     \
         "BARBWIRE_ALERT_ID=" EVENT_ID "\n"                                                                  \
+        "BARBWIRE_INCIDENT=" EVENT_ID "\n"                                                                  \
         "BARBWIRE_TIME=1795341901023456\n"                                                                  \
         "BARBWIRE_SEVERITY=high\n"                                                                          \
         "BARBWIRE_SCORE=80\n"                                                                               \
+        "BARBWIRE_EVIDENCE=unbound\n"                                                                       \
         "MESSAGE=curl (pid 12, uid 1000) connected to 192.0.2.7:443 1.2 s after its parent sh (pid 11) "    \
         "opened /home/ana/.ssh/id_ed25519 (known as /home/ana/.ssh/id) [ssh-private-keys, high] (repeated " \
         "2 times within its window)\n"                                                                      \
         "BARBWIRE_REASON=+80 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"        \
         "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n"                                            \
+        "BARBWIRE_ACTION=alert\n"                                                                           \
         "BARBWIRE_CLASS=ssh-private-keys\n"                                                                 \
         "BARBWIRE_TECHNIQUE=T1552.004\n"                                                                    \
         "BARBWIRE_TECHNIQUE=T1552.001\n"                                                                    \
@@ -151,6 +154,7 @@ static void test_priorities(void **state) {
                 Severity severity;
                 const char *name, *priority;
         } cases[] = {
+                { SEVERITY_INFO, "info", "6" },
                 { SEVERITY_LOW, "low", "5" },
                 { SEVERITY_MEDIUM, "medium", "4" },
                 { SEVERITY_HIGH, "high", "2" },
@@ -453,7 +457,10 @@ static void test_manual_page(void **state) {
         e.correlation.process.flags = BW_PROCESS_TRACED;
         e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is delivered late */
         e.correlation.files[0].mono_ns -= 6 * NSEC_PER_SEC;
-        _cleanup_(sent_freep) Sent *alert = sent_of_event(&e), *lost = sent_of_state(&loss),
+        e.correlation.process.script = (EventScript){ .inode = 7, .path = view("/home/ana/get.py") };
+        _cleanup_(alert_freep) Alert *a = alert_of(&e);
+        a->sight = SIGHT_FIRST;
+        _cleanup_(sent_freep) Sent *alert = sent_of(a), *lost = sent_of_state(&loss),
                                    *changed = sent_of_state(&policy_change),
                                    *others = sent_of_state(&foreign), *late = sent_of_state(&delay),
                                    *full = sent_of_state(&share);

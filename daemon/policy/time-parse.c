@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "basic/util.h"
-#include "client/time-parse.h"
+#include "policy/time-parse.h"
 #include "policy/values.h"
 
 /* The end of the year 9999, the last one that RFC 3339 can express. Nothing below overflows. */

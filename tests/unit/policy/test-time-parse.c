@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "client/time-parse.h"
+#include "policy/time-parse.h"
 #include "basic/util.h"
 
 /* Sun 2026-11-22 13:07:42.5 CET, which is 12:07:42.5 UTC. */

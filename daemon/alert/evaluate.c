@@ -13,7 +13,7 @@
 #include "alert/alert.h"
 #include "basic/escape.h"
 #include "basic/json-util.h"
-#include "client/evaluate.h"
+#include "alert/evaluate.h"
 #include "policy/check.h"
 #include "policy/match.h"
 #include "policy/values.h"
@@ -22,11 +22,8 @@ typedef struct Explainer {
         const Policy *p;
         const PolicyNames *names;
         const ExplainQuery *q;
-        uint64_t touched;
-        /* For each class, by its bit: whether it is allowed by rules after which nothing can follow, by
-         * others, and for the destination of the query. */
-        Truth clean[BW_CLASSES_MAX], bound[BW_CLASSES_MAX], quiet[BW_CLASSES_MAX];
-        char *by[_TRUTH_MAX]; /* the names of the rules that apply, and of those that may */
+        ExplainAccess a;
+        bool code; /* it is of a class with Code=yes */
 } Explainer;
 
 const char *truth_to_string(Truth t) {
@@ -64,10 +61,13 @@ static json_t *classes_explain(Explainer *x) {
 
                 if (!in)
                         continue;
-                if (!out && !x->q->directory && bit < BW_CLASSES_MAX)
-                        x->touched |= UINT64_C(1) << bit;
+                if (!out && !x->q->directory && c->code)
+                        x->code = true;
+                else if (!out && !x->q->directory && bit < BW_CLASSES_MAX)
+                        x->a.touched |= UINT64_C(1) << bit;
                 if (json_array_append_new(array,
-                                    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(c->name),
+                                    json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "name",
+                                                    json_text(c->name), "first_sight", c->first_sight,
                                                     "description", json_text(c->description), "pattern",
                                                     json_text(in->glob), "origin", json_origin(&in->origin),
                                                     "exclude", json_text(out ? out->glob : NULL),
@@ -86,7 +86,51 @@ Truth explain_trust(const ExplainProgram *program) {
                                : TRUTH_NO;
 }
 
-static json_t *executable_explain(const ExplainProgram *exe) {
+Truth explain_trust_of_user(const ExplainProgram *program, uint32_t uid) {
+        if (!program->seen)
+                return TRUTH_UNKNOWN;
+        return explain_trust(program) == TRUTH_YES ||
+                                               (program->regular && program->kept && program->owner == uid)
+                               ? TRUTH_YES
+                               : TRUTH_NO;
+}
+
+/* Whether a rule of the user level may apply: everything is of one user, that of the query or else of the
+ * file. */
+static Truth user_level_judge(const Explainer *x, const PolicyAllow *a, const char **ret_text) {
+        const ExplainQuery *q = x->q;
+        uint32_t uid = q->user_known ? q->uid : q->owner;
+        Truth applies = explain_trust_of_user(&q->exe, uid);
+
+        if (a->n_scripts > 0 && q->script)
+                applies = MIN(applies, explain_trust_of_user(&q->script_file, uid));
+        if (q->links > 0 && q->owner != uid) {
+                *ret_text = "the file is not the user's";
+                return TRUTH_NO;
+        }
+        if (q->links == 0 && !q->user_known && applies == TRUTH_YES) {
+                *ret_text = "the owner of the file is not known, and must be the user of the program";
+                return TRUTH_UNKNOWN;
+        }
+        *ret_text = applies == TRUTH_YES ? "can be changed by root and the user of the file only"
+                    : applies == TRUTH_UNKNOWN
+                                    ? "cannot be accessed"
+                                    : "can be changed by others than root and the user of the file";
+        return applies;
+}
+
+/* Whose program it is, as far as its file says. */
+static const char *executable_level(const ExplainProgram *exe, bool elsewhere) {
+        static const char *const levels[_TRUTH_MAX] = { "none: no rule applies", "not known", "system" };
+
+        if (elsewhere)
+                return "that of the container, which decides what is at the path";
+        if (explain_trust_of_user(exe, exe->owner) == TRUTH_YES && explain_trust(exe) == TRUTH_NO)
+                return "user: rules with ~/ apply, to files of its owner";
+        return levels[explain_trust(exe)];
+}
+
+static json_t *executable_explain(const ExplainProgram *exe, bool elsewhere) {
         const struct {
                 bool is;
                 const char *text;
@@ -104,8 +148,9 @@ static json_t *executable_explain(const ExplainProgram *exe) {
         for (size_t i = 0; i < ELEMENTSOF(problems); i++)
                 if (problems[i].is && json_array_append_new(array, json_string(problems[i].text)) < 0)
                         return NULL;
-        return json_pack("{s:o, s:o, s:O, s:o}", "path", json_text(exe->path), "trusted",
-                        json_truth(explain_trust(exe)), "problems", array, "interpreter",
+        return json_pack("{s:o, s:o, s:s, s:O, s:o}", "path", json_text(exe->path), "trusted",
+                        json_truth(explain_trust(exe)), "level", executable_level(exe, elsewhere),
+                        "problems", array, "interpreter",
                         json_text(exe->path[0] == '/' ? policy_interpreter(exe->path) : NULL));
 }
 
@@ -179,25 +224,38 @@ static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *cond
                         by, rule);
 }
 
+/* Whether a rule can apply to the executable, whatever its name. */
+static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
+        Truth trusted = explain_trust(&q->exe);
+
+        if (q->voided)
+                return TRUTH_NO;
+        /* The path is inside the container, and cannot be checked from here. In one that the host's root
+         * made, a rule may apply without Container=yes. */
+        if (a->container != q->elsewhere && trusted == TRUTH_YES)
+                return TRUTH_UNKNOWN;
+        return trusted;
+}
+
 /* Evaluates all conditions of a rule. *ret_conditions: a new reference. */
 static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_conditions, Truth *ret) {
         const ExplainQuery *q = x->q;
         json_auto_t *conditions = json_array();
         const PolicyGlob *exe = policy_match_path(x->p, a->exes, a->n_exes, q->exe.path);
-        /* The path is inside the container, and cannot be checked from here. */
-        Truth applies = a->container ? TRUTH_UNKNOWN : explain_trust(&q->exe);
+        Truth applies = rule_trust(a, q);
+        const char *text = a->container               ? "is in a container, and cannot be checked from here"
+                           : applies == TRUTH_YES     ? "can be changed by root only"
+                           : applies == TRUTH_UNKNOWN ? "cannot be accessed"
+                                                      : "can be changed by users other than root";
         int r = 0;
 
-        if (json_array_append_new(conditions,
-                            json_pack("{s:s, s:o, s:s}", "key", "executable", "applies", json_truth(applies),
-                                            "text",
-                                            a->container ? "is in a container, and cannot be checked from "
-                                                           "here"
-                                            : applies == TRUTH_YES ? "can be changed by root only"
-                                            : applies == TRUTH_UNKNOWN
-                                                            ? "cannot be accessed"
-                                                            : "can be changed by users other than root")) <
-                        0)
+        if (policy_rule_is_users(a) && !a->container && !q->voided) {
+                applies = user_level_judge(x, a, &text);
+                if (q->elsewhere && applies == TRUTH_YES)
+                        applies = TRUTH_UNKNOWN;
+        }
+        if (json_array_append_new(conditions, json_pack("{s:s, s:o, s:s}", "key", "executable", "applies",
+                                                              json_truth(applies), "text", text)) < 0)
                 return -ENOMEM;
         r = condition_add(conditions, "Exe", "--exe=", a->exes, a->n_exes, q->exe.path, exe, &applies);
         if (r == 0 && a->n_scripts > 0)
@@ -227,24 +285,29 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
 
 /* Records what the rule allows for the classes of the file. */
 static int rule_apply(Explainer *x, const PolicyAllow *a, uint64_t classes, Truth applies) {
-        bool to = x->q->to.family && policy_match_address(a->destinations, a->n_destinations, &x->q->to);
-        Truth *what = a->n_destinations > 0 || a->passes ? x->bound : x->clean;
+        bool to = x->q->local ||
+                  (!x->q->accepted && x->q->to.family &&
+                                  policy_match_address(a->destinations, a->n_destinations, &x->q->to));
+        Truth *what = a->n_destinations > 0 || a->passes ? x->a.bound : x->a.clean;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 if (!(classes >> bit & 1))
                         continue;
                 what[bit] = MAX(what[bit], applies);
+                if (applies == TRUTH_YES)
+                        x->a.passes[bit] &= a->passes;
                 if (a->n_destinations == 0 || to)
-                        x->quiet[bit] = MAX(x->quiet[bit], applies);
+                        x->a.quiet[bit] = MAX(x->a.quiet[bit], applies);
         }
         if (applies == TRUTH_NO || (a->n_destinations > 0 && !to))
                 return 0;
 
         char *by;
-        if (asprintf(&by, "%s%s[Allow %s]", x->by[applies] ?: "", x->by[applies] ? ", " : "", a->name) < 0)
+        if (asprintf(&by, "%s%s[Allow %s]", x->a.by[applies] ?: "", x->a.by[applies] ? ", " : "", a->name) <
+                        0)
                 return -ENOMEM;
-        free(x->by[applies]);
-        x->by[applies] = by;
+        free(x->a.by[applies]);
+        x->a.by[applies] = by;
         return 0;
 }
 
@@ -261,7 +324,7 @@ static json_t *rules_explain(Explainer *x) {
                 for (size_t k = 0; k < a->n_classes; k++) {
                         unsigned bit = class_bit(x, a->classes[k].name);
 
-                        if (bit == BW_CLASSES_MAX || !(x->touched >> bit & 1))
+                        if (bit == BW_CLASSES_MAX || !(x->a.touched >> bit & 1))
                                 continue;
                         classes |= UINT64_C(1) << bit;
                         if (json_array_append_new(names, json_text(a->classes[k].name)) < 0)
@@ -276,8 +339,9 @@ static json_t *rules_explain(Explainer *x) {
                                 rule_apply(x, a, classes, applies) < 0)
                         return NULL;
                 if (json_array_append_new(array,
-                                    json_pack("{s:o, s:o, s:O, s:b, s:s, s:o, s:O}", "name",
+                                    json_pack("{s:o, s:o, s:s, s:O, s:b, s:s, s:o, s:O}", "name",
                                                     json_text(a->name), "origin", json_origin(&a->origin),
+                                                    "level", policy_rule_is_users(a) ? "user" : "system",
                                                     "classes", names, "destinations", a->n_destinations > 0,
                                                     "passes", value_format_passes(a->passes, passes),
                                                     "applies", json_truth(applies), "conditions",
@@ -317,12 +381,27 @@ static json_t *carriers_explain(const Explainer *x) {
         return STEAL_PTR(array);
 }
 
+/* How sure an alert would be that the program had no business with the file. */
+static json_t *evidence_explain(const Explainer *x) {
+        Truth bound = TRUTH_YES;
+
+        if (x->a.touched == 0)
+                return json_null();
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                Truth of_class = MAX(x->a.bound[bit], x->a.clean[bit]);
+
+                if (x->a.touched >> bit & 1)
+                        bound = MIN(bound, of_class);
+        }
+        return json_string(evidence_to_string(bound == TRUTH_YES ? EVIDENCE_BOUND : EVIDENCE_UNBOUND));
+}
+
 /* The minimum over the classes of the file. YES: it has none. */
 static Truth classes_all(const Explainer *x, const Truth truths[static BW_CLASSES_MAX]) {
         Truth all = TRUTH_YES;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
-                if (x->touched >> bit & 1)
+                if (x->a.touched >> bit & 1)
                         all = MIN(all, truths[bit]);
         return all;
 }
@@ -335,7 +414,7 @@ static uint64_t classes_left(const Explainer *x, bool late, uint64_t *ret_window
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 const PolicyClass *c = policy_class_by_bit(x->p, x->names, bit);
 
-                if (!c || !(x->touched >> bit & 1) || x->quiet[bit] == TRUTH_YES ||
+                if (!c || !(x->a.touched >> bit & 1) || x->a.quiet[bit] == TRUTH_YES ||
                                 (late && c->late_window_usec <= c->window_usec))
                         continue;
                 left |= UINT64_C(1) << bit;
@@ -343,6 +422,16 @@ static uint64_t classes_left(const Explainer *x, bool late, uint64_t *ret_window
         }
         *ret_window_usec = longest;
         return left;
+}
+
+/* Those of them that some rule surely lets the program read. */
+static uint64_t classes_bound(const Explainer *x, uint64_t classes) {
+        uint64_t bound = 0;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                if (classes >> bit & 1 && MAX(x->a.bound[bit], x->a.clean[bit]) == TRUTH_YES)
+                        bound |= UINT64_C(1) << bit;
+        return bound;
 }
 
 static Bytes view(const char *s) {
@@ -359,6 +448,7 @@ static json_t *score_explain(const Explainer *x, bool late) {
 
         e.classes = classes_left(x, late, &window_usec);
         e.fresh = late ? 0 : e.classes;
+        e.bound = classes_bound(x, e.fresh);
         if (e.classes == 0)
                 return json_null();
         if (asprintf(&cgroup, "/%s", x->q->unit ?: "") < 0) {
@@ -396,72 +486,133 @@ static json_t *destination_explain(const Explainer *x) {
                 return json_null();
         (void)inet_ntop(to->family, to->address, address, sizeof(address));
         return json_pack("{s:s, s:s, s:i, s:o}", "family", family_name(to->family, family), "address",
-                        address, "port", to->port, "allowed", json_truth(classes_all(x, x->quiet)));
+                        address, "port", to->port, "allowed", json_truth(classes_all(x, x->a.quiet)));
 }
 
 static json_t *verdict_of(const char *result, json_t *text) {
         return json_pack("{s:s, s:o}", "result", result, "text", text);
 }
 
+/* The kernel's programs know the names of a file that are in its cache; a path does not lead to them. */
+static bool names_are_unknown(const Explainer *x) {
+        return x->a.touched == 0 && x->q->links > 1;
+}
+
+/* Whether an alert about these classes comes with a refusal, as far as a policy tells it. */
+static bool verdict_denies(const Explainer *x) {
+        const PolicyEnforcement *e = &x->p->enforcement;
+        uint64_t window_usec, left = classes_left(x, false, &window_usec);
+        bool denies = false;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                const PolicyClass *c = left >> bit & 1 ? policy_class_by_bit(x->p, x->names, bit) : NULL;
+
+                denies |= c && policy_class_denies(x->p, c);
+        }
+        return denies && !(x->q->unit && policy_match_unit(x->p, e->never, e->n_never, x->q->unit)) &&
+               !(x->q->exe.path && policy_match_path(x->p, e->never, e->n_never, x->q->exe.path));
+}
+
+/* What is added to an alert in a verdict. */
+static const char *denial_text(const Explainer *x) {
+        return !verdict_denies(x)                                     ? ""
+               : x->p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN ? ", would be refused (dry-run)"
+                                                                      : ", refused";
+}
+
 static json_t *verdict_explain(const Explainer *x, const json_t *classes, const json_t *score) {
-        Truth clean = classes_all(x, x->clean), quiet = classes_all(x, x->quiet);
+        Truth clean = classes_all(x, x->a.clean), quiet = classes_all(x, x->a.quiet);
         const char *exe = x->q->exe.path, *severity = json_string_value(json_object_get(score, "severity"));
         int points = (int)json_integer_value(json_object_get(score, "score"));
 
         if (x->q->directory)
                 return verdict_of("silent", json_string("silent: a directory; give a file in it."));
-        if (x->touched == 0 && json_array_size(classes) > 0)
+        if (names_are_unknown(x))
+                return verdict_of("unknown",
+                                json_sprintf("not known: the file has %lu names, and belongs to no class by "
+                                             "this one; explain the others (find / -samefile FILE).",
+                                                x->q->links));
+        if (x->a.touched == 0 && x->code)
+                return verdict_of("silent",
+                                json_string("silent: it is code that interpreters load. If users other than "
+                                            "root can change it, a script that opens it loses its rules."));
+        if (x->a.touched == 0 && json_array_size(classes) > 0)
                 return verdict_of("silent", json_string("silent: excluded by ExcludePath=."));
-        if (x->touched == 0)
+        if (x->a.touched == 0)
                 return verdict_of("silent", json_string("silent: it belongs to no class."));
         if (json_is_true(json_object_get(score, "ignored")))
                 return verdict_of("silent", json_string("silent: the destination has Ignore=yes."));
         if (clean == TRUTH_YES)
                 return verdict_of("silent",
-                                json_sprintf("silent: %s may read it, by %s.", exe, x->by[TRUTH_YES]));
+                                json_sprintf("silent: %s may read it, by %s.", exe, x->a.by[TRUTH_YES]));
         if (quiet == TRUTH_YES)
                 return verdict_of("silent",
                                 json_sprintf("silent: %s may read it and connect to %s "
                                              "destination, by %s.",
-                                                exe, x->q->to.family ? "this" : "any", x->by[TRUTH_YES]));
+                                                exe, x->q->to.family ? "this" : "any", x->a.by[TRUTH_YES]));
         if (json_is_true(json_object_get(score, "below")))
                 return verdict_of("silent", json_sprintf("silent: the score of %d is below Alert=%u.",
                                                             points, x->p->scoring.alert));
         if (quiet == TRUTH_UNKNOWN && x->q->to.family)
                 return verdict_of("unknown",
                                 json_sprintf("unknown: silent if %s applies, else an alert of severity %s, "
-                                             "score %d.",
-                                                x->by[TRUTH_UNKNOWN], severity, points));
+                                             "score %d%s.",
+                                                x->a.by[TRUTH_UNKNOWN], severity, points, denial_text(x)));
         if (quiet == TRUTH_UNKNOWN)
                 return verdict_of("unknown",
                                 json_sprintf("unknown: silent if %s applies, else an alert of severity %s, "
-                                             "score %d, at its first network access.",
-                                                x->by[TRUTH_UNKNOWN], severity, points));
+                                             "score %d%s, at its first network access.",
+                                                x->a.by[TRUTH_UNKNOWN], severity, points, denial_text(x)));
         if (!exe)
                 return verdict_of("alert",
-                                json_sprintf("alert: severity %s, score %d, if no rule names the program.",
-                                                severity, points));
+                                json_sprintf("alert: severity %s, score %d%s, if no rule names the program.",
+                                                severity, points, denial_text(x)));
         if (!x->q->to.family)
                 return verdict_of("alert",
-                                json_sprintf("alert: severity %s, score %d, at its first network access.",
-                                                severity, points));
-        return verdict_of("alert", json_sprintf("alert: severity %s, score %d.", severity, points));
+                                json_sprintf("alert: severity %s, score %d%s, at its first network access.",
+                                                severity, points, denial_text(x)));
+        return verdict_of("alert",
+                        json_sprintf("alert: severity %s, score %d%s.", severity, points, denial_text(x)));
+}
+
+static void explainer_begin(Explainer *x) {
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
+                x->a.passes[bit] = BW_RULE_PASSES;
+}
+
+void explain_access_done(ExplainAccess *a) {
+        for (Truth t = TRUTH_NO; t < _TRUTH_MAX; t++)
+                free(a->by[t]);
+        *a = (ExplainAccess){};
+}
+
+int policy_evaluate(const Policy *p, const PolicyNames *names, const ExplainQuery *q, ExplainAccess *ret) {
+        Explainer x = { .p = p, .names = names, .q = q };
+
+        explainer_begin(&x);
+        json_auto_t *classes = classes_explain(&x), *rules = classes ? rules_explain(&x) : NULL;
+        if (!rules) {
+                explain_access_done(&x.a);
+                return -ENOMEM;
+        }
+        *ret = x.a;
+        return 0;
 }
 
 int policy_explain(const Policy *p, const PolicyNames *names, const ExplainQuery *q, json_t **ret) {
         Explainer x = { .p = p, .names = names, .q = q };
         json_auto_t *classes = classes_explain(&x), *rules = rules_explain(&x),
                     *score = score_explain(&x, false);
-        Truth clean = classes_all(&x, x.clean);
+        Truth clean = classes_all(&x, x.a.clean);
 
-        json_t *o = json_pack("{s:o, s:b, s:O, s:o, s:O, s:o, s:o, s:o, s:O, s:o, s:o}", "path",
-                        json_text(q->path), "directory", q->directory, "classes", classes, "executable",
-                        executable_explain(&q->exe), "rules", rules, "carriers", carriers_explain(&x),
-                        "mark", json_truth(TRUTH_YES - clean), "destination", destination_explain(&x),
-                        "score", score, "late", score_explain(&x, true), "verdict",
-                        verdict_explain(&x, classes, score));
-        for (Truth t = TRUTH_NO; t < _TRUTH_MAX; t++)
-                free(x.by[t]);
+        json_t *o = json_pack("{s:o, s:b, s:I, s:O, s:o, s:O, s:o, s:o, s:o, s:o, s:O, s:o, s:o}", "path",
+                        json_text(q->path), "directory", q->directory, "links", (json_int_t)q->links,
+                        "classes", classes, "executable", executable_explain(&q->exe, q->elsewhere), "rules",
+                        rules, "carriers", carriers_explain(&x), "mark",
+                        json_truth(names_are_unknown(&x) ? TRUTH_UNKNOWN : TRUTH_YES - clean), "evidence",
+                        evidence_explain(&x), "destination", destination_explain(&x), "score", score, "late",
+                        score_explain(&x, true), "verdict", verdict_explain(&x, classes, score));
+        explain_access_done(&x.a);
         if (!o)
                 return -ENOMEM;
         *ret = o;

@@ -17,7 +17,7 @@
 #include "policy/check.h"
 #include "policy/parse.h"
 #include "policy/build.h"
-#include "client/evaluate.h"
+#include "alert/evaluate.h"
 #include "policy/match.h"
 #include "basic/util.h"
 
@@ -226,6 +226,11 @@ static void test_files(void **state) {
         World *w = *state;
 
         assert_verdict(w, &(ExplainQuery){ .path = "/usr/x" }, "no", "silent: it belongs to no class.");
+        assert_verdict(w, &(ExplainQuery){ .path = "/usr/x", .links = 1 }, "no",
+                        "silent: it belongs to no class.");
+        assert_verdict(w, &(ExplainQuery){ .path = "/usr/x", .links = 2 }, "unknown",
+                        "not known: the file has 2 names, and belongs to no class by this one; explain the "
+                        "others (find / -samefile FILE).");
         assert_verdict(w, &(ExplainQuery){ .path = "/root/.keys/x.pub" }, "no",
                         "silent: excluded by ExcludePath=.");
         assert_verdict(w, &(ExplainQuery){ .path = "/root/.keys/x", .directory = true }, "no",
@@ -262,8 +267,9 @@ static void test_rules(void **state) {
         assert_verdict(w, &q, "yes",
                         "silent: /bin/sender may read it and connect to this destination, by [Allow "
                         "sender].");
+        /* The access is allowed, this destination is not. */
         q.to.port = 80;
-        assert_verdict(w, &q, "yes", "alert: severity medium, score 55.");
+        assert_verdict(w, &q, "yes", "alert: severity low, score 35.");
         q.to.port = 443;
         for (size_t i = 0; i < 5; i++) {
                 static const char *const scripts[] = { "opt/x", "/opt/../x", "/opt//x", "/opt/x/",
@@ -313,6 +319,53 @@ static void test_two_classes(void **state) {
         assert_int_equal(json_integer_value(json_object_get(late, "window_usec")), 3600 * USEC_PER_SEC);
 }
 
+static const char *explained_string(World *w, const ExplainQuery *q, const char *object, const char *key) {
+        static char said[64];
+        json_auto_t *o = explained(w, q);
+        const char *value = json_string_value(json_object_get(object ? json_object_get(o, object) : o, key));
+
+        (void)snprintf(said, sizeof(said), "%s", value ?: "null");
+        return said;
+}
+
+/* What an alert records of the process: where it ran, and what voided its trust. */
+static void test_recorded(void **state) {
+        World *w = *state;
+        ExplainQuery q = { .path = "/root/.keys/x", .exe = program("/bin/contained"), .unit = "box.scope" };
+
+        /* Container=yes is for both; what is at the path in a container is not known here. */
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "unknown");
+        q.elsewhere = true;
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "silent");
+        assert_non_null(strstr(explained_string(w, &q, "executable", "level"), "container"));
+        q.voided = true;
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "alert");
+        q = (ExplainQuery){ .path = "/root/.keys/x", .exe = program("/bin/reader") };
+        assert_string_equal(explained_string(w, &q, "executable", "level"), "system");
+        assert_string_equal(explained_string(w, &q, NULL, "evidence"), "bound");
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "silent");
+        q.elsewhere = true;
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "unknown");
+        assert_string_equal(explained_string(w, &q, NULL, "evidence"), "unbound");
+        q.elsewhere = false;
+        q.exe.flags = BW_PROCESS_EXE_WRITABLE;
+        assert_string_equal(explained_string(w, &q, "executable", "level"), "none: no rule applies");
+        assert_string_equal(explained_string(w, &q, NULL, "evidence"), "unbound");
+        q.path = "/etc/none/x";
+        assert_string_equal(explained_string(w, &q, NULL, "evidence"), "null");
+        /* An accepted connection is none of Destination=; a local service is allowed with and without it. */
+        q = (ExplainQuery){ .path = "/root/.keys/x", .exe = program("/bin/sender"), .script = "/opt/x" };
+        q.to = to(5, 443);
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "silent");
+        q.accepted = true;
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "alert");
+        q.accepted = false;
+        q.to = (struct bw_destination){};
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "alert");
+        q.local = true;
+        assert_string_equal(explained_string(w, &q, "verdict", "result"), "silent");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_match, world_new, world_free),
@@ -321,6 +374,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_files, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_rules, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_two_classes, world_new, world_free),
+                cmocka_unit_test_setup_teardown(test_recorded, world_new, world_free),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
