@@ -306,9 +306,9 @@ static const char *via_to_string(uint8_t via) {
 }
 
 uint8_t alert_via_from_string(const char *name) {
-        for (uint8_t via = BW_VIA_OPEN; via < ELEMENTSOF(via_names); via++)
+        for (size_t via = BW_VIA_OPEN; via < ELEMENTSOF(via_names); via++)
                 if (strcmp(via_names[via], name) == 0)
-                        return via;
+                        return (uint8_t)via;
         return BW_VIA_OPEN;
 }
 

@@ -26,7 +26,7 @@ char *recorded_name(const char *s) {
         for (; name && *s; s++) {
                 *out = *s;
                 if (*s == '\\' && s[1] == 'x' && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
-                        *out = (char)(hex_digit(s[2]) << 4 | hex_digit(s[3]));
+                        *out = (char)((unsigned)hex_digit(s[2]) << 4 | (unsigned)hex_digit(s[3]));
                         s += 3;
                 } else if (*s == '\\' && s[1] == '\\')
                         s++;

@@ -14,7 +14,7 @@
 const char *recorded_string(const json_t *o, const char *key);
 
 /* Undoes json_from_bytes(). Newly allocated; NULL: out of memory. */
-char *recorded_name(const char *text);
+char *recorded_name(const char *s);
 
 /* The second word of a command line, which is the script of an interpreter that was started with it first.
  * *ret NULL: there is none, or it was cut. 0 or -ENOMEM. */

@@ -137,7 +137,7 @@ static int json_mode_parse(CommandLine *l, const char *value) {
 /* Negative: wrong usage, which it has said. */
 static int option_set(CommandLine *l, OptionId option, char *value) {
         CtlAccess *a = &l->ctl.access;
-        uint32_t uid;
+        uint32_t uid = 0;
         int r;
 
         switch (option) {

@@ -89,20 +89,21 @@ void learn_done(Learning *l) {
         *l = (Learning){};
 }
 
-/* The group of a rule, or of a reason; NULL: there is no room for it. */
-static LearnGroup *group_find(Learning *l, const char *name, const char *body, const char *why) {
+/* The group of a rule (its text), or of a reason why there is none; NULL: there is no room for it. */
+static LearnGroup *group_find(Learning *l, const char *name, bool is_rule, const char *text) {
         for (size_t i = 0; i < l->n_groups; i++) {
                 LearnGroup *g = &l->groups[i];
+                const char *has = is_rule ? g->body : g->why;
 
-                if (body ? g->body && strcmp(g->body, body) == 0 : g->why && strcmp(g->why, why) == 0)
+                if (has && strcmp(has, text) == 0)
                         return g;
         }
         if (l->n_groups == LEARN_GROUPS_MAX)
                 return NULL;
         LearnGroup *g = &l->groups[l->n_groups];
         *g = (LearnGroup){
-                .body = body ? strdup(body) : NULL,
-                .why = why ? strdup(why) : NULL,
+                .body = is_rule ? strdup(text) : NULL,
+                .why = is_rule ? NULL : strdup(text),
                 .risks = json_object(),
                 .destinations = json_object(),
                 .days = json_object(),
@@ -110,12 +111,11 @@ static LearnGroup *group_find(Learning *l, const char *name, const char *body, c
                 .incidents = json_object(),
                 .files = json_object(),
         };
-        const char *key = body ?: why;
         uint8_t digest[8];
         struct sha256_ctx hash;
         /* An answer is found again by the name: nobody may make another rule of the same. */
         sha256_init(&hash);
-        sha256_update(&hash, strlen(key), (const uint8_t *)key);
+        sha256_update(&hash, strlen(text), (const uint8_t *)text);
         sha256_digest(&hash, sizeof(digest), digest);
         if (asprintf(&g->name, "learned-%s-%02x%02x%02x%02x%02x%02x%02x%02x", name, digest[0], digest[1],
                             digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]) < 0)
@@ -196,14 +196,14 @@ static int proposal_add(Learning *l, const json_t *alert, uint64_t usec, const P
         int r = 0;
 
         if (p->why) {
-                LearnGroup *g = group_find(l, "none", NULL, p->why);
+                LearnGroup *g = group_find(l, "none", false, p->why);
 
                 l->n_left_out += !g;
                 r = set_add(l->bad_incidents, recorded_string(alert, "incident"));
                 return r < 0 || !g ? r : group_add(g, alert, usec);
         }
         for (size_t i = 0; r == 0 && i < p->n_rules; i++) {
-                LearnGroup *g = group_find(l, p->rules[i].name, p->rules[i].body, NULL);
+                LearnGroup *g = group_find(l, p->rules[i].name, true, p->rules[i].body);
 
                 l->n_left_out += !g;
                 if (!g)

@@ -240,7 +240,7 @@ static int never_collect(const Policy *p, Numbering *n, PolicyMessage *ret_messa
 }
 
 static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, PolicyMessage *ret_message) {
-        char *names[BW_CLASSES_MAX];
+        char *names[BW_CLASSES_MAX] = {};
 
         if (p->n_classes > BW_CLASSES_MAX)
                 return fail(ret_message, -E2BIG, p->classes[BW_CLASSES_MAX].origin,

@@ -50,7 +50,6 @@ EXCEPTIONS = {
     ("daemon/basic/util.h", "-Wanalyzer-use-of-uninitialized-value"): SUCCESS,
     ("daemon/client/explain.c", "-Wanalyzer-null-argument"): SUCCESS,
     ("daemon/client/rule.c", "-Wanalyzer-malloc-leak"): OWNED,
-    ("daemon/policy/check.c", "-Wanalyzer-null-dereference"): SUCCESS,
     ("daemon/policy/compile.c", "-Wanalyzer-malloc-leak"): OWNED,
     ("daemon/policy/links.c", "-Wanalyzer-malloc-leak"): OWNED,
     ("daemon/policy/names.c", "-Wanalyzer-malloc-leak"): OWNED,
