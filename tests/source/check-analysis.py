@@ -34,8 +34,6 @@ EXCEPTIONS = {
     ("daemon/sensor/sweep.c", "readability-non-const-parameter"): "__atomic_compare_exchange_n() writes to it",
     ("daemon/policy/load.c", "bugprone-branch-clone"): "cases that have the same answer for different reasons",
     ("daemon/client/rule.c", "clang-analyzer-security.insecureAPI.strcpy"): "into a buffer of that length",
-    ("daemon/client/rule.c", "clang-analyzer-core.UndefinedBinaryOperatorResult"): SUCCESS,
-    ("daemon/client/barbwirectl.c", "clang-analyzer-core.CallAndMessage"): SUCCESS,
     ("daemon/client/explain.c", "clang-analyzer-core.NonNullParamChecker"): SUCCESS,
     ("daemon/glob/automaton.c", "clang-analyzer-core.NullDereference"): SUCCESS,
     ("daemon/policy/assign.c", "clang-analyzer-core.CallAndMessage"): SUCCESS,
