@@ -117,7 +117,10 @@ def denied(thefts):
     os.makedirs(POLICY, exist_ok=True)
     with open(deny, "w", encoding="utf-8") as out:
         out.write(harness.policy_class("zzz-denied", ["/srv/denied/**"], Action="deny"))
+    since = now()
     systemctl("reload", UNIT)
+    # The reload goes on after systemctl: a daemon that is killed before its end has left the old policy in the kernel.
+    wait_logged("^policy reloaded: ", since, "the policy that denies")
     configure(f"[Service]\nRestartSec={AWAY_SECONDS}\n")
     stolen = []
 
@@ -135,6 +138,7 @@ def denied(thefts):
         is_back(pid)
         for _ in range(KILLS):
             pid = kill()
+            steal()
             while main_pid() in (0, pid) or show("ActiveState") != "active":
                 steal()
         for path, _ in stolen:
