@@ -393,43 +393,42 @@ static void manager_report_policy(Manager *m, const char *previous) {
 }
 
 static void manager_report_foreign(Manager *m) {
-        const StateAlert a = {
-                .kind = STATE_FOREIGN,
-                .realtime_usec = time_now_usec(CLOCK_REALTIME),
-                .meaning = "Other BPF programs are attached to the network hooks.",
-                .programs = sensor_foreign(m->sensor),
-        };
+        const StateAlert a = state_alert_foreign(sensor_foreign(m->sensor), time_now_usec(CLOCK_REALTIME));
 
         if (a.programs[0])
                 on_state(&a, m);
 }
 
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+static void manager_reload(Manager *m) {
         _cleanup_(policy_tables_freep) PolicyTables *tables = NULL;
-        Manager *m = userdata;
         char previous[sizeof(m->policies.policy->hash)];
         Policy *p;
 
-        (void)source;
-        (void)si;
         memcpy(previous, m->policies.policy->hash, sizeof(previous));
         if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
                 log_error("Reload failed, keeping the current policy; see the messages above.");
                 manager_report_policy(m, previous);
-                return 0;
+                return;
         }
         /* Records that are still in the ring were judged by the previous policy, which also scores them
          * (policy_store_judge()). */
         policy_store_use(&m->policies, p, tables, sensor_policy_write(m->sensor, tables));
         sensor_enforce(m->sensor);
         sensor_policy_apply(m->sensor);
-        /* Compiling takes tens of times the memory that is kept. It is returned to the system, since the C
-         * library would keep a part of it, another one each time. */
         tables = policy_tables_free(tables);
-        (void)malloc_trim(0);
+        (void)malloc_trim(0); /* or the C library keeps a part of it, another one each time */
         log_notice("policy reloaded: %zu classes, %zu allow rules; marks are kept.", p->n_classes,
                         p->n_allows);
         manager_report_policy(m, previous);
+}
+
+/* With Type=notify-reload, systemctl returns when the policy is in force (sd_notify(3)). */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        (void)source;
+        (void)si;
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, time_now_usec(CLOCK_MONOTONIC));
+        manager_reload(userdata);
+        (void)sd_notify(0, "READY=1");
         return 0;
 }
 

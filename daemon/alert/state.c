@@ -189,6 +189,15 @@ StateAlert state_alert_policy(const Policy *p, bool refused, const char *previou
         };
 }
 
+StateAlert state_alert_foreign(char *const *programs, uint64_t realtime_usec) {
+        return (StateAlert){
+                .kind = STATE_FOREIGN,
+                .realtime_usec = realtime_usec,
+                .meaning = "Other BPF programs are attached to the network hooks.",
+                .programs = programs,
+        };
+}
+
 char *state_alert_sentence(const StateAlert *a) {
         char *s = NULL;
 

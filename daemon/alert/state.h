@@ -52,6 +52,9 @@ typedef struct StateAlert {
  * before it, NULL if there is none. Borrows both. */
 StateAlert state_alert_policy(const Policy *p, bool refused, const char *previous, uint64_t realtime_usec);
 
+/* Describes programs that others attached to the network hooks (hook_watch_foreign()). Borrows them. */
+StateAlert state_alert_foreign(char *const *programs, uint64_t realtime_usec);
+
 /* What the entries of a shared table (enum bw_share_of) are called. */
 const char *share_table_name(unsigned table);
 

@@ -52,7 +52,10 @@ class Directory:
             with open(os.path.join(UNITS, name + ".in"), encoding="utf-8") as template:
                 text = template.read()
             require(variable in text, f"{name} does not name its program's directory")
-            self.write(name, text.replace(variable, os.path.dirname(harness.BARBWIRED)))
+            for name_in, value in ((variable, os.path.dirname(harness.BARBWIRED)), ("@NOTIFY@", "notify"),
+                                   ("@KILL@", "ExecReload=sh -c 'kill -HUP $MAINPID'")):
+                text = text.replace(name_in, value)
+            self.write(name, text)
         for name in ("barbwire.socket", "barbwire-selftest.timer"):
             shutil.copy(os.path.join(UNITS, name), self.path)
         return self
