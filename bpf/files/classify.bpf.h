@@ -31,8 +31,8 @@ struct {
 /* Mounts of a file system that are examined if its mount is not noted: a thousand namespaces have some of
  * each.
  */
-#define MOUNTS_AT_ONCE 128
-#define MOUNTS_TURNS 128
+#define MOUNTS_AT_ONCE 64
+#define MOUNTS_TURNS 256
 
 static __always_inline struct mount *mount_first(const struct super_block *sb) {
         if (!bpf_core_field_exists(struct mount, mnt_next_for_sb)) {
@@ -131,7 +131,11 @@ static __always_inline bool search_failed(__u64 root, __u64 *ret) {
         return true;
 }
 
-/* Goes on from a mount to the one that is the host's, or to the next one to examine; 0 after the last. */
+/* Added to the address of a mount that was found. Addresses of objects are even. */
+#define MOUNT_FOUND 1ULL
+
+/* Goes on from a mount to the one that is the host's, which is returned with MOUNT_FOUND, or to the next one
+ * to examine; 0 after the last. */
 __noinline __u64 mounts_search_some(__u64 at, __u64 first, __u64 root) {
         const __u64 mnt_at = bpf_core_field_offset(struct mount, mnt);
         const struct mount *m = (const struct mount *)at;
@@ -139,7 +143,7 @@ __noinline __u64 mounts_search_some(__u64 at, __u64 first, __u64 root) {
 
         for (__u32 i = 0; h && i < MOUNTS_AT_ONCE; i++) {
                 if (mount_is_hosts((__u64)m + mnt_at, root, h))
-                        return (__u64)m;
+                        return (__u64)m | MOUNT_FOUND;
                 m = mount_next(m);
                 if (!m || (__u64)m == first)
                         return 0;
@@ -147,13 +151,21 @@ __noinline __u64 mounts_search_some(__u64 at, __u64 first, __u64 root) {
         return (__u64)m;
 }
 
+/* The same through the whole list. What follows from the result is in the caller: the verifier would walk it
+ * after every iteration. */
+__noinline __u64 mounts_search(__u64 first, __u64 root) {
+        __u64 m = first;
+
+        for (__u32 i = 0; i < MOUNTS_TURNS && m && !(m & MOUNT_FOUND); i++)
+                m = mounts_search_some(m, first, root);
+        return m;
+}
+
 /* The mount of a complete file system or subvolume on the host, as struct vfsmount; 0 if there is none. If
  * it is mounted twice, the latest that was used is taken, and names below the other are not examined. If the
  * search was cut, MOUNT_UNKNOWN: names are then judged as if the file system were the host's root. */
 __noinline __u64 mount_of_host(__u64 root) {
-        const __u64 mnt_at = bpf_core_field_offset(struct mount, mnt);
         const struct dentry *d = (const struct dentry *)root;
-        __u64 first = (__u64)mount_first(READ_OFTEN(d, d_sb)), m = first;
         const struct host *h = host_get();
 
         if (!h)
@@ -161,21 +173,16 @@ __noinline __u64 mount_of_host(__u64 root) {
         __u64 noted = mount_noted(root, h);
         if (noted || search_failed(root, &noted))
                 return noted;
-        for (__u32 i = 0; i < MOUNTS_TURNS; i++) {
-                if (m)
-                        m = mounts_search_some(m, first, root);
-                if (!m) {
-                        search_note(root, false);
-                        return 0;
-                }
-                if (mount_is_hosts(m + mnt_at, root, h)) {
-                        mount_note(root, m + mnt_at);
-                        return m + mnt_at;
-                }
+        __u64 m = mounts_search((__u64)mount_first(READ_OFTEN(d, d_sb)), root);
+        if (m & MOUNT_FOUND) {
+                m = m - MOUNT_FOUND + bpf_core_field_offset(struct mount, mnt);
+                mount_note(root, m);
+                return m;
         }
-        search_note(root, true);
-        report_loss(BW_LOSS_NAMES_CUT);
-        return MOUNT_UNKNOWN;
+        search_note(root, m != 0);
+        if (m)
+                report_loss(BW_LOSS_NAMES_CUT);
+        return m ? MOUNT_UNKNOWN : 0;
 }
 
 /* Where in a dentry the list of the names of its inode is linked. */

@@ -203,6 +203,14 @@ __noinline __u64 entries_judge(__u64 r) {
         return r & ~ENTRIES_LIST;
 }
 
+/* Examines the environment of the current process, in parts. Returns a finding, or an address, where there
+ * are more entries than are examined. */
+__noinline __u64 environment_find(__u64 at, __u64 end, __u32 secure) {
+        for (__u32 i = 0; i < ENTRIES_MAX / ENTRIES_AT_ONCE && at > FINDING_UNSEEN; i++)
+                at = entries_judge(entries_look(at, end, secure));
+        return at;
+}
+
 /* Examines the environment of the current process, `pid`. */
 __noinline int environment_look(__u32 pid) {
         struct task_struct *task = current_task();
@@ -214,12 +222,7 @@ __noinline int environment_look(__u32 pid) {
 
         if (!complete)
                 end = r + ENVIRONMENT_MAX;
-        for (__u32 i = 0; i < ENTRIES_MAX / ENTRIES_AT_ONCE; i++) {
-                r = entries_judge(entries_look(r, end, secure));
-                if (r <= FINDING_UNSEEN)
-                        break;
-        }
-
+        r = environment_find(r, end, secure);
         struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         if (p)
                 p->environment = r > FINDING_UNSEEN || (r == FINDING_GOOD && !complete) ? FINDING_UNSEEN : r;
