@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the packages (tests/package), has the distribution's own tools judge them, and compares the deb with the rpm.
-They stay in BUILD/packages for test-package.py. --long: everything twice, equal byte for byte."""
+They stay in BUILD/packages for test-package.py and test-package-rpm.py."""
 
+import bz2
 import configparser
 import glob
 import os
@@ -23,8 +24,8 @@ from tap import Skip, require, require_equal
 ROOT = harness.SOURCE_ROOT
 BUILD = os.path.dirname(harness.BARBWIRED)
 PACKAGES = os.path.join(BUILD, "packages")
-LONG = "--long" in sys.argv
 TOOLS = ("dpkg-buildpackage", "dh", "lintian", "rpmbuild", "rpmlint", "man", "zsh", "bash")
+RPM_MACROS = os.path.join(HERE, "../harness/rpm-macros")
 # What scriptlets of the rpm call.
 CALLED = ("systemctl", "systemd-sysusers", "semodule", "selinuxenabled", "load_policy", "fixfiles", "cp", "rm")
 
@@ -42,10 +43,10 @@ def read(*path):
         return file.read()
 
 
-def build(kind, directory):
+def build(kind, directory, *before, **environment):
     # The unit tests run in the other builds.
-    run(os.path.join(HERE, "../package"), kind, directory,
-        env=os.environ | {"DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"})
+    run(*before, os.path.join(HERE, "../package"), kind, directory,
+        env=os.environ | {"DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"} | environment)
 
 
 def package(pattern, directory=PACKAGES):
@@ -103,7 +104,7 @@ def configuration():
 
 
 def left_out(packages):
-    """Without cmocka, llvm-objdump, scdoc and the Makefile of SELinux a build is configured, and says what it lacks."""
+    """Without cmocka, llvm-objdump, scdoc and the Makefile of SELinux it builds, and says what it lacks."""
     if os.geteuid() != 0:
         raise Skip("needs root")
     hide = "\n".join(f'mount --bind /dev/null "{path}"' for pattern in
@@ -112,8 +113,8 @@ def left_out(packages):
                      for path in sorted({os.path.realpath(found) for found in glob.glob(pattern)}))
     selinux = "/usr/share/selinux/devel"
     hide += f"\nmount -t tmpfs tmpfs {selinux}" if os.path.isdir(selinux) else ""
-    said = run("unshare", "--mount", "sh", "-ec", hide + '\nexec meson setup "$1" "$2"', "sh", f"{packages.path}/least",
-               ROOT)
+    hide += '\nmeson setup -Doptimization=0 -Ddebug=false "$1" "$2"\nninja -C "$1"'
+    said = run("unshare", "--mount", "sh", "-ec", hide, "sh", f"{packages.path}/least", ROOT)
     summary = dict(re.findall(r"^ +([\w ]+\w) *: (YES|NO)$", said, re.MULTILINE))
     require_equal(summary, {"manual pages": "NO", "SELinux module": "NO", "tests": "NO"}, "found")
 
@@ -221,6 +222,9 @@ def rpmlint():
                os.path.join(ROOT, "units/barbwire.spec"), check=False)
     found = [line for line in said.splitlines() if re.search(r": [EW]: ", line)]
     require(not found and "0 errors, 0 warnings" in said, said)
+    lines = read("tests/harness/rpmlint.toml").splitlines()
+    for above, line in zip(lines, lines[1:]):
+        require(not line.startswith('    "') or above.startswith('    '), f"rpmlint.toml: {line} has no reason")
 
 
 def as_rpm(path):
@@ -232,12 +236,13 @@ def as_rpm(path):
 
 
 def not_compared(path):
-    """Documents, which each has in its own way, and directories that belong to others."""
-    return re.match(r"/usr/(share/(doc|licenses|lintian)|lib/\.build-id)(/|$)", path)
+    """Documents, which each has in its own way, directories that belong to others, and what tmpfiles.d makes, which
+    only rpm counts among the files."""
+    return re.match(r"/(usr/(share/(doc|licenses|lintian)|lib/\.build-id)|run)(/|$)", path)
 
 
 def same_files():
-    """The same files with the same owners, modes and contents."""
+    """The same files with the same owners and modes."""
     deb, rpm = {}, {}
     for name in ("barbwire", "barbwire-selinux"):
         for line in run("dpkg-deb", "-c", package(f"{name}_*.deb")).splitlines():
@@ -257,15 +262,34 @@ def same_files():
     require_equal(sorted(set(deb.items()) ^ set(rpm.items())), [], "files of only one")
 
 
-def same_programs(packages):
-    """Built twice, in two directories: the linker's digest of what it wrote is the same. The unit names the program
-    where it is."""
-    for deb, rpm in (("usr/sbin/barbwired", "usr/bin/barbwired"), ("usr/bin/barbwirectl", "usr/bin/barbwirectl")):
-        ids = [re.search(r"Build ID: (\w+)", run("readelf", "-n", f"{root}/{path}"))[1]
-               for root, path in ((packages.deb, deb), (packages.rpm, rpm))]
-        require_equal(ids[0], ids[1], f"build id of {deb}")
-    require("\nExecStart=/usr/bin/barbwired\n" in read(f"{packages.rpm}/usr/lib/systemd/system/barbwire.service"),
-            "the unit does not name /usr/bin/barbwired")
+def same_contents(packages):
+    """Built twice, in two directories. Of programs, which each strips in its own way, the linker's digest of what it
+    wrote is the same. The unit names the program where it is."""
+    compared = 0
+    for directory, _, names in os.walk(packages.deb):
+        for path in (os.path.join(directory, name)[len(packages.deb):] for name in names):
+            if not_compared(path):
+                continue
+            if re.search(r"bin/barbwire(d|ctl)$", path):
+                ids = [re.search(r"Build ID: (\w+)", run("readelf", "-n", file))[1]
+                       for file in (packages.deb + path, packages.rpm + as_rpm(path))]
+            else:
+                with open(packages.deb + path, "rb") as deb, open(packages.rpm + as_rpm(path), "rb") as rpm:
+                    ids = [deb.read(), bz2.decompress(rpm.read()) if as_rpm(path).endswith(".bz2") else rpm.read()]
+            if path.endswith("/barbwire.service"):
+                ids[0] = ids[0].replace(b"=/usr/sbin/barbwired", b"=/usr/bin/barbwired")
+            require(ids[0] == ids[1], f"{path} differs")
+            compared += 1
+    require(compared > 60, f"compared: {compared}")
+
+
+def sbin():
+    """The program is where the distribution has sbin: merged with bin, or apart."""
+    for sbin_directory in ("/usr/bin", "/usr/sbin"):
+        said = run("rpmspec", "--load", RPM_MACROS, "--define", f"_sbindir {sbin_directory}", "--define",
+                   f"_sourcedir {ROOT}/units", "-P", os.path.join(ROOT, "units/barbwire.spec"))
+        require(f"--sbindir={sbin_directory} " in said and f"\n{sbin_directory}/barbwired\n" in said,
+                f"{sbin_directory}: {said}")
 
 
 def scriptlets(packages):
@@ -322,10 +346,13 @@ def scriptlets(packages):
 
 
 def twice():
-    """Everything once more, in other directories and without what a compiler's cache knows."""
+    """Everything once more: in other directories, on a machine of another name, with another umask and time zone."""
+    elsewhere = ("sh", "-ec", 'umask 077\nexec "$@"', "sh")
+    if os.geteuid() == 0:
+        elsewhere = ("unshare", "--uts", "sh", "-ec", 'hostname elsewhere\numask 077\nexec "$@"', "sh")
     with tempfile.TemporaryDirectory(prefix="barbwire-again-") as again:
         for kind in ("deb", "rpm"):
-            build(kind, again)
+            build(kind, again, *elsewhere, TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
         for path in glob.glob(f"{PACKAGES}/*"):
             # These name the machine and the time.
             if not path.endswith((".buildinfo", ".changes")):
@@ -351,9 +378,9 @@ def main():
         if t.setup("rpm: built", rpm_built, packages):
             t.case("rpm: rpmlint", rpmlint)
             t.case("rpm: the deb's files, owners and modes", same_files)
-            t.case("rpm: the deb's programs, although built elsewhere", same_programs, packages)
+            t.case("rpm: the deb's contents, although built elsewhere", same_contents, packages)
+            t.case("rpm: sbin merged and apart", sbin)
             t.case("rpm: scriptlets in an empty root", scriptlets, packages)
-        if LONG:
             t.case("built twice: equal byte for byte", twice)
     t.done()
 
