@@ -11,7 +11,7 @@ import harness
 import service
 from net import HOST_V4
 from service import UNIT, Thefts, as_text, journal_entries, run, wait_until
-from tap import require
+from tap import Failure, require
 
 # The rate of the thieves in a stream: some are at work whenever something happens, and their alerts can be read in
 # time.
@@ -54,8 +54,8 @@ class Journal(Thefts):
 class Stream:
     """with Stream(thefts) as stream: thieves steal, each a file of its own, until its end."""
 
-    def __init__(self, thefts):
-        self.thefts, self.paths, self.failed = thefts, [], []
+    def __init__(self, thefts, pace=PACE_SECONDS):
+        self.thefts, self.pace, self.paths, self.failed = thefts, pace, [], []
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work)
 
@@ -64,7 +64,7 @@ class Stream:
             path = self.thefts.home.key()[0]
             result = self.thefts.net.run([harness.program("technique-out-tcp"), "blocking", path, HOST_V4, "443"])
             (self.failed if result.returncode else self.paths).append(path)
-            self.ended.wait(PACE_SECONDS)
+            self.ended.wait(self.pace)
 
     def wait_for(self, count, timeout=600):
         wait_until(lambda: len(self.paths) >= count, f"{count} thefts", timeout)
@@ -98,8 +98,13 @@ def require_all_alerted(stream, since, what):
     require(not stream.failed, f"{len(stream.failed)} thefts did not work")
     wanted = {os.fsdecode(path) for path in stream.paths}
     started = time.monotonic()
-    found = wait_until(lambda: (lambda seen: seen if wanted <= set(seen) else None)(alerts_by_file(since)),
-                      f"{what}: every theft's alert", 60)
+    try:
+        found = wait_until(lambda: (lambda seen: seen if wanted <= set(seen) else None)(alerts_by_file(since)),
+                           f"{what}: every theft's alert", 60)
+    except Failure as failure:
+        missing = sorted(wanted - set(alerts_by_file(since)))
+        raise Failure(f"{what}: {len(missing)} of {len(wanted)} thefts have no alert: {missing[:20]}; losses: "
+                      f"{faults(since)}") from failure
     took = time.monotonic() - started
     several = {path: ids for path, ids in found.items() if path in wanted and len({number for number, _ in ids}) > 1}
     require(not several, f"alerts under several ids: {several}")

@@ -4,7 +4,8 @@
 upgraded twice under 500 thefts, removed, installed again, purged. What it leaves is compared with what was there.
 
 Boots the systemd of that Debian (tests/box/systemd-box --root) and runs itself in it. The packages are those that
-test-package-build.py left. --policy: also a policy of SELinux, which takes a minute to install."""
+test-package-build.py left. --policy: also a policy of SELinux, which takes a minute to install. --root: only creates
+the file system of the box, which needs no quiet machine."""
 
 import glob
 import os
@@ -19,6 +20,7 @@ sys.path.insert(0, os.path.join(HERE, "../harness"))
 
 import bpf_objects
 import harness
+import packaged
 import service
 import stream
 import tap
@@ -35,19 +37,25 @@ NEEDED = ["libbpf1", "libcap-ng0", "libjansson4", "libnettle8t64" if service.NEW
 THEFTS = 500
 SITE = "/etc/barbwire/policy.d/90-site.conf"
 CONFIGURATION = "/etc/barbwire/barbwire.conf"
+CONFIGURED = ("/etc/barbwire", "/etc/barbwire/policy.d", SITE, CONFIGURATION)
+# What dpkg knows of a package that is removed and not purged, and what was enabled, which waits for its return.
+WANTS = "multi-user.target.wants"
+HELPER = "/var/lib/systemd/deb-systemd-helper-enabled"
+KEPT_BY_REMOVE = ("/var/lib/dpkg/info/barbwire.list", "/var/lib/dpkg/info/barbwire.postrm",
+                  f"/etc/systemd/system/{WANTS}", f"/etc/systemd/system/{WANTS}/barbwire.service",
+                  f"{HELPER}/{WANTS}", f"{HELPER}/{WANTS}/barbwire.service", f"{HELPER}/barbwire.service.dsh-also",
+                  f"{HELPER}/barbwire.socket.dsh-also")
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5 * tap.SLOW
-# What belongs to apt, dpkg, the journal and this test, not to the package. /etc: files of users, which keep the user
-# barbwire, and the copies that their tools make.
-OTHERS = re.compile(r"/(dev|proc|sys|srv|tmp|var/tmp|var/tmp/.*|run/(?!barbwire).*"
-                    r"|var/log/(journal|apt|dpkg\.log|alternatives).*|var/cache/(apt|ldconfig)"
-                    r"|var/lib/(apt|dpkg|systemd/(?!deb-systemd).*)"
-                    r"|etc/(passwd|shadow|group|gshadow)-?|etc/\.pwd\.lock|etc/ld\.so\.cache|root/.*)(/|$)")
 
 
 def main():
     if "--inside" in sys.argv:
         inside()
+    if "--root" in sys.argv:
+        t = tap.Tap()
+        t.case(f"an empty {SUITE}", empty_root)
+        t.done()
     harness.require_machine()
     if not deb("barbwire"):
         built = subprocess.run([os.path.join(HERE, "../package"), "deb", PACKAGES], check=False,
@@ -55,9 +63,13 @@ def main():
                                env=os.environ | {"DEB_BUILD_OPTIONS": "nocheck"})
         if built.returncode != 0:
             sys.exit("tests/package deb failed")
-    box, root = os.path.join(service.BOX, "systemd-box"), service.debian_root("--empty", SUITE, *NEEDED)
-    os.execv(box, [box, "--root", root, "-b", harness.SOURCE_ROOT, "-b", BUILD,
+    box = os.path.join(service.BOX, "systemd-box")
+    os.execv(box, [box, "--root", empty_root(), "-b", harness.SOURCE_ROOT, "-b", BUILD,
                    "--", "python3", "-B", os.path.abspath(__file__), *sys.argv[1:], "--inside"])
+
+
+def empty_root():
+    return service.debian_root("--empty", SUITE, *NEEDED)
 
 
 def deb(name):
@@ -74,36 +86,11 @@ def version():
     return run("dpkg-query", "-W", "-f", "${Version}", "barbwire").stdout
 
 
-def files():
-    """{path: mode, owner} of everything that could be the package's."""
-    found = {}
-    for directory, children, names in os.walk("/"):
-        children[:] = [name for name in children if not OTHERS.match(os.path.join(directory, name))
-                       and not os.path.ismount(os.path.join(directory, name))]
-        for name in children + names:
-            path = os.path.join(directory, name)
-            if not OTHERS.match(path):
-                status = os.lstat(path)
-                found[path] = (oct(status.st_mode), status.st_uid, status.st_gid)
-    return found
-
-
-def require_files(before, kept, what):
-    """Nothing but these is there that was not before, and nothing is missing."""
-    got = files()
-    more = sorted(set(got) - set(before) - set(kept))
-    require(not more, f"{what}: left behind: {more}")
-    require_equal(sorted(set(before) - set(got)), [], f"{what}: files that are gone")
-    require_equal(sorted(set(kept) - set(got)), [], f"{what}: not kept")
-    changed = sorted(path for path in before if got[path] != before[path])
-    require(not changed, f"{what}: other mode or owner: {changed}")
-
-
 class Newer:
     """A later version of the package, with other bytes in the BPF programs, or the same."""
 
     def __init__(self, number, old=b"", new=b""):
-        self.version, self.path = f"{version_of(deb('barbwire'))}+{number}", f"/tmp/barbwire-{number}.deb"
+        self.version, self.path = f"{version_of(deb('barbwire'))}+{number}", f"/tmp/newer-{number}.deb"
         tree = f"/tmp/newer-{number}"
         run("dpkg-deb", "-R", deb("barbwire"), tree)
         with open(f"{tree}/DEBIAN/control", encoding="utf-8") as file:
@@ -117,7 +104,7 @@ class Newer:
             with open(f"{tree}/usr/sbin/barbwired", "wb") as out:
                 out.write(code.replace(old, new))
         os.unlink(f"{tree}/DEBIAN/md5sums")
-        run("dpkg-deb", "-Zgzip", "-b", tree, self.path)
+        run("dpkg-deb", "-Znone", "-b", tree, self.path)
         shutil.rmtree(tree)
 
 
@@ -172,7 +159,7 @@ def upgraded(thefts, t):
     others, same = Newer("1", b"bw_sys_exit", b"bw_sys_exiT"), Newer("2", b"bw_sys_exit", b"bw_sys_exiT")
     path, since = thefts.home.key()[0], now()
     with PatientThief(thefts.net, path) as thief:
-        with Stream(thefts) as thieves:
+        with Stream(thefts, pace=0.02) as thieves:
             for number, newer in enumerate((others, same)):
                 thieves.wait_for(THEFTS * (number + 1) // 3)
                 pid = main_pid()
@@ -223,32 +210,31 @@ def in_kernel():
     return {(kind, number) for kind in ("prog", "map", "link") for number in bpf_objects.ids(kind)}
 
 
-def removed():
+def removed(before):
     mine = bpf_objects.held_by(main_pid())
     require({kind for kind, _ in mine} == {"prog", "map", "link"}, f"holds {mine}")
-    apt("remove", "barbwire")
+    apt("remove", "--autoremove", "barbwire")
     for unit in (UNIT, SOCKET_UNIT, "barbwire-selftest.timer"):
         require_equal(show("ActiveState", unit), "inactive", unit)
     wait_until(lambda: not mine & in_kernel(), "BPF objects gone", GONE_TIMEOUT)
     require_equal(show("LoadState", "barbwire-selftest.timer"), "not-found", "the timer")
-    require(not os.path.exists("/run/barbwire"), f"/run/barbwire: {glob.glob('/run/barbwire/*')}")
-    for path in (CONFIGURATION, SITE):
-        require(os.path.exists(path), f"{path} was removed")
+    packaged.require_files(before, CONFIGURED + KEPT_BY_REMOVE, "after the removal")
 
 
 def installed_again(thefts):
-    """The conffile is as it was changed, and what was enabled starts."""
-    apt("install", deb("barbwire"))
+    """By what has namespaces of its own and enters those of PID 1, as a DaemonSet does (barbwired(8), PACKAGES). The
+    conffile is as it was changed, and what was enabled starts."""
+    spaces = ("--mount", "--uts", "--ipc", "--net")
+    run("unshare", *spaces, "nsenter", "--target", "1", *spaces, "apt-get", "-y", "install", deb("barbwire"))
     require_equal(show("ActiveState"), "active", "the service")
     thefts.play(thefts.home.decoy(b"/srv/payroll/2026.csv")[0])
 
 
 def purged(before):
     alerts = len(service.journal())
-    apt("purge", "barbwire")
-    apt("autoremove", "--purge")
+    apt("purge", "--autoremove", "barbwire")
     # conffiles are dpkg's to remove; what somebody else put beside them is not.
-    require_files(before, ("/etc/barbwire", "/etc/barbwire/policy.d", SITE), "after the purge")
+    packaged.require_files(before, CONFIGURED[:-1], "after the purge")
     require(len(service.journal()) >= alerts > 0, "the journal is not kept")
     require_equal(systemctl("--failed", "--no-legend").stdout, "", "failed units")
     run("rm", "-r", "/etc/barbwire")
@@ -257,17 +243,29 @@ def purged(before):
 def purged_unchanged(before):
     """Without anything of an administrator's, nothing stays."""
     apt("install", deb("barbwire"))
-    apt("purge", "barbwire")
-    apt("autoremove", "--purge")
-    require_files(before, (), "after the purge")
+    apt("purge", "--autoremove", "barbwire")
+    packaged.require_files(before, (), "after the purge")
+
+
+def without_systemd(before):
+    """As an image is made: no PID 1 answers, and what was enabled starts when the image boots."""
+    def offline(*commands):
+        run("unshare", "--mount", "sh", "-ec", "\n".join(("mount -t tmpfs tmpfs /run", *commands)))
+
+    install = "DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install"
+    offline(f"{install} {deb('barbwire')}", "SYSTEMD_OFFLINE=1 systemctl enable barbwire",
+            f"{install} {Newer('5').path}")
+    require_equal((systemctl("is-enabled", UNIT).stdout, show("ActiveState")), ("enabled\n", "inactive"), "states")
+    offline("apt-get -y purge --autoremove barbwire")
+    systemctl("daemon-reload")
+    packaged.require_files(before, (), "after the purge")
 
 
 def module_without_policy(before):
     """A machine that has no policy of SELinux's."""
     apt("install", deb("barbwire-selinux"))
-    apt("purge", "barbwire-selinux")
-    apt("autoremove", "--purge")
-    require_files(before, (), "after the purge")
+    apt("purge", "--autoremove", "barbwire-selinux")
+    packaged.require_files(before, (), "after the purge")
 
 
 def modules():
@@ -291,11 +289,11 @@ def inside():
     t = tap.Tap()
     # Directories that the tools of the system create when they are first used.
     run("systemd-sysusers")
-    before = files()
+    before = packaged.files()
     with harness.Home() as home, service.Net() as net:
         thefts = stream.Journal(net, home)
         # What the test itself makes.
-        before |= files()
+        before |= packaged.files()
         if not t.setup("apt install: user, catalog, disabled", installed):
             t.done()
         t.case("systemd-analyze verify of the installed units", verified)
@@ -305,10 +303,11 @@ def inside():
         t.case("the upgrades kept what was enabled and changed", kept_by_upgrade, thefts)
         t.case("an upgrade starts nothing that is stopped", upgraded_while_stopped)
         t.setup("an upgrade restarts what was started by hand", upgraded_by_hand, thefts)
-        t.setup("apt remove: stopped, nothing in the kernel, configuration kept", removed)
+        t.setup("apt remove: stopped, nothing in the kernel, configuration kept", removed, before)
         t.case("installed again: as it was configured", installed_again, thefts)
         t.setup("apt purge: nothing but the journal and the site's policy", purged, before)
         t.case("install and purge: nothing", purged_unchanged, before)
+        t.case("without systemd, as in an image: install, upgrade, enable, purge: nothing", without_systemd, before)
         if POLICY:
             t.case("SELinux: loaded when a policy is installed", module_with_policy)
         else:
