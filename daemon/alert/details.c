@@ -335,7 +335,7 @@ static void put_evidence(FILE *f, const json_t *alert) {
         fputc('\n', f);
 }
 
-static void put_action(FILE *f, const json_t *alert) {
+const char *alert_action_meaning(const char *action) {
         static const struct {
                 const char *name, *meaning;
         } known[] = {
@@ -345,13 +345,21 @@ static void put_action(FILE *f, const json_t *alert) {
                 { "would-deny", "the egress would have been refused, but for Enabled=dry-run" },
                 { "not-denied", "the class has Action=deny, but this egress could not be refused" },
         };
-        const char *action = member_string(alert, "action");
 
-        for (size_t i = 0; action && i < ELEMENTSOF(known); i++)
-                if (strcmp(action, known[i].name) == 0) {
-                        put_label(f, "action");
-                        fprintf(f, "%s: %s\n", action, known[i].meaning);
-                }
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strcmp(action, known[i].name) == 0)
+                        return known[i].meaning;
+        return NULL;
+}
+
+static void put_action(FILE *f, const json_t *alert) {
+        const char *action = member_string(alert, "action"),
+                   *meaning = action ? alert_action_meaning(action) : NULL;
+
+        if (!meaning)
+                return;
+        put_label(f, "action");
+        fprintf(f, "%s: %s\n", action, meaning);
 }
 
 char *alert_details(const json_t *alert, bool colour) {

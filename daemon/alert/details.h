@@ -12,3 +12,6 @@
  * whatever the names contain. A field that is missing or of another type is left out, as the JSON may come
  * from anywhere. Newly allocated; NULL when out of memory. */
 char *alert_details(const json_t *alert, bool colour);
+
+/* What an alert's action means, in words; NULL: nothing was to be done, or it is unknown. */
+const char *alert_action_meaning(const char *action);

@@ -3,12 +3,14 @@
 /* alerts, show, follow. */
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
 #include "alert/details.h"
 #include "alert/alert.h"
 #include "client/client.h"
+#include "client/ocsf.h"
 #include "client/output.h"
 #include "client/table.h"
 #include "client/ctl.h"
@@ -210,12 +212,26 @@ static int alerts_receive(CtlClient *client, json_t *alerts) {
         return 0;
 }
 
+/* Prints an alert in the mode that --json= asked for. */
+static int alert_print_json(const json_t *alert) {
+        json_auto_t *finding = NULL;
+        char host[HOST_NAME_MAX + 1] = "";
+
+        if (!ctl_wants_ocsf())
+                return ctl_print_json(alert);
+        /* The daemon's alerts are of this machine. */
+        (void)gethostname(host, sizeof(host) - 1);
+        if (ocsf_from_alert(alert, host[0] ? host : NULL, &finding) < 0)
+                return ctl_error_memory();
+        return ctl_print_json(finding);
+}
+
 static int alerts_print_json(const Ctl *c, const json_t *alerts) {
         size_t n = json_array_size(alerts);
 
         ctl_pager_open();
         for (size_t i = 0; i < n; i++) {
-                int r = ctl_print_json(json_array_get(alerts, c->reverse ? n - 1 - i : i));
+                int r = alert_print_json(json_array_get(alerts, c->reverse ? n - 1 - i : i));
                 if (r < 0)
                         return r;
         }
@@ -260,7 +276,7 @@ int ctl_alerts(const Ctl *c, const char *operand) {
 
 int ctl_print_alert(const json_t *alert) {
         if (ctl_wants_json())
-                return ctl_print_json(alert);
+                return alert_print_json(alert);
 
         _cleanup_free_ char *text = alert_details(alert, ctl_wants_colour());
         if (!text)
@@ -342,17 +358,23 @@ static int entry_print(const json_t *reply) {
         if (json_is_integer(missed)) {
                 json_auto_t *o = json_pack("{s:s, s:O}", "kind", "missed", "missed", missed);
 
-                if (ctl_wants_json())
+                if (ctl_wants_json() && !ctl_wants_ocsf())
                         return o ? ctl_print_json(o) : ctl_error_memory();
-                ctl_print("%lld entries missed: they were raised faster than they were read; \"barbwirectl "
-                          "alerts\" lists them.",
+                (ctl_wants_ocsf() ? ctl_error : ctl_print)("%lld entries missed: they were raised faster "
+                                                           "than they were read; \"barbwirectl "
+                                                           "alerts\" lists them.",
                                 ctl_number(reply, "missed"));
                 return 0;
         }
         if (!entry || entry_is_quiet(entry))
                 return 0;
+        /* What is no finding must not be missed, nor be among them. */
+        if (ctl_wants_ocsf() && !is_alert) {
+                ctl_error("%s", ctl_string(entry, "summary", "(no summary)"));
+                return 0;
+        }
         if (ctl_wants_json())
-                return ctl_print_json(entry);
+                return alert_print_json(entry);
 
         const char *severity = ctl_string(entry, is_alert ? "severity" : "state", "-");
         CtlColour colour = entry_colour(entry, is_alert);

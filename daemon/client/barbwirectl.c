@@ -124,14 +124,14 @@ static int unit_set(CommandLine *l, const char *value) {
 }
 
 static int json_mode_parse(CommandLine *l, const char *value) {
-        static const char *const names[] = { "off", "short", "pretty" }; /* as in JsonMode */
+        static const char *const names[] = { "off", "short", "pretty", "ocsf" }; /* as in JsonMode */
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (strcmp(value, names[i]) == 0) {
                         l->json = (JsonMode)i;
                         return 0;
                 }
-        return ctl_error_option("json", value, "expected off, short or pretty.");
+        return ctl_error_option("json", value, "expected off, short, pretty or ocsf.");
 }
 
 /* Negative: wrong usage, which it has said. */
@@ -324,6 +324,12 @@ static int verb_check(const CommandLine *l, const VerbInfo *verb, int n_argument
         if (n_arguments == 0 && verb->argument && verb->argument[0] != '[') {
                 ctl_error("Command '%s' requires the argument %s; see barbwirectl --help.", verb->name,
                                 verb->argument);
+                return -EINVAL;
+        }
+        if (l->json == JSON_MODE_OCSF && !(verb->options & VERB_OCSF)) {
+                ctl_error("Command '%s' does not take --json=ocsf, which is for alerts; see barbwirectl "
+                          "--help.",
+                                verb->name);
                 return -EINVAL;
         }
         return 0;

@@ -90,6 +90,10 @@ bool ctl_wants_json(void) {
         return output.mode != JSON_MODE_OFF;
 }
 
+bool ctl_wants_ocsf(void) {
+        return output.mode == JSON_MODE_OCSF;
+}
+
 bool ctl_wants_colour(void) {
         return output.colour;
 }

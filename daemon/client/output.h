@@ -15,6 +15,7 @@ typedef enum JsonMode {
         JSON_MODE_OFF,
         JSON_MODE_SHORT,  /* an object a line */
         JSON_MODE_PRETTY, /* indented */
+        JSON_MODE_OCSF,   /* alerts as findings of OCSF, an object a line */
 } JsonMode;
 
 /* Reads the environment and the terminal. Call it once, before anything is printed. */
@@ -27,6 +28,7 @@ int ctl_output_flush(void);
 /* Columns of the terminal; 0: standard output is not one. */
 size_t ctl_output_width(void);
 bool ctl_wants_json(void);
+bool ctl_wants_ocsf(void);
 bool ctl_wants_colour(void);
 
 typedef enum CtlColour {

@@ -17,15 +17,17 @@ enum {
         OPTIONS_SPAN = 1 << 5,
         OPTIONS_LEARN = 1 << 6,
         OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
+        VERB_OCSF = 1 << 8,      /* no group: the command also takes --json=ocsf */
 };
 
 /* VERB(name, argument, options, help). The name of an argument or value also decides how the shells complete
  * it (make-completions.c); in brackets, it is optional. */
 #define VERBS(VERB)                                                                                         \
         VERB(status, NULL, 0, "Show sensor state and gaps, without starting the service")                   \
-        VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL, "List recent alerts, the oldest first")        \
-        VERB(show, "ID", OPTIONS_JOURNAL, "Show one alert in detail")                                       \
-        VERB(follow, NULL, 0, "Show alerts as they are raised")                                             \
+        VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL | VERB_OCSF,                                    \
+                        "List recent alerts, the oldest first")                                             \
+        VERB(show, "ID", OPTIONS_JOURNAL | VERB_OCSF, "Show one alert in detail")                           \
+        VERB(follow, NULL, VERB_OCSF, "Show alerts as they are raised")                                     \
         VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
         VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
         VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
@@ -39,7 +41,7 @@ enum {
         OPTION(HELP, 'h', "help", NULL, OPTIONS_COMMON, "Show this help")                                   \
         OPTION(VERSION, 0, "version", NULL, OPTIONS_COMMON, "Show the version")                             \
         OPTION(SOCKET, 0, "socket", "PATH", OPTIONS_COMMON, "Connect to the daemon that listens on PATH")   \
-        OPTION(JSON, 0, "json", "MODE", OPTIONS_COMMON, "Print JSON: short, pretty or off (default)")       \
+        OPTION(JSON, 0, "json", "MODE", OPTIONS_COMMON, "Print JSON: short, pretty, ocsf or off (default)") \
         OPTION(NO_PAGER, 0, "no-pager", NULL, OPTIONS_COMMON, "Do not pipe output into a pager")            \
         OPTION(UTC, 0, "utc", NULL, OPTIONS_COMMON, "Read and show times in UTC")                           \
         OPTION(LINES, 'n', "lines", "N", OPTIONS_FILTER, "Show the newest N alerts only")                   \

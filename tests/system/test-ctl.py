@@ -70,7 +70,7 @@ def usage(directory):
                  ["status", "--alarm"], ["follow", "-n1"], ["rules", "--class=x"], ["rules", "a", "b"],
                  ["rules", "-uy"], ["show", "x", "-S", "now"], ["alerts", "--class=\udcff"],
                  ["explain", "/x", "--user=no-such-user"], ["explain", "/x", *["--ancestor=/x"] * 99],
-                 ["show", "\udcff"]):
+                 ["show", "\udcff"], ["--json=ocsf", "status"], ["explain", "/x", "--json=ocsf"]):
         out, err = ctl.expect(2, *args)
         require(not out and err, f"{args}: {out!r} {err!r}")
         require_harmless(err)
@@ -179,6 +179,10 @@ def shown_by_follow(directory):
         out, _ = ctl.expect(1, "follow", "--json=short")
         require_equal([json.loads(line) for line in out.splitlines()],
                       [loss, policy, {"kind": "missed", "missed": 3}, alert], "follow --json=short")
+        # A collector of findings gets findings alone; the rest is for the person that started it.
+        out, err = ctl.expect(1, "follow", "--json=ocsf")
+        require_equal([json.loads(line)["metadata"]["uid"] for line in out.splitlines()], ["0-1-2"], "findings")
+        require("lost \\x1b[2J\nin \\x1b force\n3 entries missed" in err, err)
 
 
 def follow_greets(directory):
@@ -411,6 +415,15 @@ def showing(s):
     full = s.ctl.expect(0, "show", alert["id"])[0]
     require_equal(s.ctl.expect(0, "show", short_id(alert))[0], full, "show by the short and by the full id")
     require_equal(s.ctl.objects("show", alert["id"]), [alert], "show --json=short")
+    finding = json.loads(s.ctl.expect(0, "show", alert["id"], "--json=ocsf")[0])
+    evidence = finding["evidences"][0]
+    require_equal((finding["class_uid"], finding["metadata"]["uid"], finding["finding_info"]["uid"],
+                   finding["device"]["hostname"], evidence["file"]["path"], evidence["dst_endpoint"]["ip"],
+                   evidence["actor"]["process"]["pid"]),
+                  (2004, alert["id"], alert["incident"], socket.gethostname(), alert["files"][0]["path"], HOST_V4,
+                   alert["process"]["pid"]), "show --json=ocsf")
+    findings = [json.loads(line) for line in s.ctl.expect(0, "alerts", "--json=ocsf")[0].splitlines()]
+    require_equal([f["metadata"]["uid"] for f in findings], [a["id"] for a in s.ctl.objects("alerts")], "alerts")
     for wanted in (alert["summary"], "└─", "↓ opened by ", "↓ connected", f"tcp {HOST_V4}:443", alert["id"], " UTC "):
         require(wanted in full, f"no {wanted!r} in\n{full}")
     require(" XXX " in s.ctl.expect(0, "show", alert["id"], TZ="XXX-1")[0], "not in local time")
@@ -602,7 +615,8 @@ def completion(s):
     wanted = (("barbwirectl sta\t", "#barbwirectl status "),
               ("barbwirectl alerts --sev\t", "#barbwirectl alerts --severity="),
               ("barbwirectl alerts --severity=m\t", "--severity=medium "), ("barbwirectl alerts -p h\t", "-p high "),
-              ("barbwirectl --json=p\t", "--json=pretty "), ("barbwirectl status --no\t", "status --no-pager "),
+              ("barbwirectl --json=p\t", "--json=pretty "), ("barbwirectl --json=oc\t", "--json=ocsf "),
+              ("barbwirectl status --no\t", "status --no-pager "),
               ("barbwirectl status --rev\t", "status --rev"),
               (f"barbwirectl --socket={s.ctl.path} rules cloud-aw\t", "rules cloud-aws "),
               (f"barbwirectl --socket={s.ctl.path} alerts --class=ssh-p\t", "--class=ssh-private-keys "),
