@@ -167,5 +167,9 @@ uint8_t alert_via_from_string(const char *name);
  * invalid UTF-8 become \xNN, a backslash \\. NULL when out of memory. */
 char *alert_sentence(const Alert *a);
 
+/* The file that the sentence names: the newest of the worst class. NULL: none of the remembered files is of
+ * a class that the alert was raised for. */
+const AlertFile *alert_main_file(const Alert *a);
+
 /* Makes any bytes printable as alert_sentence() does. Newly allocated; NULL when out of memory. */
 char *bytes_escape(const char *data, size_t size);

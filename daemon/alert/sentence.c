@@ -148,7 +148,7 @@ static const AlertFile *alert_worst_file(const Alert *a, bool named) {
 }
 
 /* The file that the alert was raised for. */
-static const AlertFile *alert_main_file(const Alert *a) {
+const AlertFile *alert_main_file(const Alert *a) {
         return alert_worst_file(a, false) ?: alert_worst_file(a, true);
 }
 

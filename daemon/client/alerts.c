@@ -45,7 +45,7 @@ static bool file_has_class(const json_t *file, const char *class) {
 }
 
 /* The newest file of the worst class, as in the sentence; else the newest. NULL: there is none. */
-static const json_t *alert_main_file(const json_t *alert) {
+static const json_t *json_main_file(const json_t *alert) {
         const json_t *files = json_object_get(alert, "files"), *class, *file;
         size_t i, k;
 
@@ -68,7 +68,7 @@ static void destination_add(CtlTable *t, const json_t *d) {
 
 /* count: alerts that the row stands for; time: of the latest of them; host: with its name. */
 static void row_add(CtlTable *t, const json_t *alert, size_t count, const json_t *latest, bool host) {
-        const json_t *process = json_object_get(alert, "process"), *file = alert_main_file(alert);
+        const json_t *process = json_object_get(alert, "process"), *file = json_main_file(alert);
         const char *severity = ctl_string(alert, "severity", "-");
         char date[TIME_TEXT_SIZE];
 

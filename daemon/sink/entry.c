@@ -14,9 +14,11 @@
 #include <sys/socket.h>
 #include <syslog.h>
 
+#include "sink/compact.h"
 #include "sink/entry.h"
 #include "alert/fields.h"
 #include "alert/message-ids.h"
+#include "basic/escape.h"
 #include "basic/util.h"
 
 /* Not LOG_ALERT and above: on some systems those page people and are sent to every terminal (wall), and one
@@ -75,6 +77,28 @@ static void put_strings(FILE *f, const char *field, char *const *values) {
                 put_string(f, field, *v);
 }
 
+/* Shippers of a journal keep the first or last of equal fields, or none. So each list has a second form in
+ * one field, BARBWIRE_CLASS_LIST= of BARBWIRE_CLASS=: closes the list's text, and writes it. */
+static int put_list(FILE *f, const char *field, TextStream *list) {
+        _cleanup_free_ char *text = text_take(list), *name = NULL;
+
+        if (!text || asprintf(&name, "%s_LIST", field) < 0)
+                return -ENOMEM;
+        if (text[0])
+                put_string(f, name, text);
+        return 0;
+}
+
+static int put_strings_list(FILE *f, const char *field, char *const *values) {
+        TextStream list;
+
+        if (!text_open(&list))
+                return -ENOMEM;
+        for (char *const *v = values; *v; v++)
+                fprintf(list.stream, "%s%s", v > values ? " " : "", *v);
+        return put_list(f, field, &list);
+}
+
 static void put_name(FILE *f, const char *field, const AlertBytes *name) {
         if (name->size > 0)
                 put_bytes(f, field, name->data, name->size);
@@ -87,6 +111,10 @@ static void put_number(FILE *f, const char *field, uint64_t n) {
 static void put_boolean(FILE *f, const char *field, bool value) {
         put_string(f, field, value ? "yes" : "no");
 }
+
+/* journalctl -o json shows a field of 4,096 bytes or more, name and "=" included, as null. */
+#define JSON_FIELD "BARBWIRE_JSON"
+#define JSON_MAX (4096 - sizeof(JSON_FIELD) - 1)
 
 static void put_header(FILE *f, const char *message_id, int priority) {
         put_string(f, "MESSAGE_ID", message_id);
@@ -111,27 +139,48 @@ static int put_word(FILE *f, const char *key, const AlertBytes *value) {
 }
 
 /* "ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash": numbered, because journald does not keep the order. */
-static int put_lineage(FILE *f, const char *field, const Alert *a) {
-        for (size_t i = 0; i < a->n_lineage; i++) {
-                const AlertAncestor *ancestor = &a->lineage[i];
+static int put_ancestor(FILE *f, size_t number, const AlertAncestor *ancestor) {
+        fprintf(f, "ancestor=%zu pid=%" PRIu32, number, ancestor->pid);
+        int r = put_word(f, "comm", &ancestor->comm);
+        return r < 0 ? r : put_word(f, "exe", &ancestor->exe);
+}
 
-                fprintf(f, "%s=ancestor=%zu pid=%" PRIu32, field, i + 1, ancestor->pid);
-                int r = put_word(f, "comm", &ancestor->comm);
-                if (r >= 0)
-                        r = put_word(f, "exe", &ancestor->exe);
+static int put_lineage(FILE *f, const char *field, const Alert *a) {
+        TextStream list;
+
+        for (size_t i = 0; i < a->n_lineage; i++) {
+                fprintf(f, "%s=", field);
+                int r = put_ancestor(f, i + 1, &a->lineage[i]);
                 if (r < 0)
                         return r;
                 fputc('\n', f);
         }
-        return 0;
+        if (!text_open(&list))
+                return -ENOMEM;
+        for (size_t i = 0; i < a->n_lineage; i++) {
+                fputs(i > 0 ? " " : "", list.stream);
+                int r = put_ancestor(list.stream, i + 1, &a->lineage[i]);
+                if (r < 0) {
+                        free(text_take(&list));
+                        return r;
+                }
+        }
+        return put_list(f, field, &list);
 }
 
-static void put_flags(FILE *f, const char *field, uint32_t flags) {
-        const char *name;
+static int put_flags(FILE *f, const char *field, uint32_t flags) {
+        const char *name, *blank = "";
+        TextStream list;
 
+        if (!text_open(&list))
+                return -ENOMEM;
         for (unsigned bit = 0; (name = process_flag_name(bit)); bit++)
-                if (flags >> bit & 1)
+                if (flags >> bit & 1) {
                         put_string(f, field, name);
+                        fprintf(list.stream, "%s%s", blank, name);
+                        blank = " ";
+                }
+        return put_list(f, field, &list);
 }
 
 /* "cat|pipe|gzip|pipe|nc": one line, so that a search finds it; the sender is the last one. */
@@ -159,14 +208,22 @@ static int put_route(FILE *f, const char *field, const Alert *a, const AlertFile
 
 /* "+80 accessed a sensitive file: …" */
 static int put_reasons(FILE *f, const char *field, const Score *s) {
+        TextStream list;
+
+        if (!text_open(&list))
+                return -ENOMEM;
         for (size_t i = 0; i < s->n_reasons; i++) {
+                const ScoreReason *reason = &s->reasons[i];
                 _cleanup_free_ char *text = NULL;
 
-                if (asprintf(&text, "%+d %s", s->reasons[i].points, s->reasons[i].text) < 0)
+                if (asprintf(&text, "%+d %s", reason->points, reason->text) < 0) {
+                        free(text_take(&list));
                         return -ENOMEM;
+                }
                 put_string(f, field, text);
+                fprintf(list.stream, "%s%s", i > 0 ? "; " : "", text);
         }
-        return 0;
+        return put_list(f, field, &list);
 }
 
 static int put_sentence(FILE *f, const char *field, char *sentence) {
@@ -182,11 +239,17 @@ static bool family_has_port(const Alert *a) {
         return a->destination.address[0] && a->destination.family != AF_PACKET;
 }
 
-static int put_fields(FILE *f, const AlertFieldTable *t, const void *object, const Alert *a);
+static const AlertFile *main_file(const Alert *a) {
+        return alert_main_file(a) ?: a->n_files > 0 ? a->files : NULL;
+}
 
-static int put_value(FILE *f, const AlertField *field, const void *object, const Alert *a) {
+static int put_fields(FILE *f, const AlertFieldTable *t, const void *object, const Alert *a);
+static int put_main_file(FILE *f, const AlertFieldTable *t, const Alert *a);
+
+/* name: the journal's. */
+static int put_value(
+                FILE *f, const char *name, const AlertField *field, const void *object, const Alert *a) {
         const AlertFieldTable *table = alert_field_table(field->type);
-        const char *name = field->journal;
         AlertValue v = field->get(object);
         int r = 0;
 
@@ -234,10 +297,10 @@ static int put_value(FILE *f, const AlertField *field, const void *object, const
                 break;
         case ALERT_FIELD_strings:
                 put_strings(f, name, v.strings);
-                break;
+                /* That of a file among others is the main file's alone. */
+                return object == a ? put_strings_list(f, name, v.strings) : 0;
         case ALERT_FIELD_flags:
-                put_flags(f, name, v.flags);
-                break;
+                return put_flags(f, name, v.flags);
         case ALERT_FIELD_sentence:
                 return put_sentence(f, name, alert_sentence(v.sentence));
         case ALERT_FIELD_reasons:
@@ -249,7 +312,7 @@ static int put_value(FILE *f, const AlertField *field, const void *object, const
         case ALERT_FIELD_files:
                 for (size_t i = 0; r >= 0 && i < v.files.n; i++)
                         r = put_fields(f, table, (const AlertFile *)v.files.items + i, a);
-                break;
+                return r < 0 ? r : put_main_file(f, table, a);
         case ALERT_FIELD_process:
         case ALERT_FIELD_destination:
                 return put_fields(f, table, a, a);
@@ -263,10 +326,49 @@ static int put_fields(FILE *f, const AlertFieldTable *t, const void *object, con
         for (const AlertField *field = t->fields; field < t->fields + t->n; field++) {
                 if (!field->journal && !alert_field_table(field->type))
                         continue;
-                int r = put_value(f, field, object, a);
+                int r = put_value(f, field->journal, field, object, a);
                 if (r < 0)
                         return r;
         }
+        return 0;
+}
+
+/* The one file that the sentence names, once more in fields that occur once: BARBWIRE_MAIN_FILE_PID= of
+ * BARBWIRE_FILE_PID=. */
+static int put_main_file(FILE *f, const AlertFieldTable *t, const Alert *a) {
+        const AlertFile *file = main_file(a);
+
+        put_number(f, "BARBWIRE_FILE_COUNT", a->n_files);
+        for (const AlertField *field = t->fields; file && field < t->fields + t->n; field++) {
+                _cleanup_free_ char *name = NULL;
+                int r;
+
+                if (!field->journal)
+                        continue;
+                if (asprintf(&name, "BARBWIRE_MAIN_%s", field->journal + strlen("BARBWIRE_")) < 0)
+                        return -ENOMEM;
+                r = field->type == ALERT_FIELD_strings ? put_strings_list(f, name, field->get(file).strings)
+                                                       : put_value(f, name, field, file, a);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The complete alert, too, where it is longer than what every reader shows. */
+static int put_json(FILE *f, const Alert *a, const char *json) {
+        const AlertFile *file = main_file(a);
+        _cleanup_free_ char *compact = NULL;
+
+        if (strlen(json) <= JSON_MAX) {
+                put_string(f, JSON_FIELD, json);
+                return 0;
+        }
+        int r = alert_compact(json, file ? (size_t)(file - a->files) : 0, JSON_MAX, &compact);
+        if (r < 0)
+                return r;
+        put_string(f, JSON_FIELD, compact);
+        put_string(f, JSON_FIELD "_COMPLETE", json);
         return 0;
 }
 
@@ -277,8 +379,7 @@ static int put_alert(FILE *f, const void *alert, const char *json) {
         int r = put_fields(f, &alert_fields, a, a);
         if (r < 0)
                 return r;
-        put_string(f, "BARBWIRE_JSON", json);
-        return 0;
+        return put_json(f, a, json);
 }
 
 static void put_loss(FILE *f, const StateAlert *a) {

@@ -63,7 +63,11 @@ int journal_entry_alert(sd_journal *j, char **ret_line, size_t *ret_size, json_t
         size_t size;
 
         int r = journal_entry_get(j, "BARBWIRE_ALERT_ID", &id, &size);
-        if (r >= 0)
+        if (r < 0)
+                return r;
+        /* A long alert is there in two forms. */
+        r = journal_entry_get(j, "BARBWIRE_JSON_COMPLETE", &line, &size);
+        if (r == -ENOENT)
                 r = journal_entry_get(j, "BARBWIRE_JSON", &line, &size);
         if (r >= 0)
                 r = journal_alert_parse(id, line, size, ret);

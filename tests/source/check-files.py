@@ -34,7 +34,8 @@ BUDGETS = {
     "daemon/sensor": (3350, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
     "daemon/alert": (6050, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
                            "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
-    "daemon/sink": (1700, "three outputs, a queue, and alerts read back from journals, also of other hosts"),
+    "daemon/sink": (1950, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
+                          "back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
     "daemon/client": (5800, "a command each for eleven questions, journals, a drop-in learned from them, and tables "
                             "that fit a terminal"),

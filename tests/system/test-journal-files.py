@@ -3,6 +3,7 @@
 """Journal files of several hosts: barbwirectl alerts, show, and barbwired --check --replay=. Needs no root and no
 daemon."""
 
+import json
 import os
 import re
 import subprocess
@@ -74,6 +75,24 @@ def showing(s):
     require("No alert 11-0" in s.ctl.expect(1, "show", "-D", s.directory, "11-0")[1], "a user's own entry")
 
 
+def long_alerts(s):
+    """Of an alert that is too long for journalctl -o json, BARBWIRE_JSON= is cut, and the complete one is read."""
+    path, complete = f"{s.directory}-long.journal", alert(21, summary="x" * 5000)
+    cut = {**complete, "summary": "x…x", "cut": ["summary"]}
+    # The longest value that is shown, and the shortest that is not: daemon/sink/entry.c, JSON_MAX.
+    most = 4096 - len("BARBWIRE_JSON=") - 1
+    padded = [json.dumps({**alert(22 + i, 60), "summary": "y"}).replace('"y"', '"%s"') for i in range(2)]
+    padded = [text.replace("%s", "y" * (most + i - len(text) + 2)) for i, text in enumerate(padded)]
+    require_equal([len(text) for text in padded], [most, most + 1], "bytes of JSON")
+    journal_files.write(path, [entry(complete, BARBWIRE_JSON=json.dumps(cut),
+                                     BARBWIRE_JSON_COMPLETE=json.dumps(complete)),
+                               *(entry(json.loads(text), BARBWIRE_JSON=text) for text in padded)])
+    require_equal(s.ctl.objects("show", f"--file={path}", complete["id"]), [{**complete, "host": "alpha"}], "show")
+    shown = subprocess.run(["journalctl", f"--file={path}", "-o", "json"], capture_output=True, timeout=60, check=True)
+    require_equal([json.loads(line)["BARBWIRE_JSON"] for line in shown.stdout.splitlines()],
+                  [json.dumps(cut), padded[0], None], "what journalctl shows")
+
+
 def check(status, *args):
     checked = subprocess.run([harness.BARBWIRED, "--check", *args], capture_output=True, text=True, timeout=60,
                              check=False)
@@ -127,6 +146,7 @@ def main():
         s = Scene(directory)
         t.case("alerts of files", listing, s)
         t.case("show of files", showing, s)
+        t.case("alerts that are cut", long_alerts, s)
         t.case("--check --replay=", replaying, s)
         t.case("no journal, wrong usage", wrong, s)
     t.done()

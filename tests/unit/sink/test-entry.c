@@ -48,11 +48,15 @@ static Sent *sent_of_state(const StateAlert *a) {
         "2 times within its window)\n"                                                                      \
         "BARBWIRE_REASON=+80 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"        \
         "BARBWIRE_REASON=+0 inherited from its parent, pid 11\n"                                            \
+        "BARBWIRE_REASON_LIST=+80 accessed a sensitive file: SSH private keys (class ssh-private-keys); "   \
+        "+0 inherited from its parent, pid 11\n"                                                            \
         "BARBWIRE_ACTION=alert\n"                                                                           \
         "BARBWIRE_CLASS=ssh-private-keys\n"                                                                 \
+        "BARBWIRE_CLASS_LIST=ssh-private-keys\n"                                                            \
         "BARBWIRE_TECHNIQUE=T1552.004\n"                                                                    \
         "BARBWIRE_TECHNIQUE=T1552.001\n"                                                                    \
         "BARBWIRE_TECHNIQUE=T1041\n"                                                                        \
+        "BARBWIRE_TECHNIQUE_LIST=T1552.004 T1552.001 T1041\n"                                               \
         "BARBWIRE_REPEATS=2\n"                                                                              \
         "BARBWIRE_PID=12\n"                                                                                 \
         "BARBWIRE_TID=19536\n"                                                                              \
@@ -68,6 +72,8 @@ static Sent *sent_of_state(const StateAlert *a) {
         "BARBWIRE_MOUNT_NAMESPACE=4026531841\n"                                                             \
         "BARBWIRE_LINEAGE=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash\n"                                \
         "BARBWIRE_LINEAGE=ancestor=2 pid=700 comm=sshd exe=\n"                                              \
+        "BARBWIRE_LINEAGE_LIST=ancestor=1 pid=1230 comm=bash exe=/usr/bin/bash ancestor=2 pid=700 "         \
+        "comm=sshd exe=\n"                                                                                  \
         "BARBWIRE_FILE=/home/ana/.ssh/id_ed25519\n"                                                         \
         "BARBWIRE_FILE_REAL_PATH=/home/ana/.ssh/id\n"                                                       \
         "BARBWIRE_FILE_CLASS=ssh-private-keys\n"                                                            \
@@ -78,6 +84,17 @@ static Sent *sent_of_state(const StateAlert *a) {
         "BARBWIRE_FILE_COMM=sh\n"                                                                           \
         "BARBWIRE_FILE_GENERATION=1\n"                                                                      \
         "BARBWIRE_FILE_VIA=fork\n"                                                                          \
+        "BARBWIRE_FILE_COUNT=1\n"                                                                           \
+        "BARBWIRE_MAIN_FILE=/home/ana/.ssh/id_ed25519\n"                                                    \
+        "BARBWIRE_MAIN_FILE_REAL_PATH=/home/ana/.ssh/id\n"                                                  \
+        "BARBWIRE_MAIN_FILE_CLASS_LIST=ssh-private-keys\n"                                                  \
+        "BARBWIRE_MAIN_FILE_AGE_USEC=1234000\n"                                                             \
+        "BARBWIRE_MAIN_FILE_PID=11\n"                                                                       \
+        "BARBWIRE_MAIN_FILE_UID=1002\n"                                                                     \
+        "BARBWIRE_MAIN_FILE_EXE=/usr/bin/sh\n"                                                              \
+        "BARBWIRE_MAIN_FILE_COMM=sh\n"                                                                      \
+        "BARBWIRE_MAIN_FILE_GENERATION=1\n"                                                                 \
+        "BARBWIRE_MAIN_FILE_VIA=fork\n"                                                                     \
         "BARBWIRE_FLOOD=no\n"                                                                               \
         "BARBWIRE_SUSPECT=no\n"                                                                             \
         "BARBWIRE_DESTINATION_FAMILY=inet\n"                                                                \
@@ -282,12 +299,52 @@ static void test_many(void **state) {
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_CLASS"), 2);
         assert_int_equal(datagram_count(&s->d, "BARBWIRE_LINEAGE"), BW_LINEAGE_MAX);
 
-        const Field *json = datagram_nth(&s->d, "BARBWIRE_JSON", 0);
+        /* Too long for what every reader shows. */
+        const Field *json = datagram_nth(&s->d, "BARBWIRE_JSON_COMPLETE", 0);
+        assert_non_null(json);
         json_auto_t *root = json_loadb(json->data, json->size, JSON_REJECT_DUPLICATES, NULL);
         assert_int_equal(json_array_size(json_object_get(root, "files")), BW_FILES_MAX);
         assert_int_equal(json_array_size(json_object_get(root, "lineage")), BW_LINEAGE_MAX);
         for (unsigned i = 0; i < BW_FILES_MAX; i++)
                 assert_nth(&s->d, "BARBWIRE_FILE", i, paths[i], strlen(paths[i]));
+        assert_only(&s->d, "BARBWIRE_FILE_COUNT", "8");
+}
+
+/* Whatever a reader keeps of equal fields, it gets each list: no field of these occurs twice. */
+static void test_single(void **state) {
+        static const struct {
+                const char *name, *value;
+        } wanted[] = {
+                { "BARBWIRE_CLASS_LIST", "ssh-private-keys cloud-aws" },
+                { "BARBWIRE_EXE_FLAG_LIST", "not-roots traced" },
+                { "BARBWIRE_FILE_COUNT", "2" },
+                /* The newest of the worst class, not the newest. */
+                { "BARBWIRE_MAIN_FILE", "/key" },
+                { "BARBWIRE_MAIN_FILE_CLASS_LIST", "ssh-private-keys cloud-aws" },
+                { "BARBWIRE_MAIN_FILE_ROUTE", "cat|pipe|gzip|socket|nc" },
+        };
+        (void)state;
+        Event e = event_new_piped();
+        EventCorrelation *c = &e.correlation;
+
+        c->classes = BIT(SSH) | BIT(AWS);
+        c->process.flags = BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_TRACED;
+        c->n_files = 2;
+        c->files[1] = c->files[0];
+        c->files[0].classes = BIT(AWS);
+        c->files[0].mono_ns += NSEC_PER_SEC;
+        c->files[1].classes = BIT(SSH) | BIT(AWS);
+        c->files[1].path = view("/key");
+        _cleanup_(sent_freep) Sent *s = sent_of_event(&e);
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++)
+                assert_only(&s->d, wanted[i].name, wanted[i].value);
+        assert_int_equal(datagram_count(&s->d, "BARBWIRE_JSON"), 1);
+        for (size_t i = 0; i < s->d.n; i++) {
+                const char *name = s->d.fields[i].name, *suffix = strrchr(name, '_');
+
+                if (strcmp(suffix ?: "", "_LIST") == 0 || strncmp(name, "BARBWIRE_MAIN_", 14) == 0)
+                        assert_int_equal(datagram_count(&s->d, name), 1);
+        }
 }
 
 static void assert_state_entry(const StateAlert *a, const char *expected) {
@@ -458,6 +515,9 @@ static void test_manual_page(void **state) {
         e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is delivered late */
         e.correlation.files[0].mono_ns -= 6 * NSEC_PER_SEC;
         e.correlation.process.script = (EventScript){ .inode = 7, .path = view("/home/ana/get.py") };
+        char cmdline[4097] = ""; /* so long that the JSON is cut */
+        memset(cmdline, 'x', sizeof(cmdline) - 1);
+        e.correlation.process.cmdline = view(cmdline);
         _cleanup_(alert_freep) Alert *a = alert_of(&e);
         a->sight = SIGHT_FIRST;
         _cleanup_(sent_freep) Sent *alert = sent_of(a), *lost = sent_of_state(&loss),
@@ -605,6 +665,7 @@ int main(void) {
                 cmocka_unit_test(test_hostile),
                 cmocka_unit_test(test_encoding),
                 cmocka_unit_test(test_many),
+                cmocka_unit_test(test_single),
                 cmocka_unit_test(test_state),
                 cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_foreign),
