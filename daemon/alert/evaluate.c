@@ -22,6 +22,7 @@ typedef struct Explainer {
         const Policy *p;
         const PolicyNames *names;
         const ExplainQuery *q;
+        PolicyPath path, exe;
         ExplainAccess a;
         bool code; /* it is of a class with Code=yes */
 } Explainer;
@@ -55,8 +56,8 @@ static json_t *classes_explain(Explainer *x) {
 
         for (size_t i = 0; i < x->p->n_classes; i++) {
                 const PolicyClass *c = x->p->classes + i;
-                const PolicyGlob *in = policy_match_path(x->p, c->paths, c->n_paths, x->q->path);
-                const PolicyGlob *out = policy_match_path(x->p, c->excludes, c->n_excludes, x->q->path);
+                const PolicyGlob *in = policy_match_looked(x->p, c->paths, c->n_paths, &x->path);
+                const PolicyGlob *out = policy_match_looked(x->p, c->excludes, c->n_excludes, &x->path);
                 unsigned bit = class_bit(x, c->name);
 
                 if (!in)
@@ -241,7 +242,7 @@ static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
 static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_conditions, Truth *ret) {
         const ExplainQuery *q = x->q;
         json_auto_t *conditions = json_array();
-        const PolicyGlob *exe = policy_match_path(x->p, a->exes, a->n_exes, q->exe.path);
+        const PolicyGlob *exe = policy_match_looked(x->p, a->exes, a->n_exes, &x->exe);
         Truth applies = rule_trust(a, q);
         const char *text = a->container               ? "is in a container, and cannot be checked from here"
                            : applies == TRUTH_YES     ? "can be changed by root only"
@@ -330,8 +331,8 @@ static json_t *rules_explain(Explainer *x) {
                         if (json_array_append_new(names, json_text(a->classes[k].name)) < 0)
                                 return NULL;
                 }
-                if (classes == 0 || (x->q->exe.path && !policy_match_path(x->p, a->exes, a->n_exes,
-                                                                       x->q->exe.path)))
+                if (classes == 0 ||
+                                (x->q->exe.path && !policy_match_looked(x->p, a->exes, a->n_exes, &x->exe)))
                         continue;
                 if (!x->q->exe.path)
                         conditions = json_array();
@@ -357,12 +358,12 @@ static json_t *carriers_explain(const Explainer *x) {
 
         for (size_t i = 0; i < x->p->n_carriers; i++) {
                 const PolicyCarrier *c = x->p->carriers + i;
-                const PolicyGlob *path = policy_match_path(x->p, c->paths, c->n_paths, x->q->path);
+                const PolicyGlob *path = policy_match_looked(x->p, c->paths, c->n_paths, &x->path);
                 json_auto_t *conditions = NULL;
                 const char *exe = x->q->exe.path;
                 Truth applies = TRUTH_NO;
 
-                if (exe && policy_match_path(x->p, c->rule.exes, c->rule.n_exes, exe)) {
+                if (exe && policy_match_looked(x->p, c->rule.exes, c->rule.n_exes, &x->exe)) {
                         if (rule_judge(x, &c->rule, &conditions, &applies) < 0)
                                 return NULL;
                 } else if (path)
@@ -576,6 +577,9 @@ static json_t *verdict_explain(const Explainer *x, const json_t *classes, const 
 }
 
 static void explainer_begin(Explainer *x) {
+        x->path = policy_path_look(x->p, x->q->path);
+        if (x->q->exe.path)
+                x->exe = policy_path_look(x->p, x->q->exe.path);
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)
                 x->a.passes[bit] = BW_RULE_PASSES;
 }
@@ -601,6 +605,8 @@ int policy_evaluate(const Policy *p, const PolicyNames *names, const ExplainQuer
 
 int policy_explain(const Policy *p, const PolicyNames *names, const ExplainQuery *q, json_t **ret) {
         Explainer x = { .p = p, .names = names, .q = q };
+
+        explainer_begin(&x);
         json_auto_t *classes = classes_explain(&x), *rules = rules_explain(&x),
                     *score = score_explain(&x, false);
         Truth clean = classes_all(&x, x.a.clean);

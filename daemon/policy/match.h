@@ -7,7 +7,19 @@
 #include "abi/event.h"
 #include "policy/types.h"
 
+/* A path that is compared with many patterns. */
+typedef struct PolicyPath {
+        const char *text;
+        size_t length;
+        const PolicyLink *links[16]; /* that lead to it, or to a directory above it */
+        size_t n_links;              /* more than fit above: any may */
+} PolicyPath;
+
+PolicyPath policy_path_look(const Policy *p, const char *text);
+
 /* Returns the first pattern that matches, or NULL. path: absolute, as the kernel sees it. */
+const PolicyGlob *policy_match_looked(
+                const Policy *p, const PolicyGlob *globs, size_t n, const PolicyPath *path);
 const PolicyGlob *policy_match_path(const Policy *p, const PolicyGlob *globs, size_t n, const char *path);
 const PolicyGlob *policy_match_unit(const Policy *p, const PolicyGlob *globs, size_t n, const char *unit);
 

@@ -16,6 +16,9 @@
 #include "policy/follow.h"
 #include "policy/links.h"
 #include "policy/match.h"
+#include "policy/variants.h"
+#include "glob/automaton.h"
+#include "basic/util.h"
 #include "../policy-fixture.h"
 
 /* What is a link on the machine of these tests. */
@@ -93,6 +96,50 @@ static void test_matched(void **state) {
         assert_false(has_exe(p, "/usr/bin/vi"));
 
         expect(p, 0, "f:5:21: ", "/bin/sh allows the interpreter");
+}
+
+static bool variant_matches(const Policy *p, const char *glob, const char *path) {
+        char *variant;
+
+        for (size_t k = 0; policy_glob_variant(p, glob, k, &variant) > 0; k++) {
+                bool matches = glob_match_reference(variant, path, strlen(path));
+
+                free(variant);
+                if (matches)
+                        return true;
+        }
+        return false;
+}
+
+/* What is passed over without being expanded would not have matched. */
+static void test_passed_over(void **state) {
+        _cleanup_(policy_freep) Policy *p =
+                        followed("[Class c]\nPath=/var/run/key /var/run/*/k /{srv,var/run}/s /odd/* "
+                                 "/**/run/** ~/.x/y* "
+                                 "/**/.z/{id,key}.[pq]em /r\\{x/*k /**/*.k ~/**/w /run/[ks]* /**/key\n"
+                                 "[Allow a]\nClass=c\nExe=/bin/vi /bin/x? /{bin,lib}/tool\n");
+        static const char *const paths[] = { "/", "/run/key", "/run", "/run/a/k", "/run/s", "/srv/s",
+                "/var/run/key", "/new [x]*/a", "/new x/a", "/home/ana/.x/y", "/home/ana/.x/yy/z",
+                "/root/.x/y1", "/box/root/.x/y", "/.x/y", "/.z/id.pem", "/a/.z/key.qem", "/a/.z/key.rem",
+                "/z/id.pem", "/r{x/k", "/r{x/ak", "/r{x/a", "/a.k", "/b/a.k", "/root/w", "/home/b/c/d/w",
+                "/usr/bin/vim.basic", "/usr/bin/xz", "/usr/bin/busybox", "/lib/tool", "/bin/vi", "/key",
+                "/a/key", "/akey" };
+        size_t n_matches = 0;
+        (void)state;
+
+        for (size_t i = 0; i < p->classes[0].n_paths + p->allows[0].n_exes; i++)
+                for (size_t k = 0; k < ELEMENTSOF(paths); k++) {
+                        const PolicyGlob *g =
+                                        i < p->classes[0].n_paths
+                                                        ? p->classes[0].paths + i
+                                                        : p->allows[0].exes + i - p->classes[0].n_paths;
+                        bool matches = variant_matches(p, g->glob, paths[k]);
+
+                        if ((policy_match_path(p, g, 1, paths[k]) != NULL) != matches)
+                                fail_msg("%s and %s: %d", g->glob, paths[k], matches);
+                        n_matches += matches;
+                }
+        assert_in_range(n_matches, 25, 60);
 }
 
 static void test_messages(void **state) {
@@ -180,6 +227,7 @@ static void test_follow(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_matched),
+                cmocka_unit_test(test_passed_over),
                 cmocka_unit_test(test_messages),
                 cmocka_unit_test(test_inherit),
                 cmocka_unit_test(test_follow),
