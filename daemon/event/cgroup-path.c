@@ -48,6 +48,15 @@ static bool bytes_strip_suffix(Bytes *b, const char *suffix) {
         return true;
 }
 
+/* How many of the first bytes are of the set. */
+static size_t memspn(Bytes b, const char *set) {
+        size_t n = 0;
+
+        while (n < b.size && b.data[n] && strchr(set, b.data[n]))
+                n++;
+        return n;
+}
+
 /* Takes the next component off the front; size 0 at the end. */
 static Bytes path_next_raw(Bytes *path) {
         while (path->size > 0 && path->data[0] == '/')
@@ -84,6 +93,51 @@ static bool is_unit(Bytes name) {
         return false;
 }
 
+/* Takes groups of so many hex digits, with '-' between them, off the front; groups ends with 0. */
+static bool bytes_strip_hex(Bytes *b, const uint8_t *groups) {
+        Bytes left = *b;
+
+        for (size_t i = 0; groups[i] > 0; i++) {
+                if (i > 0 && !bytes_strip_prefix(&left, "-"))
+                        return false;
+                if (left.size < groups[i] || memspn(left, "0123456789abcdef") < groups[i])
+                        return false;
+                left = (Bytes){ .data = left.data + groups[i], .size = left.size - groups[i] };
+        }
+        *b = left;
+        return true;
+}
+
+/* Ids that engines other than Docker's kind give: "<32 hex>-<digits>" of ECS on Fargate (its container
+ * metadata, "DockerId"); "<UUID>.TASK.scope" of an allocation of Nomad (client/lib/cgroupslib/editor.go). */
+static Bytes component_other_id(Bytes component) {
+        static const uint8_t task[] = { 32, 0 }, uuid[] = { 8, 4, 4, 4, 12, 0 };
+        Bytes rest = component;
+
+        if (bytes_strip_hex(&rest, task) && bytes_strip_prefix(&rest, "-") &&
+                        memspn(rest, "0123456789") == rest.size)
+                return component;
+        rest = component;
+        if (bytes_strip_hex(&rest, uuid) && bytes_strip_prefix(&rest, ".") &&
+                        bytes_strip_suffix(&rest, ".scope")) {
+                bytes_strip_suffix(&component, ".scope");
+                return component;
+        }
+        return nothing;
+}
+
+/* Below "garden", or its "good" and "bad" (guardian's CPU entitlement): a handle of Cloud Foundry or
+ * Concourse, which is a UUID, or the short form of guardian's own. */
+static Bytes garden_handle(Bytes component) {
+        static const uint8_t uuid[] = { 8, 4, 4, 4, 12, 0 }, handle[] = { 8, 4, 4, 4, 4, 0 };
+        Bytes rest = component;
+
+        if (bytes_strip_hex(&rest, uuid) && rest.size == 0)
+                return component;
+        rest = component;
+        return bytes_strip_hex(&rest, handle) && rest.size == 0 ? component : nothing;
+}
+
 /* "<64 hex>", "docker-<64 hex>.scope", "libpod-<64 hex>", "cri-containerd:<64 hex>". */
 static Bytes component_id(Bytes component) {
         bytes_strip_suffix(&component, ".scope");
@@ -110,6 +164,8 @@ static Bytes component_id(Bytes component) {
  * ("supervisor") apart from what it contains ("payload"). */
 static Bytes component_container(Bytes component, Bytes next) {
         Bytes id = component_id(component);
+        if (id.size == 0)
+                id = component_other_id(component);
         if (id.size > 0)
                 return id;
 
@@ -128,11 +184,16 @@ static Bytes component_container(Bytes component, Bytes next) {
 
 void cgroup_split(Bytes cgroup, Bytes *ret_unit, Bytes *ret_container) {
         Bytes component = path_next(&cgroup);
+        bool garden = false;
 
         *ret_unit = *ret_container = nothing;
         while (component.size > 0) {
                 Bytes next = path_next(&cgroup), container = component_container(component, next);
 
+                if (garden && container.size == 0)
+                        container = garden_handle(component);
+                garden = bytes_equal(component, "garden") ||
+                         (garden && (bytes_equal(component, "good") || bytes_equal(component, "bad")));
                 if (ret_container->size == 0 && is_unit(component))
                         *ret_unit = component;
                 if (container.size > 0)

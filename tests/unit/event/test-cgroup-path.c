@@ -16,6 +16,8 @@
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define ID32 "0123456789abcdef0123456789abcdef"
+#define UUID "3f0c1b9e-1d2a-4c55-9d0e-7a1f2b3c4d5e"
 #define USER "/user.slice/user-1000.slice/user@1000.service"
 #define POD "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1234.slice"
 
@@ -74,6 +76,22 @@ static const Case cases[] = {
         { "/machine.slice/libpod-conmon-" ID ".scope", "libpod-conmon-" ID ".scope", "" },
         { POD "/crio-conmon-" ID ".scope", "crio-conmon-" ID ".scope", "" },
         { "/machine.slice/libpod_pod_" ID ".slice", "", "" },
+
+        /* ECS on Fargate and on EC2, Nomad, Garden. */
+        { "/ecs/" ID32 "/" ID32 "-0527074092", "", ID32 "-0527074092" },
+        { "/ecs/" UUID "/" ID, "", ID },
+        { "/ecs/" ID32 "/" ID32, "", "" },
+        { "/ecs/" ID32 "/" ID32 "-", "", "" },
+        { "/ecs/" ID32 "/" ID32 "-12x", "", "" },
+        { "/nomad.slice/share.slice/" UUID ".web.scope", UUID ".web.scope", UUID ".web" },
+        { "/nomad.slice/reserve.slice/" UUID ".db-1.scope/x", UUID ".db-1.scope", UUID ".db-1" },
+        { "/nomad.slice/share.slice/" UUID ".scope", UUID ".scope", "" },
+        { "/garden/" UUID, "", UUID },
+        { "/system.slice/garden.service/garden/good/" UUID "/x", "garden.service", UUID },
+        { "/garden/0a1b2c3d-4e5f-6071-8293-a4b5", "", "0a1b2c3d-4e5f-6071-8293-a4b5" },
+        { "/garden/" UUID "0", "", "" },
+        { "/garden/x/" UUID, "", "" },
+        { "/good/" UUID, "", "" },
 
         /* 63 digits, 65 digits, capitals. */
         { "/docker/123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "", "" },
