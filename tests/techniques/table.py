@@ -119,8 +119,10 @@ def allow_rules():
             elif line.startswith("["):
                 kind, _, name = line.strip("[]").partition(" ")
                 before = " ".join(block) or (before if kind == "Allow" else "")
-                keys, inside = {}, True
-                if kind == "Allow":
+                # Another section of the same name extends it.
+                known = next((k for n, k, _ in rules if n == name), None) if kind == "Allow" else None
+                keys, inside = known if known is not None else {}, True
+                if kind == "Allow" and known is None:
                     rules.append((name, keys, before))
             elif "=" in line:
                 key, _, value = line.partition("=")
