@@ -199,7 +199,10 @@ struct bw_process {
                                */
 #define BW_PROCESS_TRACED 256 /* under ptrace(2) */
 #define BW_PROCESS_UNREAD 512 /* its environment was not examined in full, and may be as with INJECTED */
-#define BW_PROCESS_FLAGS 1023
+#define BW_PROCESS_USERS                                                                                    \
+        1024 /* what of its code is not root's, nobody but its own user may change: executable and mappings \
+              */
+#define BW_PROCESS_FLAGS 2047
 
 /* Not one of the kernel's address families: a file that is stored on another host. */
 #define BW_FAMILY_FILE 0xffff

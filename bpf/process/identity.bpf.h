@@ -367,6 +367,9 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
                         object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
                 if (task_is_traced(task))
                         p->traced = 1;
+        } else if (file && !p->object && BPF_CORE_READ(file, f_inode, i_uid.val)) {
+                /* For its alert: whether a rule of the user level could name it. */
+                object_look(pid, (__u64)task, when == JUDGED_AT_EXEC);
         }
         if (when == JUDGED_ASIDE)
                 return !policy_view_held(&v);
@@ -586,6 +589,8 @@ __noinline __u32 process_flags(__u32 pid) {
                 flags |= BW_PROCESS_UNREAD;
         if (p && p->foreign)
                 flags |= BW_PROCESS_FOREIGN_CODE;
+        if (p && !p->strange && (flags & BW_PROCESS_EXE_NOT_ROOTS ? p->object == FINDING_USERS : p->foreign))
+                flags |= BW_PROCESS_USERS;
         return flags;
 }
 

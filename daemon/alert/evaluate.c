@@ -229,7 +229,7 @@ static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *cond
 static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
         Truth trusted = explain_trust(&q->exe);
 
-        if (q->voided)
+        if (q->voided || q->foreign)
                 return TRUTH_NO;
         /* The path is inside the container, and cannot be checked from here. In one that the host's root
          * made, a rule may apply without Container=yes. */
@@ -250,7 +250,7 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
                                                       : "can be changed by users other than root";
         int r = 0;
 
-        if (policy_rule_is_users(a) && !a->container && !q->voided) {
+        if (policy_rule_is_users(a) && !a->container && !q->voided && !q->strange) {
                 applies = user_level_judge(x, a, &text);
                 if (q->elsewhere && applies == TRUTH_YES)
                         applies = TRUTH_UNKNOWN;

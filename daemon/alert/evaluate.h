@@ -34,8 +34,10 @@ typedef struct ExplainQuery {
         /* What an alert has recorded, and a question does not say: */
         bool elsewhere; /* the process saw other files than the host: a container, a chroot */
         bool voided;    /* its trust was void: something may have made it run other code */
-        bool accepted;  /* it accepted a connection, which no Destination= is about */
-        bool local;     /* it reached a service or a file, which every rule allows */
+        bool foreign;   /* it ran code that others than root can change; strange: and others than its user */
+        bool strange;
+        bool accepted; /* it accepted a connection, which no Destination= is about */
+        bool local;    /* it reached a service or a file, which every rule allows */
 } ExplainQuery;
 
 /* A three-valued truth. NO < UNKNOWN < YES: "and" is the minimum, "or" the maximum. */

@@ -117,7 +117,9 @@
                         "(started with LD_PRELOAD or the like), foreign-code (runs code from a file that "    \
                         "users other than root may change), traced, environment-unread (its environment "     \
                         "was larger "                                                                         \
-                        "than 1 MiB, or could not be read: no rule applies).")
+                        "than 1 MiB, or could not be read: no rule applies); users: what of its code is "     \
+                        "not "                                                                                \
+                        "root's, only its own user may change.")
 
 /* o: an AlertAncestor */
 #define ALERT_ANCESTOR_FIELDS(FIRST, F)                                                                     \

@@ -15,9 +15,7 @@
 #include "basic/util.h"
 
 /* What makes no rule apply, whatever the executable is. */
-#define FLAGS_VOID                                                                                          \
-        (BW_PROCESS_EXE_MEMORY | BW_PROCESS_INJECTED | BW_PROCESS_FOREIGN_CODE | BW_PROCESS_TRACED |        \
-                        BW_PROCESS_UNREAD)
+#define FLAGS_VOID (BW_PROCESS_EXE_MEMORY | BW_PROCESS_INJECTED | BW_PROCESS_TRACED | BW_PROCESS_UNREAD)
 
 typedef struct Replayer {
         const Policy *p;
@@ -180,17 +178,25 @@ static int file_evaluate(const Replayer *x, const json_t *file, bool sender, Exp
         ExplainQuery q = {
                 .exe = { .path = exe, .seen = true, .regular = true, .flags = known ? x->flags : 0 },
                 .script = known ? x->script : NULL,
+                .script_file = { .path = x->script, .seen = true, .regular = true },
                 .unit = known && x->unit[0] ? x->unit : NULL,
                 .user_known = true,
                 .uid = (uint32_t)json_integer_value(json_object_get(sender ? x->process : file, "uid")),
                 .to = x->to,
                 .elsewhere = x->flags & BW_PROCESS_NOT_HOST,
                 .voided = known && x->flags & FLAGS_VOID,
+                .foreign = known && x->flags & BW_PROCESS_FOREIGN_CODE,
+                .strange = known && x->flags & BW_PROCESS_FOREIGN_CODE && !(x->flags & BW_PROCESS_USERS),
                 .accepted = strcmp(recorded_string(json_object_get(x->alert, "destination"), "act"),
                                             "accept") == 0,
                 .local = !x->inet,
         };
 
+        /* The kernel has asked who may change the program; of a script, and of the file's owner, the alert
+         * says nothing. */
+        q.exe.kept = known && x->flags & BW_PROCESS_USERS;
+        q.exe.owner = q.script_file.owner = q.uid;
+        q.script_file.kept = true;
         int r = path && real && exe ? 0 : -ENOMEM;
         if (r == 0 && known)
                 r = lineage_query(x, &q, lineage);

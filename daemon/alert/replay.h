@@ -3,8 +3,9 @@
 
 /* What a policy would make of an alert that was raised, perhaps under another policy and on another host. By
  * the evaluation of explain (alert/evaluate.h). What the alert does not record is assumed: that an opener
- * that did not send itself was an executable that only root can change; that the process held no other file.
- * Pure. */
+ * that did not send itself was an executable that only root can change; that the process held no other file;
+ * of rules with ~/, that the file and a script of a home are the user's own, and that the kernel was asked
+ * to run that script. Pure. */
 
 #include <jansson.h>
 

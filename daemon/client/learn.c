@@ -37,6 +37,7 @@ static const struct {
         { LEARN_COMPANY, "THEFT? Its incidents have alerts that no rule should allow, too." },
         { LEARN_TOOL, "THEFT? This program sends any file to any place: a thief would use it, too." },
         { LEARN_EVERYWHERE, "It sent to many addresses: name their networks in Destination=." },
+        { LEARN_USERS, "A program of the user's own, which a thief who is that user can change." },
         { LEARN_SELDOM, "It was seen on fewer days than --min-days=." },
 };
 
@@ -208,6 +209,7 @@ static int proposal_add(Learning *l, const json_t *alert, uint64_t usec, const P
                 l->n_left_out += !g;
                 if (!g)
                         continue;
+                g->apart |= p->rules[i].users ? LEARN_USERS : 0;
                 r = group_add(g, alert, usec);
                 if (r == 0)
                         r = risks_add(g->risks, p->risks);
@@ -269,6 +271,10 @@ static int group_compare(const void *a, const void *b) {
 
         if (!x->body != !y->body)
                 return x->body ? -1 : 1;
+        /* Rules for the system first, then those of users, then what looks like a theft. */
+        bool bad_x = x->apart & ~LEARN_USERS, bad_y = y->apart & ~LEARN_USERS;
+        if (bad_x != bad_y)
+                return bad_x ? 1 : -1;
         if (!x->apart != !y->apart)
                 return x->apart ? 1 : -1;
         if (x->n_alerts != y->n_alerts)

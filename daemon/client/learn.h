@@ -26,6 +26,7 @@ enum {
         LEARN_COMPANY = 1 << 2,    /* an incident of it also has alerts that no rule should allow */
         LEARN_TOOL = 1 << 3,       /* a program that sends any file to any place */
         LEARN_EVERYWHERE = 1 << 4, /* more destinations than LEARN_DESTINATIONS_MAX */
+        LEARN_USERS = 1 << 5,      /* the user can change the program, and so can a thief who is that user */
 };
 
 /* Alerts that one rule would have allowed; or, without a body, that none should. */

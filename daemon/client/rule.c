@@ -31,6 +31,7 @@ typedef struct Opener {
         json_int_t uid;
         json_t *classes; /* an object: a set */
         char *exe_glob, *script, *unit;
+        bool users; /* the program or the script is below the home of its user */
 } Opener;
 
 typedef struct Suggestion {
@@ -170,23 +171,65 @@ static int unit_find(Suggestion *s, Opener *o) {
         return 0;
 }
 
+/* "/home/ana/.x/y" is "~/.x/y" in a rule. NULL: it is below no home that is known without a list of users.
+ */
+static const char *below_home(const char *path) {
+        static const char *const homes[] = { "/home/", "/var/home/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(homes); i++)
+                if (strncmp(path, homes[i], strlen(homes[i])) == 0)
+                        return strchr(path + strlen(homes[i]), '/');
+        return NULL;
+}
+
+static char *name_to_home_glob(const char *path) {
+        _cleanup_free_ char *rest = name_to_glob(below_home(path));
+        char *glob;
+
+        return rest && asprintf(&glob, "~%s", rest) >= 0 ? glob : NULL;
+}
+
+/* What no program that its user can change has to read. */
+static bool is_of_users(const json_t *classes) {
+        static const char *const others[] = { "gpg-private-keys", "process-secrets", "ssh-host-keys",
+                "ssh-private-keys", "system-credentials" };
+
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                if (json_object_get(classes, others[i]))
+                        return false;
+        return true;
+}
+
+/* Whether a rule with ~/ may be about this program, or its script. */
+static bool may_be_users(const Suggestion *s, const Opener *o, const char *path) {
+        return o->sent && !s->container && !s->accepted && o->uid > 0 && below_home(path) &&
+               is_of_users(o->classes);
+}
+
 /* Checks the kernel's conditions for the executable as the alert has them. false: one was not met. */
 static bool trust_check_then(Suggestion *s, const Opener *o) {
         static const struct {
                 const char *flag, *why;
+                bool users; /* a rule of the user level may apply */
         } then[] = {
-                { "memory", "it ran from memory, not from a file" },
-                { "not-roots", "it was not owned by root" },
-                { "writable", "it was writable by its group or others" },
-                { "injected", "it was started with LD_PRELOAD= or the like, and may have run other code" },
-                { "foreign-code", "it ran code from a file that users other than root can change" },
-                { "traced", "it was traced" },
-                { "environment-unread", "its environment was larger than 1 MiB, or could not be read" },
+                { "memory", "it ran from memory, not from a file", false },
+                { "not-roots", "it was not owned by root", true },
+                { "writable", "it was writable by its group or others", true },
+                { "injected", "it was started with LD_PRELOAD= or the like, and may have run other code",
+                                false },
+                { "foreign-code", "it ran code from a file that users other than root can change", true },
+                { "traced", "it was traced", false },
+                { "environment-unread", "its environment was larger than 1 MiB, or could not be read",
+                                false },
         };
         bool good = true;
 
+        /* Of a user's program, the flag "users" says that nobody else can change its code. */
+        bool users = recorded_flag(s->process, "users") &&
+                     (o->users || !recorded_flag(s->process, "not-roots"));
+
         for (size_t i = 0; o->sent && i < ELEMENTSOF(then); i++)
-                if (recorded_flag(s->process, then[i].flag)) {
+                if (recorded_flag(s->process, then[i].flag) && !(users && then[i].users)) {
                         say(&s->why, "No rule applies to %s: %s.", o->exe, then[i].why);
                         good = false;
                 }
@@ -200,7 +243,10 @@ static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
         if (s->container || !s->look)
                 return;
         s->look(path, &now);
-        if (explain_trust(&now) == TRUTH_NO)
+        if (o->users && explain_trust_of_user(&now, (uint32_t)o->uid) == TRUTH_NO)
+                say(&s->why, "No rule applies to %s: others than its user can change it, or replace it.",
+                                o->exe);
+        else if (!o->users && explain_trust(&now) == TRUTH_NO)
                 say(&s->why,
                                 "No rule applies to %s: users other than root can change it. Make root its "
                                 "owner, and remove write permission for everybody else.",
@@ -209,7 +255,7 @@ static void trust_check_now(Suggestion *s, const Opener *o, const char *path) {
                 say(&s->why, "No rule applies to %s: the file does not exist any more.", o->exe);
         else if (o->sent && recorded_flag(s->process, "deleted"))
                 say(&s->risks, "%s was replaced while it ran: the rule is for the new file.", o->exe);
-        if (now.flags & BW_PROCESS_EXE_DIR_WRITABLE)
+        if (now.flags & BW_PROCESS_EXE_DIR_WRITABLE && !o->users)
                 say(&s->risks,
                                 "Others may create files beside %s: move it to a directory that only root "
                                 "can write.",
@@ -292,17 +338,28 @@ static int script_find(Suggestion *s, Opener *o, const char *interpreter) {
                                 o->exe, interpreter);
                 return 0;
         }
-        o->script = name_to_glob(argument);
+        bool users = may_be_users(s, o, argument);
+        o->script = users ? name_to_home_glob(argument) : name_to_glob(argument);
         if (!o->script)
                 return -ENOMEM;
+        o->users |= users;
         say(&s->risks, "Script= is taken from the command line in the alert, which the process could have "
                        "changed: check it.");
         if (s->container)
                 return 0;
         if (s->look)
                 s->look(argument, &script);
+        if (users)
+                say(&s->risks, "A rule with ~/ applies only if the script is started by its own name, not "
+                               "as the "
+                               "argument of an interpreter.");
         if (!script.seen)
                 say(&s->why, "No rule applies to %s: the file does not exist any more.", argument);
+        else if (users && s->look && explain_trust_of_user(&script, (uint32_t)o->uid) != TRUTH_YES)
+                say(&s->why, "No rule applies to %s: others than its user can change it, or replace it.",
+                                argument);
+        else if (users)
+                return 0;
         else if (path_is_temporary(argument) || (!s->look && path_is_in_home(argument)) ||
                         explain_trust(&script) != TRUTH_YES || script.flags & BW_PROCESS_EXE_DIR_WRITABLE)
                 say(&s->why,
@@ -331,12 +388,14 @@ static int opener_judge(Suggestion *s, Opener *o) {
         ValueError e;
         int r;
 
-        o->exe_glob = path ? name_to_glob(path) : NULL;
+        o->users = path && o->classes && recorded_flag(s->process, "users") &&
+                   recorded_flag(s->process, "not-roots") && may_be_users(s, o, path);
+        o->exe_glob = !path ? NULL : o->users ? name_to_home_glob(path) : name_to_glob(path);
         if (!o->exe_glob || !o->classes)
                 return -ENOMEM;
         if (!trust_check_then(s, o))
                 return 0;
-        if (value_check_program(o->exe_glob, &e) < 0) {
+        if (!o->users && value_check_program(o->exe_glob, &e) < 0) {
                 say(&s->why, "The path of the executable is not known.");
                 return 0;
         }
@@ -356,7 +415,17 @@ static int opener_judge(Suggestion *s, Opener *o) {
         else if (recorded_destination(s->alert).family == 0)
                 say(&s->why, "Its destination is not an IP address, and Destination= takes nothing else.");
         const char *interpreter = policy_interpreter(o->exe_glob);
-        return interpreter ? script_find(s, o, interpreter) : 0;
+        if (interpreter)
+                r = script_find(s, o, interpreter);
+        if (r < 0)
+                return r;
+        if (o->users)
+                say(&s->risks, "A program of the user's own: everything that runs as this user can change "
+                               "it, and "
+                               "then has what this rule gives.");
+        else if (recorded_flag(s->process, "foreign-code"))
+                say(&s->why, "No rule applies to %s: its user can change code that it runs.", o->exe);
+        return 0;
 }
 
 /* ---- the drop-in ---- */
@@ -432,6 +501,7 @@ static int rule_make(const Suggestion *s, const Opener *o, ProposedRule *ret) {
         ret->name = text_take(&name);
         ret->body = rule_body(s, o);
         ret->destination = s->accepted ? NULL : rule_destination(s);
+        ret->users = o->users;
         return ret->name && ret->body && (s->accepted || ret->destination) ? 0 : -ENOMEM;
 }
 

@@ -14,6 +14,7 @@ typedef struct ProposedRule {
         char *name;        /* of the program or script, as a part of a section's name */
         char *body;        /* its lines, but for Destination=; equal rules have equal ones */
         char *destination; /* of Destination=; NULL: none, as it accepted connections */
+        bool users;        /* of the user level: its program or script is below a home */
 } ProposedRule;
 
 typedef struct Proposal {

@@ -38,6 +38,7 @@ def stolen(s, command, path, user="ana", port=443, by="", status=None, **kwargs)
     found = [a for a in s.bw.alerts[before:] if harness.touches(a, path.encode()) and
              a["destination"]["port"] == port and by in a["process"]["exe"]]
     require(found, f"no alert of {path} to port {port} by {command}\n{said}")
+    return found[0]["process"]["flags"]
 
 
 class Home:
@@ -186,10 +187,17 @@ def stand_in(s, home, program, secret, other):
     s.world.do("sh", "-ec", 'mkdir -p "${2%/*}" Downloads; cp "$1" "$2"; cp "$1" "Downloads/${2##*/}"', "sh",
                harness.program("technique-out-tcp"), program, user="ana")
     s.silent([program, "blocking", path, HOST_V4, "443"], "ana", needs="/usr/bin/env")
-    stolen(s, [program, "blocking", path, HOST_V4, str(OTHER_PORT)], path, port=OTHER_PORT, by=program)
+    # What tells barbwirectl that a rule with ~/ may be about it.
+    flags = stolen(s, [program, "blocking", path, HOST_V4, str(OTHER_PORT)], path, port=OTHER_PORT, by=program)
+    require({"not-roots", "users"} <= set(flags), f"flags: {flags}")
+    s.world.do("chmod", "o+w", program)
+    flags = stolen(s, [program, "blocking", path, HOST_V4, "443"], path, by=program)
+    require("users" not in flags, f"flags, when others can write it: {flags}")
+    s.world.do("chmod", "o-w", program)
     stolen(s, [program, "blocking", other, HOST_V4, "443"], other, by=program)
-    stolen(s, [f"{home.path}/Downloads/{os.path.basename(program)}", "blocking", path, HOST_V4, "443"], path,
-           by="/Downloads/")
+    flags = stolen(s, [f"{home.path}/Downloads/{os.path.basename(program)}", "blocking", path, HOST_V4, "443"], path,
+                   by="/Downloads/")
+    require("users" in flags, f"flags of a program that no rule names: {flags}")
     stolen(s, [program, "blocking", path, HOST_V4, "443"], path, "root", by=program)
     # Another user's file, which she may read.
     s.world.do("sh", "-c", f"chown daemon {path}; chmod 644 {path}")

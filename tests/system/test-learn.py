@@ -38,6 +38,17 @@ def site_program(n):
     return changes
 
 
+def user_program(n):
+    """A tool in the home of its user, and a script of hers."""
+    token = {"file": {"path": "/home/ana/.aws/credentials", "classes": ["cloud-aws"], "class": "cloud-aws"},
+             "classes": ["cloud-aws"]}
+    own = program("/home/ana/.local/bin/tool" if n == 0 else "/usr/bin/python3.11", uid=1000, pid=1500 + n,
+                  flags=["not-roots", "foreign-code", "users"] if n == 0 else ["foreign-code", "users"])
+    if n == 1:
+        own["process"]["cmdline"] = "/usr/bin/python3.11 /home/ana/venv/bin/report"
+    return {**own, **token, "file": {**own["file"], **token["file"]}}
+
+
 def handed_on(opener, sender, via="pipe", **more):
     """The alert of data that another process sent than opened the file."""
     changes = program(sender, pid=2, **more)
@@ -73,6 +84,8 @@ class Scene:
                      for day in range(DAYS) for n in range(PROGRAMS) if (n + day) % 2 or day < 2 or n < 8]
         self.never = [(name, self.alert(day * DAY + 7200, **changes), "alpha")
                       for day in range(4) for name, (changes, _) in NEVER.items()]
+        self.users = [("users", self.alert(day * DAY + 600 + n, **user_program(n)), "alpha")
+                      for day in range(DAYS) for n in range(2)]
         curl = program("/usr/bin/curl", uid=1000, pid=77)
         evil = {"destination": {"address": "198.51.100.66"}}
         more = {"cloud-aws": "/srv/x/.aws/credentials", "ssh-private-keys": "/srv/x/.ssh/id_rsa",
@@ -91,7 +104,7 @@ class Scene:
             *[("company", self.alert(day * DAY + 9300, incident=0xbad, **program("/usr/bin/company"), **evil), "beta")
               for day in range(DAYS)],
             ("company", self.alert(9301, incident=0xbad, **program("/dev/shm/dropped")), "beta")]
-        self.write(self.journal, self.jobs + self.never + self.thieves)
+        self.write(self.journal, self.jobs + self.never + self.thieves + self.users)
 
     def alert(self, seconds, **changes):
         self.number += 1
@@ -147,7 +160,7 @@ def sections(text):
 def week(s):
     require(len(s.jobs) >= 60, "a week of alerts")
     out = s.learn(f"--output={s.output}")
-    require(re.search(r": 20 of 24 rules allowed\.", out), out)
+    require(re.search(r": 20 of 26 rules allowed\.", out), out)
     with open(s.output, encoding="utf-8") as f:
         text = f.read()
     learned = sections(text)
@@ -179,6 +192,44 @@ def thieves_are_apart(s):
     for _, reason in NEVER.values():
         require(reason in never, f"no {reason!r} in\n{never}")
     require_equal({result for _, result in results(s, s.never)}, {"raise"}, "what no rule should allow")
+
+
+def users(s):
+    """Programs of users are apart, after those of the system; a person who allows them gets rules with ~/, which no
+    other program, destination or user can use."""
+    output = f"{s.policy}/91-users.conf"
+    with open(s.output, encoding="utf-8") as f:
+        apart = f.read().split("---- Not allowed")[1]
+    own = [g for g in apart.split("\n\n") if "A program of the user's own" in g]
+    require_equal(len(own), 2, apart)
+    require(apart.index("#Exe=~/.local/bin/tool") < apart.index("#Exe=/usr/bin/curl"), apart)
+    text = "\n".join(line[1:] for g in own for line in g.splitlines() if line.startswith("#") and line[1] not in " -")
+    with open(output, "w", encoding="utf-8") as f:
+        f.write(text + "\n")
+    rules = sections(text + "\n")
+    require_equal({name: dict(keys) for name, keys in rules.items()}, {
+        "~/.local/bin/tool": {"Class": "cloud-aws", "Exe": "~/.local/bin/tool", "User": "1000",
+                              "Destination": "192.0.2.7/32:443"},
+        "~/venv/bin/report": {"Class": "cloud-aws", "Exe": "/usr/bin/python3.11", "Script": "~/venv/bin/report",
+                              "User": "1000", "Destination": "192.0.2.7/32:443"}}, text)
+    require_equal({result for _, result in results(s, s.users)}, {"silence"}, "the week of users again")
+    played = []
+    for n in range(2):
+        a = user_program(n)
+
+        def but(process=None, file=None, a=a, **more):
+            return {**a, "process": {**a["process"], **(process or {})}, "file": {**a["file"], **(file or {})}, **more}
+
+        exe = a["process"]["exe"]
+        played += [but({"flags": ["not-roots"]}), but({"flags": ["foreign-code"]}), but({"uid": 1001}, {"uid": 1001}),
+                   but(destination={"address": "198.51.100.66"}), but(destination={"port": 25}),
+                   but({"exe": exe + "x"}, {"exe": exe + "x"}), but({"flags": a["process"]["flags"] + ["injected"]}),
+                   but(file={"path": "/home/ana/.ssh/id_rsa", "classes": ["ssh-private-keys"]},
+                       classes=["ssh-private-keys"])]
+    played.append(but({"cmdline": f"{exe} /home/ana/venv/bin/other"}))
+    found = results(s, [(str(n), s.alert(60, **changes), "alpha") for n, changes in enumerate(played)])
+    require_equal([n for n, result in found if result in ("silence", "unknown")], [], "silent thefts")
+    os.unlink(output)
 
 
 def others(n):
@@ -233,7 +284,7 @@ def days(s):
     require(not sections(s.learn("--since=@1795564800", "-U", "@1795564801")), "a second")
     objects = s.ctl.objects("learn", f"--file={s.journal}", f"--policy-dir={harness.DEFAULT_POLICY}")[0]
     require_equal((objects["alerts"], sum(g["allowed"] for g in objects["groups"])),
-                  (len(s.jobs + s.never + s.thieves), PROGRAMS), "JSON")
+                  (len(s.jobs + s.never + s.thieves + s.users), PROGRAMS), "JSON")
     # What the policy allows by now is not asked again.
     again = s.learn(f"--policy-dir={s.policy}")
     require(not sections(again) and f"# {len(s.jobs)} of them raise none by the policy on disk." in again, again)
@@ -243,16 +294,16 @@ def interactive(s):
     """Answers are kept at once; the next run asks for what is left."""
     output = f"{s.directory}/asked.conf"
     out = s.learn("-i", f"--output={output}", answers="y\nshow\nn\n\nq\n")
-    require_equal(re.findall(r"^\[(\d+)/24\]", out, re.MULTILINE), ["1", "2", "2", "3", "4"], out)
-    require("↓ opened by " in out and "1 of 24 rules allowed" in out, out)
+    require_equal(re.findall(r"^\[(\d+)/26\]", out, re.MULTILINE), ["1", "2", "2", "3", "4"], out)
+    require("↓ opened by " in out and "1 of 26 rules allowed" in out, out)
     with open(output, encoding="utf-8") as f:
         first = f.read()
     answers = re.findall(r"^# learn: (\w+) (\S+)$", first, re.MULTILINE)
-    require_equal(sorted(a for a, _ in answers), ["no"] + 22 * ["undecided"] + ["yes"], first)
+    require_equal(sorted(a for a, _ in answers), ["no"] + 24 * ["undecided"] + ["yes"], first)
     out = s.learn("-i", f"--output={output}", answers="y\n")
-    require("[1/22]" in out and "2 of 24 rules allowed" in out, out)
+    require("[1/24]" in out and "2 of 26 rules allowed" in out, out)
     out = s.learn(f"--output={output}")
-    require("19 of 24 rules allowed" in out, out)
+    require("19 of 26 rules allowed" in out, out)
     no = next(name for answer, name in answers if answer == "no")
     with open(output, encoding="utf-8") as f:
         require(f"# learn: no {no}\n" in f.read(), "a no is kept")
@@ -295,6 +346,7 @@ def main():
         s = Scene(directory)
         t.setup("a week becomes a drop-in, and is silent", week, s)
         t.case("thieves of the week are shown apart", thieves_are_apart, s)
+        t.case("programs of users", users, s)
         t.case("thefts beside the learned programs, and through them", thefts, s)
         t.case("days, time, JSON", days, s)
         t.case("answers", interactive, s)

@@ -112,6 +112,47 @@ static void test_trust(void **state) {
                         REPLAY_SILENCE, NULL);
 }
 
+/* A rule with ~/, for a program that its user alone can change. */
+static void test_users(void **state) {
+        static const char rule[] = "[Allow u]\nClass=keys\nExe=~/bin/u\nDestination=192.0.2.7:443\n",
+                          script[] = "[Allow s]\nClass=keys\nExe=/usr/bin/python3\nScript=~/s.py\n"
+                                     "Destination=192.0.2.7:443\n";
+        static const char *const voids[] = { "injected", "traced", "memory", "environment-unread" };
+        json_auto_t *alert = alert_new_plain();
+        (void)state;
+
+        set_member(alert, "process.exe", json_string("/home/ana/bin/u"));
+        set_member(alert, "files.0.exe", json_string("/home/ana/bin/u"));
+        set_member(alert, "process.uid", json_integer(1000));
+        set_member(alert, "files.0.uid", json_integer(1000));
+        set_member(alert, "process.flags", json_pack("[s, s, s]", "not-roots", "foreign-code", "users"));
+        assert_replay(rule, alert, REPLAY_SILENCE, "[Allow u]");
+        assert_replay("[Allow u]\nClass=keys\nExe=/home/ana/bin/u\n", alert, REPLAY_RAISE, NULL);
+        set_member(alert, "destination.port", json_integer(80));
+        assert_replay(rule, alert, REPLAY_CHANGE, "medium instead of high");
+        set_member(alert, "destination.port", json_integer(443));
+        for (size_t i = 0; i < ELEMENTSOF(voids); i++) {
+                set_member(alert, "process.flags", json_pack("[s, s, s]", "not-roots", "users", voids[i]));
+                assert_replay(rule, alert, REPLAY_RAISE, NULL);
+        }
+        /* Somebody else can change it. */
+        set_member(alert, "process.flags", json_pack("[s]", "not-roots"));
+        assert_replay(rule, alert, REPLAY_RAISE, NULL);
+
+        set_member(alert, "process.exe", json_string("/usr/bin/python3"));
+        set_member(alert, "files.0.exe", json_string("/usr/bin/python3"));
+        set_member(alert, "process.cmdline", json_string("python3 /home/ana/s.py x"));
+        set_member(alert, "process.flags", json_array());
+        assert_replay(script, alert, REPLAY_SILENCE, "[Allow s]");
+        set_member(alert, "process.flags", json_pack("[s, s]", "foreign-code", "users"));
+        assert_replay(script, alert, REPLAY_SILENCE, "[Allow s]");
+        set_member(alert, "process.flags", json_pack("[s]", "foreign-code"));
+        assert_replay(script, alert, REPLAY_RAISE, NULL);
+        set_member(alert, "process.flags", json_array());
+        set_member(alert, "process.cmdline", json_string("python3 /home/ana/t.py"));
+        assert_replay(script, alert, REPLAY_RAISE, NULL);
+}
+
 static void test_script(void **state) {
         json_auto_t *alert = alert_new_plain();
         static const char rule[] = "[Allow s]\nClass=keys\nExe=/usr/bin/python3\nScript=/opt/s.py\n";
@@ -256,6 +297,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rules),
                 cmocka_unit_test(test_trust),
+                cmocka_unit_test(test_users),
                 cmocka_unit_test(test_script),
                 cmocka_unit_test(test_sight_and_action),
                 cmocka_unit_test(test_destinations),

@@ -21,7 +21,7 @@
 #include "../alert-fixture.h"
 
 /* What there is on the machine. */
-static bool exe_seen, exe_writable, script_writable;
+static bool exe_seen, exe_writable, exe_users, script_writable;
 
 static void look(const char *path, ExplainProgram *ret) {
         bool script = strstr(path, ".py") != NULL;
@@ -29,12 +29,15 @@ static void look(const char *path, ExplainProgram *ret) {
         *ret = (ExplainProgram){ .path = path, .seen = exe_seen, .regular = true };
         if (script ? script_writable : exe_writable)
                 ret->flags = BW_PROCESS_EXE_WRITABLE;
+        ret->owner = exe_users && strncmp(path, "/usr/", 5) != 0 ? 1000 : 0;
+        ret->kept = exe_users && ret->flags == 0;
+        ret->flags |= ret->owner > 0 ? BW_PROCESS_EXE_NOT_ROOTS : 0;
 }
 
 static int setup(void **state) {
         (void)state;
         exe_seen = true;
-        exe_writable = script_writable = false;
+        exe_writable = exe_users = script_writable = false;
         return 0;
 }
 
@@ -280,6 +283,52 @@ static void test_script(void **state) {
         assert_none(&e, "every script");
 }
 
+/* Programs below a home: ~/, for their user alone, and not for keys that no program of a user has to read.
+ */
+static void test_users(void **state) {
+        const uint32_t own = BW_PROCESS_EXE_NOT_ROOTS | BW_PROCESS_FOREIGN_CODE | BW_PROCESS_USERS;
+        Event e = event_of("/home/ana/.local/bin/to ol");
+        (void)state;
+
+        e.correlation.process.uid = e.correlation.files[0].uid = 1000;
+        e.correlation.process.flags = own;
+        e.correlation.classes = e.correlation.files[0].classes = BIT(AWS);
+        exe_users = true;
+        assert_rule(&e, "[Allow site-to_ol-" ID "]\nClass=cloud-aws\nExe=~/.local/bin/to\\ ol\nUser=1000\n"
+                        "Destination=192.0.2.7/32:443\n");
+        e.correlation.process.flags = own | BW_PROCESS_EXE_WRITABLE; /* by a group of her own */
+        assert_rule(&e, "[Allow site-to_ol-" ID "]\nClass=cloud-aws\nExe=~/.local/bin/to\\ ol\nUser=1000\n"
+                        "Destination=192.0.2.7/32:443\n");
+        /* Its directory can be written by others now; it is another's. */
+        exe_users = false;
+        exe_writable = true;
+        assert_none(&e, "others than its user can change it");
+        exe_users = true;
+        exe_writable = false;
+        e.correlation.process.flags = own & ~(uint32_t)BW_PROCESS_USERS;
+        assert_none(&e, "it was not owned by root");
+        e.correlation.process.flags = own | BW_PROCESS_INJECTED;
+        assert_none(&e, "LD_PRELOAD");
+        e.correlation.process.flags = own;
+        e.correlation.classes = e.correlation.files[0].classes = BIT(SSH);
+        assert_none(&e, "it was not owned by root");
+        e.correlation.classes = e.correlation.files[0].classes = BIT(AWS);
+        e.correlation.process.exe = e.correlation.files[0].exe = view("/srv/ana/tool");
+        assert_none(&e, "it was not owned by root");
+        /* A script of hers, with the interpreter of the system. */
+        e.correlation.process.exe = e.correlation.files[0].exe = view("/usr/bin/python3.11");
+        e.correlation.process.flags = 0;
+        e.correlation.process.cmdline = (Bytes){ CMDLINE("python3\0/home/ana/venv/bin/t.py") };
+        assert_rule(&e, "[Allow site-t.py-" ID "]\nClass=cloud-aws\nExe=/usr/bin/python3.11\n"
+                        "Script=~/venv/bin/t.py\nUser=1000\nDestination=192.0.2.7/32:443\n");
+        script_writable = true;
+        assert_none(&e, "others than its user can change it");
+        script_writable = false;
+        /* As root. */
+        e.correlation.process.uid = e.correlation.files[0].uid = 0;
+        assert_none(&e, "Users other than root can change /home/ana/venv/bin/t.py");
+}
+
 /* A rule would be for the opener, and another process sent. */
 static void test_handed_on(void **state) {
         (void)state;
@@ -444,6 +493,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_names, setup),
                 cmocka_unit_test_setup(test_unit, setup),
                 cmocka_unit_test_setup(test_script, setup),
+                cmocka_unit_test_setup(test_users, setup),
                 cmocka_unit_test_setup(test_handed_on, setup),
                 cmocka_unit_test_setup(test_reach, setup),
                 cmocka_unit_test_setup(test_accepted, setup),
