@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "alert/alert.h"
 #include "alert/recorded.h"
 #include "alert/replay.h"
 #include "basic/escape.h"
@@ -17,6 +18,8 @@
 
 /* Each id is kept, so that a repeated alert is judged once: about 50 MiB then. */
 #define REPLAY_ALERTS_MAX 250000
+/* A larger one has names that somebody made to be long. */
+#define REPLAY_LINE_MAX (64U * 1024)
 
 typedef struct ReplayRun {
         const Policy *policy;
@@ -52,9 +55,12 @@ static int on_alert(json_t *alert, const char *line, void *userdata) {
         const char *id = recorded_string(alert, "id");
         Replay replay = {};
 
-        (void)line;
         if (json_object_get(run->ids, id))
                 return 0;
+        if (strlen(line) > REPLAY_LINE_MAX || strlen(id) > ALERT_ID_SIZE) {
+                run->n_malformed++;
+                return 0;
+        }
         if (json_object_size(run->ids) == REPLAY_ALERTS_MAX)
                 return -E2BIG;
         if (json_object_set_new(run->ids, id, json_true()) < 0)

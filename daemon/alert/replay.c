@@ -434,7 +434,8 @@ int alert_replay(const Policy *p, const PolicyNames *names, const json_t *alert,
         const json_t *file;
         size_t i;
 
-        if (!json_is_object(x.process) || severity_from_string(recorded_string(alert, "severity")) < 0)
+        if (!json_is_object(x.process) || json_array_size(json_object_get(alert, "files")) > BW_FILES_MAX ||
+                        severity_from_string(recorded_string(alert, "severity")) < 0)
                 return -EBADMSG;
         x.inet = x.to.family != 0;
         x.flags = recorded_flags(x.process);

@@ -24,8 +24,13 @@
 #define LEARN_ALERTS_MAX 250000
 /* A person reads the first few. */
 #define FILES_MAX 3
-/* Hosts and incidents of a group: beyond, "more than". */
-#define SET_MAX 10000
+/* Of what is kept for all groups and ids: a quarter million ids take a third. ITEM: what an item of a set
+ * costs beside its text. */
+#define LEARN_BYTES_MAX (UINT64_C(128) << 20)
+#define ITEM_BYTES 96
+/* Alerts are smaller, but for names that somebody made to be long. Of an id: ALERT_ID_SIZE; of a host's
+ * name: HOST_NAME_MAX. */
+#define NAME_BYTES_MAX 64
 /* Files of as many classes at once are what a harvester reads. */
 #define HARVEST_CLASSES 3
 
@@ -43,10 +48,16 @@ static const struct {
 
 /* ---- groups ---- */
 
-static int set_add(json_t *set, const char *item) {
-        if (json_object_size(set) >= SET_MAX && !json_object_get(set, item))
+static int bytes_take(Learning *l, uint64_t n) {
+        l->n_bytes += n;
+        return l->n_bytes > LEARN_BYTES_MAX ? -E2BIG : 0;
+}
+
+static int set_add(Learning *l, json_t *set, const char *item) {
+        if (json_object_get(set, item))
                 return 0;
-        return json_object_set_new(set, item, json_true()) < 0 ? -ENOMEM : 0;
+        int r = bytes_take(l, strlen(item) + ITEM_BYTES);
+        return r < 0 ? r : json_object_set_new(set, item, json_true()) < 0 ? -ENOMEM : 0;
 }
 
 static void group_done(LearnGroup *g) {
@@ -154,31 +165,31 @@ static bool alert_is_harvest(const json_t *alert) {
 }
 
 /* Each comment line apart, as groups of many alerts have many of the same. */
-static int risks_add(json_t *risks, const char *lines) {
+static int risks_add(Learning *l, json_t *risks, const char *lines) {
         int r = 0;
 
         for (const char *end; r == 0 && (end = strchr(lines, '\n')); lines = end + 1) {
                 _cleanup_free_ char *line = strndup(lines, (size_t)(end - lines));
-                r = line ? set_add(risks, line) : -ENOMEM;
+                r = line ? set_add(l, risks, line) : -ENOMEM;
         }
         return r;
 }
 
-static int group_add(LearnGroup *g, const json_t *alert, uint64_t usec) {
+static int group_add(Learning *l, LearnGroup *g, const json_t *alert, uint64_t usec) {
         const char *time = recorded_string(alert, "time");
         _cleanup_free_ char *day = strndup(time, strcspn(time, "T"));
         json_int_t score = json_integer_value(json_object_get(alert, "score"));
         const json_t *file;
         size_t i;
 
-        int r = day && group_is_complete(g) ? set_add(g->days, day) : -ENOMEM;
+        int r = day && group_is_complete(g) ? set_add(l, g->days, day) : -ENOMEM;
         if (r == 0)
-                r = set_add(g->hosts, recorded_string(alert, "host"));
+                r = set_add(l, g->hosts, recorded_string(alert, "host"));
         if (r == 0)
-                r = set_add(g->incidents, recorded_string(alert, "incident"));
+                r = set_add(l, g->incidents, recorded_string(alert, "incident"));
         json_array_foreach(json_object_get(alert, "files"), i, file) {
                 if (r == 0 && json_object_size(g->files) <= FILES_MAX)
-                        r = set_add(g->files, recorded_string(file, "path"));
+                        r = set_add(l, g->files, recorded_string(file, "path"));
         }
         if (!g->sample || json_integer_value(json_object_get(g->sample, "score")) < score) {
                 json_decref(g->sample);
@@ -200,8 +211,8 @@ static int proposal_add(Learning *l, const json_t *alert, uint64_t usec, const P
                 LearnGroup *g = group_find(l, "none", false, p->why);
 
                 l->n_left_out += !g;
-                r = set_add(l->bad_incidents, recorded_string(alert, "incident"));
-                return r < 0 || !g ? r : group_add(g, alert, usec);
+                r = set_add(l, l->bad_incidents, recorded_string(alert, "incident"));
+                return r < 0 || !g ? r : group_add(l, g, alert, usec);
         }
         for (size_t i = 0; r == 0 && i < p->n_rules; i++) {
                 LearnGroup *g = group_find(l, p->rules[i].name, true, p->rules[i].body);
@@ -210,12 +221,12 @@ static int proposal_add(Learning *l, const json_t *alert, uint64_t usec, const P
                 if (!g)
                         continue;
                 g->apart |= p->rules[i].users ? LEARN_USERS : 0;
-                r = group_add(g, alert, usec);
+                r = group_add(l, g, alert, usec);
                 if (r == 0)
-                        r = risks_add(g->risks, p->risks);
+                        r = risks_add(l, g->risks, p->risks);
                 if (r == 0 && p->rules[i].destination) {
                         if (json_object_size(g->destinations) < LEARN_DESTINATIONS_MAX)
-                                r = set_add(g->destinations, p->rules[i].destination);
+                                r = set_add(l, g->destinations, p->rules[i].destination);
                         else if (!json_object_get(g->destinations, p->rules[i].destination))
                                 g->apart |= LEARN_EVERYWHERE;
                 }
@@ -241,13 +252,22 @@ int learn_add(Learning *l, const json_t *alert, SuggestLook look) {
                 return 0;
         if (json_object_size(l->ids) == LEARN_ALERTS_MAX)
                 return -E2BIG;
-        int r = json_object_set_new(l->ids, id, json_true()) < 0 ? -ENOMEM : 0;
+        if (strlen(id) > NAME_BYTES_MAX || strlen(recorded_string(alert, "incident")) > NAME_BYTES_MAX ||
+                        strlen(recorded_string(alert, "host")) > NAME_BYTES_MAX) {
+                l->n_refused++;
+                return 0;
+        }
+        int r = set_add(l, l->ids, id);
         if (r == 0)
-                r = set_add(l->hosts, recorded_string(alert, "host"));
+                r = set_add(l, l->hosts, recorded_string(alert, "host"));
         if (r == 0)
                 r = alert_replay(l->policy, l->names, alert, &replay);
+        if (r == -EBADMSG) {
+                l->n_refused++;
+                return 0;
+        }
         if (r < 0)
-                return r == -EBADMSG ? 0 : r;
+                return r;
         bool silent = replay.result == REPLAY_SILENCE;
         replay_done(&replay);
         l->n_alerts++;
@@ -435,6 +455,11 @@ char *learn_dropin(const Learning *l) {
                         "rule, then run\n"
                         "# \"barbwired --check\", and load it with \"systemctl reload barbwire\".\n",
                         l->n_silent);
+        if (l->n_refused > 0)
+                fprintf(f,
+                                "# %" PRIu64
+                                " entries are left out: they have not the shape of an alert, or its size.\n",
+                                l->n_refused);
         if (l->n_left_out > 0)
                 fprintf(f,
                                 "# %" PRIu64

@@ -30,14 +30,18 @@ static int on_alert(json_t *alert, const char *line, void *userdata) {
         Lesson *lesson = userdata;
         bool here = strcmp(recorded_string(alert, "host"), lesson->host) == 0;
 
-        (void)line;
+        if (strlen(line) > LEARN_LINE_MAX) {
+                lesson->learning.n_refused++;
+                return 0;
+        }
         /* A record of severity info is no alert: nothing has to be allowed. */
         if (strcmp(recorded_string(alert, "severity"), "info") == 0)
                 return 0;
         return learn_add(&lesson->learning, alert, here ? ctl_program_look : NULL);
 }
 
-/* -ENOENT: there is none yet. */
+/* -ENOENT: there is none yet. -EFBIG: it is longer, and what is cut would be forgotten; -EBADMSG: it has a
+ * NUL. */
 static int file_read(const char *path, char **ret) {
         _cleanup_fclose_ FILE *f = fopen(path, "re");
         _cleanup_free_ char *text = NULL;
@@ -45,13 +49,17 @@ static int file_read(const char *path, char **ret) {
 
         if (!f)
                 return -errno;
-        text = malloc(DROPIN_BYTES_MAX + 1);
+        text = malloc(DROPIN_BYTES_MAX + 2);
         if (!text)
                 return -ENOMEM;
-        size = fread(text, 1, DROPIN_BYTES_MAX, f);
+        size = fread(text, 1, DROPIN_BYTES_MAX + 1, f);
         if (ferror(f))
                 return -EIO;
+        if (size > DROPIN_BYTES_MAX)
+                return -EFBIG;
         text[size] = 0;
+        if (strlen(text) != size)
+                return -EBADMSG;
         *ret = STEAL_PTR(text);
         return 0;
 }

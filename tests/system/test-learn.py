@@ -115,7 +115,8 @@ class Scene:
         journal_files.write(path, [entry(a, host) for _, a, host in sorted(alerts, key=lambda item: item[1]["time"])])
 
     def learn(self, *args, status=0, answers=None):
-        command = self.ctl.command("learn", f"--file={self.journal}", f"--policy-dir={harness.DEFAULT_POLICY}", *args)
+        journal = [] if any(a.startswith("--file=") for a in args) else [f"--file={self.journal}"]
+        command = self.ctl.command("learn", *journal, f"--policy-dir={harness.DEFAULT_POLICY}", *args)
         result = subprocess.run(command, input=answers or "", capture_output=True, text=True, timeout=120, check=False,
                                 env=environment())
         require_equal(result.returncode, status, f"exit status of {args}\n{result.stdout}{result.stderr}")
@@ -312,6 +313,29 @@ def interactive(s):
     s.learn(f"--output={s.directory}/no/such", status=1)
 
 
+def bounds(s):
+    """Alerts that are too large, or have too many files or too long an id, are counted, and teach nothing; a drop-in
+    that is too large is not cut."""
+    path, large = f"{s.directory}/bounds.journal", s.alert(1, **program("/opt/site/large"))
+    large["process"]["cmdline"] = "x" * 65536
+    files, known = s.alert(2, **program("/opt/site/files")), s.alert(4, **program("/opt/site/known"))
+    files["files"] *= 9
+    name = s.alert(3, **program("/opt/site/name"))
+    name["id"] = "b" * 65 + name["id"]
+    s.write(path, [("", a, "alpha") for a in (large, files, name, known)])
+    out = s.learn(f"--file={path}", "--min-days=1")
+    require("# 3 entries are left out: " in out and set(sections(out)) == {"/opt/site/known"}, out)
+    result = subprocess.run([harness.BARBWIRED, "--check", f"--policy-dir={harness.DEFAULT_POLICY}",
+                             f"--replay={path}"], capture_output=True, text=True, timeout=120, check=False)
+    require("1 alerts: 1 raised" in result.stdout and ": 3 entries are left out" in result.stderr, result.stdout)
+    output = f"{s.directory}/large.conf"
+    with open(output, "w", encoding="utf-8") as f:
+        f.write("# Made by barbwirectl learn\n")
+        f.truncate(16 * 1024 * 1024 + 1)
+    s.learn(f"--output={output}", status=1)
+    require_equal(os.stat(output).st_size, 16 * 1024 * 1024 + 1, "the size of a drop-in that is too large")
+
+
 def again(s):
     """The drop-in is no part of the policy that its own alerts are evaluated by: a second run keeps its rules."""
     with open(s.output, encoding="utf-8") as f:
@@ -349,6 +373,7 @@ def main():
         t.case("programs of users", users, s)
         t.case("thefts beside the learned programs, and through them", thefts, s)
         t.case("days, time, JSON", days, s)
+        t.case("bounds", bounds, s)
         t.case("answers", interactive, s)
         t.case("a second run", again, s)
     t.done()
