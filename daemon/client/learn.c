@@ -143,9 +143,10 @@ static bool group_is_complete(const LearnGroup *g) {
 
 /* curl and its like: their business is what a thief needs, whatever the file and the destination. */
 static bool is_tool(const char *exe) {
-        static const char *const names[] = { "aria2c", "base64", "curl", "dd", "ftp", "lftp", "nc",
-                "nc.openbsd", "nc.traditional", "ncat", "openssl", "rclone", "rsync", "scp", "sftp", "socat",
-                "ssh", "tar", "telnet", "wget" };
+        static const char *const names[] = { "aria2c", "base32", "base64", "busybox", "bzip2", "cat", "cp",
+                "cpio", "curl", "dd", "ftp", "gzip", "head", "lftp", "nc", "nc.openbsd", "nc.traditional",
+                "ncat", "od", "openssl", "rclone", "rsync", "scp", "sed", "sftp", "socat", "sort", "ssh",
+                "tail", "tar", "tee", "telnet", "toybox", "wget", "xxd", "xz", "zip", "zstd" };
         const char *slash = strrchr(exe, '/');
 
         for (size_t i = 0; slash && i < ELEMENTSOF(names); i++)

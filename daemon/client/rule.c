@@ -299,10 +299,30 @@ static const char *package_manager(const Suggestion *s) {
         return NULL;
 }
 
+/* Security agents and their like, for which there are rules that are off by default. */
+static bool is_agent(const char *path) {
+        static const char *const of_vendors[] = { "/opt/osquery/", "/usr/bin/osqueryd", "/var/ossec/bin/",
+                "/usr/sbin/clamd", "/usr/bin/clam", "/opt/CrowdStrike/", "/opt/microsoft/mdatp/",
+                "/opt/sentinelone/", "/opt/Elastic/Agent/", "/usr/share/elastic-agent/",
+                "/var/lib/elastic-agent/", "/opt/sophos-spl/", "/opt/eset/",
+                "/opt/bitdefender-security-tools/", "/opt/traps/", "/opt/carbonblack/", "/opt/ds_agent/",
+                "/usr/local/qualys/", "/opt/nessus_agent/", "/opt/rapid7/", "/usr/bin/aide",
+                "/usr/sbin/tripwire", "/opt/puppetlabs/", "/opt/saltstack/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(of_vendors); i++)
+                if (strncmp(path, of_vendors[i], strlen(of_vendors[i])) == 0)
+                        return true;
+        return false;
+}
+
 /* What a rule would allow beside the access that was seen. false: none is to be written. */
 static bool reach_check(Suggestion *s, const Opener *o, const char *path) {
         const char *manager = package_manager(s);
 
+        if (is_agent(path))
+                say(&s->risks, "An agent that reads every file: optional.d/security-agents.conf, beside the "
+                               "default "
+                               "policy, has rules for it. Link to it from /etc/barbwire/policy.d.");
         if (path_is_temporary(path) || (o->sent && recorded_flag(s->process, "directory-writable")))
                 say(&s->why, "%s is a temporary program: another one may have this path next time.", o->exe);
         else if (manager)

@@ -21,6 +21,7 @@
 #define BATCH_OF_PROCESSES 4
 #define BATCHES_MAX 200000
 #define PATH_SIZE 256
+#define FIRST_SIZE (PATH_SIZE + sizeof("/a-file-4294967295"))
 
 static const char *short_path;
 static int udp_fd, udp_sink_fd, listen_fd, tcp_fd, tcp_sink_fd, pipe_fds[2];
@@ -29,6 +30,31 @@ static struct sockaddr_in udp_address = { .sin_family = AF_INET }, tcp_address =
 static void do_open_short(const char *path) {
         (void)path;
         open_close(short_path);
+}
+
+static void first_path(const char *directory, unsigned n, char ret[static FIRST_SIZE]) {
+        snprintf(ret, FIRST_SIZE, "%s/a-file-%u", directory, n % BATCH);
+}
+
+/* New files, which nobody has opened: mknod(2) does not. */
+static void files_renew(const char *directory) {
+        char path[FIRST_SIZE];
+
+        if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+                die(directory);
+        for (unsigned i = 0; i < BATCH; i++) {
+                first_path(directory, i, path);
+                if ((unlink(path) < 0 && errno != ENOENT) || mknod(path, S_IFREG | 0644, 0) < 0)
+                        die(path);
+        }
+}
+
+static void do_open_first(const char *directory) {
+        static unsigned n;
+        char path[FIRST_SIZE];
+
+        first_path(directory, n++, path);
+        open_close(path);
 }
 
 static void do_nothing(const char *path) {
@@ -113,12 +139,13 @@ static void sinks_drain(void) {
 static const struct operation {
         const char *name, *path; /* below DIRECTORY */
         void (*run)(const char *path);
-        bool sends;
-        int batch; /* 0: BATCH */
+        bool sends, first; /* first: each open is the first one of its file */
+        int batch;         /* 0: BATCH */
 } operations[] = {
         { .name = "no-op", .run = do_nothing },
         { .name = "stat", .path = "/a/b/c/d/e/f", .run = do_stat },
         { .name = "open-close-short", .run = do_open_short },
+        { .name = "open-close-first", .path = "/first", .run = do_open_first, .first = true },
         { .name = "open-close-40", .path = "/bytes-forty", .run = open_close },
         { .name = "open-close-deep", .path = "/a/b/c/d/e/f", .run = open_close },
         { .name = "open-close-watched-directory", .path = "/watched/readme", .run = open_close },
@@ -149,6 +176,8 @@ static void operation_measure(const struct operation *operation, const char *dir
         snprintf(path, sizeof(path), "%s%s", directory, operation->path ? operation->path : "");
         end = now() + (unsigned long long)(seconds * 1e9);
         do {
+                if (operation->first)
+                        files_renew(path);
                 unsigned long long begin = now();
 
                 for (int i = 0; i < batch; i++)

@@ -6,6 +6,7 @@ under the default policy. Another program stands in for each. Beside them, and t
 import contextlib
 import os
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -126,6 +127,26 @@ def layout(s, name):
     require(not missed, f"no alert of {missed}")
 
 
+def agents(s, policy):
+    """Off, then linked to from a directory of the site."""
+    agent, secret = "/usr/bin/osqueryd", secret_of(s, KEY)
+    install(s, agent, secret)
+    install(s, "/usr/bin/osqueryx", secret)
+
+    def alerts(program):
+        before = s.alerts_so_far()
+        s.run([program, "blocking", secret, HOST_V4, "443"], needs="/usr/bin/env")
+        s.bw.prove_delivered(s.net, s.home)
+        return [a for a in s.bw.alerts[before:] if a["process"]["exe"] == program]
+
+    require(alerts(agent), "no alert while it is off")
+    os.symlink(os.path.join(harness.SOURCE_ROOT, "daemon/optional.d/security-agents.conf"),
+               f"{policy}/security-agents.conf")
+    require("policy reloaded" in s.bw.reload(), "the reload")
+    require(not alerts(agent), "an alert while it is on")
+    require(alerts("/usr/bin/osqueryx"), "no alert of a program beside it")
+
+
 def other_port(s):
     """Whatever runs with the Python of certbot's snap."""
     python = LAYOUTS["snap"][3][1]
@@ -137,11 +158,14 @@ def other_port(s):
 
 def main():
     t = tap.Tap()
-    with mount_points(), stage.scene() as s:
+    with tempfile.TemporaryDirectory() as policy, mount_points(), \
+            stage.scene((harness.DEFAULT_POLICY, policy)) as s:
+        os.chmod(policy, 0o755)
         t.setup("directories of other distributions", setup, s)
         for name in LAYOUTS:
             t.case(f"{name}, and thefts beside and through its programs", layout, s, name)
         t.case("certbot's Python to another port", other_port, s)
+        t.case("security agents, whose rules are off by default", agents, s, policy)
         t.case("no loss", stage.no_loss, s.bw)
     t.done()
 

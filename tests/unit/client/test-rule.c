@@ -329,6 +329,16 @@ static void test_users(void **state) {
         assert_none(&e, "Users other than root can change /home/ana/venv/bin/t.py");
 }
 
+/* Rules for security agents come with the policy, off. */
+static void test_agent(void **state) {
+        Event e = event_of("/opt/osquery/bin/osqueryd");
+        _cleanup_free_ char *rule = NULL, *text = suggested(&e, &rule);
+        (void)state;
+
+        assert_non_null(rule);
+        assert_non_null(strstr(text, "\n# An agent that reads every file: optional.d/security-agents.conf"));
+}
+
 /* A rule would be for the opener, and another process sent. */
 static void test_handed_on(void **state) {
         (void)state;
@@ -494,6 +504,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_unit, setup),
                 cmocka_unit_test_setup(test_script, setup),
                 cmocka_unit_test_setup(test_users, setup),
+                cmocka_unit_test_setup(test_agent, setup),
                 cmocka_unit_test_setup(test_handed_on, setup),
                 cmocka_unit_test_setup(test_reach, setup),
                 cmocka_unit_test_setup(test_accepted, setup),
