@@ -202,7 +202,9 @@ struct bw_process {
 #define BW_PROCESS_USERS                                                                                    \
         1024 /* what of its code is not root's, nobody but its own user may change: executable and mappings \
               */
-#define BW_PROCESS_FLAGS 2047
+#define BW_PROCESS_SCRIPT                                                                                   \
+        2048 /* the kernel was asked to run a script of root's, which Exe= of a rule can name */
+#define BW_PROCESS_FLAGS 4095
 
 /* Not one of the kernel's address families: a file that is stored on another host. */
 #define BW_FAMILY_FILE 0xffff

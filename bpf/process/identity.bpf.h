@@ -591,6 +591,8 @@ __noinline __u32 process_flags(__u32 pid) {
                 flags |= BW_PROCESS_FOREIGN_CODE;
         if (p && !p->strange && (flags & BW_PROCESS_EXE_NOT_ROOTS ? p->object == FINDING_USERS : p->foreign))
                 flags |= BW_PROCESS_USERS;
+        if (p && p->program && !p->users_program)
+                flags |= BW_PROCESS_SCRIPT;
         return flags;
 }
 

@@ -280,8 +280,8 @@ int action_from_string(const char *s) {
 
 const char *process_flag_name(unsigned bit) {
         static const char *const names[] = { "not-roots", "writable", "directory-writable", "deleted",
-                "memory", "not-host", "injected", "foreign-code", "traced", "environment-unread",
-                "users" }; /* as in bpf/abi/event.h */
+                "memory", "not-host", "injected", "foreign-code", "traced", "environment-unread", "users",
+                "script" }; /* as in bpf/abi/event.h */
 
         _Static_assert(BW_PROCESS_FLAGS == (1U << ELEMENTSOF(names)) - 1, "each flag has a name");
         return bit < ELEMENTSOF(names) ? names[bit] : NULL;

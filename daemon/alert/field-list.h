@@ -119,7 +119,8 @@
                         "was larger "                                                                         \
                         "than 1 MiB, or could not be read: no rule applies); users: what of its code is "     \
                         "not "                                                                                \
-                        "root's, only its own user may change.")
+                        "root's, only its own user may change; script: the kernel ran a script of root's, "   \
+                        "which Exe= can name.")
 
 /* o: an AlertAncestor */
 #define ALERT_ANCESTOR_FIELDS(FIRST, F)                                                                     \

@@ -31,6 +31,7 @@ typedef struct Opener {
         json_int_t uid;
         json_t *classes; /* an object: a set */
         char *exe_glob, *script, *unit;
+        bool named; /* the script is a program by itself, which Exe= names */
         bool users; /* the program or the script is below the home of its user */
 } Opener;
 
@@ -369,6 +370,11 @@ static int script_find(Suggestion *s, Opener *o, const char *interpreter) {
                 return 0;
         if (s->look)
                 s->look(argument, &script);
+        o->named = !users && recorded_flag(s->process, "script");
+        if (!users && !o->named)
+                say(&s->risks, "Script= compares a text, and not who may change the file of that name: "
+                               "start the "
+                               "script by its own path (\"#!\"), and make the rule again.");
         if (users)
                 say(&s->risks, "A rule with ~/ applies only if the script is started by its own name, not "
                                "as the "
@@ -482,8 +488,8 @@ static char *rule_body(const Suggestion *s, const Opener *o) {
                 if (json_object_get(o->classes, name))
                         fprintf(text.stream, "%s%s", n++ > 0 ? " " : "", name);
         }
-        fprintf(text.stream, "\nExe=%s\n", o->exe_glob);
-        if (o->script)
+        fprintf(text.stream, "\nExe=%s\n", o->named ? o->script : o->exe_glob);
+        if (o->script && !o->named)
                 fprintf(text.stream, "Script=%s\n", o->script);
         if (o->unit)
                 fprintf(text.stream, "Unit=%s\n", o->unit);

@@ -204,7 +204,8 @@ static void test_families(void **state) {
 static void test_flags(void **state) {
         (void)state;
         static const char *const wanted_names[] = { "not-roots", "writable", "directory-writable", "deleted",
-                "memory", "not-host", "injected", "foreign-code", "traced", "environment-unread", "users" };
+                "memory", "not-host", "injected", "foreign-code", "traced", "environment-unread", "users",
+                "script" };
         char all[256] = "";
 
         for (unsigned bit = 0; bit < ELEMENTSOF(wanted_names); bit++) {

@@ -278,6 +278,11 @@ static void test_script(void **state) {
         script_writable = true;
         assert_none(&e, "Users other than root can change /opt/a.py");
         script_writable = false;
+        /* The kernel ran it: then it is judged as a file. */
+        e.correlation.process.flags = BW_PROCESS_SCRIPT;
+        assert_rule(&e, "[Allow site-a.py-" ID "]\nClass=ssh-private-keys\nExe=/opt/a.py\n"
+                        "Destination=192.0.2.7/32:443\n");
+        e.correlation.process.flags = 0;
         /* What was cut is not the script. */
         e.correlation.flags = BW_CORRELATION_CMDLINE_CUT;
         assert_none(&e, "every script");
