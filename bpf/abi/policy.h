@@ -137,6 +137,9 @@ struct bw_user {
 /* Scanned linearly, but only for an executable that a rule names. */
 #define BW_USERS_MAX 128
 
+/* What /proc/PID/stat counts a start time in. */
+#define BW_START_TICK_NS 10000000ULL
+
 struct bw_table {
         __u32 seq; /* odd: being written */
         __u32 generation;
@@ -146,11 +149,13 @@ struct bw_table {
          * there is none. The second has units only, and asks for no executable. */
         __u16 never_exe;
         __u16 never_unit;
-        __u64 denies;     /* classes whose egress is refused; 0: nothing is */
-        __u64 stops;      /* those of them whose process is stopped as well, */
-        __u64 kills;      /* or killed */
-        __u32 dry_run;    /* 1: it is only said that it would be */
-        __u32 daemon_pid; /* whose egress is never refused */
+        __u64 denies;       /* classes whose egress is refused; 0: nothing is */
+        __u64 stops;        /* those of them whose process is stopped as well, */
+        __u64 kills;        /* or killed */
+        __u32 dry_run;      /* 1: it is only said that it would be */
+        __u32 daemon_pid;   /* whose egress is never refused, */
+        __u64 daemon_start; /* if the process began at this BW_START_TICK_NS of the boot clock: another one
+                               may get the number of a daemon that was killed */
         __u8 byte_class[BW_AUTOMATON_SLOTS][256];
         __u64 code;                         /* classes of code that interpreters load: they leave no mark */
         __u64 window_ns[BW_CLASSES_MAX];    /* a mark's life, CLOCK_MONOTONIC; 0: no such class */
@@ -168,5 +173,5 @@ _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
 _Static_assert(sizeof(struct bw_table) ==
-                                8 + 32 + 8 + 32 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 + 10240 + 65536,
+                                8 + 32 + 8 + 40 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 + 10240 + 65536,
                 "table layout");

@@ -30,14 +30,29 @@ const volatile __u32 files_deny = 0;
 /* 1: the programs that refuse connections may send signals: those of cgroups since 6.16. */
 const volatile __u32 signals = 0;
 
-/* Whether Never= names the current process, by its executable: as an [Allow] does, that is judged at exec,
- * and applies to an object that only root can change. */
-static __always_inline bool never_by_exe(const struct bw_table *t, struct task_struct *task, __u32 pid) {
-        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
-        __u32 rule = (t->never_exe - 1U) % BW_RULES_MAX;
+/* Whether Never= names the executable of the current process, `pid`: that is judged at exec as for an
+ * [Allow], and once more if the policy has changed since; and it must be an object that only root can
+ * change. -1: the policy changed meanwhile. */
+__noinline int never_by_exe(__u32 pid) {
+        struct task_struct *task = current_task();
+        struct policy_view v;
+        struct process *p = process_view_get(pid, &v);
+        const struct file *file = BPF_CORE_READ(task, mm, exe_file);
 
-        return t->never_exe && p && p->rules.word[rule / 64] >> rule % 64 & 1 && p->object == FINDING_GOOD &&
-               p->host == FINDING_GOOD && host_seen(task) && !process_is_void(p) && !task_is_traced(task);
+        if (!p || !v.table->never_exe || !file)
+                return false;
+        __u32 rule = (v.table->never_exe - 1U) % BW_RULES_MAX;
+        if (p->generation != v.table->generation) {
+                path_match_rules(v.index, BW_AUTOMATON_EXE, pid, &file->f_path);
+                if (!p->object)
+                        object_look(pid, (__u64)task, false);
+                if (p->program && p->object == FINDING_GOOD)
+                        program_match(v.index, BW_AUTOMATON_EXE, pid);
+        }
+        bool named = p->rules.word[rule / 64] >> rule % 64 & 1 && p->object == FINDING_GOOD &&
+                     p->host == FINDING_GOOD && host_seen(task) && !process_is_void(p) &&
+                     !task_is_traced(task);
+        return policy_view_held(&v) ? named : -1;
 }
 
 /* And by its unit, whatever it executes. */
@@ -54,13 +69,20 @@ static __always_inline bool never_by_unit(__u32 table, const struct bw_table *t,
 __noinline int current_is_exempt(void) {
         struct task_struct *task = current_task();
         struct policy_view v;
+        int named = -1;
 
-        return policy_view_get(&v) && (never_by_exe(v.table, task, BPF_CORE_READ(task, tgid)) ||
-                                                      never_by_unit(v.index, v.table, task));
+        for (__u32 i = 0; i < POLICY_TRIES && named < 0; i++)
+                named = never_by_exe(BPF_CORE_READ(task, tgid));
+        return named > 0 || (policy_view_get(&v) && never_by_unit(v.index, v.table, task));
 }
 
 /* Beside enum bw_action: ask current_is_exempt(). */
 #define ACTION_ASK 0x100
+
+/* Whether the current process, `pid`, is barbwired. */
+static __always_inline bool is_daemon(const struct bw_table *t, __u32 pid) {
+        return pid == t->daemon_pid && task_start(current_task()) / BW_START_TICK_NS == t->daemon_start;
+}
 
 /* What is done with egress by the current process, `pid`, of a class with Action=deny: enum bw_action. pid
  * 0: it holds nothing itself, and is suspected only, by what others of its user and cgroup have read. */
@@ -69,7 +91,7 @@ __noinline int enforce(__u32 table, __u32 pid, __u32 how, __u64 classes) {
 
         if (!t || !pid)
                 return BW_ACTION_NOT_DENIED;
-        if (how & ACT_EXEMPT || pid == 1 || pid == t->daemon_pid)
+        if (how & ACT_EXEMPT || pid == 1 || is_daemon(t, pid))
                 return BW_ACTION_ALERT;
         if (!(how & ACT_ASKED) && (t->never_exe | t->never_unit))
                 return ACTION_ASK;

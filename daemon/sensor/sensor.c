@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -39,6 +40,17 @@ static int sensor_map(Sensor *s, SensorMap map, int protection, void *ret) {
         return 0;
 }
 
+/* When this process began, in BW_START_TICK_NS of the boot clock (proc_pid_stat(5)); 0: unknown. */
+static uint64_t start_ticks(void) {
+        _cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
+        char line[1024], *field = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+
+        /* The second field is the name, which may contain anything. */
+        for (unsigned i = 2; i < 22 && field; i++)
+                field = strchr(field + 1, ' ');
+        return field ? strtoull(field, NULL, 10) : 0;
+}
+
 Sensor *sensor_make(const SensorSizes *sizes) {
         Sensor *s = calloc(1, sizeof(*s));
 
@@ -46,6 +58,7 @@ Sensor *sensor_make(const SensorSizes *sizes) {
                 return NULL;
         sensor_parts_init(&s->parts);
         s->sizes = *sizes;
+        s->start_ticks = start_ticks();
         s->old_ring_map = s->rings = -1;
         return s;
 }
@@ -228,6 +241,7 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
         to->generation = ++s->shared->generation;
         to->daemon_pid = (uint32_t)getpid();
+        to->daemon_start = s->start_ticks;
         s->refusing = to->denies && !to->dry_run;
         memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
         for (size_t i = t->n_cells; i < s->n_cells; i++)

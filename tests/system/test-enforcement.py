@@ -7,8 +7,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
@@ -73,10 +75,58 @@ while least - read <= float(sys.argv[3]):
             refused = True
     print(refused, least - read, time.monotonic() - begun)
 """
+# A child that has the number argv[1] executes the others.
+NUMBERED = """
+import ctypes, os, signal, struct, sys
+number = ctypes.c_int(int(sys.argv[1]))
+clone_args = struct.pack("11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(number), 1, 0)
+child = ctypes.CDLL(None, use_errno=True).syscall(435, clone_args, len(clone_args))
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+if child < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 FLOOD = 400
 LATE_SECONDS = 1
 # The kernel's programs count in ticks of 16.8 ms, and round up (bpf/mark/mark.bpf.h mark_live_some()).
 ROUNDED_SECONDS = 0.05
+
+
+class Manager:
+    """with Manager(directory) as manager: what barbwired asks systemd to keep is kept, until the end."""
+
+    def __init__(self, directory):
+        self.address, self.kept = f"{directory}/manager", []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.reader = threading.Thread(target=self.read)
+
+    def read(self):
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 8)
+            if not message:
+                return
+            # A barrier waits until its descriptor is closed.
+            if message.startswith(b"FDSTORE="):
+                self.kept += descriptors
+            else:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def __enter__(self):
+        self.socket.bind(self.address)
+        self.reader.start()
+        os.environ["NOTIFY_SOCKET"] = self.address
+        return self
+
+    def __exit__(self, *exception):
+        del os.environ["NOTIFY_SOCKET"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self.address)
+        self.reader.join()
+        for descriptor in self.kept:
+            os.close(descriptor)
+        self.socket.close()
 
 
 class Stage(Scene):
@@ -245,6 +295,31 @@ def never_exe(stage):
     refused(stage, "out-tcp", "blocking")
 
 
+def never_reloaded(stage):
+    """The policy changes after a process has read the file: what Never= names when it sends counts."""
+    interpreter = os.path.realpath(sys.executable)
+    for before, after, wanted in (("", interpreter, 0), (interpreter, "", 2), (interpreter, "/usr/bin/other", 2)):
+        stage.load(f"[Enforcement]\nNever={before}\n")
+        path, _ = stage.decoy()
+        process, _ = insist(stage, path, 2)
+        stage.load(f"[Enforcement]\nNever={after}\n")
+        require_equal(finish(process), wanted, f"refused, after Never={before} had become Never={after}")
+        stage.alert(path, action="denied" if wanted else "alert")
+
+
+def number_reused(net, home):
+    """A thief that gets the number of a daemon that was killed is not taken for it."""
+    stage = Stage(net, home)
+    stage.write()
+    with Manager(stage.directory) as manager, stage.bw:
+        stage.bw.kill()
+        require(manager.kept, "nothing was kept")
+        path, _ = stage.decoy()
+        result = net.run([sys.executable, "-c", NUMBERED, str(stage.bw.pid), program("technique-out-tcp"), "blocking",
+                          path, HOST_V4, "443"])
+    require("Operation not permitted" in result.stderr, f"{result}")
+
+
 def signalled(stage, action, done):
     """The thief gets a signal with the refusal, if the kernel can send it."""
     stage.load(Action=action)
@@ -357,12 +432,14 @@ def main():
             t.case("Action=stop", signalled, stage, "stop", "stopped")
             t.case("Action=kill", signalled, stage, "kill", "killed")
             t.case("Never= an executable", never_exe, stage)
+            t.case("Never= is judged again after a reload", never_reloaded, stage)
             t.case("Never= a unit", never_unit, stage)
             t.case("Enabled=dry-run", dry_run, stage)
             t.case("Enabled=no", disabled, stage)
             t.case("barbwire.enforce=0", rescued, stage)
             t.case("the client", shown_by_client, stage)
             t.case("ends without loss", ended, stage)
+        t.case("the number of a daemon that was killed", number_reused, net, home)
 
 
 def rescued(stage):
