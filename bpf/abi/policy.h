@@ -137,6 +137,9 @@ struct bw_user {
 /* Scanned linearly, but only for an executable that a rule names. */
 #define BW_USERS_MAX 128
 
+/* A power of two above BW_HOPS_MAX (abi/event.h), by which an index is masked. */
+#define BW_FAR_SLOTS 16
+
 /* What /proc/PID/stat counts a start time in. */
 #define BW_START_TICK_NS 10000000ULL
 
@@ -149,9 +152,11 @@ struct bw_table {
          * there is none. The second has units only, and asks for no executable. */
         __u16 never_exe;
         __u16 never_unit;
-        __u64 denies;       /* classes whose egress is refused; 0: nothing is */
-        __u64 stops;        /* those of them whose process is stopped as well, */
-        __u64 kills;        /* or killed */
+        __u64 denies; /* classes whose egress is refused; 0: nothing is */
+        __u64 stops;  /* those of them whose process is stopped as well, */
+        __u64 kills;  /* or killed */
+        /* By a number of hand-overs: the classes whose ActionHops= are fewer. */
+        __u64 far[BW_FAR_SLOTS];
         __u32 dry_run;      /* 1: it is only said that it would be */
         __u32 daemon_pid;   /* whose egress is never refused, */
         __u64 daemon_start; /* if the process began at this BW_START_TICK_NS of the boot clock: another one
@@ -172,6 +177,6 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) ==
-                                8 + 32 + 8 + 40 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 + 10240 + 65536,
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 40 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
+                                                          10240 + 65536,
                 "table layout");

@@ -9,6 +9,7 @@
 #include "abi/policy.h"
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
+#include "mark/mark.bpf.h"
 #include "process/identity.bpf.h"
 
 /* In bw_destination.act until correlate(): what the hook can do about the egress. Without any of them it can
@@ -84,6 +85,24 @@ static __always_inline bool is_daemon(const struct bw_table *t, __u32 pid) {
         return pid == t->daemon_pid && task_start(current_task()) / BW_START_TICK_NS == t->daemon_start;
 }
 
+/* Of these classes those whose data process `pid` has over at most ActionHops= hand-overs, or over nobody
+ * knows how many, as none of its remembered files is of them. */
+__noinline __u64 classes_near(__u32 table, __u32 pid, __u64 classes) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        const struct mark *m = mark_get(pid);
+        __u64 listed = 0, near = 0;
+
+        if (!t || !m)
+                return classes;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *f = &m->files[i];
+                listed |= f->classes;
+                near |= f->classes & ~t->far[f->hops % BW_FAR_SLOTS];
+        }
+        return classes & (near | ~listed);
+}
+
 /* What is done with egress by the current process, `pid`, of a class with Action=deny: enum bw_action. pid
  * 0: it holds nothing itself, and is suspected only, by what others of its user and cgroup have read. */
 __noinline int enforce(__u32 table, __u32 pid, __u32 how, __u64 classes) {
@@ -91,7 +110,8 @@ __noinline int enforce(__u32 table, __u32 pid, __u32 how, __u64 classes) {
 
         if (!t || !pid)
                 return BW_ACTION_NOT_DENIED;
-        if (how & ACT_EXEMPT || pid == 1 || is_daemon(t, pid))
+        classes = classes_near(table, pid, classes);
+        if (!(classes & t->denies) || how & ACT_EXEMPT || pid == 1 || is_daemon(t, pid))
                 return BW_ACTION_ALERT;
         if (!(how & ACT_ASKED) && (t->never_exe | t->never_unit))
                 return ACTION_ASK;

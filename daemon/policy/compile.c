@@ -347,6 +347,8 @@ static void enforcement_fill(const Policy *p, const Numbering *n, struct bw_tabl
                 t->denies |= bit;
                 t->stops |= c->action == POLICY_STOP ? bit : 0;
                 t->kills |= c->action == POLICY_KILL ? bit : 0;
+                for (unsigned hops = c->action_hops + 1; hops < BW_FAR_SLOTS; hops++)
+                        t->far[hops] |= bit;
         }
         t->dry_run = p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN;
         for (size_t i = 0; i < n->n_rules; i++)

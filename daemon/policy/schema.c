@@ -93,6 +93,8 @@ const KeyInfo policy_keys[] = {
         { SECTION_CLASS, "Code", "code", KEY_BOOL, FIELD(PolicyClass, code) },
         { SECTION_CLASS, "Action", "action", KEY_CHOICE,
                         CHOICE(PolicyClass, action, actions, POLICY_ALERT) },
+        { SECTION_CLASS, "ActionHops", "action_hops", KEY_UNSIGNED,
+                        SCALAR(PolicyClass, action_hops, 0, BW_HOPS_MAX, BW_HOPS_MAX) },
         { SECTION_CLASS, "Description", "description", KEY_TEXT, FIELD(PolicyClass, description) },
         { SECTION_CLASS, "Technique", "techniques", KEY_STRINGS, LIST(PolicyClass, techniques, char *),
                         .check = value_check_technique },

