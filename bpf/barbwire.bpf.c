@@ -14,6 +14,7 @@
 #include "process/lifecycle.bpf.h"
 #include "process/ptrace.bpf.h"
 #include "egress/egress.bpf.h"
+#include "files/access.bpf.h"
 #include "files/called.bpf.h"
 #include "files/classify.bpf.h"
 #include "files/file.bpf.h"
@@ -260,16 +261,26 @@ int BPF_PROG(bw_send_length, struct sock *sk, int length) {
 SEC("lsm/file_open")
 int BPF_PROG(bw_lsm_file_open, struct file *file) {
         HOOK_FIRED(BW_HOOK_FILE_OPEN);
-        on_kernel_open(file);
-        return 0;
+        return HOOK_ANSWER(on_kernel_open(file, true), EACCES);
 }
 
 SEC("fexit/security_file_open")
 int BPF_PROG(bw_fexit_file_open, struct file *file, int ret) {
         HOOK_FIRED(BW_HOOK_FILE_OPEN);
         if (!ret)
-                on_kernel_open(file);
+                on_kernel_open(file, false);
         return 0;
+}
+
+/* Runs before the function, in whose place it gives the answer: see the egress of the sensor fentry below.
+ * Attached only while a class has Access=allowed. Misses what any program of this kind misses: opens by
+ * which it would interrupt itself, on kernels that preempt everywhere. */
+SEC("fmod_ret/security_file_open")
+int BPF_PROG(bw_deny_file_open, struct file *file, int ret) {
+        HOOK_FIRED(BW_HOOK_DENY_OPEN);
+        if (ret)
+                return ret;
+        return HOOK_ANSWER(on_kernel_opening(file), EACCES);
 }
 
 /* A descriptor comes from another process: SCM_RIGHTS, pidfd_getfd(2), binder. */

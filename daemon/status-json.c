@@ -158,18 +158,26 @@ static const struct {
 
 static json_t *enforcement_to_json(const Status *s) {
         json_auto_t *array = json_array();
-        bool signals = false;
+        bool signals = false, locks = false;
         size_t n = 0;
 
         for (size_t i = 0; i < s->policy->n_classes; i++)
                 signals |= s->policy->classes[i].action > POLICY_DENY;
-        for (size_t i = 0; i < s->policy->n_classes; i++)
-                n += policy_class_denies(s->policy, s->policy->classes + i) &&
-                     strcmp(s->policy->classes[i].name, POLICY_SELFTEST_CLASS) != 0;
+        for (size_t i = 0; i < s->policy->n_classes; i++) {
+                const PolicyClass *c = s->policy->classes + i;
+
+                locks |= policy_class_locks(s->policy, c);
+                n += (policy_class_denies(s->policy, c) || policy_class_locks(s->policy, c)) &&
+                     strcmp(c->name, POLICY_SELFTEST_CLASS) != 0;
+        }
         for (size_t i = 0; n > 0 && i < ELEMENTSOF(not_refused); i++)
                 if (not_refused[i].sensors & ONLY(s->sensor) &&
                                 json_array_append_new(array, json_string(not_refused[i].what)) < 0)
                         return NULL;
+        if (locks && s->sensor == SENSOR_TRACEPOINT &&
+                        json_array_append_new(array,
+                                        json_string("opens of files of classes with Access=allowed")) < 0)
+                return NULL;
         if (n > 0 && signals && s->lacking & BW_LACKS_SIGNALS &&
                         json_array_append_new(array,
                                         json_string("processes, which are neither stopped nor killed")) < 0)

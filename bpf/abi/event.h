@@ -74,9 +74,11 @@ enum bw_act {
         BW_ACT_CONNECT = 1, /* connect(2) on a TCP, UDP or other inet socket */
         BW_ACT_SEND = 2,    /* data sent: to an address, or on a socket that was connected before */
         BW_ACT_ACCEPT = 3,  /* a connection accepted: the address is the peer's, the port our own */
+        BW_ACT_OPEN = 4,    /* nothing: it was refused to open a file of a class with Access=allowed */
 };
 
-/* What was done with the egress. All but the first are of classes with Action=deny. */
+/* What was done with the egress, or the open. All but the first are of classes with Action=deny or
+ * Access=allowed. */
 enum bw_action {
         BW_ACTION_ALERT = 0,      /* nothing: it is only reported */
         BW_ACTION_DENIED = 1,     /* it was refused */
@@ -208,6 +210,9 @@ struct bw_process {
 
 /* Not one of the kernel's address families: a file that is stored on another host. */
 #define BW_FAMILY_FILE 0xffff
+
+/* Nor is this: of BW_ACT_OPEN, which has no destination. */
+#define BW_FAMILY_NONE 0xfffe
 
 /* AF_INET, AF_INET6: an internet address. AF_UNIX: a local service that uses the network on behalf of its
  * clients, and BW_FAMILY_FILE: a file; their address is only an identifier, the name is in

@@ -155,6 +155,7 @@ struct bw_table {
         __u64 denies; /* classes whose egress is refused; 0: nothing is */
         __u64 stops;  /* those of them whose process is stopped as well, */
         __u64 kills;  /* or killed */
+        __u64 locks;  /* classes that only a process which a rule allows to may open */
         /* By a number of hand-overs: the classes whose ActionHops= are fewer. */
         __u64 far[BW_FAR_SLOTS];
         __u32 dry_run;      /* 1: it is only said that it would be */
@@ -177,6 +178,6 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 40 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 48 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
                                                           10240 + 65536,
                 "table layout");

@@ -148,13 +148,18 @@ static __always_inline bool reported_elsewhere(__u32 action, __u32 how, bool sus
 }
 
 #define EPERM 1
+#define EACCES 13
 
 /* What an LSM program, or one of fmod_ret, returns. A branch, which the compiler must not make a negation
  * of: before 6.13 or so the verifier does not know the range of one (seen on 6.12). */
-static __always_inline int hook_answer(bool denied) {
-        int answer = 0;
+#define HOOK_ANSWER(denied, error)                                                                          \
+        ({                                                                                                  \
+                int _answer = 0;                                                                            \
+                if (denied)                                                                                 \
+                        asm volatile("%0 = %1" : "=r"(_answer) : "i"(-(error)));                            \
+                _answer;                                                                                    \
+        })
 
-        if (denied)
-                asm volatile("%0 = %1" : "=r"(answer) : "i"(-EPERM));
-        return answer;
+static __always_inline int hook_answer(bool denied) {
+        return HOOK_ANSWER(denied, EPERM);
 }

@@ -56,20 +56,32 @@ __noinline int file_is_containers(__u64 file_address, __u64 task_address) {
                (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || path_is_on_root(file_path(file), task));
 }
 
-/* The process of `task` opened or received (enum bw_via) a file of `classes`: applies the rules and marks
- * it. BW_VIA_TRACE: it has read the memory of another process, whose task is at `file_address`. Returns 0,
- * or 1 if the policy or the mark changed meanwhile and the open must be judged again. */
+/* Beside enum bw_via: the hook can refuse the open, */
+#define OPEN_REFUSES 0x100
+/* and does nothing else. */
+#define OPEN_ONLY_REFUSES 0x200
+
+enum touched {
+        TOUCHED,
+        TOUCHED_AGAIN,   /* the policy or the mark changed meanwhile: the open must be judged again */
+        TOUCHED_REFUSED, /* by Access=allowed, and not marked */
+};
+
+/* The process of `task` opened or received (enum bw_via, OPEN_*) a file of `classes`: applies the rules and
+ * marks it. BW_VIA_TRACE: it has read the memory of another process, whose task is at `file_address`. */
 __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classes, __u32 via) {
+        const __u32 how = via & (OPEN_REFUSES | OPEN_ONLY_REFUSES);
         struct task_struct *task = (struct task_struct *)task_address;
         __u32 pid = BPF_CORE_READ(task, tgid);
         struct process *p = process_find(pid, task_start(task));
         struct policy_view v;
         struct bw_bits rules = {};
+        via &= ~(OPEN_REFUSES | OPEN_ONLY_REFUSES);
         if (!policy_view_get(&v))
-                return 0;
+                return TOUCHED;
         if (p) {
                 if (p->generation != v.table->generation && task == current_task()) /* not JUDGED_ASIDE */
-                        return 1;
+                        return TOUCHED_AGAIN;
                 process_rules(&v, task, p,
                                 via != BW_VIA_TRACE && file_is_containers(file_address, task_address),
                                 via != BW_VIA_TRACE ? BPF_CORE_READ((const struct file *)file_address,
@@ -80,8 +92,13 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
         const __u64 idle = rules_classes(v.index, &rules, RULES_IDLE);
         const __u64 until = mark_until(v.index, classes);
+        const __u64 locked = how ? classes & ~bound & v.table->locks : 0;
         if (!policy_view_held(&v))
-                return 1;
+                return TOUCHED_AGAIN;
+        if (locked)
+                return TOUCHED_REFUSED;
+        if (how & OPEN_ONLY_REFUSES)
+                return TOUCHED;
 
         count(BW_COUNT_OPENS_MATCHED);
         if (bound == classes)
@@ -94,7 +111,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                                        : mark_take_idle(pid, task_start(task), task_address);
         struct mark *m = holder ? mark_get(holder) : NULL;
         if (!m)
-                return 0;
+                return TOUCHED;
         if (holder & BW_HOLDER_SUSPECT)
                 suspects_until(until);
 
@@ -182,9 +199,13 @@ __noinline __u64 code_taken(__u64 file_address, __u32 table, __u64 classes) {
         return rest;
 }
 
+/* Of an open: whether the process was marked; or the open is to be refused. */
+#define JUDGED_MARKED 1
+#define JUDGED_REFUSED 2
+
 /* file_judge() for a file of this sum, which is not SUM_HARMLESS. */
-static __always_inline bool file_judge_anew(
-                struct task_struct *task, struct file *file, enum bw_via via, __u64 sum) {
+static __always_inline int file_judge_anew(
+                struct task_struct *task, struct file *file, __u32 via, __u64 sum) {
         /* Without read access there is no data; O_PATH has no FMODE_READ either. A file of an overlay has
          * other names below it, by which the next process may read what is written now. */
         if (!(READ_OFTEN(file, f_mode) & FMODE_READ) &&
@@ -211,8 +232,13 @@ static __always_inline bool file_judge_anew(
                 classes = code_taken(address_of(file), v.index, classes);
                 if (!classes)
                         return false;
-                if (task_ready(task) == 0 && file_touched((__u64)task, address_of(file), classes, via) == 0)
-                        return true;
+                if (task_ready(task))
+                        continue;
+                int touched = file_touched((__u64)task, address_of(file), classes, via);
+                if (touched == TOUCHED_REFUSED)
+                        return JUDGED_REFUSED;
+                if (touched == TOUCHED)
+                        return JUDGED_MARKED;
         }
         report_loss(BW_LOSS_POLICY_BUSY);
         return false;
@@ -247,22 +273,49 @@ static __always_inline void on_memory_read(__u64 other) {
                 current_spread(false);
 }
 
-/* The process of `task` has an open file, or received one. Returns whether it was marked. */
-static __always_inline bool file_judge(struct task_struct *task, struct file *file, enum bw_via via) {
+/* The process of `task` has an open file, or received one (enum bw_via, OPEN_*). Returns JUDGED_*, or 0. */
+static __always_inline int file_judge(struct task_struct *task, struct file *file, __u32 via) {
         __u64 sum = file_sum(address_of(file));
 
-        return sum != SUM_HARMLESS && file_judge_anew(task, file, via, sum);
+        return sum == SUM_HARMLESS ? 0 : file_judge_anew(task, file, via, sum);
 }
 
-/* The body of every hook for files that the current process opens or receives. The file may also hold data
- * of a marked process, and reading it need not be a system call. */
-static __always_inline void on_file_open(struct file *file, enum bw_via via) {
+/* files/access.bpf.h */
+int access_action(void);
+__u64 access_locked(__u64 file_address);
+__u64 access_name(__u64 file_address);
+int access_report(__u64 file_address, __u64 classes, __u32 action, __u64 name);
+
+/* No rule allows the current process to open this file of a class with Access=allowed. Returns whether that
+ * is refused, which it reports. Inlined, as there may be only eight frames. */
+static __always_inline bool access_refuse(__u64 file_address) {
+        int action = access_action();
+        __u64 classes = action == BW_ACTION_ALERT ? 0 : access_locked(file_address);
+
+        if (classes)
+                access_report(file_address, classes, action, access_name(file_address));
+        return action == BW_ACTION_DENIED;
+}
+
+/* The body of every hook for files that the current process opens or receives (enum bw_via, OPEN_REFUSES).
+ * The file may also hold data of a marked process, and reading it need not be a system call. Returns whether
+ * the open is to be refused. */
+static __always_inline bool on_file_open(struct file *file, __u32 via) {
+        const bool opened = (via & ~OPEN_REFUSES) == BW_VIA_OPEN;
+
         on_script_opening(file);
         on_memory_opened(current_task(), file);
-        if (file_judge(current_task(), file, via))
-                task_spread(current_task(), via == BW_VIA_OPEN);
+        int judged = file_judge(current_task(), file, via);
+        if (via & OPEN_REFUSES && judged == JUDGED_REFUSED) {
+                if (access_refuse(address_of(file)))
+                        return true;
+                judged = file_judge(current_task(), file, via & ~OPEN_REFUSES);
+        }
+        if (judged)
+                task_spread(current_task(), opened);
         if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                file_taken(file, via == BW_VIA_OPEN);
+                file_taken(file, opened);
+        return false;
 }
 
 /* A process had this file open before us: as if it had opened it now. */
@@ -327,18 +380,6 @@ static __always_inline void on_unix_connected(const struct socket *socket) {
 
         if (file && file_judge(current_task(), file, BW_VIA_OPEN))
                 task_spread(current_task(), false);
-}
-
-/* An open by the current task, unless that is a kernel thread (file servers such as nfsd). An overlay opens
- * the file below in turn, and that open has the file's identity. */
-static __always_inline void on_kernel_open(struct file *file) {
-        __u32 flags = BPF_CORE_READ(current_task(), flags);
-
-        if (flags & PF_KTHREAD)
-                return;
-        if (flags & PF_DUMPCORE)
-                on_dump(file);
-        on_file_open(file, BW_VIA_OPEN);
 }
 
 __noinline int script_takes(__u64 file) {

@@ -317,6 +317,7 @@ static const char *act_to_string(uint16_t act) {
                 [BW_ACT_CONNECT] = "connect",
                 [BW_ACT_SEND] = "send",
                 [BW_ACT_ACCEPT] = "accept",
+                [BW_ACT_OPEN] = "open",
         };
         return names[act]; /* the same */
 }
@@ -418,6 +419,7 @@ const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]) {
                 { AF_VSOCK, "vsock" },
                 { AF_PACKET, "packet" },
                 { BW_FAMILY_FILE, "file" },
+                { BW_FAMILY_NONE, "none" },
         };
 
         (void)snprintf(ret, FAMILY_NAME_SIZE, "family-%u", family);
@@ -456,6 +458,9 @@ static void destination_format(Alert *a) {
                 break;
         case BW_FAMILY_FILE:
                 (void)snprintf(text, size, "a file that leaves this machine");
+                break;
+        case BW_FAMILY_NONE:
+                (void)snprintf(text, size, "nothing: it was judged when it opened the file");
                 break;
         case AF_VSOCK:
                 (void)snprintf(text, size, "vsock CID %s, port %u", address, a->destination.port);

@@ -335,26 +335,30 @@ static void put_evidence(FILE *f, const json_t *alert) {
         fputc('\n', f);
 }
 
-const char *alert_action_meaning(const char *action) {
+const char *alert_action_meaning(const char *action, bool open) {
         static const struct {
-                const char *name, *meaning;
+                const char *name, *meaning, *of_open;
         } known[] = {
-                { "denied", "the egress was refused, as the class has Action=deny" },
-                { "stopped", "the egress was refused, and the process stopped (kill -CONT continues it)" },
-                { "killed", "the egress was refused, and the process killed" },
-                { "would-deny", "the egress would have been refused, but for Enabled=dry-run" },
-                { "not-denied", "the class has Action=deny, but this egress could not be refused" },
+                { "denied", "the egress was refused, as the class has Action=deny",
+                                "the open was refused, as the class has Access=allowed" },
+                { "stopped", "the egress was refused, and the process stopped (kill -CONT continues it)",
+                                NULL },
+                { "killed", "the egress was refused, and the process killed", NULL },
+                { "would-deny", "the egress would have been refused, but for Enabled=dry-run",
+                                "the open would have been refused, but for Enabled=dry-run" },
+                { "not-denied", "the class has Action=deny, but this egress could not be refused", NULL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
                 if (strcmp(action, known[i].name) == 0)
-                        return known[i].meaning;
+                        return open && known[i].of_open ? known[i].of_open : known[i].meaning;
         return NULL;
 }
 
 static void put_action(FILE *f, const json_t *alert) {
         const char *action = member_string(alert, "action"),
-                   *meaning = action ? alert_action_meaning(action) : NULL;
+                   *act = member_string(json_object_get(alert, "destination"), "act"),
+                   *meaning = action ? alert_action_meaning(action, act && strcmp(act, "open") == 0) : NULL;
 
         if (!meaning)
                 return;

@@ -13,5 +13,6 @@
  * from anywhere. Newly allocated; NULL when out of memory. */
 char *alert_details(const json_t *alert, bool colour);
 
-/* What an alert's action means, in words; NULL: nothing was to be done, or it is unknown. */
-const char *alert_action_meaning(const char *action);
+/* What an alert's action means, in words, of an egress or of an open; NULL: nothing was to be done, or it is
+ * unknown. */
+const char *alert_action_meaning(const char *action, bool open);

@@ -499,9 +499,16 @@ static bool names_are_unknown(const Explainer *x) {
         return x->a.touched == 0 && x->q->links > 1;
 }
 
+/* Whether Never= names the program, or its unit. */
+static bool verdict_never(const Explainer *x) {
+        const PolicyEnforcement *e = &x->p->enforcement;
+
+        return (x->q->unit && policy_match_unit(x->p, e->never, e->n_never, x->q->unit)) ||
+               (x->q->exe.path && policy_match_path(x->p, e->never, e->n_never, x->q->exe.path));
+}
+
 /* Whether an alert about these classes comes with a refusal, as far as a policy tells it. */
 static bool verdict_denies(const Explainer *x) {
-        const PolicyEnforcement *e = &x->p->enforcement;
         uint64_t window_usec, left = classes_left(x, false, &window_usec);
         bool denies = false;
 
@@ -510,8 +517,21 @@ static bool verdict_denies(const Explainer *x) {
 
                 denies |= c && policy_class_denies(x->p, c);
         }
-        return denies && !(x->q->unit && policy_match_unit(x->p, e->never, e->n_never, x->q->unit)) &&
-               !(x->q->exe.path && policy_match_path(x->p, e->never, e->n_never, x->q->exe.path));
+        return denies && !verdict_never(x);
+}
+
+/* Whether the open is refused, of a class that no rule allows it to read, as far as a policy tells it. */
+static bool verdict_locks(const Explainer *x) {
+        bool locks = false;
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                const PolicyClass *c =
+                                x->a.touched >> bit & 1 ? policy_class_by_bit(x->p, x->names, bit) : NULL;
+
+                locks |= c && policy_class_locks(x->p, c) &&
+                         MAX(x->a.bound[bit], x->a.clean[bit]) == TRUTH_NO;
+        }
+        return locks && !verdict_never(x);
 }
 
 /* What is added to an alert in a verdict. */
@@ -543,6 +563,16 @@ static json_t *verdict_explain(const Explainer *x, const json_t *classes, const 
                 return verdict_of("silent", json_string("silent: it belongs to no class."));
         if (json_is_true(json_object_get(score, "ignored")))
                 return verdict_of("silent", json_string("silent: the destination has Ignore=yes."));
+        if (verdict_locks(x) && !exe)
+                return verdict_of("alert",
+                                json_string("alert: not allowed to open it (Access=allowed), if no rule "
+                                            "names the program."));
+        if (verdict_locks(x))
+                return verdict_of("alert",
+                                json_sprintf("alert: %s %s not allowed to open it (Access=allowed).", exe,
+                                                x->p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN
+                                                                ? "would be"
+                                                                : "is"));
         if (clean == TRUTH_YES)
                 return verdict_of("silent",
                                 json_sprintf("silent: %s may read it, by %s.", exe, x->a.by[TRUTH_YES]));

@@ -173,7 +173,8 @@
         FIRST(family, "BARBWIRE_DESTINATION_FAMILY", text, o->destination.family_name,                      \
                         "inet or inet6; unix for a local service that reaches the network for others; "     \
                         "file for a file that leaves this machine (on a network file system, or by "        \
-                        "Egress=); vsock; packet; others by number, as family-16.")                         \
+                        "Egress=); vsock; packet; none if the act is open; others by number, as "           \
+                        "family-16.")                                                                       \
         F(protocol, "BARBWIRE_DESTINATION_PROTOCOL", text, o->destination.protocol,                         \
                         "tcp, udp, icmp, …; a number where it has no well-known name.")                     \
         F(address, "BARBWIRE_DESTINATION_ADDRESS", text, o->destination.address,                            \
@@ -186,7 +187,8 @@
                         "connect; send for data sent otherwise; accept: then the address is that of the "   \
                         "first peer, and the alert is about all connections to that port, from other "      \
                         "hosts or from this one; repeats counts the further ones, except with the sensor "  \
-                        "tracepoint, which does not see them.")                                             \
+                        "tracepoint, which does not see them; open, without any destination: the process "  \
+                        "was not allowed to open the file, or would not be (Access=allowed).")              \
         F(path, "BARBWIRE_DESTINATION_PATH", name_or_null, &o->destination.path,                            \
                         "Of file its path on its file system, of unix the address of the service's "        \
                         "socket; begins with @ where that is abstract.")                                    \

@@ -345,14 +345,14 @@ _printf_(3, 4) static int result_set(Replay *ret, ReplayResult result, const cha
         return ret->why ? 0 : -ENOMEM;
 }
 
-/* Whether the policy refuses egress of one of these classes, or would. */
-static bool classes_deny(const Replayer *x, uint64_t classes) {
+/* Whether the policy refuses egress of one of these classes, or would; open: the same of an open. */
+static bool classes_deny(const Replayer *x, uint64_t classes, bool open) {
         bool denies = false;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 const PolicyClass *c = classes >> bit & 1 ? policy_class_by_bit(x->p, x->names, bit) : NULL;
 
-                denies |= c && policy_class_denies(x->p, c);
+                denies |= c && (open ? policy_class_locks(x->p, c) : policy_class_denies(x->p, c));
         }
         return denies;
 }
@@ -373,7 +373,8 @@ static int score_look(const Replayer *x, uint64_t left, Score *s) {
 
 static int replay_judge(const Replayer *x, uint64_t left, uint64_t unknown, Replay *ret) {
         const char *action = recorded_string(x->alert, "action");
-        bool denies = classes_deny(x, left), denied = action[0] && strcmp(action, "alert") != 0;
+        bool open = strcmp(recorded_string(json_object_get(x->alert, "destination"), "act"), "open") == 0,
+             denies = classes_deny(x, left, open), denied = action[0] && strcmp(action, "alert") != 0;
         const char *severity = recorded_string(x->alert, "severity"),
                    *was = recorded_string(x->alert, "evidence");
         Evidence evidence;
@@ -410,7 +411,8 @@ static int replay_judge(const Replayer *x, uint64_t left, uint64_t unknown, Repl
                 r = result_set(ret, REPLAY_CHANGE, "evidence %s instead of %s", evidence_to_string(evidence),
                                 was);
         else if (denies != denied)
-                r = result_set(ret, REPLAY_CHANGE, "its egress %s refused%s", denies ? "is" : "is no longer",
+                r = result_set(ret, REPLAY_CHANGE, "its %s %s refused%s", open ? "open" : "egress",
+                                denies ? "is" : "is no longer",
                                 denies && x->p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN
                                                 ? ", but for Enabled=dry-run"
                                                 : "");

@@ -279,6 +279,15 @@ static int format_suspect(const Alert *a, const Parts *p, char **ret) {
                         p->sender, a->process.pid, a->process.uid, p->act, p->files, p->labels);
 }
 
+/* Access=allowed: there was no egress. */
+static int format_open(const Alert *a, const Parts *p, char **ret) {
+        return asprintf(ret, "%s (pid %" PRIu32 ", uid %" PRIu32 ") %s %s%s [%s]", p->sender, a->process.pid,
+                        a->process.uid, action_refused(a->action) ? "was not allowed to open" : "opened",
+                        p->files,
+                        a->action == BW_ACTION_WOULD_DENY ? " (would be refused without dry-run)" : "",
+                        p->labels);
+}
+
 static char *sentence_of_first(const Alert *a) {
         const AlertFile *file = alert_main_file(a);
         _cleanup_(parts_done) Parts p = {
@@ -299,6 +308,8 @@ static char *sentence_of_first(const Alert *a) {
                         return NULL;
         }
 
+        if (a->destination.family == BW_FAMILY_NONE)
+                return format_open(a, &p, &text) < 0 ? NULL : text;
         if (a->suspect)
                 return format_suspect(a, &p, &text) < 0 ? NULL : text;
         /* By how it came, not by the PID: the opener's may have been reused for the sender. */

@@ -59,7 +59,9 @@ static void destination_add(CtlTable *t, const json_t *d) {
         const char *family = ctl_string(d, "family", ""), *address = ctl_string(d, "address", "-");
         bool v6 = strcmp(family, "inet6") == 0;
 
-        if (v6 || strcmp(family, "inet") == 0)
+        if (strcmp(family, "none") == 0)
+                ctl_table_add(t, CTL_PLAIN, "(not opened)");
+        else if (v6 || strcmp(family, "inet") == 0)
                 ctl_table_add(t, CTL_PLAIN, "%s%s%s:%lld", v6 ? "[" : "", address, v6 ? "]" : "",
                                 ctl_number(d, "port"));
         else

@@ -557,7 +557,8 @@ static void put_classification(Maker *m, json_t *o) {
  * sure finding, whatever the evidence. */
 static void put_judgement(Maker *m, json_t *o) {
         const char *action = text_of(m->alert, "action"), *severity = text_of(m->alert, "severity"),
-                   *meaning = alert_action_meaning(action ?: "");
+                   *act = text_of(json_object_get(m->alert, "destination"), "act"),
+                   *meaning = alert_action_meaning(action ?: "", act && strcmp(act, "open") == 0);
         bool suspect = json_is_true(json_object_get(m->alert, "suspect"));
         json_int_t n;
 

@@ -438,6 +438,9 @@ static int opener_judge(Suggestion *s, Opener *o) {
         trust_check_now(s, o, path);
         if (s->accepted)
                 accepted_check(s, o);
+        else if (strcmp(recorded_string(json_object_get(s->alert, "destination"), "act"), "open") == 0)
+                say(&s->why, "It was judged at the open (Access=allowed), where its destination is not "
+                             "known yet.");
         else if (recorded_destination(s->alert).family == 0)
                 say(&s->why, "Its destination is not an IP address, and Destination= takes nothing else.");
         const char *interpreter = policy_interpreter(o->exe_glob);

@@ -109,7 +109,7 @@ static void put_policy(const json_t *policy) {
         put_list("", json_object_get(policy, "files"));
 }
 
-/* Nothing where no class has Action=deny, and nothing was ever refused. */
+/* Nothing where no class is enforced, and nothing was ever refused. */
 static void put_enforcement(const json_t *e) {
         const char *mode = ctl_string(e, "mode", "off");
 

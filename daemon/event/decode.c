@@ -182,8 +182,10 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 static int check_destination(Reader *r, const struct bw_destination *d) {
         if (d->family == AF_UNSPEC)
                 return bad(r, "the destination has no family");
-        if (d->act < BW_ACT_CONNECT || d->act > BW_ACT_ACCEPT)
+        if (d->act < BW_ACT_CONNECT || d->act > BW_ACT_OPEN)
                 return bad(r, "the act is unknown");
+        if ((d->act == BW_ACT_OPEN) != (d->family == BW_FAMILY_NONE))
+                return bad(r, "an open has a destination, or something else has none");
         return 0;
 }
 

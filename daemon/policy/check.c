@@ -190,33 +190,40 @@ static bool class_allows(const Policy *p, const PolicyClass *c, const char *exe)
 }
 
 static int warn_of_denial(Policy *p, const PolicyClass *c) {
+        bool locks = policy_class_locks(p, c);
         int r = 0;
 
-        if (!policy_class_denies(p, c) || strcmp(c->name, POLICY_SELFTEST_CLASS) == 0)
+        if ((!policy_class_denies(p, c) && !locks) || strcmp(c->name, POLICY_SELFTEST_CLASS) == 0)
                 return 0;
         if (!class_allows(p, c, NULL))
                 return policy_message_add(p, POLICY_WARNING, c->origin,
-                                "[Class %s] has Action=deny and no [Allow] section: every program that "
-                                "reads "
-                                "its files is cut off from the network for Window=; add an [Allow] section",
+                                locks ? "[Class %s] has Access=allowed and no [Allow] section: no program "
+                                        "can read its files; add an [Allow] section"
+                                      : "[Class %s] has Action=deny and no [Allow] section: every program "
+                                        "that reads its files is cut off from the network for Window=; add "
+                                        "an [Allow] section",
                                 c->name);
         bool sessions = policy_match_path(p, c->paths, c->n_paths, "/etc/shadow");
         for (size_t i = 0; sessions && r == 0 && i < ELEMENTSOF(session_starters); i++)
                 if (!class_allows(p, c, session_starters[i]))
                         r = policy_message_add(p, POLICY_WARNING, c->origin,
-                                        "[Class %s] has Action=deny, and no [Allow] section of it names %s: "
-                                        "logins may fail; allow it, or name its unit in Never=",
-                                        c->name, session_starters[i]);
+                                        "[Class %s] has %s, and no [Allow] section of it names %s: "
+                                        "logins %s fail; allow it, or name its unit in Never=",
+                                        c->name, locks ? "Access=allowed" : "Action=deny",
+                                        session_starters[i], locks ? "will" : "may");
         return r;
 }
 
 static int warn_of_enforcement(Policy *p) {
         for (size_t i = 0; i < p->n_classes; i++)
-                if (p->classes[i].action != POLICY_ALERT && p->enforcement.off)
+                if ((p->classes[i].action != POLICY_ALERT || p->classes[i].access != POLICY_ACCESS_ANY) &&
+                                p->enforcement.off)
                         return policy_message_add(p, POLICY_WARNING, p->classes[i].origin,
-                                        "[Class %s] has Action=deny, but nothing is refused: the kernel was "
-                                        "started with barbwire.enforce=0",
-                                        p->classes[i].name);
+                                        "[Class %s] has %s, but nothing is refused: the kernel was started "
+                                        "with barbwire.enforce=0",
+                                        p->classes[i].name,
+                                        p->classes[i].action != POLICY_ALERT ? "Action=deny"
+                                                                             : "Access=allowed");
         return 0;
 }
 

@@ -50,7 +50,7 @@ typedef struct Numbering {
         char *rule_names[BW_RULES_MAX];
         uint64_t rule_prints[BW_RULES_MAX]; /* per rule of the policy */
         PolicyAllow never[NEVERS];          /* rules that stand for Never= */
-        bool denies;                        /* the kernel refuses egress of some class */
+        bool denies;                        /* the kernel refuses something of some class */
 } Numbering;
 
 static void strings_clear(char **strings, size_t n) {
@@ -255,7 +255,7 @@ static int names_number(const Policy *p, const PolicyNames *old, Numbering *n, P
         if (r == 0)
                 r = rules_collect(p, n, ret_message);
         for (size_t i = 0; i < p->n_classes; i++)
-                n->denies |= policy_class_denies(p, p->classes + i);
+                n->denies |= policy_class_denies(p, p->classes + i) || policy_class_locks(p, p->classes + i);
         if (r == 0 && n->denies)
                 r = never_collect(p, n, ret_message);
         if (r < 0)
@@ -349,6 +349,7 @@ static void enforcement_fill(const Policy *p, const Numbering *n, struct bw_tabl
                 t->kills |= c->action == POLICY_KILL ? bit : 0;
                 for (unsigned hops = c->action_hops + 1; hops < BW_FAR_SLOTS; hops++)
                         t->far[hops] |= bit;
+                t->locks |= policy_class_locks(p, c) ? UINT64_C(1) << n->class_bits[i] : 0;
         }
         t->dry_run = p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN;
         for (size_t i = 0; i < n->n_rules; i++)

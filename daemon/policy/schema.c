@@ -71,8 +71,9 @@ _Static_assert(offsetof(PolicyClass, name) == 0 && offsetof(PolicyAllow, name) =
 #define CHOICE(type, member, words, initial)                                                                \
         .field = offsetof(type, member), .choices = (words), .fallback = (uint64_t)(initial)
 
-/* As PolicyAction and PolicyEnforced. */
+/* As PolicyAction, PolicyAccess and PolicyEnforced. */
 static const char *const actions[] = { "alert", "deny", "stop", "kill", NULL };
+static const char *const accesses[] = { "any", "allowed", NULL };
 static const char *const enforced[] = { "no", "yes", "dry-run", NULL };
 
 const KeyInfo policy_keys[] = {
@@ -95,6 +96,8 @@ const KeyInfo policy_keys[] = {
                         CHOICE(PolicyClass, action, actions, POLICY_ALERT) },
         { SECTION_CLASS, "ActionHops", "action_hops", KEY_UNSIGNED,
                         SCALAR(PolicyClass, action_hops, 0, BW_HOPS_MAX, BW_HOPS_MAX) },
+        { SECTION_CLASS, "Access", "access", KEY_CHOICE,
+                        CHOICE(PolicyClass, access, accesses, POLICY_ACCESS_ANY) },
         { SECTION_CLASS, "Description", "description", KEY_TEXT, FIELD(PolicyClass, description) },
         { SECTION_CLASS, "Technique", "techniques", KEY_STRINGS, LIST(PolicyClass, techniques, char *),
                         .check = value_check_technique },

@@ -49,6 +49,12 @@ typedef enum PolicyAction {
         POLICY_KILL, /* deny, and SIGKILL */
 } PolicyAction;
 
+/* Access= of a class. */
+typedef enum PolicyAccess {
+        POLICY_ACCESS_ANY,
+        POLICY_ACCESS_ALLOWED, /* programs that an [Allow] of it names */
+} PolicyAccess;
+
 /* [Enforcement] Enabled= */
 typedef enum PolicyEnforced {
         POLICY_ENFORCED_NO, /* every class has Action=alert */
@@ -110,6 +116,7 @@ typedef struct PolicyClass {
         bool code;                 /* Code=yes: no secret, but code that interpreters load by themselves */
         unsigned action;           /* PolicyAction */
         unsigned action_hops;      /* ActionHops=: after more hand-overs egress is only reported */
+        unsigned access;           /* PolicyAccess: who may open its files */
         PolicyOrigin origin;
 } PolicyClass;
 
@@ -183,7 +190,7 @@ typedef struct PolicyScoring {
         PolicyOrigin origin; /* file NULL: the section does not exist */
 } PolicyScoring;
 
-/* [Enforcement]: of classes with Action=deny. */
+/* [Enforcement]: of classes with Action=deny or Access=allowed. */
 typedef struct PolicyEnforcement {
         unsigned enabled;  /* PolicyEnforced */
         PolicyGlob *never; /* Never=: executables ("/…") and units, whose egress is not refused */
@@ -259,6 +266,12 @@ void policy_leave_out(Policy *p, const char *file);
 /* Whether the kernel refuses egress of this class or, in a dry run, says that it would. */
 static inline bool policy_class_denies(const Policy *p, const PolicyClass *c) {
         return c->action != POLICY_ALERT && p->enforcement.enabled != POLICY_ENFORCED_NO &&
+               !p->enforcement.off;
+}
+
+/* The same of opens by programs that no rule of it names. */
+static inline bool policy_class_locks(const Policy *p, const PolicyClass *c) {
+        return c->access == POLICY_ACCESS_ALLOWED && p->enforcement.enabled != POLICY_ENFORCED_NO &&
                !p->enforcement.off;
 }
 

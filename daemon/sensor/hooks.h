@@ -34,6 +34,7 @@ typedef struct HookInfo {
         bool elsewhere;                     /* the tracepoint sensor covers it by another hook */
         bool denies;      /* it only refuses egress: attached while a class has Action=deny;
                              `not_monitored` is what it refuses */
+        bool locks;       /* it only refuses opens: the same for Access=allowed */
         int (*act)(void); /* makes it fire, see sensor/hook-proof.h; NULL: the daemon cannot make it fire
                            */
 } HookInfo;

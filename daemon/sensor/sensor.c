@@ -243,6 +243,7 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         to->daemon_pid = (uint32_t)getpid();
         to->daemon_start = s->start_ticks;
         s->refusing = to->denies && !to->dry_run;
+        s->locking = to->locks;
         memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
         for (size_t i = t->n_cells; i < s->n_cells; i++)
                 cells[i] = (struct bw_cell){ .check = BW_IS_HEADER };
@@ -368,9 +369,9 @@ int sensor_prove(Sensor *s) {
 void sensor_enforce(Sensor *s) {
         bool attached = false;
 
-        for (size_t i = 0; i < BW_HOOK_MAX && s->refusing; i++) {
-                if (!hook_infos[i].denies || !hook_infos[i].sections[s->parts.kind] ||
-                                s->parts.links[i] >= 0)
+        for (size_t i = 0; i < BW_HOOK_MAX; i++) {
+                if (!hook_infos[i].denies || !(hook_infos[i].locks ? s->locking : s->refusing) ||
+                                !hook_infos[i].sections[s->parts.kind] || s->parts.links[i] >= 0)
                         continue;
                 /* It may have failed at the last reload. */
                 for (size_t k = 0; k < s->n_hooks; k++)

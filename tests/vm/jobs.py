@@ -154,8 +154,8 @@ def renamed():
 
 def denied(kernel, sensors):
     """Action=deny by the sensors that this machine may not load."""
-    steps = tuple(Step(f"enforcement, {sensor}", python("tests/system/test-enforcement.py"), sensor, seconds=900)
-                  for sensor in sensors if sensor != "tracepoint")
+    steps = tuple(Step(f"{name}, {sensor}", python(f"tests/system/test-{name}.py"), sensor, seconds=900)
+                  for sensor in sensors if sensor != "tracepoint" for name in ("access", "enforcement"))
     return matrix(kernel, "deny-", steps)
 
 

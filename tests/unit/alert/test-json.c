@@ -179,7 +179,8 @@ static void test_families(void **state) {
                                 "\"family\":\"file\",\"protocol\":\"unknown\",\"address\":\"\","
                                 "\"port\":0,\"act\":\"connect\",\"path\":\"/mnt/a\","
                                 "\"text\":\"a file that leaves this machine\"}" },
-                { 65534, "", "\"family\":\"family-65534\"" },
+                { 65533, "", "\"family\":\"family-65533\"" },
+                { BW_FAMILY_NONE, "", "\"family\":\"none\",\"protocol\":\"unknown\",\"address\":\"\"" },
         };
         (void)state;
 

@@ -188,6 +188,11 @@ static void test_sight_and_action(void **state) {
 
         assert_changed("[Class keys]\nAction=deny\n", NULL, NULL, REPLAY_CHANGE, "its egress is refused");
         assert_changed("[Class keys]\nAction=deny\n", "action", json_string("denied"), REPLAY_RAISE, NULL);
+        assert_changed("[Class keys]\nAction=deny\n", "destination",
+                        json_pack("{s:s, s:s}", "family", "none", "act", "open"), REPLAY_RAISE, NULL);
+        assert_changed("[Class keys]\nAccess=allowed\n", "destination",
+                        json_pack("{s:s, s:s}", "family", "none", "act", "open"), REPLAY_CHANGE,
+                        "its open is refused");
         assert_changed("", "action", json_string("denied"), REPLAY_CHANGE, "no longer refused");
         json_auto_t *both = json_sprintf("[Class keys]\nAction=deny\n%s", ignored);
         assert_changed(json_string_value(both), "action", json_string("denied"), REPLAY_RAISE, NULL);

@@ -134,6 +134,20 @@ static void test_sentence_action(void **state) {
         }
 }
 
+/* Access=allowed */
+static void test_sentence_open(void **state) {
+        (void)state;
+        Event e = event_new();
+
+        e.correlation.destination = (struct bw_destination){ .family = BW_FAMILY_NONE, .act = BW_ACT_OPEN };
+        e.correlation.action = BW_ACTION_DENIED;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) was not allowed to open "
+                            "/home/ana/.ssh/id_ed25519 [ssh-private-keys, high]");
+        e.correlation.action = BW_ACTION_WOULD_DENY;
+        assert_sentence(&e, "python3 (pid 19535, uid 1000) opened /home/ana/.ssh/id_ed25519 (would be "
+                            "refused without dry-run) [ssh-private-keys, high]");
+}
+
 static void test_sentence_suspect(void **state) {
         (void)state;
         Event e = event_new();
@@ -588,6 +602,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sentence),
                 cmocka_unit_test(test_sentence_action),
+                cmocka_unit_test(test_sentence_open),
                 cmocka_unit_test(test_sentence_suspect),
                 cmocka_unit_test(test_sentence_inherited),
                 cmocka_unit_test(test_sentence_route),

@@ -349,7 +349,11 @@ static void test_flips(void **state) {
                 { AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds" },
                 { AT(destination.family), AF_UNSPEC, -EBADMSG, "the destination has no family" },
                 { AT(destination.act), 0, -EBADMSG, "the act is unknown" },
-                { AT(destination.act), BW_ACT_ACCEPT + 1, -EBADMSG, "the act is unknown" },
+                { AT(destination.act), BW_ACT_OPEN + 1, -EBADMSG, "the act is unknown" },
+                { AT(destination.act), BW_ACT_OPEN, -EBADMSG,
+                                "an open has a destination, or something else has none" },
+                { AT(destination.family), BW_FAMILY_NONE, -EBADMSG,
+                                "an open has a destination, or something else has none" },
                 { AT(files[1].via), 0, -EBADMSG, "a file has an unknown means" },
                 { AT(files[0].via), BW_VIA_SEMAPHORES + 1, -EBADMSG, "a file has an unknown means" },
 

@@ -567,6 +567,7 @@ static void test_enforcement(void **state) {
         _cleanup_(policy_tables_freep) PolicyTables *plain = compiled_text(DENIED, &names);
         assert_int_equal(plain->table->denies, 2);
         assert_int_equal(plain->table->dry_run, 0);
+        assert_int_equal(plain->table->locks, 0);
         assert_int_equal(plain->table->stops | plain->table->kills, 0);
         _cleanup_(policy_names_done) PolicyNames others = {};
         _cleanup_(policy_tables_freep) PolicyTables *signals = compiled_text(DENIED
@@ -591,6 +592,16 @@ static void test_enforcement(void **state) {
                         UINT64_C(1) << unit % 64);
         /* They allow nothing. */
         assert_int_equal(never->table->rules[exe].classes | never->table->rules[unit].classes, 0);
+
+        /* Access=allowed, beside Action= or alone. */
+        _cleanup_(policy_names_done) PolicyNames locked_names = {};
+        _cleanup_(policy_tables_freep) PolicyTables *locked =
+                        compiled_text("[Class a]\nPath=/a\nAccess=allowed\n[Allow x]\nClass=a\n"
+                                      "Exe=/usr/bin/x\n[Enforcement]\n" NEVER,
+                                        &locked_names);
+        assert_int_equal(locked->table->locks, 1);
+        assert_int_equal(locked->table->denies, 0);
+        assert_true(locked->table->never_exe && locked->table->never_unit);
 
         /* ActionHops= */
         _cleanup_(policy_names_done) PolicyNames near_names = {};
@@ -630,6 +641,17 @@ static void test_enforcement_warnings(void **state) {
         assert_int_equal(shadow->n_messages, 2);
         expect(shadow, 0, "f:1:1: ", "/usr/bin/login");
         expect(shadow, 1, "f:1:1: ", "/usr/lib/systemd/systemd-executor");
+
+        _cleanup_(policy_freep) Policy *nobody = finished("[Class b]\nPath=/b\nAccess=allowed\n");
+        assert_int_equal(nobody->n_messages, 1);
+        expect(nobody, 0, "f:1:1: ", "has Access=allowed and no [Allow] section: no program can read");
+
+        _cleanup_(policy_freep) Policy *logins = finished("[Class s]\nPath=/etc/shadow\nAccess=allowed\n"
+                                                          "[Allow some]\nClass=s\n"
+                                                          "Exe=/usr/sbin/sshd /usr/bin/{su,sudo,login}\n"
+                                                          "Exe=/usr/sbin/unix_chkpwd\n");
+        assert_int_equal(logins->n_messages, 1);
+        expect(logins, 0, "f:1:1: ", "logins will fail");
 
         _cleanup_(policy_freep) Policy *off = finished("[Class s]\nPath=/etc/shadow\nAction=deny\n"
                                                        "[Enforcement]\nEnabled=no\n");

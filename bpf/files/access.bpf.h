@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Access=allowed: a process that no rule allows to may not open a file of the class at all. It is decided
+ * where the kernel asks whether an open is allowed, and nothing is marked, as nothing was read. The record
+ * is that of an egress without a destination. */
+
+#include "abi/counters.h"
+#include "abi/event.h"
+#include "abi/policy.h"
+#include "egress/egress.bpf.h"
+#include "files/file.bpf.h"
+
+/* Further opens of the file by the same process are repeats for so long. */
+#define ACCESS_WINDOW_NS 60000000000ULL
+
+/* The classes with Access=allowed of an open file. */
+__noinline __u64 access_locked(__u64 file_address) {
+        struct policy_view v;
+
+        if (!policy_view_get(&v))
+                return 0;
+        return v.table->locks &
+               file_classes(v.index, v.table->generation, file_address, bpf_get_current_task());
+}
+
+/* What is done with an open by the current process that no rule allows: enum bw_action. */
+__noinline int access_action(void) {
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+        struct policy_view v;
+
+        if (!policy_view_get(&v) || pid == 1 || is_daemon(v.table, pid) || current_is_exempt())
+                return BW_ACTION_ALERT;
+        return v.table->dry_run ? BW_ACTION_WOULD_DENY : BW_ACTION_DENIED;
+}
+
+/* The name id of a file that the current process opens. Apart, as there may be only eight frames. */
+__noinline __u64 access_name(__u64 file_address) {
+        const struct inode *inode;
+
+        return touched_name(file_address, BW_VIA_OPEN, bpf_get_current_task(), &inode);
+}
+
+/* The file of the record in a draft, which the current process opens. */
+__noinline int record_put_opened(__u32 draft, __u64 file_address, __u64 name) {
+        struct task_struct *task = current_task();
+        const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        const struct inode *inode = BPF_CORE_READ((const struct file *)file_address, f_inode);
+        __u64 real = sensitive_name((__u64)inode, name);
+        struct draft *d = draft_get(draft);
+
+        if (!d)
+                return 0;
+        struct bw_correlation *r = &d->record;
+        struct bw_touched_file *to = &r->files[0];
+        to->mono_ns = r->header.mono_ns;
+        to->classes = r->classes;
+        to->inode = BPF_CORE_READ(inode, i_ino);
+        to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+        to->pid = BPF_CORE_READ(task, tgid);
+        to->uid = BPF_CORE_READ(task, cred, uid.val);
+        to->via = BW_VIA_OPEN;
+        to->flags = (NAME_IS_CUT(name) ? BW_FILE_PATH_TRUNCATED : 0) |
+                    (BPF_CORE_READ(inode, i_uid.val) == to->uid ? BW_FILE_OWNED : 0);
+        BPF_CORE_READ_INTO(&to->comm, task, comm);
+        name_put(draft, name, RECORD_AT(files[0].path));
+        name_put(draft, p ? p->exe : 0, RECORD_AT(files[0].exe));
+        if (real)
+                name_put(draft, real, RECORD_AT(files[0].real_path));
+        r->n_files = 1;
+        return 0;
+}
+
+/* As record_emit(). */
+static __always_inline bool access_emit(const struct correlation *c, __u64 file_address, __u64 name) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        __u32 draft = draft_claim(DRAFT_TRIES_ALERT);
+        struct draft *d = draft_get(draft);
+
+        if (!d) {
+                report_loss(BW_LOSS_DRAFT_BUSY);
+                return false;
+        }
+        struct bw_correlation *r = &d->record;
+        record_clear(r);
+        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
+        r->classes = r->fresh = c->key.classes;
+        r->window_ns = c->window_ns;
+        r->slot = c->slot;
+        r->generation = c->generation;
+        r->destination.family = BW_FAMILY_NONE;
+        r->destination.act = BW_ACT_OPEN;
+        r->action = c->key.action;
+        r->flags = c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0;
+        record_put_opened(draft, file_address, name);
+        record_put_process(draft);
+        r->process.flags = process_flags(pid);
+        record_put_lineage(draft, pid, task_start(task));
+        if (r->flags & (BW_CORRELATION_NAME_LOST | BW_CORRELATION_STRINGS_CUT) &&
+                        process_find(pid, task_start(task)))
+                count_loss(BW_LOSS_NAME_LOST);
+
+        __u64 size = r->header.size;
+        bool done = size <= BW_RECORD_MAX && bpf_ringbuf_output(&bw_ring, r, size, 0) == 0;
+        draft_release(draft);
+        if (!done)
+                count_loss(BW_LOSS_RING_FULL);
+        return done;
+}
+
+/* Reports an open by the current process, as correlate() does an egress. */
+__noinline int access_report(__u64 file_address, __u64 classes, __u32 action, __u64 name) {
+        struct task_struct *task = current_task();
+        const struct file *file = (const struct file *)file_address;
+        struct correlation c = { .window_ns = ACCESS_WINDOW_NS, .generation = shared.generation };
+        __u64 inode = BPF_CORE_READ(file, f_inode, i_ino);
+        __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+
+        c.holder = c.key.pid = BPF_CORE_READ(task, tgid);
+        c.key.start_boot_ns = task_start(task);
+        c.key.classes = classes;
+        c.key.action = action;
+        c.key.destination.family = BW_FAMILY_NONE;
+        c.key.destination.act = BW_ACT_OPEN;
+        __builtin_memcpy(c.key.destination.address, &inode, 8);
+        __builtin_memcpy(c.key.destination.address + 8, &device, 4);
+        count(action == BW_ACTION_DENIED ? BW_COUNT_DENIED : BW_COUNT_WOULD_DENY);
+        if (repeat_count(&c, &c.key, false))
+                return 0;
+
+        const struct process *p = process_find(c.key.pid, c.key.start_boot_ns);
+        __u64 exe = p ? p->exe : 0;
+        __u32 uid = task_payer((__u64)task);
+
+        if (flood_spent(uid, exe)) {
+                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
+                c.key.destination.act = BW_ACT_OPEN;
+                c.key.pid = uid;
+                c.key.start_boot_ns = exe;
+                c.key.evidence = REPORT_FLOOD;
+                c.window_ns = FLOOD_INTERVAL_NS;
+                if (repeat_count(&c, &c.key, false)) {
+                        count(BW_COUNT_FLOODED);
+                        return 0;
+                }
+        }
+        if (!report_claim(&c))
+                return 0;
+        if (access_emit(&c, file_address, name)) {
+                count(BW_COUNT_CORRELATIONS);
+                flood_count(uid, exe);
+        } else {
+                bpf_map_delete_elem(&bw_reported, &c.key); /* the next attempt may be reported */
+        }
+        return 0;
+}
+
+/* An open by the current task, unless that is a kernel thread (file servers such as nfsd). An overlay opens
+ * the file below in turn, and that open has the file's identity. refuses: the hook can refuse it. Returns
+ * whether it is to be refused. */
+static __always_inline bool on_kernel_open(struct file *file, bool refuses) {
+        __u32 flags = BPF_CORE_READ(current_task(), flags);
+
+        if (flags & PF_KTHREAD)
+                return false;
+        if (flags & PF_DUMPCORE)
+                on_dump(file);
+        return on_file_open(file, BW_VIA_OPEN | (refuses ? OPEN_REFUSES : 0));
+}
+
+/* The same where the hook for that comes later (fmod_ret). */
+static __always_inline bool on_kernel_opening(struct file *file) {
+        if (BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
+                return false;
+        return file_judge(current_task(), file, BW_VIA_OPEN | OPEN_ONLY_REFUSES) == JUDGED_REFUSED &&
+               access_refuse(address_of(file));
+}
