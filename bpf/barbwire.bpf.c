@@ -20,6 +20,7 @@
 #include "files/file.bpf.h"
 #include "files/flow.bpf.h"
 #include "files/names.bpf.h"
+#include "files/queues.bpf.h"
 #include "files/returned.bpf.h"
 #include "files/uring.bpf.h"
 
@@ -418,6 +419,25 @@ SEC("fexit/netlink_recvmsg")
 int BPF_PROG(bw_fexit_netlink_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags,
                 int ret) {
         HOOK_FIRED(BW_HOOK_NETLINK_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
+/* TCP and UDP, within this host. */
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(bw_fexit_inet_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags,
+                int ret) {
+        HOOK_FIRED(BW_HOOK_INET_RECVMSG);
+        if (ret > 0)
+                on_socket_received(socket);
+        return 0;
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(bw_fexit_inet6_recvmsg, struct socket *socket, struct msghdr *message, __u64 size, int flags,
+                int ret) {
+        HOOK_FIRED(BW_HOOK_INET6_RECVMSG);
         if (ret > 0)
                 on_socket_received(socket);
         return 0;

@@ -67,6 +67,7 @@ enum bw_via {
         BW_VIA_TERMINAL = 9,    /* through a pseudo-terminal */
         BW_VIA_QUEUE = 10,      /* through a System V message queue */
         BW_VIA_SEMAPHORES = 11, /* through the values of a set of System V semaphores */
+        BW_VIA_LOOPBACK = 12,   /* through an internet socket whose other end is on this host */
 };
 
 /* What the process did to reach the network. */
@@ -149,6 +150,7 @@ struct bw_touched_file {
 #define BW_FILE_NAMED 8          /* an earlier report of this egress, within the window, named it */
 #define BW_FILE_EXECED 16        /* a process that held it executed another program since, and went on */
 #define BW_FILE_REAL_LOST 32     /* it has another name by which its class is known, which was not kept */
+#define BW_FILE_LOOPBACK 128     /* it went through a BW_VIA_LOOPBACK, wherever in its route */
 #define BW_FILE_OWNED 64         /* it belongs to the user whose process opened it */
 
 /* The script that an interpreter runs, as it was when the interpreter opened it. inode 0: it runs none, or

@@ -87,6 +87,11 @@
                 BW_FUNCTION("unix_dgram_recvmsg"), .elsewhere = true, .act = act_pass_descriptor)          \
         X(NETLINK_RECVMSG, "data received from another process by a netlink socket",                       \
                 BW_FUNCTION("netlink_recvmsg"), .elsewhere = true)                                         \
+        /* The daemon may not create an internet socket. */                                                \
+        X(INET_RECVMSG, "data received from another process of this host over IPv4",                       \
+                BW_FUNCTION("inet_recvmsg"), .elsewhere = true)                                            \
+        X(INET6_RECVMSG, "data received from another process of this host over IPv6",                      \
+                BW_FUNCTION("inet6_recvmsg"), .dispensable = true, .elsewhere = true)                      \
         X(UNIX_MAY_SEND, "data that marked processes send as AF_UNIX datagrams",                           \
                 BW_LSM_HOOK("unix_may_send"), .act = act_pass_descriptor)                                  \
         X(FILE_PERMISSION, "data that marked processes write to pipes and files",                          \

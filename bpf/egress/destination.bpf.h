@@ -79,6 +79,14 @@ static __always_inline void destination_set_packet(struct bw_destination *d, __u
         __builtin_memcpy(d->address, &interface, 4);
 }
 
+/* 127.0.0.0/8 and ::1 */
+static __always_inline bool destination_is_here(const struct bw_destination *d) {
+        const __u64 low = *(const __u64 *)d->address, high = *(const __u64 *)(d->address + 8);
+
+        return d->family == AF_INET ? d->address[0] == 127
+                                    : d->family == AF_INET6 && !low && high == bpf_cpu_to_be64(1);
+}
+
 /* The beginning of every supported address (include/uapi/linux/in.h, in6.h, vm_sockets.h, if_packet.h). */
 struct vsock_address {
         __u16 family;

@@ -11,6 +11,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/loopback.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/share.bpf.h"
 #include "process/identity.bpf.h"
@@ -415,9 +416,7 @@ __noinline int current_is_free(void) {
  * connection has the listening socket's port, and of the peer only whether it is this host. That scores
  * less, and must not hold back what others fetch. */
 static __always_inline void key_as_accepted(struct bw_destination *d) {
-        const __u64 low = *(__u64 *)d->address, high = *(__u64 *)(d->address + 8);
-        const bool inet = d->family == AF_INET || d->family == AF_INET6,
-                   here = d->family == AF_INET ? d->address[0] == 127 : !low && high == bpf_cpu_to_be64(1);
+        const bool inet = d->family == AF_INET || d->family == AF_INET6, here = destination_is_here(d);
 
         __builtin_memset(d->address, 0, 4);
         if (inet) {
@@ -537,7 +536,9 @@ static __always_inline bool on_egress(const struct bw_destination *d) {
 
         if (!current_may_leak())
                 return false;
-        if (current_is_free()) {
+        /* See loopback_given(). */
+        if (current_is_free() || ((d->act & ~ACT_FLAGS) == BW_ACT_ACCEPT && destination_is_here(d) &&
+                                                 loopback_brought(bpf_get_current_pid_tgid() >> 32))) {
                 count(BW_COUNT_EGRESS_ALLOWED);
                 return false;
         }

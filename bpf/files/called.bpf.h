@@ -17,7 +17,9 @@
 #include "egress/list.bpf.h"
 #include "files/file.bpf.h"
 #include "files/flow.bpf.h"
+#include "files/loopback.bpf.h"
 #include "files/names.bpf.h"
+#include "files/queues.bpf.h"
 #include "files/rings.bpf.h"
 
 /* ---- a descriptor for a process whose call waits (seccomp_unotify(2)) ---- */
@@ -184,6 +186,19 @@ static __always_inline void on_pages_given(int fd) {
         descriptor_lent(fd);
 }
 
+/* ---- datagrams within this host ---- */
+
+/* sendto(2), or with in_message sendmsg(2) and the first message of sendmmsg(2). */
+static __always_inline void datagram_sent(int fd, __u64 address, __u64 length, __u32 in_message) {
+        struct object o = {};
+        __u32 port = current_is_marked() ? datagram_port(address, length, in_message) : 0;
+
+        if (!port)
+                return;
+        object_of_loopback(&o, datagram_channel(fd, port));
+        object_filled(o.holder, o.is, o.via);
+}
+
 /* ---- every call ---- */
 
 static __always_inline void on_control(const struct pt_regs *regs, struct task_struct *task) {
@@ -238,7 +253,7 @@ static __always_inline void on_call(const struct pt_regs *regs) {
         enum call call = call_of(regs, task);
         if (*(volatile __u32 *)&shared.put_off)
                 memory_catch_up(call);
-        if (call == CALL_WRITE)
+        if (call == CALL_WRITE || call == CALL_SEND_TO || call == CALL_SEND_MESSAGE)
                 descriptor_given(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 call_moves(task, regs, call);
@@ -264,4 +279,9 @@ static __always_inline void on_call(const struct pt_regs *regs) {
                         option_leaves(call_argument(regs, task, 1), call_argument(regs, task, 2)) &&
                         current_may_leak())
                 option_egress(call_argument(regs, task, 0));
+        if (call == CALL_SEND_TO)
+                datagram_sent(call_argument(regs, task, 0), call_argument(regs, task, 4),
+                                sizeof(struct in6_addr) + 8, false);
+        else if (call == CALL_SEND_MESSAGE)
+                datagram_sent(call_argument(regs, task, 0), call_argument(regs, task, 1), 0, true);
 }

@@ -27,6 +27,7 @@
 #include "egress/egress.bpf.h"
 #include "egress/list.bpf.h"
 #include "egress/record.bpf.h"
+#include "files/loopback.bpf.h"
 #include "files/names.bpf.h"
 
 /* Judges the process of `task` by the active policy, unless that is done; makes an entry for the current
@@ -263,15 +264,23 @@ __noinline int file_flows(__u64 file_address, __u64 receiver) {
         return 0;
 }
 
-/* Gives it to an object that no rule knows by a path. Apart from the stack of file_flows(). */
-__noinline int object_filled(__u64 holder, __u64 is, __u32 via) {
+/* Gives it to an object that no rule knows by a path. what: see mark_flow(). Apart from the stack of
+ * file_flows(). */
+__noinline int object_filled(__u64 holder, __u64 is, __u32 what) {
         struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        const struct mark *source = mark_find(pid, task_start(task));
 
-        if (!holder || !mark_find(BPF_CORE_READ(task, tgid), task_start(task)))
+        if (!holder || !source || flow_is_done(pid, holder, is))
                 return 0;
-        for (__u32 i = 0; i < POLICY_TRIES; i++)
-                if (object_give((__u64)task, holder, is, via | FLOW_FILES, 0) != FLOW_AGAIN)
+        __u64 changes = (__u64)source->changes << 32 | shared.generation;
+        for (__u32 i = 0; i < POLICY_TRIES; i++) {
+                int r = object_give((__u64)task, holder, is, what, 0);
+                if (r == FLOW_DONE || r == FLOW_NOTHING)
+                        flow_set_done(pid, holder, is, changes, r == FLOW_NOTHING);
+                if (r != FLOW_AGAIN)
                         return 0;
+        }
         report_loss(BW_LOSS_POLICY_BUSY);
         return 0;
 }
@@ -285,6 +294,10 @@ static __always_inline bool file_given(const struct file *file, const struct soc
                 if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK) {
                         struct object o = {};
                         object_of_netlink(&o, inode);
+                        if (o.holder)
+                                o.via |= FLOW_FILES;
+                        else
+                                loopback_given(&o, inode);
                         object_filled(o.holder, o.is, o.via);
                 }
                 return false;
@@ -412,6 +425,8 @@ static __always_inline void file_taken(const struct file *file, bool opened) {
                         object_of_sock(&o, sk, false);
                 else
                         object_of_netlink(&o, inode);
+                if (!o.holder)
+                        loopback_taken(&o, inode);
                 if (sk && !object_get(o.holder) && sock_bound_late((__u64)sk))
                         object_of_sock(&o, sk, true);
         } else {
@@ -458,59 +473,6 @@ static __always_inline bool on_unix_sending(
                 const struct socket *socket, const struct socket *receiver, __u16 how) {
         return current_holds() &&
                file_given(BPF_CORE_READ(socket, file), receiver ? BPF_CORE_READ(receiver, sk) : NULL, how);
-}
-
-/* ---- System V message queues and semaphores; POSIX queues are files ---- */
-
-/* The current, marked process is about to send to it. via: BW_VIA_QUEUE or BW_VIA_SEMAPHORES. */
-static __always_inline void queue_gives(int id, __u32 via) {
-        struct object o;
-
-        object_of_ipc(&o, via, id);
-        object_filled(o.holder, o.is, o.via);
-}
-
-/* The current process has received from it. */
-__noinline int queue_takes(int id, __u32 via) {
-        struct object o;
-
-        object_of_ipc(&o, via, id);
-        object_reaches(&o, false);
-        return 0;
-}
-
-static __always_inline void on_queue_received(int id) {
-        if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                queue_takes(id, BW_VIA_QUEUE);
-}
-
-/* include/uapi/linux/sem.h: all values of a set, up to 32,000 of two bytes each. A call for one of them
- * moves no more than a status does. */
-#define GETALL 13
-#define SETALL 17
-#define IPC_64 0x100 /* some interfaces add it */
-
-/* semctl(2) begins or has returned. It does not wait, so the values that it reads were there when it began,
- * unless both calls are made in the same moment. */
-static __always_inline void semaphores_used(int id, __u32 command, bool begins) {
-        command &= ~IPC_64;
-        if (begins && command == SETALL && current_holds())
-                queue_gives(id, BW_VIA_SEMAPHORES);
-        if (command == GETALL && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                queue_takes(id, BW_VIA_SEMAPHORES);
-}
-
-/* ---- the kernel's log ---- */
-
-/* The current process reads it by syslog(2), and has no descriptor of it. */
-__noinline int log_taken(void) {
-        struct object o = {};
-
-        if (!anything_is_marked(BW_COUNT_OBJECTS_LIVE))
-                return 0;
-        object_of_log(&o);
-        object_reaches(&o, false);
-        return 0;
 }
 
 /* ---- core dumps ---- */

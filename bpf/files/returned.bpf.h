@@ -17,6 +17,7 @@
 #include "files/file.bpf.h"
 #include "files/flow.bpf.h"
 #include "files/messages.bpf.h"
+#include "files/queues.bpf.h"
 #include "files/uring.bpf.h"
 
 /* ---- descriptors that were received ---- */

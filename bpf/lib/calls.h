@@ -65,9 +65,9 @@
         X(socket,                        41, 359,  41, 198, 281, NONE, NOTHING)                            \
         X(connect,                       42, 362,  42, 203, 283, OUT,  CONNECT)                            \
         X(accept,                        43,  NA,  43, 202, 285, BOTH, ELSEWHERE)                          \
-        X(sendto,                        44, 369,  44, 206, 290, OUT,  WRITE)                              \
+        X(sendto,                        44, 369,  44, 206, 290, OUT,  SEND_TO)                            \
         X(recvfrom,                      45, 371, 517, 207, 292, IN,   READ)                               \
-        X(sendmsg,                       46, 370, 518, 211, 296, OUT,  WRITE)                              \
+        X(sendmsg,                       46, 370, 518, 211, 296, OUT,  SEND_MESSAGE)                       \
         X(recvmsg,                       47, 372, 519, 212, 297, IN,   RECEIVE)                            \
         X(shutdown,                      48, 373,  48, 210, 293, OUT,  FEW)                                \
         X(bind,                          49, 361,  49, 200, 282, OUT,  BIND)                               \
@@ -328,7 +328,7 @@
         X(open_by_handle_at,            304, 342, 304, 265, 371, IN,   OPEN)                               \
         X(clock_adjtime,                305, 343, 305, 266, 372, OUT,  FEW)                                \
         X(syncfs,                       306, 344, 306, 267, 373, NONE, NOTHING)                            \
-        X(sendmmsg,                     307, 345, 538, 269, 374, OUT,  WRITE)                              \
+        X(sendmmsg,                     307, 345, 538, 269, 374, OUT,  SEND_MESSAGE)                       \
         X(setns,                        308, 346, 308, 268, 375, NONE, NOTHING)                            \
         X(getcpu,                       309, 318, 309, 168, 345, NONE, NOTHING)                            \
         X(process_vm_readv,             310, 347, 539, 270, 376, IN,   VM_READ)                            \
@@ -513,16 +513,16 @@
         X(SOCKETPAIR,   8, NONE, NOTHING)                                                                  \
         X(SEND,         9, OUT,  WRITE)                                                                    \
         X(RECV,        10, IN,   READ)                                                                     \
-        X(SENDTO,      11, OUT,  WRITE)                                                                    \
+        X(SENDTO,      11, OUT,  SEND_TO)                                                                  \
         X(RECVFROM,    12, IN,   READ)                                                                     \
         X(SHUTDOWN,    13, OUT,  FEW)                                                                      \
         X(SETSOCKOPT,  14, BOTH, OPTION)                                                                   \
         X(GETSOCKOPT,  15, IN,   FEW)                                                                      \
-        X(SENDMSG,     16, OUT,  WRITE)                                                                    \
+        X(SENDMSG,     16, OUT,  SEND_MESSAGE)                                                             \
         X(RECVMSG,     17, IN,   RECEIVE)                                                                  \
         X(ACCEPT4,     18, BOTH, ELSEWHERE)                                                                \
         X(RECVMMSG,    19, IN,   RECEIVE_MANY)                                                             \
-        X(SENDMMSG,    20, OUT,  WRITE)
+        X(SENDMMSG,    20, OUT,  SEND_MESSAGE)                                                             \
 
 /* ipc(2): include/uapi/linux/ipc.h. The further arguments are those of the call that it stands for. */
 #define BW_IPC_CALLS(X)                                                                                    \

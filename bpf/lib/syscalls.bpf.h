@@ -24,6 +24,8 @@ enum call {
         CALL_RECEIVE,       /* the same, a message, which may carry descriptors */
         CALL_RECEIVE_MANY,  /* several messages */
         CALL_WRITE,         /* to the first argument */
+        CALL_SEND_TO,       /* the same; the address is the fifth */
+        CALL_SEND_MESSAGE,  /* the same; a message has the address */
         CALL_VMSPLICE,      /* the same, or from it, if it cannot be written to */
         CALL_SENDFILE,      /* from the second to the first */
         CALL_SPLICE,        /* from the first to the third */

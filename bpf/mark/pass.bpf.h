@@ -63,7 +63,7 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
         name_touch(f->exe);
         if (giver) {
                 f->route = hop_learn(file->route, FLOW_VIA(what), giver);
-                f->flags |= BW_FILE_HANDED_OVER;
+                f->flags |= BW_FILE_HANDED_OVER | (FLOW_VIA(what) == BW_VIA_LOOPBACK) * BW_FILE_LOOPBACK;
                 f->hops++;
         }
         if (!(to & BW_HOLDER_OBJECT) && f->generation < 255)

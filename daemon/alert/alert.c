@@ -299,6 +299,7 @@ static const char *const via_names[] = {
         [BW_VIA_TERMINAL] = "terminal",
         [BW_VIA_QUEUE] = "queue",
         [BW_VIA_SEMAPHORES] = "semaphores",
+        [BW_VIA_LOOPBACK] = "loopback",
 };
 
 static const char *via_to_string(uint8_t via) {

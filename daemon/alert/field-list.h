@@ -156,7 +156,8 @@
                         "How the sender got the mark: open (it opened the file), fork (inherited from its " \
                         "parent), received (it received the open descriptor), trace (one had access to "    \
                         "the other's memory), or by reading what a marked process wrote to a pipe, a unix " \
-                        "socket, a file, a terminal, a message queue, semaphores or shared memory.")        \
+                        "socket, a file, a terminal, a message queue, semaphores, shared memory or a "      \
+                        "connection within this host (loopback).")                                          \
         F(truncated, NULL, boolean, o->path_truncated, "The path lacks its beginning.")                     \
         F(route, "BARBWIRE_FILE_ROUTE", route, LIST(o->route, o->n_route),                                  \
                         "Each hand-over of the data from process to process, the first one first.")         \

@@ -32,6 +32,9 @@
 /* One line written to a socket that everybody may write to makes the service behind it look like a thief. So
  * such an alert is a weak one: of a class of 80 it is low. step_floor() keeps it an alert. */
 #define POINTS_FRAMED (-45)
+/* A process that listens on this host may serve many, and send what it has from others: of a class of 80 its
+ * alert is low. That of the process which connected to it is not. */
+#define POINTS_LOOPED (-40)
 /* What a package manager, a server or a document adds; a build tool or cron adds less. */
 #define POINTS_LINEAGE_SUSPECT 10
 /* A person reads the first few; more would repeat what they say. */
@@ -45,7 +48,7 @@ typedef struct ScoreContext {
         uint64_t lineage_classes;
         unsigned worst_bit; /* of the class that scores; BW_CLASSES_MAX: the policy no longer has it */
         int further_points;
-        bool framed; /* step_framed() */
+        bool framed, looped; /* step_framed(), step_looped() */
         Score score;
 } ScoreContext;
 
@@ -331,6 +334,27 @@ static int step_framed(ScoreContext *c) {
                       : 0;
 }
 
+/* All alerted files went through a connection within this host. */
+static int step_looped(ScoreContext *c) {
+        bool looped = false;
+
+        for (size_t i = 0; i < c->event->n_files; i++) {
+                const EventFile *f = &c->event->files[i];
+
+                if (!(f->classes & c->event->classes))
+                        continue;
+                if (!event_file_looped(f))
+                        return 0;
+                looped = true;
+        }
+        c->looped = looped;
+        return looped && !c->framed
+                               ? score_add(c, POINTS_LOOPED,
+                                                 "the data went through a connection within this host, to a "
+                                                 "process that may serve others, too")
+                               : 0;
+}
+
 static bool has_bit(const struct bw_bits *bits, size_t i) {
         return bits->word[i / 64] >> i % 64 & 1;
 }
@@ -489,7 +513,7 @@ static int step_severity(ScoreContext *c) {
                                                                      : SEVERITY_LOW;
         c->score.severity = severity;
         c->score.below = !strictest && c->score.score < (int)scoring->alert;
-        if (!strictest || strictest->severity <= severity || c->framed)
+        if (!strictest || strictest->severity <= severity || c->framed || c->looped)
                 return 0;
 
         c->score.severity = strictest->severity;
@@ -510,6 +534,7 @@ static const ScoreStep steps[] = {
         step_inherited,
         step_flow,
         step_framed,
+        step_looped,
         step_flood,
         step_suspect,
         step_lineage,

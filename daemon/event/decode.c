@@ -125,7 +125,7 @@ static int read_route(Reader *r, struct bw_string s, EventFile *ret) {
                 memcpy(&hop, route.data + at, sizeof(hop));
                 if (hop.zero[0] != 0 || hop.zero[1] != 0 || hop.zero[2] != 0)
                         return bad(r, "a hop's padding is not zero");
-                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_SEMAPHORES)
+                if (hop.via < BW_VIA_RECEIVED || hop.via > BW_VIA_LOOPBACK)
                         return bad(r, "a hop has an unknown means");
                 EventHop *to = &ret->route[ret->n_route++];
                 *to = (EventHop){ .pid = hop.pid, .via = hop.via };
@@ -141,7 +141,7 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
 
         if (f->zero != 0)
                 return bad(r, "a file's padding is not zero");
-        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_SEMAPHORES)
+        if (f->via < BW_VIA_OPEN || f->via > BW_VIA_LOOPBACK)
                 return bad(r, "a file has an unknown means");
 
         *ret = (EventFile){
@@ -424,7 +424,16 @@ int event_decode(const void *record, size_t size, Event *ret, const char **ret_w
 }
 
 bool event_file_framed(const EventFile *f, const EventProcess *p) {
-        return f->n_route > 0 && f->route[f->n_route - 1].via == BW_VIA_SOCKET && f->uid != p->uid;
+        const uint8_t via = f->n_route > 0 ? f->route[f->n_route - 1].via : 0;
+
+        return (via == BW_VIA_SOCKET || via == BW_VIA_LOOPBACK) && f->uid != p->uid;
+}
+
+bool event_file_looped(const EventFile *f) {
+        for (size_t i = 0; i < f->n_route; i++)
+                if (f->route[i].via == BW_VIA_LOOPBACK)
+                        return true;
+        return false;
 }
 
 bool event_destination_unknown(const struct bw_destination *d) {

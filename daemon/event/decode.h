@@ -74,9 +74,12 @@ typedef struct EventCorrelation {
         EventFile files[BW_FILES_MAX]; /* newest first */
 } EventCorrelation;
 
-/* Whether the file's data came to the process by a unix socket that a process of another user than its own,
- * the opener's, wrote to: that user may have meant to make it look like a thief. */
+/* Whether the file's data came to the process by a socket that a process of another user than its own, the
+ * opener's, wrote to: that user may have meant to make it look like a thief. */
 bool event_file_framed(const EventFile *f, const EventProcess *p);
+
+/* Whether the file's data went through an internet socket of this host. */
+bool event_file_looped(const EventFile *f);
 
 /* Whether data left by an internet socket to an address that the kernel's hook did not see: that of a single
  * packet on a raw socket (bpf/egress/egress.bpf.h on_sent()). The address is 0.0.0.0 or :: then, but nothing

@@ -56,6 +56,18 @@ SOCKETS = {
     "abstract-stream": "abstract stream", "abstract-dgram": "abstract datagram",
     "abstract-sendto": "abstract datagram, sendto",
 }
+LOOPBACK = {
+    "tcp4": "TCP, accepted", "tcp6": "TCP over IPv6, accepted", "tcp-own": "TCP to an address of an interface",
+    "tcp-dead": "TCP, the sender has exited", "tcp-multipath": "multipath TCP",
+    "tcp-served": "TCP, fetched by the other side", "tcp-self": "a TCP socket connected to itself",
+    "tcp-early": "a connection that existed before, the reader waits",
+    "tcp-message": "sendmsg, the reader waits in recvmsg",
+    "tcp-sendfile": "sendfile from the file", "tcp-splice": "splice from the file, and from the connection",
+    "udp-sniffed": "UDP, read by a packet socket", "echo": "an echo request, read by a raw socket",
+    "tcp-relay": "TCP, through a third process",
+    "udp4": "UDP, connected", "udp6": "UDP over IPv6, the reader waits", "udp-sendto": "UDP, sendto",
+    "udp-sendto6": "UDP over IPv6, sendto", "udp-sendmsg": "UDP, sendmsg",
+}
 FILES = {
     "plain": "written, read by another process", "dead": "the writer has exited", "append": "appended",
     "pwrite": "by pwrite", "written-early": "opened by the writer before the secret", "mapped": "through a mapping",
@@ -218,6 +230,7 @@ def part(t, stage, exes):
            [exes["writer"]], quiet=True)
     t.case("H05 file: the same file, written by another program", laundered, stage, ".own-history", ["cp"])
     for row, name, variants in (("H03 pipe", "hand-pipe", PIPES), ("H04", "hand-socket", SOCKETS),
+                                ("H10", "hand-loopback", LOOPBACK),
                                 ("H05 file:", "hand-file", FILES), ("H06 memory:", "hand-memory", MEMORY)):
         for variant, what in variants.items():
             t.case(f"{row} {what}", stage.theft, name, variant, decode=DECODE.get(variant))
@@ -238,6 +251,7 @@ def part(t, stage, exes):
            "terminal-returned")
     t.case("H04 honest: terminals created later", nothing, stage, "hand-kernel", "terminal-new")
     t.case("H04 honest: socket pairs created later", nothing, stage, "hand-socket", "pairs-new")
+    t.case("H10 honest: another client of a server that was sent it", nothing, stage, "hand-loopback")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
                           ("mem-write", "/proc/PID/mem, written")):

@@ -169,7 +169,7 @@ static void test_not_own(void **state) {
         REFUSED(c->files[0].uid++);
         REFUSED(c->files[0].execed = true);
         REFUSED(c->files[0].handed_over = true);
-        for (uint8_t via = BW_VIA_RECEIVED; via <= BW_VIA_SEMAPHORES; via++)
+        for (uint8_t via = BW_VIA_RECEIVED; via <= BW_VIA_LOOPBACK; via++)
                 REFUSED(c->files[0].via = via);
         REFUSED(c->n_files = 0);
         REFUSED(c->flags = BW_CORRELATION_FILES_MORE);

@@ -51,6 +51,16 @@ static void test_framed(void **state) {
                         "cat → pipe → gzip → socket → nc, a socket that another user wrote to, perhaps to "
                         "frame it [ssh-private-keys, low]"));
 
+        /* So can one who may connect to it. */
+        f->route[1].via = BW_VIA_LOOPBACK;
+        assert_score(&e, &policy, 29,
+                        TOUCHED
+                        "-6 the data was written and read again 2 times: it may no longer contain "
+                        "the secret\n"
+                        "-45 a process of another user, uid 1002, wrote the data to a socket of this "
+                        "one: it may be framed\n");
+        f->route[1].via = BW_VIA_SOCKET;
+
         /* It may be the thief itself: it opened another file, or got this one by other means. */
         e.correlation.n_files = 2;
         f[1] = (EventFile){ .via = BW_VIA_OPEN, .classes = BIT(SSH) };
@@ -257,9 +267,28 @@ static void test_journal_families(void **state) {
         }
 }
 
+/* What came by a connection within this host is weak evidence, if nothing else came. */
+static void test_looped(void **state) {
+        Event e = event_new_piped();
+        EventFile *f = e.correlation.files;
+        (void)state;
+
+        f->route[0].via = BW_VIA_LOOPBACK;
+        assert_score(&e, &policy, 34,
+                        TOUCHED
+                        "-6 the data was written and read again 2 times: it may no longer contain "
+                        "the secret\n"
+                        "-40 the data went through a connection within this host, to a process that may "
+                        "serve others, too\n");
+        e.correlation.n_files = 2;
+        f[1] = (EventFile){ .via = BW_VIA_OPEN, .classes = BIT(SSH) };
+        assert_score(&e, &policy, 80, TOUCHED);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_framed),
+                cmocka_unit_test(test_looped),
                 cmocka_unit_test(test_flow),
                 cmocka_unit_test(test_flow_costs),
                 cmocka_unit_test(test_services),

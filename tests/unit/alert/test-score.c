@@ -133,6 +133,22 @@ static void test_severity_floor(void **state) {
                         "60 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"
                         "0 class ssh-private-keys has a severity of at least high\n");
 
+        /* Not of a process that got it by a connection within this host: it may serve others. */
+        e.n_files = 1;
+        e.files[0] = (EventFile){ .classes = BIT(SSH),
+                .via = BW_VIA_LOOPBACK,
+                .n_route = 1,
+                .route = { { .via = BW_VIA_LOOPBACK } } };
+        assert_score(&e, 20, SEVERITY_LOW,
+                        "60 accessed a sensitive file: SSH private keys (class ssh-private-keys)\n"
+                        "-3 the data was written and read again once: it may no longer contain the secret\n"
+                        "-40 the data went through a connection within this host, to a process that may "
+                        "serve "
+                        "others, too\n"
+                        "3 raised to the alert threshold: delay, indirection and destination may not "
+                        "suppress an "
+                        "alert\n");
+
         e = event_new(BIT(AWS));
         assert_score(&e, 20, SEVERITY_MEDIUM,
                         "20 accessed a sensitive file (class cloud-aws)\n"

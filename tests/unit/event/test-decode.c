@@ -355,7 +355,7 @@ static void test_flips(void **state) {
                 { AT(destination.family), BW_FAMILY_NONE, -EBADMSG,
                                 "an open has a destination, or something else has none" },
                 { AT(files[1].via), 0, -EBADMSG, "a file has an unknown means" },
-                { AT(files[0].via), BW_VIA_SEMAPHORES + 1, -EBADMSG, "a file has an unknown means" },
+                { AT(files[0].via), BW_VIA_LOOPBACK + 1, -EBADMSG, "a file has an unknown means" },
 
                 { AT(process.exe.offset), 1, -EBADMSG, begins },
                 { AT(process.exe.offset), sizeof(r.fixed) - 1, -EBADMSG, begins },
@@ -394,7 +394,7 @@ static void test_flips(void **state) {
                                 "a route has an incomplete hop or too many hops" },
                 { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_FORK, -EBADMSG,
                                 "a hop has an unknown means" },
-                { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_SEMAPHORES + 1, -EBADMSG,
+                { BYTE_AT(route.offset + offsetof(struct bw_hop, via)), BW_VIA_LOOPBACK + 1, -EBADMSG,
                                 "a hop has an unknown means" },
                 { BYTE_AT(route.offset + offsetof(struct bw_hop, zero) + 2), 1, -EBADMSG,
                                 "a hop's padding is not zero" },
