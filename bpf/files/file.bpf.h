@@ -23,6 +23,7 @@
 #include "files/classify.bpf.h"
 #include "files/fanotify.bpf.h"
 #include "files/flow.bpf.h"
+#include "files/lent.bpf.h"
 #include "files/memory.bpf.h"
 #include "files/names.bpf.h"
 
@@ -313,8 +314,10 @@ static __always_inline bool on_file_open(struct file *file, __u32 via) {
         }
         if (judged)
                 task_spread(current_task(), opened);
-        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE)) {
                 file_taken(file, opened);
+                memory_lent(file_lenders(address_of(file)));
+        }
         return false;
 }
 
@@ -362,8 +365,10 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
                 return;
         if (!descriptor_opened(fd, via) && fd != number)
                 report_loss(BW_LOSS_FILE_GONE);
-        if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+        if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE)) {
                 descriptor_takes(fd, via == BW_VIA_OPEN);
+                memory_lent(descriptor_lenders(fd));
+        }
 }
 
 /* Called for every connect: only a unix socket may have a class. */

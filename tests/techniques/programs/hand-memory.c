@@ -4,8 +4,10 @@
  * file, an inherited mapping. The taker maps it before the secret is opened ("-early"), or afterwards. "vm":
  * the taker is a process of its own that shares the memory of the giver. */
 
+#include <dirent.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -246,6 +248,42 @@ static void sysv_take(void) {
         sysv_get();
 }
 
+/* By the mappings of the giver, in /proc: memory that no name leads to. */
+static void lent_take(void) {
+        const char *wanted = play_variant(&p, "sysv-lent") ? "/SYSV" : "/dev/zero";
+        char path[64], name[512], target[128];
+        const struct dirent *entry;
+
+        snprintf(path, sizeof(path), "/proc/%d/map_files", cast.other);
+        DIR *mappings = opendir(path);
+        if (!mappings)
+                play_exit(PLAY_CANNOT, "%s", path);
+        while (memory < 0 && (entry = readdir(mappings))) {
+                snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+                ssize_t n = readlink(name, target, sizeof(target) - 1);
+                if (n > 0 && strncmp(target, wanted, strlen(wanted)) == 0)
+                        memory = open(name, O_RDONLY | O_CLOEXEC);
+        }
+        closedir(mappings);
+        if (memory < 0)
+                play_exit(PLAY_CANNOT, "no mapping of %s in %s", wanted, path);
+        if (pread(memory, p.secret, sizeof(p.secret), offsetof(Shared, bytes)) <= 0)
+                play_die("pread");
+        p.n_secret = strnlen(p.secret, sizeof(p.secret));
+        play_send(&p);
+}
+
+static void anonymous_give(void) {
+        anonymous_map();
+        give_inherited();
+}
+
+static void segment_give(void) {
+        sysv_make();
+        sysv_give();
+        shmctl(memory, IPC_RMID, NULL);
+}
+
 static void pair_prepare(void) {
         if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
                 play_die("socketpair");
@@ -291,6 +329,8 @@ static const Scene scenes[] = {
         { "zero-early", "memory", .prepare = zero_map, .give = give_inherited, .take = get },
         { "faults", "trace", .prepare = pair_prepare, .ready = faults_take, .give = faults_give,
                         .take = get },
+        { "anonymous-lent", "trace", .give = anonymous_give, .take = lent_take },
+        { "sysv-lent", "trace|file|memory", .give = segment_give, .take = lent_take },
         { "anonymous-early", "memory", .prepare = anonymous_map, .give = give_inherited, .take = get },
         { .name = NULL },
 };

@@ -29,7 +29,8 @@ TECHNIQUES = {
     "H04": "FIFOs, socket pairs, unix streams and datagrams, abstract names, netlink, terminals, message queues, "
            "semaphores, the kernel's log",
     "H05": "a file written by cp, tar, gzip, base64, a program or as a core dump, and read by another process",
-    "H06": "shared memory: memfd, POSIX, System V, mapped files, `/dev/zero`, userfaultfd",
+    "H06": "shared memory: memfd, POSIX, System V, mapped files, `/dev/zero`, userfaultfd; by "
+           "`/proc/PID/map_files`",
     "H07": "data written into the memory of another process",
     "H08": "environment or arguments of another program",
     "H09": "a job left for cron or a shell",

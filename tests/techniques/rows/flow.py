@@ -132,7 +132,9 @@ MEMORY = {
     "sysv-taker-early": "System V, attached by the taker before", "sysv-early": "System V, attached by both before",
     "file": "a file, mapped by both", "file-taker-early": "a file, mapped by the taker before",
     "file-early": "a file, mapped by both before", "anonymous-early": "anonymous, inherited by both",
-    "zero-early": "/dev/zero, inherited by both", "faults": "page faults that another process handles",
+    "zero-early": "/dev/zero, inherited by both",
+    "anonymous-lent": "anonymous, by /proc/PID/map_files", "sysv-lent": "System V, by /proc/PID/map_files",
+    "faults": "page faults that another process handles",
 }
 
 
