@@ -95,6 +95,11 @@ CHANNELS = [
     ("mount-source", "the source of a mount, in `/proc/PID/mountinfo`", 512, 1500),
     ("interface-alias", "the alias of a network interface", 255, 21000),
     ("mount-option", "a message of the file system's context, by fsopen(2)", 64, 10000),
+    # The same (2026-12-01). The last three are root's.
+    ("unix-name", "the abstract name of a unix socket, in `/proc/net/unix`", 100, 1700),
+    ("trace-marker", "a text in the kernel's trace, by `trace_marker`", 512, 86000),
+    ("uevent", "an event that a process makes a device report", 512, 40000),
+    ("binfmt", "the interpreter of a kind of programs, in `binfmt_misc`", 200, 8400),
 ]
 
 
@@ -142,7 +147,8 @@ HOLES = [
     {"cases": ["H06 memory: the ring of an io_uring*"],
      "sensors": ["lsm", "fentry", "tracepoint"],
      "what": "the ring of an io_uring that two processes have mapped",
-     "reason": "its inode may be that of all anonymous files, such as tables of BPF"},
+     "reason": "its inode may be that of all anonymous files, such as tables of BPF, and a later ring has the same "
+               "address"},
     {"cases": ["H06 memory: the ring of io_setup*"],
      "sensors": ["lsm", "fentry"],
      "what": "the ring of io_setup(2), which a child inherits",
@@ -153,12 +159,18 @@ HOLES = [
      "reason": "no function that can be hooked reads the pipe, and these sensors have no hook where calls return"},
     {"cases": ["H08 argument, read by another process *"],
      "sensors": ["lsm", "fentry", "tracepoint"],
-     "what": "a secret among the arguments of a process, read by another in `/proc/PID/cmdline`",
+     "what": "a secret among the arguments of a process, read by another in `/proc/PID/cmdline`, or in the names of "
+             "its mappings, in `/proc/PID/maps`",
      "reason": "every tool that lists processes reads them, so that each `ps` would be marked"},
     {"cases": ["H10 *, read by a packet socket", "H10 an echo request, read by a raw socket"],
      "sensors": ["lsm", "fentry", "tracepoint"],
      "what": "what a process sends to this host, read from a packet or raw socket that gets every packet",
      "reason": "such a reader gets what all processes send, and the alert of the sender names this host"},
+    {"cases": ["H05 a file that the giver serves *"],
+     "sensors": ["lsm", "fentry", "tracepoint"],
+     "what": "a file that a process serves by FUSE",
+     "reason": "such a process reads what others have stored, to pass it on: every reader of its file system would be "
+               "marked"},
     {"cases": ["H05 an extended attribute", "H05 a symbolic link's target",
                "H05 a file's name", "H06 a key in a keyring"],
      "sensors": ["lsm", "fentry", "tracepoint"],

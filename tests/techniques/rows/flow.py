@@ -240,6 +240,7 @@ def part(t, stage, exes):
         t.case(what, stage.theft, "hand-calls", variant)
     for variant, what in LATE.items():
         t.case(what, stage.theft, "hand-late", variant)
+    t.case("H05 a file that the giver serves by FUSE", stage.theft, "hand-served", "fuse")
     t.case("H05 file: a script, whose first line has it", last_bytes, stage)
     for variant, what in COMPAT.items():
         t.case(what, stage.theft, "hand-compat", variant)
