@@ -151,8 +151,8 @@ __noinline __u64 mounts_search_some(__u64 at, __u64 first, __u64 root) {
         return (__u64)m;
 }
 
-/* The same through all of the list. What follows from the result is in the caller: the verifier would walk it
- * after every iteration. */
+/* The same through all of the list. What follows from the result is in the caller: the verifier would walk
+ * it after every iteration. */
 __noinline __u64 mounts_search(__u64 first, __u64 root) {
         __u64 m = first;
 
