@@ -216,6 +216,9 @@ static int process_copy(const EventCorrelation *e, const AlertEpoch *epoch, Aler
         a->process.flags = p->flags;
         a->process.start_realtime_usec = realtime_usec(p->start_boot_ns, epoch);
 
+        if (p->exe_inode != 0)
+                (void)snprintf(a->process.exe_object, sizeof(a->process.exe_object), "%u:%u/%" PRIu64,
+                                p->exe_device >> 20, p->exe_device & 0xfffff, p->exe_inode);
         if (p->script.inode != 0)
                 script_object_format(&p->script, a->process.script_object);
         r = bytes_copy(p->script.path, &a->process.script);

@@ -22,6 +22,9 @@
  * hour: such alerts are listed only on request, and have the priority info in the journal. */
 #define ALERT_SELFTEST_CLASS POLICY_SELFTEST_CLASS
 
+/* Device and inode as text. */
+#define EXE_OBJECT_SIZE 48
+
 /* An owned byte string: any byte may occur. */
 typedef struct AlertBytes {
         char *data; /* NUL-terminated as a courtesy; NULL when size is 0 */
@@ -87,6 +90,7 @@ typedef struct Alert {
                 AlertBytes unit, container;
                 AlertBytes script; /* size 0: none, or not known */
                 char script_object[SCRIPT_OBJECT_SIZE];
+                char exe_object[EXE_OBJECT_SIZE]; /* "8:1/1234"; empty: not known */
         } process;
         AlertAncestor lineage[BW_LINEAGE_MAX];
         size_t n_lineage;

@@ -297,6 +297,24 @@ static void put_route(FILE *f, const json_t *alert) {
         fputc('\n', f);
 }
 
+/* As client/digest.c adds them. */
+static void put_digests(FILE *f, const json_t *alert) {
+        const json_t *digest;
+        size_t i;
+
+        json_array_foreach(json_object_get(alert, "digests"), i, digest) {
+                const char *sha256 = member_string(digest, "sha256");
+
+                put_label(f, i == 0 ? "digests" : "");
+                fprintf(f, "%s's %s ", member_string(digest, "role") ?: "?",
+                                member_string(digest, "kind") ?: "?");
+                text_put_name(f, member_string(digest, "path") ?: "?");
+                fputs(sha256 ? ": SHA-256 " : ": no digest: ", f);
+                text_put_string(f, sha256 ?: member_string(digest, "text") ?: "?");
+                fputc('\n', f);
+        }
+}
+
 static void put_score(FILE *f, const json_t *alert) {
         const json_t *reason;
         uint64_t score;
@@ -379,6 +397,7 @@ char *alert_details(const json_t *alert, bool colour) {
         put_process_lines(f, json_object_get(alert, "process"));
         put_lineage(f, alert);
         put_route(f, alert);
+        put_digests(f, alert);
         put_action(f, alert);
         put_evidence(f, alert);
         put_score(f, alert);

@@ -89,6 +89,9 @@
                         "When the process started, by the clock as it was set at the time of the alert: "     \
                         "alerts of one process differ here when the clock was adjusted between them.")        \
         F(exe, "BARBWIRE_EXE", name, &o->process.exe, "Path of its executable.")                              \
+        F(exe_object, "BARBWIRE_EXE_OBJECT", text_or_null,                                                    \
+                        o->process.exe_object[0] ? o->process.exe_object : NULL,                              \
+                        "Which file that was: device and inode.")                                             \
         F(comm, "BARBWIRE_COMM", name, &o->process.comm,                                                      \
                         "The thread's name, at most 15 bytes; the process can change it.")                    \
         F(cmdline, "BARBWIRE_CMDLINE", name, &o->process.cmdline,                                             \

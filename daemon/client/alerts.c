@@ -10,6 +10,7 @@
 #include "alert/details.h"
 #include "alert/alert.h"
 #include "client/client.h"
+#include "client/digest.h"
 #include "client/ocsf.h"
 #include "client/output.h"
 #include "client/table.h"
@@ -214,15 +215,21 @@ static int alerts_receive(CtlClient *client, json_t *alerts) {
         return 0;
 }
 
+/* The name of this machine, of which the daemon's alerts are; empty: not known. */
+static void host_read(char ret[static HOST_NAME_MAX + 1]) {
+        if (gethostname(ret, HOST_NAME_MAX) < 0)
+                ret[0] = '\0';
+        ret[HOST_NAME_MAX] = '\0';
+}
+
 /* Prints an alert in the mode that --json= asked for. */
 static int alert_print_json(const json_t *alert) {
         json_auto_t *finding = NULL;
-        char host[HOST_NAME_MAX + 1] = "";
+        char host[HOST_NAME_MAX + 1];
 
         if (!ctl_wants_ocsf())
                 return ctl_print_json(alert);
-        /* The daemon's alerts are of this machine. */
-        (void)gethostname(host, sizeof(host) - 1);
+        host_read(host);
         if (ocsf_from_alert(alert, host[0] ? host : NULL, &finding) < 0)
                 return ctl_error_memory();
         return ctl_print_json(finding);
@@ -306,12 +313,30 @@ int ctl_get_alert(const Ctl *c, const char *id, json_t **ret) {
         return 0;
 }
 
+/* 32 hex digits, as in the id of an alert. */
+static bool boot_id_read(char ret[static 33]) {
+        _cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+        size_t n = 0;
+
+        for (int c; f && n < 32 && (c = fgetc(f)) != EOF && c != '\n';)
+                if (c != '-')
+                        ret[n++] = (char)c;
+        ret[n] = '\0';
+        return n == 32;
+}
+
 int ctl_show(const Ctl *c, const char *operand) {
         json_auto_t *alert = NULL;
+        char boot_id[33], host[HOST_NAME_MAX + 1];
 
         int r = ctl_get_alert(c, operand, &alert);
         if (r != 0)
                 return r;
+        /* Others may not read what others' processes ran; and the files of another host are not here. */
+        host_read(host);
+        bool here = strcmp(ctl_string(alert, "host", host), host) == 0;
+        if (here && geteuid() == 0 && boot_id_read(boot_id) && digest_add(alert, boot_id) < 0)
+                return ctl_error_memory();
         ctl_pager_open();
         return ctl_print_alert(alert);
 }

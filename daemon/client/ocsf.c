@@ -208,8 +208,31 @@ static json_t *ancestor_make(Maker *m, const json_t *a) {
         return ancestor;
 }
 
+/* Of the sender's executable, where "show" has read it. */
+static void put_hash(Maker *m, json_t *file) {
+        const json_t *digest;
+        size_t i;
+
+        json_array_foreach(json_object_get(m->alert, "digests"), i, digest) {
+                json_t *hash, *hashes;
+
+                if (!file || !text_of(digest, "sha256") ||
+                                strcmp(text_of(digest, "role") ?: "", "sender") != 0 ||
+                                strcmp(text_of(digest, "kind") ?: "", "executable") != 0)
+                        continue;
+                hash = json_object();
+                hashes = json_array();
+                put_number(m, hash, "algorithm_id", 3);
+                put_text(m, hash, "algorithm", "SHA-256");
+                put_text(m, hash, "value", text_of(digest, "sha256"));
+                append(m, hashes, hash);
+                put(m, file, "hashes", hashes);
+                return;
+        }
+}
+
 static json_t *sender_make(Maker *m) {
-        static const char *const attributes[] = { "script", "script_object", "unit", "cgroup",
+        static const char *const attributes[] = { "script", "script_object", "exe_object", "unit", "cgroup",
                 "mount_namespace", "loginuid", "flags" };
         const json_t *p = json_object_get(m->alert, "process"), *item,
                      *lineage = json_object_get(m->alert, "lineage");
@@ -218,6 +241,7 @@ static json_t *sender_make(Maker *m) {
         size_t i;
 
         put_integer(m, process, "tid", p, "tid");
+        put_hash(m, json_object_get(process, "file"));
         put_text(m, process, "cmd_line", text_of(p, "cmdline"));
         if (time_of(p, "start_time", &time))
                 put_number(m, process, "created_time", time);
@@ -511,7 +535,7 @@ static void put_device(Maker *m, json_t *o) {
 static void put_unmapped(Maker *m, json_t *o) {
         static const char *const members[] = { "score", "reasons", "evidence", "action", "script_sight",
                 "flood", "suspect", "repeats", "files_more", "lineage_more", "destination", "delayed_ms",
-                "cut" };
+                "digests", "cut" };
         const json_t *files = json_object_get(m->alert, "files"), *file;
         json_t *unmapped = json_object(), *routes = json_array();
         size_t i;

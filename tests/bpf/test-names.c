@@ -79,8 +79,8 @@ static int on_alert(const void *record, size_t size, void *userdata) {
         return 0;
 }
 
-/* The alert of what a child sends now tells its program and this file. */
-static void assert_reported(const Child *c, char *path) {
+/* The alert of what a child sends now tells its program and this file, and maybe not all names. */
+static void assert_tells(const Child *c, char *path) {
         (void)correlations();
         child_order(c, 's');
         reported = exe_reported = false;
@@ -89,6 +89,10 @@ static void assert_reported(const Child *c, char *path) {
                 ;
         assert_int_equal(alerts, 1);
         assert_true(reported && exe_reported);
+}
+
+static void assert_reported(const Child *c, char *path) {
+        assert_tells(c, path);
         assert_int_equal(flags & BW_CORRELATION_NAME_LOST, 0);
 }
 
@@ -190,7 +194,8 @@ static void test_flood_costs_the_flooder(void **state) {
         assert_int_equal(tables[BW_SHARE_NAMES].refused, count(BW_COUNT_NAMES_REFUSED));
         assert_int_equal(tables[BW_SHARE_NAMES].live, count(BW_COUNT_NAMES_LIVE));
         child_order(&flooder, 'o');
-        assert_reported(&flooder, fixture.secret);
+        /* Its earlier files may have replaced each other. */
+        assert_tells(&flooder, fixture.secret);
         child_order(&other, 'o');
         assert_reported(&other, fixture.secret);
         child_end(&other);

@@ -37,8 +37,8 @@ BUDGETS = {
     "daemon/sink": (1950, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
-    "daemon/client": (5950, "a command each for eleven questions, journals, a drop-in learned from them, and tables "
-                            "that fit a terminal"),
+    "daemon/client": (6400, "a command each for eleven questions, journals, a drop-in learned from them, findings for "
+                            "collectors, digests, and tables that fit a terminal"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
     "daemon": (2100, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
     "bpf/abi": (900, "what the kernel's programs and the daemon agree on"),

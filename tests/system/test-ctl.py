@@ -4,6 +4,7 @@
 sends."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pty
@@ -410,11 +411,24 @@ def listing(s):
         require(re.match(r"[A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d ", line), line)
 
 
+def sender_digest(alert, digest, text):
+    """This test runs as root, so the digest of the sender's program is there, where its file system allows."""
+    exe = alert["process"]["exe"]
+    require_equal((digest["role"], digest["kind"], digest["path"]), ("sender", "executable", exe), "whose digest")
+    require_equal(alert["process"]["exe_object"].split("/")[1], str(os.stat(exe).st_ino), "the inode")
+    with open(exe, "rb") as program:
+        same = digest["sha256"] == hashlib.sha256(program.read()).hexdigest()
+    require(same or re.match(r"on (btrfs|an overlay|a read-only)", digest["text"]), digest)
+    require(f"sender's executable {exe}: " in text and (digest["sha256"] or digest["text"]) in text, text)
+
+
 def showing(s):
     alert = s.steal()
     full = s.ctl.expect(0, "show", alert["id"])[0]
     require_equal(s.ctl.expect(0, "show", short_id(alert))[0], full, "show by the short and by the full id")
-    require_equal(s.ctl.objects("show", alert["id"]), [alert], "show --json=short")
+    shown = s.ctl.objects("show", alert["id"])[0]
+    sender_digest(alert, shown.pop("digests")[0], full)
+    require_equal(shown, alert, "show --json=short")
     finding = json.loads(s.ctl.expect(0, "show", alert["id"], "--json=ocsf")[0])
     evidence = finding["evidences"][0]
     require_equal((finding["class_uid"], finding["metadata"]["uid"], finding["finding_info"]["uid"],

@@ -32,6 +32,8 @@ static void test_golden(void **state) {
         Event e = event_new_inherited();
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.files[0].real_lost = true;
+        e.correlation.process.exe_inode = 1234;
+        e.correlation.process.exe_device = 8 << 20 | 2;
         e.correlation.process.script = (EventScript){
                 .inode = 7,
                 .device = 8 << 20 | 1,
@@ -64,7 +66,8 @@ static void test_golden(void **state) {
                         "\"repeats\":2,"
                         "\"process\":{\"pid\":12,\"tid\":19536,\"start_time\":\"2026-11-22T10:05:00."
                         "023456Z\","
-                        "\"exe\":\"/usr/bin/curl\",\"comm\":\"curl\",\"cmdline\":\"python3 -c 'import "
+                        "\"exe\":\"/usr/bin/curl\",\"exe_object\":\"8:2/"
+                        "1234\",\"comm\":\"curl\",\"cmdline\":\"python3 -c 'import "
                         "os'\","
                         "\"script\":\"/home/ana/get.py\","
                         "\"script_object\":\"8:1/7/1733000000.023456789/532\","
@@ -122,7 +125,7 @@ static void test_golden_sparse(void **state) {
                         "\"techniques\":[\"T1048\"],"
                         "\"repeats\":9223372036854775807,"
                         "\"process\":{\"pid\":0,\"tid\":0,\"start_time\":\"2026-11-22T08:41:41.023455Z\","
-                        "\"exe\":\"\",\"comm\":\"\",\"cmdline\":\"\","
+                        "\"exe\":\"\",\"exe_object\":null,\"comm\":\"\",\"cmdline\":\"\","
                         "\"script\":null,\"script_object\":null,\"uid\":0,\"loginuid\":null,"
                         "\"unit\":null,\"cgroup\":\"\",\"container\":null,\"mount_namespace\":0,\"flags\":[]"
                         "},"

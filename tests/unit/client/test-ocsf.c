@@ -54,7 +54,6 @@ static const struct {
         { "user.has_mfa", "not known" },
         { "user.name", "not looked up: another host may have other names" },
         { "file.ext", "a name says enough" },
-        { "file.hashes", "not recorded" },
         { "network_endpoint.hostname", "not looked up" },
         { "network_endpoint.instance_uid", "not known" },
         { "network_endpoint.interface_name", "not known, only its index" },
@@ -439,6 +438,27 @@ static void test_destinations(void **state) {
         assert_number(accepted, "evidences.0.connection_info.direction_id", 1);
 }
 
+/* Of an alert that "show" has read the digest for: of the executable, not of the script. */
+static void test_digest(void **state) {
+        (void)state;
+        Event e = event_new();
+        _cleanup_(alert_freep) Alert *a = NULL;
+        json_auto_t *alert = NULL, *finding = NULL;
+        _cleanup_free_ char *line = NULL;
+
+        assert_int_equal(alert_new(&e, &policy, &names, &epoch, 0, &a), 0);
+        assert_int_equal(alert_to_json(a, &alert, &line), 0);
+        json_t *digests = json_pack("[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:n}]", "role", "sender", "kind",
+                        "script", "sha256", "bb", "role", "sender", "kind", "executable", "sha256", "aa",
+                        "role", "opener", "kind", "executable", "sha256");
+        assert_int_equal(json_object_set_new(alert, "digests", digests), 0);
+        assert_int_equal(ocsf_from_alert(alert, "web1", &finding), 0);
+        assert_object("detection_finding", finding);
+        assert_text(finding, "evidences.0.actor.process.file.hashes.0.value", "aa");
+        assert_number(finding, "evidences.0.actor.process.file.hashes.0.algorithm_id", 3);
+        assert_null(json_object_get(at(finding, "evidences.0.process.file"), "hashes"));
+}
+
 /* Nothing is known, and names are any bytes. */
 static void test_hostile(void **state) {
         (void)state;
@@ -494,8 +514,7 @@ static void test_recommended(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(schema); i++) {
                 r.object = schema[i].name;
-                if (strcmp(r.object, "fingerprint") != 0)
-                        each_word(schema[i].attributes, on_recommended, &r);
+                each_word(schema[i].attributes, on_recommended, &r);
         }
         assert_int_equal(r.n_never, ELEMENTSOF(never_known));
 }
@@ -520,6 +539,7 @@ int main(void) {
                 cmocka_unit_test(test_container),
                 cmocka_unit_test(test_script),
                 cmocka_unit_test(test_destinations),
+                cmocka_unit_test(test_digest),
                 cmocka_unit_test(test_hostile),
                 cmocka_unit_test(test_recommended),
         };

@@ -512,6 +512,7 @@ static void test_manual_page(void **state) {
         e.correlation.files[0].real_path = view("/home/ana/.ssh/id");
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.process.flags = BW_PROCESS_TRACED;
+        e.correlation.process.exe_inode = 1234;
         e.mono_ns -= 6 * NSEC_PER_SEC; /* so long ago that it is delivered late */
         e.correlation.files[0].mono_ns -= 6 * NSEC_PER_SEC;
         e.correlation.process.script = (EventScript){ .inode = 7, .path = view("/home/ana/get.py") };
