@@ -188,10 +188,10 @@ static __always_inline void on_pages_given(int fd) {
 
 /* ---- datagrams within this host ---- */
 
-/* sendto(2), or with in_message sendmsg(2) and the first message of sendmmsg(2). */
+/* A marked process calls sendto(2), or with in_message sendmsg(2) and the first message of sendmmsg(2). */
 static __always_inline void datagram_sent(int fd, __u64 address, __u64 length, __u32 in_message) {
         struct object o = {};
-        __u32 port = current_is_marked() ? datagram_port(address, length, in_message) : 0;
+        __u32 port = datagram_port(address, length, in_message);
 
         if (!port)
                 return;
@@ -251,10 +251,11 @@ static __always_inline void on_call(const struct pt_regs *regs) {
         struct task_struct *task = current_task();
         tables_sweep();
         enum call call = call_of(regs, task);
+        bool marked = false;
         if (*(volatile __u32 *)&shared.put_off)
                 memory_catch_up(call);
         if (call == CALL_WRITE || call == CALL_SEND_TO || call == CALL_SEND_MESSAGE)
-                descriptor_given(call_argument(regs, task, 0));
+                marked = descriptor_given(call_argument(regs, task, 0));
         else if (call == CALL_SENDFILE || call == CALL_SPLICE || call == CALL_TEE)
                 call_moves(task, regs, call);
         else if (call == CALL_VM_WRITE || call == CALL_TRACE)
@@ -279,9 +280,9 @@ static __always_inline void on_call(const struct pt_regs *regs) {
                         option_leaves(call_argument(regs, task, 1), call_argument(regs, task, 2)) &&
                         current_may_leak())
                 option_egress(call_argument(regs, task, 0));
-        if (call == CALL_SEND_TO)
+        if (marked && call == CALL_SEND_TO)
                 datagram_sent(call_argument(regs, task, 0), call_argument(regs, task, 4),
                                 sizeof(struct in6_addr) + 8, false);
-        else if (call == CALL_SEND_MESSAGE)
+        else if (marked && call == CALL_SEND_MESSAGE)
                 datagram_sent(call_argument(regs, task, 0), call_argument(regs, task, 1), 0, true);
 }

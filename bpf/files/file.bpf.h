@@ -316,7 +316,7 @@ static __always_inline bool on_file_open(struct file *file, __u32 via) {
                 task_spread(current_task(), opened);
         if (BPF_CORE_READ(file, f_mode) & FMODE_READ && anything_is_marked(BW_COUNT_OBJECTS_LIVE)) {
                 file_taken(file, opened);
-                memory_lent(file_lenders(address_of(file)));
+                memory_lent(file_lenders(file));
         }
         return false;
 }
@@ -365,10 +365,8 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
                 return;
         if (!descriptor_opened(fd, via) && fd != number)
                 report_loss(BW_LOSS_FILE_GONE);
-        if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE)) {
-                descriptor_takes(fd, via == BW_VIA_OPEN);
-                memory_lent(descriptor_lenders(fd));
-        }
+        if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
+                memory_lent(descriptor_takes(fd, via == BW_VIA_OPEN));
 }
 
 /* Called for every connect: only a unix socket may have a class. */

@@ -27,6 +27,7 @@
 #include "egress/egress.bpf.h"
 #include "egress/list.bpf.h"
 #include "egress/record.bpf.h"
+#include "files/lent.bpf.h"
 #include "files/loopback.bpf.h"
 #include "files/names.bpf.h"
 
@@ -507,16 +508,20 @@ __noinline int descriptor_gives(int fd) {
         return 0;
 }
 
-static __always_inline void descriptor_given(int fd) {
+/* Returns whether the current process is marked. */
+static __always_inline bool descriptor_given(int fd) {
         memory_arrive();
         if (!current_may_leak())
-                return;
+                return false;
         descriptor_leaves(fd);
-        if (current_is_marked())
-                descriptor_gives(fd);
+        if (!current_is_marked())
+                return false;
+        descriptor_gives(fd);
+        return true;
 }
 
-__noinline int descriptor_takes(int fd, __u32 opened) {
+/* Returns what memory_lent() wants of a file that was opened. */
+__noinline __u64 descriptor_takes(int fd, __u32 opened) {
         const struct file *file = descriptor_file(current_task(), fd);
 
         if (!file || (opened && !(READ_OFTEN(file, f_mode) & FMODE_READ)))
@@ -524,7 +529,7 @@ __noinline int descriptor_takes(int fd, __u32 opened) {
         on_memory_file(file, false);
         if (anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 file_taken(file, opened);
-        return 0;
+        return opened ? file_lenders(file) : 0;
 }
 
 static __always_inline void descriptor_taken(int fd) {

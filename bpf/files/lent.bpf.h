@@ -33,21 +33,20 @@ struct mm_struct___lender { /* CONFIG_MEMCG */
 #define NAME_ZERO 0x6f72657a2f766564ULL /* "dev/zero" */
 #define NAME_SEGMENT 0x56535953U        /* "SYSV" */
 
-/* Whether a file is such memory: the top of the tree of its mappings, or 0. */
-__noinline __u64 file_lenders(__u64 file_address) {
+/* The top of the tree of the mappings of a file without a name, if it is such memory, or 0. */
+__noinline __u64 nameless_lenders(__u64 file_address) {
         const struct file *file = (const struct file *)file_address;
         __u64 name = 0;
 
-        if (!file || BPF_CORE_READ(file, f_inode, i_nlink))
-                return 0;
         bpf_probe_read_kernel(&name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
         if (name != NAME_ZERO && (__u32)name != NAME_SEGMENT)
                 return 0;
         return (__u64)BPF_CORE_READ(file, f_inode, i_mapping, i_mmap.rb_root.rb_node);
 }
 
-__noinline __u64 descriptor_lenders(int fd) {
-        return file_lenders((__u64)descriptor_file(current_task(), fd));
+/* The same of any file: nearly all have a name. */
+static __always_inline __u64 file_lenders(const struct file *file) {
+        return READ_OFTEN(file, f_inode, i_nlink) ? 0 : nameless_lenders((__u64)file);
 }
 
 /* The task of the process that has the mapping at this node, or at the one below it on a side. */

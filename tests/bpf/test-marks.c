@@ -417,7 +417,8 @@ static void test_full_share_is_swept_free(void **state) {
                 assert_int_equal(correlations(), 1);
                 assert_int_equal(fixture.last.correlation.process.pid, crowd[i].pid);
         }
-        assert_in_range(count(BW_COUNT_MARKS_SUSPECTED), 1, 2);
+        /* They all send to one socket of this host, whose mark may have had no place either. */
+        assert_in_range(count(BW_COUNT_MARKS_SUSPECTED), 1, 3);
         child_end(&fresh);
         for (unsigned i = CGROUP_SHARE; i > 0; i--)
                 child_end(&crowd[i - 1]);

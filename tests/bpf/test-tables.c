@@ -333,7 +333,8 @@ static void test_full_tables_are_counted(void **state) {
         child_order(&unknown, 's');
         assert_int_equal(correlations(), 1);
         assert_int_equal(fixture.last.correlation.process.pid, unknown.pid);
-        assert_int_equal(loss(BW_LOSS_FILE_REFUSED) + loss(BW_LOSS_OBJECT_REFUSED), 3);
+        /* Its file, and the socket of this host that it sends to. */
+        assert_int_equal(loss(BW_LOSS_FILE_REFUSED) + loss(BW_LOSS_OBJECT_REFUSED), 4);
         SensorTable tables[SENSOR_TABLES];
         sensor_tables(fixture.sensor, tables);
         assert_int_equal(tables[BW_SHARE_MARKS].refused, 0);
