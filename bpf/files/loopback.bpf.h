@@ -37,12 +37,16 @@ static __always_inline void loopback_given(struct object *o, const struct inode 
 __noinline int loopback_may_mark(__u64 holder) {
         const struct object_ref *ref = object_get(holder);
         struct task_struct *task = current_task();
-        const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        __u32 pid = BPF_CORE_READ(task, tgid);
+        const struct process *p = process_find(pid, task_start(task));
 
         if (!ref)
                 return false;
-        return ref->uid == task_payer((__u64)task) || !p || p->object != FINDING_GOOD ||
-               p->host != FINDING_GOOD || process_is_void(p);
+        if (ref->uid == task_payer((__u64)task) || !p)
+                return true;
+        if (!p->object) /* no rule names it, or it was there before us */
+                object_look(pid, (__u64)task, false);
+        return p->object != FINDING_GOOD || p->host != FINDING_GOOD || process_is_void(p);
 }
 
 /* The current process has read from this socket. */

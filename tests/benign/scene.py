@@ -213,11 +213,12 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(policy_dirs=(harness.DEFAULT_POLICY,)):
+def scene(policy_dirs=(harness.DEFAULT_POLICY,), before=lambda net, world: contextlib.nullcontext()):
+    """before: what is entered before barbwired starts."""
     harness.require_host()
     with Net() as net, harness.Home() as home, World(home) as world:
         world.add_users()
-        with harness.Barbwired(policy_dirs=policy_dirs) as bw:
+        with before(net, world), harness.Barbwired(policy_dirs=policy_dirs) as bw:
             yield Scene(bw, net, home, world)
 
 

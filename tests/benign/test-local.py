@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -22,6 +23,7 @@ from tap import require, require_equal
 
 PROXY, FORWARDED, DATABASE = 3128, 8081, 5432
 PYTHON = "/usr/bin/python3"
+OWN = "/usr/local/sbin/own"
 
 # Relays what it gets to another host: a proxy, as far as these clients need one.
 RELAY = f"""
@@ -108,12 +110,27 @@ def proxy(s):
 
 
 def service(s):
-    """A program of root's that runs as a user of its own: all talk to it, and it is no thief."""
+    """A program of root's that runs as a user of its own: all talk to it, and it is no thief. That of another user
+    is marked, whom the thief hands it to."""
+    key = s.world.write("ana", ".ssh/id_other", "decoy, not a key\n")
     s.world.do("install", "-d", s.world.home_of("daemon"))
-    with serving(s, "daemon", [PYTHON, "-c", RELAY]):
-        alerts = stolen(s, "ana", f"{s.world.home_of('ana')}/.ssh/id_other", PROXY)
+    s.world.do("install", "-D", "-o", "daemon", PYTHON, OWN)
+    for program, marked in (PYTHON, False), (OWN, True):
+        with serving(s, "daemon", [program, "-c", RELAY]) as relay:
+            alerts = stolen(s, "ana", key, PROXY)
+            require_equal([a["process"]["pid"] for a in alerts], [relay.pid] * marked, f"{program}: {alerts}")
+            fetch(s, "ana", "-x", f"http://127.0.0.1:{PROXY}")
+
+
+def earlier():
+    """The same service, of which nothing was judged: it was there before barbwired."""
+    def before(net, world):
+        world.do("install", "-d", world.home_of("daemon"))
+        return serving(SimpleNamespace(net=net, world=world), "daemon", [PYTHON, "-c", RELAY])
+
+    with stage.scene(before=before) as s:
+        alerts = stolen(s, "ana", s.world.write("ana", ".ssh/id_other", "decoy, not a key\n"), PROXY)
         require(not alerts, f"{alerts}")
-        fetch(s, "ana", "-x", f"http://127.0.0.1:{PROXY}")
 
 
 def forwarded(s, server):
@@ -140,6 +157,7 @@ def main():
         with Server(s) as server:
             t.case("ssh -L, and a thief", forwarded, s, server)
         t.case("no loss", stage.no_loss, s.bw)
+    t.case("a service that was there before, and a thief", earlier)
     t.done()
 
 
