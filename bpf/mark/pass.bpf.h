@@ -54,9 +54,16 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
                 return false;
         const struct touched_file *file = &source->files[index % BW_FILES_MAX];
         struct touched_file *f = mark_place(m, file->path, file->pid);
-        if (f->classes && f->path == file->path && f->pid == file->pid)
+        if (f->classes && f->path == file->path && f->pid == file->pid) {
+                if (FLOW_VIA(what) != BW_VIA_LOOPBACK)
+                        f->flags &= ~BW_FILE_LOOPBACK | file->flags;
                 return false;
+        }
+        /* Without a file that makes room for it, loopback_brought() must not become true of a process. */
+        const __u8 flags = f->classes && !(f->flags & BW_FILE_LOOPBACK) ? file->flags & ~BW_FILE_LOOPBACK
+                                                                        : file->flags;
         *f = *file;
+        f->flags = flags;
         f->via = FLOW_VIA(what);
         name_touch(f->path);
         name_touch(f->real);
@@ -115,8 +122,9 @@ __noinline __u32 flow_hops_max(__u64 from, __u64 giver) {
         return giver && !(from & BW_HOLDER_OBJECT) && policy_view_get(&v) ? v.table->hops_max : 256;
 }
 
-/* Whether the process `to` has touched file number `index` of holder `from` itself, or got it before. What
- * it holds bound is not unbound by what its own child says. */
+/* Whether the process `to` has touched file number `index` of holder `from` itself, or got it before: by a
+ * loopback connection only is not enough, see loopback_brought(). What it holds bound is not unbound by what
+ * its own child says. */
 __noinline int file_is_held(__u64 from, __u64 to, __u32 index) {
         const struct mark *source = mark_get(from), *m = mark_get(to);
         __u64 held = false;
@@ -124,10 +132,11 @@ __noinline int file_is_held(__u64 from, __u64 to, __u32 index) {
         if (!source || !m || to & BW_HOLDER_OBJECT)
                 return false;
         const struct touched_file *file = &source->files[index % BW_FILES_MAX];
-        __u64 path = file->path, mono_ns = file->mono_ns;
+        __u64 path = file->path, mono_ns = file->mono_ns, nearer = ~file->flags & BW_FILE_LOOPBACK;
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < BW_FILES_MAX; i++) {
-                __u64 other = (m->files[i].path ^ path) | (m->files[i].mono_ns ^ mono_ns);
+                __u64 other = (m->files[i].path ^ path) | (m->files[i].mono_ns ^ mono_ns) |
+                              (m->files[i].flags & nearer);
                 held |= 1 - ((other | -other) >> 63);
         }
         return held;

@@ -17,7 +17,7 @@
 
 static struct sockaddr_storage server;
 static socklen_t server_size;
-static int listening = -1, connected = -1, accepted = -1, second = -1;
+static int listening = -1, connected = -1, accepted = -1, second = -1, passage[2];
 
 static int socket_make(const char *address, int type, int protocol, struct sockaddr_storage *ret) {
         struct sockaddr_in *in = (struct sockaddr_in *)ret;
@@ -201,6 +201,11 @@ static void take_served(void) {
         play_send(&p);
 }
 
+static void take_client(void) {
+        play_read(&p, connected);
+        play_send(&p);
+}
+
 static void take_datagram(void) {
         ssize_t n = recv(listening, p.secret, sizeof(p.secret), 0);
 
@@ -307,6 +312,27 @@ static void client_take(void) {
         play_send_nothing(&p);
 }
 
+/* A server that was sent it, and got it by a pipe, too: it is a thief's, and may serve it. */
+static void both_prepare(void) {
+        pair_early();
+        if (pipe2(passage, O_CLOEXEC) < 0)
+                play_die("pipe2");
+}
+
+static void both_give(void) {
+        secret_read();
+        int fd = reach(SOCK_STREAM, 0);
+        if (write(fd, p.secret, p.n_secret) != (ssize_t)p.n_secret)
+                play_die("write to the server");
+        secret_write(passage[1]);
+}
+
+static void both_carry(void) {
+        play_read(&p, accept4(listening, NULL, NULL, SOCK_CLOEXEC));
+        play_read(&p, passage[0]);
+        secret_write(accepted);
+}
+
 static const Scene scenes[] = {
         { "tcp4", "loopback", .prepare = listen4, .give = give_client, .take = take_accepted },
         { "tcp6", "loopback", .prepare = listen6, .give = give_client, .take = take_accepted },
@@ -327,6 +353,8 @@ static const Scene scenes[] = {
         { "echo", "loopback", .prepare = echo_prepare, .give = echo_give, .take = sniff_take },
         { "tcp-relay", "loopback", .prepare = relay_prepare, .give = give_client, .carry = relay_carry,
                         .take = take_early, .n_carriers = 1 },
+        { "tcp-both", "loopback", .prepare = both_prepare, .give = both_give, .carry = both_carry,
+                        .take = take_client, .n_carriers = 1 },
         { "udp4", "loopback", .prepare = datagram4, .give = give_datagram, .take = take_datagram },
         { "udp6", "loopback", .prepare = datagram6, .give = give_datagram, .take = take_datagram,
                         .blocked = SYS_recvfrom },

@@ -64,7 +64,7 @@ LOOPBACK = {
     "tcp-message": "sendmsg, the reader waits in recvmsg",
     "tcp-sendfile": "sendfile from the file", "tcp-splice": "splice from the file, and from the connection",
     "udp-sniffed": "UDP, read by a packet socket", "echo": "an echo request, read by a raw socket",
-    "tcp-relay": "TCP, through a third process",
+    "tcp-relay": "TCP, through a third process", "tcp-both": "TCP, from a server that has it by a pipe, too",
     "udp4": "UDP, connected", "udp6": "UDP over IPv6, the reader waits", "udp-sendto": "UDP, sendto",
     "udp-sendto6": "UDP over IPv6, sendto", "udp-sendmsg": "UDP, sendmsg",
 }
