@@ -93,7 +93,10 @@ static int name_evaluate(const Replayer *x, ExplainQuery *q, const char *path, E
         return r;
 }
 
-/* By which of its rule's Passes= a file left its opener; 0: none of them is about it. */
+/* Beside Passes=: a way that nothing goes which a rule lets the opener read. */
+#define PASSES_NOTHING (BW_RULE_CHILDREN << 1)
+
+/* By which of its rule's Passes= a file left its opener, or PASSES_NOTHING; 0: none of them is about it. */
 static unsigned file_passes(const json_t *file) {
         const json_t *hop = json_array_get(json_object_get(file, "route"), 0);
         uint8_t via = alert_via_from_string(recorded_string(hop ?: file, "via"));
@@ -110,7 +113,7 @@ static unsigned file_passes(const json_t *file) {
                 if (json_integer_value(json_object_get(hop, "pid")) !=
                                 json_integer_value(json_object_get(file, "pid")))
                         return BW_RULE_CHILDREN;
-                return BW_RULE_OUTPUT | BW_RULE_FILES;
+                return via == BW_VIA_LOOPBACK ? PASSES_NOTHING : BW_RULE_OUTPUT | BW_RULE_FILES;
         }
 }
 

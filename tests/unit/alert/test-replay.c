@@ -250,6 +250,14 @@ static void test_handed_on(void **state) {
         set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 6, "via", "pipe"));
         assert_replay(RULE "Passes=output files\n", alert, REPLAY_SILENCE, NULL);
         assert_replay(RULE "Passes=children\n", alert, REPLAY_RAISE, NULL);
+        /* By a connection within the host goes only what no rule lets the opener read. */
+        set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 7, "via", "loopback"));
+        set_member(alert, "severity", json_string("low"));
+        assert_replay("", alert, REPLAY_RAISE, NULL);
+        assert_replay(RULE, alert, REPLAY_SILENCE, NULL);
+        assert_replay("[Allow s]\nClass=keys\nExe=/opt/sender\nDestination=192.0.2.7\n", alert, REPLAY_RAISE,
+                        NULL);
+        set_member(alert, "severity", json_string("high"));
         /* The open file itself was handed over, whatever the rule passes. */
         set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 7, "via", "received"));
         assert_replay(RULE "Passes=nothing\n", alert, REPLAY_RAISE, NULL);
