@@ -276,6 +276,11 @@ static bool was_accepted(const json_t *d) {
         return strcmp(text_of(d, "act") ?: "", "accept") == 0;
 }
 
+/* Access=allowed: nothing was sent anywhere. */
+static bool was_open(const json_t *d) {
+        return strcmp(text_of(d, "act") ?: "", "open") == 0;
+}
+
 /* The address that data left for, or the peer of an accepted connection. */
 static const char *ip_of(const json_t *d) {
         return family_is_inet(d) ? text_of(d, "address") : NULL;
@@ -351,7 +356,7 @@ static json_t *evidence_make(Maker *m, const json_t *file) {
                 put(m, o, "file", sensitive_file_make(m, file));
         if (text_of(p, "container"))
                 put(m, o, "container", container_make(m, text_of(p, "container")));
-        if (!json_is_object(d))
+        if (!json_is_object(d) || was_open(d))
                 return o;
         put(m, o, "dst_endpoint", destination_make(m, d));
         put(m, o, "connection_info", connection_make(m, d));
@@ -493,8 +498,11 @@ static json_t *finding_info_make(Maker *m) {
         put_text(m, info, "uid", text_of(m->alert, "incident") ?: id);
         put_text(m, info, "uid_alt", id);
         put(m, info, "title",
-                        class ? json_sprintf("Egress after access to %s", class)
-                              : json_string("Egress after access to a sensitive file"));
+                        json_sprintf("%s %s",
+                                        was_open(json_object_get(m->alert, "destination"))
+                                                        ? "Open without permission of"
+                                                        : "Egress after access to",
+                                        class ?: "a sensitive file"));
         put_text(m, info, "desc", text_of(m->alert, "summary"));
         put(m, info, "analytic", analytic_make(m, class ?: "sensitive-file"));
         put_strings(m, info, "types", classes);

@@ -375,6 +375,24 @@ static void test_judgement(void **state) {
         assert_number(suspect, "confidence_id", 1);
 }
 
+/* Access=allowed: an open that was refused is no egress, and has no destination. */
+static void test_open(void **state) {
+        (void)state;
+        Event e = event_new();
+
+        e.correlation.destination = (struct bw_destination){ .family = BW_FAMILY_NONE, .act = BW_ACT_OPEN };
+        e.correlation.action = BW_ACTION_DENIED;
+        json_auto_t *f = finding_of(&e, "web1");
+        assert_number(f, "action_id", 2);
+        assert_number(f, "disposition_id", 2);
+        assert_text(f, "status_detail", "the open was refused, as the class has Access=allowed");
+        assert_text(f, "finding_info.title", "Open without permission of ssh-private-keys");
+        assert_text(f, "evidences.0.file.path", "/home/ana/.ssh/id_ed25519");
+        assert_null(json_object_get(at(f, "evidences.0"), "dst_endpoint"));
+        assert_null(json_object_get(at(f, "evidences.0"), "connection_info"));
+        assert_text(f, "unmapped.destination.act", "open");
+}
+
 static void test_container(void **state) {
         static const char id[] = "ac2ea168264a08f9aaca0dfc82ff3551418dfd22d02b713142a6843caa2f61bf";
         (void)state;
@@ -536,6 +554,7 @@ int main(void) {
                 cmocka_unit_test(test_plain),
                 cmocka_unit_test(test_activity),
                 cmocka_unit_test(test_judgement),
+                cmocka_unit_test(test_open),
                 cmocka_unit_test(test_container),
                 cmocka_unit_test(test_script),
                 cmocka_unit_test(test_destinations),
