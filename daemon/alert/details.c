@@ -277,8 +277,10 @@ static void put_route(FILE *f, const json_t *alert) {
         bool sent = act && strcmp(act, "send") == 0;
         const char *protocol = member_string(destination, "protocol") ?: "unknown",
                    *action = member_string(alert, "action") ?: "";
+        bool open = act && strcmp(act, "open") == 0; /* there was no egress */
         fprintf(f, "↓ %s%s\n",
                         accepted                       ? "accepted a connection"
+                        : open                         ? "opened the file"
                         : !sent                        ? "connected"
                         : strcmp(protocol, "udp") == 0 ? "sent a datagram"
                                                        : "sent data",
@@ -286,6 +288,8 @@ static void put_route(FILE *f, const json_t *alert) {
                                                         strcmp(action, "killed") == 0
                                         ? ": refused"
                                         : "");
+        if (open)
+                return;
         put_label(f, accepted ? "peer" : "destination");
         bool v6 = strcmp(family, "inet6") == 0, inet = v6 || strcmp(family, "inet") == 0;
         text_put_string(f, inet ? protocol : family);

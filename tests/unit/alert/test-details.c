@@ -120,6 +120,12 @@ static void test_route(void **state) {
         assert_shown(&e, "    destination  packet 3\n    evidence");
         event_to(&e, AF_NETLINK, 0, 0, "");
         assert_shown(&e, "    destination  family-16 ?\n    evidence");
+        /* Access=allowed: there was no egress. */
+        e.correlation.action = BW_ACTION_DENIED;
+        e.correlation.destination = (struct bw_destination){ .family = BW_FAMILY_NONE, .act = BW_ACT_OPEN };
+        assert_shown(&e, "                 ↓ opened the file: refused\n"
+                         "    action       denied: the open was refused, as the class has Access=allowed\n"
+                         "    evidence");
 }
 
 /* Of the first alert of an incident it is its id. */
