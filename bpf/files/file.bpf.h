@@ -93,7 +93,10 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
         const __u64 idle = rules_classes(v.index, &rules, RULES_IDLE);
         const __u64 until = mark_until(v.index, classes);
-        const __u64 locked = how ? classes & ~bound & v.table->locks : 0;
+        /* Opens only to write, which are judged on an overlay, are not refused. */
+        const __u64 locked = how && BPF_CORE_READ((const struct file *)file_address, f_mode) & FMODE_READ
+                                             ? classes & ~bound & v.table->locks
+                                             : 0;
         if (!policy_view_held(&v))
                 return TOUCHED_AGAIN;
         if (locked)
