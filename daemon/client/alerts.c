@@ -61,7 +61,7 @@ static void destination_add(CtlTable *t, const json_t *d) {
         bool v6 = strcmp(family, "inet6") == 0;
 
         if (strcmp(family, "none") == 0)
-                ctl_table_add(t, CTL_PLAIN, "(not opened)");
+                ctl_table_add(t, CTL_PLAIN, "(open)");
         else if (v6 || strcmp(family, "inet") == 0)
                 ctl_table_add(t, CTL_PLAIN, "%s%s%s:%lld", v6 ? "[" : "", address, v6 ? "]" : "",
                                 ctl_number(d, "port"));

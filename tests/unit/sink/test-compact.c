@@ -101,6 +101,7 @@ static void assert_essential(const json_t *complete, const json_t *compact) {
         assert_same(json_object_get(complete, "process"), json_object_get(compact, "process"), "uid");
         assert_same(json_object_get(complete, "process"), json_object_get(compact, "process"),
                         "script_object");
+        assert_same(json_object_get(complete, "process"), json_object_get(compact, "process"), "exe_object");
         assert_int_not_equal(json_array_size(json_object_get(compact, "files")), 0);
         assert_non_null(json_string_value(json_array_get(json_object_get(compact, "classes"), 0)));
 }
@@ -241,6 +242,8 @@ static void test_largest(void **state) {
                         .size = UINT64_MAX,
                         .device = UINT32_MAX,
                         .path = view_of };
+                c->process.exe_inode = UINT64_MAX;
+                c->process.exe_device = UINT32_MAX;
                 c->process.flags = BW_PROCESS_FLAGS;
                 event_to(&e, AF_UNIX, 2, 70000, name);
                 _cleanup_(alert_freep) Alert *a = alert_of(&e);
