@@ -22,7 +22,7 @@ static bool marks_are_scarce(const Status *s) {
 static int hook_reasons_add(json_t *reasons, const SensorHook *hook) {
         if (hook->denies && (!hook->attached || hook->proof == SENSOR_DISPROVED))
                 return reasons_add(reasons,
-                                "Hook %s %s, and is needed for Action=deny. Not refused: %s. Restart "
+                                "Hook %s %s, and is needed to enforce the policy. Not refused: %s. Restart "
                                 "barbwired.",
                                 hook->name, hook->attached ? "does not fire" : "is not attached",
                                 hook->not_monitored);
