@@ -86,13 +86,13 @@ static __always_inline bool is_daemon(const struct bw_table *t, __u32 pid) {
 }
 
 /* Of these classes those whose data process `pid` has over at most ActionHops= hand-overs, or over nobody
- * knows how many, as none of its remembered files is of them. */
+ * knows how many: none of its remembered files is of them, or it had more files than are remembered. */
 __noinline __u64 classes_near(__u32 table, __u32 pid, __u64 classes) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
         const struct mark *m = mark_get(pid);
         __u64 listed = 0, near = 0;
 
-        if (!t || !m)
+        if (!t || !m || m->n_files > BW_FILES_MAX)
                 return classes;
 #pragma clang loop unroll(disable)
         for (__u32 i = 0; i < BW_FILES_MAX; i++) {

@@ -365,6 +365,10 @@ static int put_json(FILE *f, const Alert *a, const char *json) {
                 return 0;
         }
         int r = alert_compact(json, file ? (size_t)(file - a->files) : 0, JSON_MAX, &compact);
+        if (r == -EBADMSG) { /* a long field is better than no alert */
+                put_string(f, JSON_FIELD, json);
+                return 0;
+        }
         if (r < 0)
                 return r;
         put_string(f, JSON_FIELD, compact);
