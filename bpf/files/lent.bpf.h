@@ -46,7 +46,7 @@ __noinline __u64 nameless_lenders(__u64 file_address) {
 
 /* The same of any file: nearly all have a name. */
 static __always_inline __u64 file_lenders(const struct file *file) {
-        return READ_OFTEN(file, f_inode, i_nlink) ? 0 : nameless_lenders((__u64)file);
+        return READ_OFTEN(file, f_inode, i_nlink) ? 0 : nameless_lenders(address_of(file));
 }
 
 /* The task of the process that has the mapping at this node, or at the one below it on a side. */
