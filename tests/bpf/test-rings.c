@@ -75,6 +75,11 @@ static pid_t rings_start(unsigned n, bool together, const char *path, int *ret_n
                         _exit(1);
                 for (unsigned i = 0; i < n; i++) {
                         Ring r = ring_open(path);
+                        /* The kernel gives back the memory of those before a moment after they end. */
+                        for (unsigned k = 0; r.fd < 0 && errno == ENOMEM && !together && k < 10000; k++) {
+                                usleep(1000);
+                                r = ring_open(path);
+                        }
                         made += r.fd >= 0;
                         if (!together && r.fd >= 0)
                                 ring_close(&r);
