@@ -158,7 +158,7 @@ static const struct {
 
 static json_t *enforcement_to_json(const Status *s) {
         json_auto_t *array = json_array();
-        bool signals = false, locks = false;
+        bool signals = false, locks = false, denies = false;
         size_t n = 0;
 
         for (size_t i = 0; i < s->policy->n_classes; i++)
@@ -166,11 +166,13 @@ static json_t *enforcement_to_json(const Status *s) {
         for (size_t i = 0; i < s->policy->n_classes; i++) {
                 const PolicyClass *c = s->policy->classes + i;
 
+                if (strcmp(c->name, POLICY_SELFTEST_CLASS) == 0)
+                        continue;
                 locks |= policy_class_locks(s->policy, c);
-                n += (policy_class_denies(s->policy, c) || policy_class_locks(s->policy, c)) &&
-                     strcmp(c->name, POLICY_SELFTEST_CLASS) != 0;
+                denies |= policy_class_denies(s->policy, c);
+                n += policy_class_denies(s->policy, c) || policy_class_locks(s->policy, c);
         }
-        for (size_t i = 0; n > 0 && i < ELEMENTSOF(not_refused); i++)
+        for (size_t i = 0; denies && i < ELEMENTSOF(not_refused); i++)
                 if (not_refused[i].sensors & ONLY(s->sensor) &&
                                 json_array_append_new(array, json_string(not_refused[i].what)) < 0)
                         return NULL;
