@@ -361,44 +361,33 @@ struct correlation {
         __u32 slot;
 };
 
-/* Composes and submits the record of a correlation by the current process. Returns false, and counts a loss,
- * if there was no room. */
-static __always_inline bool record_emit(
-                const struct correlation *c, __u64 address_low, __u64 address_high, __u64 packed) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        __u32 draft = draft_claim(DRAFT_TRIES_ALERT);
-        struct draft *d = draft_get(draft);
+/* The record of a correlation in a new draft, with what does not depend on its kind; NULL, which is counted:
+ * there is no draft. */
+static __always_inline struct bw_correlation *record_begin(const struct correlation *c, __u32 *ret_draft) {
+        *ret_draft = draft_claim(DRAFT_TRIES_ALERT);
+        struct draft *d = draft_get(*ret_draft);
 
         if (!d) {
                 report_loss(BW_LOSS_DRAFT_BUSY);
-                return false;
+                return NULL;
         }
         struct bw_correlation *r = &d->record;
         record_clear(r);
         stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
         r->classes = c->key.classes;
-        r->fresh = c->fresh;
-        r->bound = c->bound;
         r->window_ns = c->window_ns;
         r->slot = c->slot;
         r->generation = c->generation;
-        destination_unpack(&r->destination, address_low, address_high, packed);
-        r->destination.act = packed >> 48 & ~(__u64)ACT_FLAGS; /* not in the key: connect(2) and the first
-                                                                  send are one correlation */
         r->action = c->key.action;
-        r->flags = (c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0) |
-                   (c->holder & BW_HOLDER_OBJECT ? BW_CORRELATION_SUSPECT : 0);
-        /* The most important first, in case the record gets full. */
-        if (family_has_path(r->destination.family))
-                name_put(draft, address_low, RECORD_AT(destination_path));
-        record_put_process(draft);
-        r->process.flags = process_flags(pid);
-        record_put_files(draft, c->holder, c->unnamed);
-        for (__u32 i = 0; i < BW_FILES_MAX; i++)
-                if (i < r->n_files)
-                        route_put(draft, i);
-        record_put_real(draft, c->holder);
+        return r;
+}
+
+/* Submits it, with the ancestors of the current process, and releases its draft. Returns false, and counts a
+ * loss, if there was no room. */
+static __always_inline bool record_end(struct bw_correlation *r, __u32 draft) {
+        struct task_struct *task = current_task();
+        __u32 pid = BPF_CORE_READ(task, tgid);
+
         record_put_lineage(draft, pid, task_start(task));
         /* A process without an entry exceeds the share of its user, which is reported, or the table, which
          * is counted. */
@@ -412,4 +401,33 @@ static __always_inline bool record_emit(
         if (!done)
                 count_loss(BW_LOSS_RING_FULL);
         return done;
+}
+
+/* Composes and submits the record of a correlation by the current process. Returns false, and counts a loss,
+ * if there was no room. */
+static __always_inline bool record_emit(
+                const struct correlation *c, __u64 address_low, __u64 address_high, __u64 packed) {
+        __u32 pid = BPF_CORE_READ(current_task(), tgid), draft;
+        struct bw_correlation *r = record_begin(c, &draft);
+
+        if (!r)
+                return false;
+        r->fresh = c->fresh;
+        r->bound = c->bound;
+        destination_unpack(&r->destination, address_low, address_high, packed);
+        r->destination.act = packed >> 48 & ~(__u64)ACT_FLAGS; /* not in the key: connect(2) and the first
+                                                                  send are one correlation */
+        r->flags = (c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0) |
+                   (c->holder & BW_HOLDER_OBJECT ? BW_CORRELATION_SUSPECT : 0);
+        /* The most important first, in case the record gets full. */
+        if (family_has_path(r->destination.family))
+                name_put(draft, address_low, RECORD_AT(destination_path));
+        record_put_process(draft);
+        r->process.flags = process_flags(pid);
+        record_put_files(draft, c->holder, c->unnamed);
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                if (i < r->n_files)
+                        route_put(draft, i);
+        record_put_real(draft, c->holder);
+        return record_end(r, draft);
 }

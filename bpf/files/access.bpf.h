@@ -73,40 +73,19 @@ __noinline int record_put_opened(__u32 draft, __u64 file_address, __u64 name) {
 
 /* As record_emit(). */
 static __always_inline bool access_emit(const struct correlation *c, __u64 file_address, __u64 name) {
-        struct task_struct *task = current_task();
-        __u32 pid = BPF_CORE_READ(task, tgid);
-        __u32 draft = draft_claim(DRAFT_TRIES_ALERT);
-        struct draft *d = draft_get(draft);
+        __u32 draft;
+        struct bw_correlation *r = record_begin(c, &draft);
 
-        if (!d) {
-                report_loss(BW_LOSS_DRAFT_BUSY);
+        if (!r)
                 return false;
-        }
-        struct bw_correlation *r = &d->record;
-        record_clear(r);
-        stamp(&r->header, BW_KIND_CORRELATION, RECORD_FIXED, c->when);
-        r->classes = r->fresh = c->key.classes;
-        r->window_ns = c->window_ns;
-        r->slot = c->slot;
-        r->generation = c->generation;
+        r->fresh = c->key.classes;
         r->destination.family = BW_FAMILY_NONE;
         r->destination.act = BW_ACT_OPEN;
-        r->action = c->key.action;
         r->flags = c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0;
         record_put_opened(draft, file_address, name);
         record_put_process(draft);
-        r->process.flags = process_flags(pid);
-        record_put_lineage(draft, pid, task_start(task));
-        if (r->flags & (BW_CORRELATION_NAME_LOST | BW_CORRELATION_STRINGS_CUT) &&
-                        process_find(pid, task_start(task)))
-                count_loss(BW_LOSS_NAME_LOST);
-
-        __u64 size = r->header.size;
-        bool done = size <= BW_RECORD_MAX && bpf_ringbuf_output(&bw_ring, r, size, 0) == 0;
-        draft_release(draft);
-        if (!done)
-                count_loss(BW_LOSS_RING_FULL);
-        return done;
+        r->process.flags = process_flags(BPF_CORE_READ(current_task(), tgid));
+        return record_end(r, draft);
 }
 
 /* Reports an open by the current process, as correlate() does an egress. */
