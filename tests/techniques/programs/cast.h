@@ -114,6 +114,25 @@ static inline void secret_read(void) {
         play_read(&p, key_open());
 }
 
+/* Reads the secret, and sends it in one datagram to an address: by sendmsg(2), or by sendto(2). */
+static inline void secret_send_to(void *address, socklen_t size, bool by_message) {
+        int fd = socket(((struct sockaddr *)address)->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct iovec data;
+        struct msghdr message = {
+                .msg_name = address, .msg_namelen = size, .msg_iov = &data, .msg_iovlen = 1
+        };
+        ssize_t n;
+
+        secret_read();
+        data = (struct iovec){ p.secret, p.n_secret };
+        if (by_message)
+                n = sendmsg(fd, &message, 0);
+        else
+                n = sendto(fd, p.secret, p.n_secret, 0, address, size);
+        if (n != (ssize_t)p.n_secret)
+                play_die("send to an address");
+}
+
 static inline void secret_write(int fd) {
         if (fd < 0 || write(fd, p.secret, p.n_secret) != (ssize_t)p.n_secret)
                 play_die("write (%s)", p.variant);

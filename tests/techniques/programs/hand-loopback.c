@@ -149,30 +149,12 @@ static void give_datagram(void) {
         secret_write(reach(SOCK_DGRAM, 0));
 }
 
-static void datagram_to(bool by_message) {
-        int fd = socket(server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct iovec data;
-        struct msghdr message = {
-                .msg_name = &server, .msg_namelen = server_size, .msg_iov = &data, .msg_iovlen = 1
-        };
-        ssize_t n;
-
-        secret_read();
-        data = (struct iovec){ p.secret, p.n_secret };
-        if (by_message)
-                n = sendmsg(fd, &message, 0);
-        else
-                n = sendto(fd, p.secret, p.n_secret, 0, (struct sockaddr *)&server, server_size);
-        if (n != (ssize_t)p.n_secret)
-                play_die("send to an address");
-}
-
 static void give_sendto(void) {
-        datagram_to(false);
+        secret_send_to(&server, server_size, false);
 }
 
 static void give_message_to(void) {
-        datagram_to(true);
+        secret_send_to(&server, server_size, true);
 }
 
 static void take_accepted(void) {

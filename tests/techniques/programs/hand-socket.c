@@ -187,21 +187,8 @@ static void dgram_connected(void) {
 static void dgram_to(bool by_message) {
         struct sockaddr_un name;
         socklen_t length = name_make(&name);
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct iovec data;
-        struct msghdr message = {
-                .msg_name = &name, .msg_namelen = length, .msg_iov = &data, .msg_iovlen = 1
-        };
-        ssize_t n;
 
-        secret_read();
-        data = (struct iovec){ p.secret, p.n_secret };
-        if (by_message)
-                n = sendmsg(fd, &message, 0);
-        else
-                n = sendto(fd, p.secret, p.n_secret, 0, (struct sockaddr *)&name, length);
-        if (n != (ssize_t)p.n_secret)
-                play_die("send to a name");
+        secret_send_to(&name, length, by_message);
 }
 
 static void dgram_sendto(void) {
