@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a package leaves on a system: the files of before and after."""
+"""What a package leaves on a system: the files of before and after, and what an administrator changes."""
 
 import itertools
 import os
 import re
 
+import harness
+from service import UNIT, systemctl
 from tap import require, require_equal
 
+SITE = "/etc/barbwire/policy.d/90-site.conf"
+CONFIGURATION = "/etc/barbwire/barbwire.conf"
 # What belongs to the package manager, the journal, or the rest of the system. /etc: files of users, which keep the user
 # barbwire, and the copies that their tools make.
 OTHERS = re.compile(r"/(dev|proc|sys|srv|tmp|var/tmp|var/tmp/.*|run|run/(?!barbwire).*"
@@ -18,6 +22,16 @@ OURS = re.compile("barbwire")
 UNSEEN = ("/dev", "/proc", "/sys", "/root")
 # Where packages have files. Elsewhere the machine of a box goes on working.
 PLACES = ("/etc", "/run", "/tmp", "/usr", "/var/lib")
+
+
+def configure(thefts):
+    """An administrator changes the conffile and adds a policy."""
+    with open(CONFIGURATION, "a", encoding="utf-8") as out:
+        out.write("[Query]\nMaxAlerts=5000\n")
+    with open(SITE, "w", encoding="utf-8") as out:
+        out.write(harness.policy_class("payroll", ["/srv/payroll/**"]))
+    systemctl("restart", UNIT)
+    thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
 
 
 def files(only_ours=False):

@@ -22,14 +22,13 @@ import packaged
 import service
 import stream
 import tap
+from packaged import CONFIGURATION, SITE
 from service import BUILD, SOCKET_UNIT, UNIT, PatientThief, main_pid, run, show, systemctl, wait_until
 from stream import Stream, messages_of, now
 from tap import require, require_equal
 
 PACKAGES = os.path.join(BUILD, "packages")
 THEFTS = 60
-SITE = "/etc/barbwire/policy.d/90-site.conf"
-CONFIGURATION = "/etc/barbwire/barbwire.conf"
 # The kernel frees programs and maps after RCU grace periods and from work queues.
 GONE_TIMEOUT = 5 * tap.SLOW
 
@@ -91,12 +90,7 @@ def enabled(thefts):
     require_equal((show("ActiveState"), show("ActiveState", SOCKET_UNIT)), ("active", "active"), "states")
     require_equal(os.readlink(f"/proc/{main_pid()}/exe"), "/usr/bin/barbwired", "the program")
     run("/usr/bin/barbwirectl", "selftest")
-    with open(CONFIGURATION, "a", encoding="utf-8") as out:
-        out.write("[Query]\nMaxAlerts=5000\n")
-    with open(SITE, "w", encoding="utf-8") as out:
-        out.write(harness.policy_class("payroll", ["/srv/payroll/**"]))
-    systemctl("restart", UNIT)
-    thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
+    packaged.configure(thefts)
 
 
 def upgraded(thefts, t):

@@ -24,6 +24,7 @@ import packaged
 import service
 import stream
 import tap
+from packaged import CONFIGURATION, SITE
 from service import BUILD, SOCKET_UNIT, UNIT, PatientThief, main_pid, run, show, systemctl, wait_until
 from stream import Stream, logged, now
 from tap import require, require_equal
@@ -35,8 +36,6 @@ SUITE = "trixie" if service.NEWER else "bookworm"
 NEEDED = ["libbpf1", "libcap-ng0", "libjansson4", "libnettle8t64" if service.NEWER else "libnettle8", "libsystemd0",
           "policycoreutils"] + (["selinux-policy-default"] if POLICY else [])
 THEFTS = 500
-SITE = "/etc/barbwire/policy.d/90-site.conf"
-CONFIGURATION = "/etc/barbwire/barbwire.conf"
 CONFIGURED = ("/etc/barbwire", "/etc/barbwire/policy.d", SITE, CONFIGURATION)
 # What dpkg knows of a package that is removed and not purged, and what was enabled, which waits for its return.
 WANTS = "multi-user.target.wants"
@@ -142,16 +141,6 @@ def enabled(thefts):
     require_equal(os.readlink(f"/proc/{main_pid()}/exe"), "/usr/sbin/barbwired", "the program")
     run("barbwirectl", "selftest")
     thefts.play()
-
-
-def configured(thefts):
-    """An administrator changes the conffile and adds a policy."""
-    with open(CONFIGURATION, "a", encoding="utf-8") as out:
-        out.write("[Query]\nMaxAlerts=5000\n")
-    with open(SITE, "w", encoding="utf-8") as out:
-        out.write(harness.policy_class("payroll", ["/srv/payroll/**"]))
-    systemctl("restart", UNIT)
-    thefts.play(thefts.home.decoy(b"/srv/payroll/2024.csv")[0])
 
 
 def upgraded(thefts, t):
@@ -298,7 +287,7 @@ def inside():
             t.done()
         t.case("systemd-analyze verify of the installed units", verified)
         t.setup("enable --now, selftest, a theft", enabled, thefts)
-        t.setup("a changed conffile, a policy of the site", configured, thefts)
+        t.setup("a changed conffile, a policy of the site", packaged.configure, thefts)
         t.case(f"two upgrades under {THEFTS} thefts: none lost, none twice", upgraded, thefts, t)
         t.case("the upgrades kept what was enabled and changed", kept_by_upgrade, thefts)
         t.case("an upgrade starts nothing that is stopped", upgraded_while_stopped)
