@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -365,21 +366,6 @@ static struct bpf_program *skeleton_program(
         return NULL;
 }
 
-/* Enters the parts of the programs that were loaded into the table that these call them by. */
-static int skeleton_tie(struct barbwire_bpf *b) {
-        for (uint32_t i = 0; i < BW_TAIL_MAX; i++) {
-                const struct bpf_program *p =
-                                bpf_object__find_program_by_name(b->obj, tail_infos[i].program);
-                int fd = p && bpf_program__autoload(p) ? bpf_program__fd(p) : -1;
-
-                if (fd >= 0 && bpf_map_update_elem(bpf_map__fd(b->maps.bw_tails), &i, &fd, BPF_ANY) < 0)
-                        return log_error_errno(errno,
-                                        "Failed to enter the BPF program %s into its table: %m",
-                                        tail_infos[i].program);
-        }
-        return 0;
-}
-
 static bool kernel_has_member(const struct btf *btf, const char *type, const char *member) {
         const struct btf_type *t = btf__type_by_id(
                         btf, (uint32_t)MAX(btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT), 0));
@@ -420,27 +406,6 @@ static void skeleton_choose(struct barbwire_bpf *b, SensorKind kind, const struc
                 p = bpf_object__find_program_by_name(b->obj, tail_infos[i].program);
                 bpf_program__set_autoload(p, caller && bpf_program__autoload(caller));
         }
-}
-
-static int skeleton_take(struct barbwire_bpf *b, SensorKind kind, SensorParts *ret) {
-        int r = 0;
-
-        ret->kind = kind;
-        skeleton_shapes(b, ret->shapes);
-        for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++)
-                r = fd_copy(bpf_map__fd(skeleton_map(b, i)), &ret->maps[i]);
-        for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
-                const struct bpf_program *p = skeleton_program(b, kind, i);
-                if (p && bpf_program__autoload(p))
-                        r = fd_copy(bpf_program__fd(p), &ret->programs[i]);
-        }
-        if (r >= 0)
-                r = fd_copy(bpf_program__fd(b->progs.bw_iter_task), &ret->iterator);
-        if (r >= 0)
-                r = fd_copy(bpf_program__fd(b->progs.bw_iter_task_file), &ret->file_iterator);
-        if (r >= 0 && bpf_program__autoload(b->progs.bw_iter_task_vma))
-                r = fd_copy(bpf_program__fd(b->progs.bw_iter_task_vma), &ret->map_iterator);
-        return r;
 }
 
 static void skeleton_freep(struct barbwire_bpf **b) {
@@ -492,31 +457,171 @@ static bool cgroup_signals(void) {
         return fd >= 0;
 }
 
-int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, const int *reuse,
-                SensorParts *ret) {
-        _cleanup_(skeleton_freep) struct barbwire_bpf *b = barbwire_bpf__open();
-        SensorParts parts;
+/* The verifier walks millions of instructions at each start, and takes no lock for a privileged process
+ * (bpf_check() in kernel/bpf/verifier.c): a second thread halves the wait, where there is a second CPU. */
+typedef struct Load {
+        struct barbwire_bpf *maps;      /* and, without halves, all programs */
+        struct barbwire_bpf *halves[2]; /* of the programs; NULL: on one CPU */
+        int result;                     /* of the second half */
+} Load;
+
+static void load_done(Load *l) {
+        barbwire_bpf__destroy(l->maps);
+        for (size_t i = 0; i < ELEMENTSOF(l->halves); i++)
+                barbwire_bpf__destroy(l->halves[i]);
+}
+
+/* NULL: the program of this name was not loaded. */
+static const struct bpf_program *load_program(const Load *l, const char *name) {
+        const struct barbwire_bpf *const all[] = { l->maps, l->halves[0], l->halves[1] };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                const struct bpf_program *p =
+                                all[i] ? bpf_object__find_program_by_name(all[i]->obj, name) : NULL;
+
+                if (p && bpf_program__autoload(p))
+                        return p;
+        }
+        return NULL;
+}
+
+static int skeleton_open(SensorKind kind, struct btf *types, const SensorSizes *sizes, bool signals,
+                struct barbwire_bpf **ret) {
+        struct barbwire_bpf *b = barbwire_bpf__open();
+        BtrfsLayout btrfs;
 
         if (!b)
                 return log_error_errno(errno, "Failed to open the built-in BPF object: %m");
         skeleton_configure(b, sizes);
         skeleton_choose(b, kind, types);
         b->rodata->files_deny = kind == SENSOR_LSM;
-        b->rodata->signals = kind != SENSOR_TRACEPOINT || cgroup_signals();
-        if (!b->rodata->signals)
+        b->rodata->signals = signals;
+        if (!signals)
                 b->bss->shared.lacking |= BW_LACKS_SIGNALS;
-        BtrfsLayout btrfs;
         if (btrfs_layout(types, &btrfs)) {
                 b->rodata->btrfs_root_at = btrfs.root;
                 b->rodata->btrfs_id_at = btrfs.id;
         }
+        *ret = b;
+        return 0;
+}
 
+/* Makes the maps but those of `reuse`. */
+static int load_maps(Load *l, const int *reuse) {
         int r = 0;
+
         for (size_t i = 0; reuse && i < SENSOR_MAPS && r == 0; i++)
                 if (reuse[i] >= 0)
-                        r = bpf_map__reuse_fd(skeleton_map(b, i), reuse[i]);
+                        r = bpf_map__reuse_fd(skeleton_map(l->maps, i), reuse[i]);
+        return r < 0 ? r : bpf_object__load(l->maps->obj);
+}
+
+/* Enters the maps into a half, and leaves it every second program, from `first`: neighbours cost about the
+ * same. */
+static int load_prepare(const Load *l, size_t first) {
+        struct bpf_object *half = l->halves[first]->obj;
+        struct bpf_map *map, *to = NULL;
+        struct bpf_program *p;
+        size_t n = 0;
+        int r = 0;
+
+        bpf_object__for_each_map(map, l->maps->obj) {
+                to = bpf_object__next_map(half, to);
+                if (r == 0)
+                        r = bpf_map__reuse_fd(to, bpf_map__fd(map));
+        }
+        bpf_object__for_each_program(p, half) {
+                if (bpf_program__autoload(p) && n++ % ELEMENTSOF(l->halves) != first)
+                        bpf_program__set_autoload(p, false);
+        }
+        return r;
+}
+
+static void *load_second(void *userdata) {
+        Load *l = userdata;
+
+        l->result = bpf_object__load(l->halves[1]->obj);
+        return NULL;
+}
+
+/* Where no thread can be made, one half is loaded after the other. */
+static int load_halves(Load *l) {
+        int r = load_prepare(l, 0);
         if (r == 0)
-                r = barbwire_bpf__load(b);
+                r = load_prepare(l, 1);
+        if (r < 0)
+                return r;
+
+        pthread_t thread;
+        bool beside = pthread_create(&thread, NULL, load_second, l) == 0;
+        r = bpf_object__load(l->halves[0]->obj);
+        if (beside)
+                (void)pthread_join(thread, NULL);
+        else if (r == 0)
+                (void)load_second(l);
+        return r < 0 ? r : l->result;
+}
+
+/* Enters the parts of the programs that were loaded into the table that these call them by. */
+static int load_tie(const Load *l) {
+        for (uint32_t i = 0; i < BW_TAIL_MAX; i++) {
+                const struct bpf_program *p = load_program(l, tail_infos[i].program);
+                int fd = p ? bpf_program__fd(p) : -1;
+
+                if (fd >= 0 && bpf_map_update_elem(bpf_map__fd(l->maps->maps.bw_tails), &i, &fd, BPF_ANY) <
+                                                0)
+                        return log_error_errno(errno,
+                                        "Failed to enter the BPF program %s into its table: %m",
+                                        tail_infos[i].program);
+        }
+        return 0;
+}
+
+static int load_take_program(const Load *l, const char *name, int *ret) {
+        const struct bpf_program *p = load_program(l, name);
+
+        return p ? fd_copy(bpf_program__fd(p), ret) : 0;
+}
+
+static int load_take(const Load *l, SensorKind kind, SensorParts *ret) {
+        int r = 0;
+
+        ret->kind = kind;
+        skeleton_shapes(l->maps, ret->shapes);
+        for (size_t i = 0; i < SENSOR_MAPS && r >= 0; i++)
+                r = fd_copy(bpf_map__fd(skeleton_map(l->maps, i)), &ret->maps[i]);
+        for (size_t i = 0; i < BW_HOOK_MAX && r >= 0; i++) {
+                const struct bpf_program *p = skeleton_program(l->maps, kind, i);
+
+                if (p)
+                        r = load_take_program(l, bpf_program__name(p), &ret->programs[i]);
+        }
+        if (r >= 0)
+                r = load_take_program(l, "bw_iter_task", &ret->iterator);
+        if (r >= 0)
+                r = load_take_program(l, "bw_iter_task_file", &ret->file_iterator);
+        if (r >= 0)
+                r = load_take_program(l, "bw_iter_task_vma", &ret->map_iterator);
+        return r;
+}
+
+int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, const int *reuse,
+                SensorParts *ret) {
+        _cleanup_(load_done) Load l = {};
+        SensorParts parts;
+
+        const bool signals = kind != SENSOR_TRACEPOINT || cgroup_signals(), halves = sizes->cpus > 1;
+        int r = skeleton_open(kind, types, sizes, signals, &l.maps);
+        for (size_t i = 0; halves && i < ELEMENTSOF(l.halves) && r == 0; i++)
+                r = skeleton_open(kind, types, sizes, signals, &l.halves[i]);
+        if (r < 0)
+                return r;
+
+        struct bpf_program *p;
+        bpf_object__for_each_program(p, l.maps->obj) if (halves) bpf_program__set_autoload(p, false);
+        r = load_maps(&l, reuse);
+        if (r == 0 && halves)
+                r = load_halves(&l);
         if (r == -EPERM) {
                 log_error(NOT_PRIVILEGED);
                 return -EPERM;
@@ -534,10 +639,10 @@ int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, co
         }
 
         sensor_parts_init(&parts);
-        r = skeleton_tie(b);
+        r = load_tie(&l);
         if (r < 0)
                 return r;
-        r = skeleton_take(b, kind, &parts);
+        r = load_take(&l, kind, &parts);
         if (r < 0) {
                 log_error("Failed to duplicate BPF file descriptors: %s", strerror(-r));
                 sensor_parts_done(&parts);
