@@ -41,6 +41,10 @@ static int setup(void **state) {
         return fixture_open_with(&sizes, "60s", rules, "idle near far passing");
 }
 
+static int setup_shared(void **state) {
+        return fixture_share(state, setup);
+}
+
 /* How many alerts what the process sends makes, and what a child of it sends. */
 static void assert_sends(const Child *c, char order, unsigned n, unsigned n_child) {
         child_order(c, order);
@@ -178,10 +182,10 @@ static void test_idle_take_half_of_a_share(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_both, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_foreign_code, setup, teardown),
+                cmocka_unit_test_setup(test_rules, setup_shared),
+                cmocka_unit_test_setup(test_both, setup_shared),
+                cmocka_unit_test_setup(test_evidence, setup_shared),
+                cmocka_unit_test_setup_teardown(test_foreign_code, setup_shared, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half_of_a_share, setup, teardown),
         };
