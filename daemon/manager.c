@@ -239,12 +239,10 @@ static void on_state(const StateAlert *a, void *userdata) {
                 query_server_wake(m->query);
 }
 
-static void manager_report_share(Manager *m, const EventShare *share) {
-        const StateAlert a = {
-                .kind = STATE_SHARE, .realtime_usec = time_now_usec(CLOCK_REALTIME), .share = share
-        };
+static void manager_heartbeat(Manager *m, HeartbeatEvent event) {
+        const StatusSource s = manager_status(m);
 
-        on_state(&a, m);
+        manager_check_written(m, status_heartbeat(&s, event));
 }
 
 static void manager_arm_sweep(Manager *m, uint64_t next_usec) {
@@ -296,7 +294,10 @@ static int on_record(const void *record, size_t size, void *userdata) {
                                         e.state.value);
                 break;
         case BW_KIND_SHARE:
-                manager_report_share(m, &e.share);
+                on_state(&(const StateAlert){ .kind = STATE_SHARE,
+                                         .realtime_usec = time_now_usec(CLOCK_REALTIME),
+                                         .share = &e.share },
+                                m);
                 break;
         case BW_KIND_MARK:
         case BW_KIND_ACCOUNT:
@@ -375,14 +376,9 @@ static int on_loss_timer(sd_event_source *source, uint64_t usec, void *userdata)
         if (r >= 0)
                 r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         manager_report_losses(m);
+        manager_heartbeat(m, HEARTBEAT_HOUR);
         sensor_tend(m->sensor);
         return r;
-}
-
-static int manager_read_policy(
-                Manager *m, size_t max_cells, bool strict, Policy **ret, PolicyTables **ret_tables) {
-        return policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs, max_cells,
-                        strict, ret, ret_tables);
 }
 
 static void manager_report_policy(Manager *m, const char *previous) {
@@ -405,7 +401,8 @@ static void manager_reload(Manager *m) {
         Policy *p;
 
         memcpy(previous, m->policies.policy->hash, sizeof(previous));
-        if (manager_read_policy(m, sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
+        if (policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs,
+                            sensor_max_cells(m->sensor), true, &p, &tables) < 0) {
                 log_error("Reload failed, keeping the current policy; see the messages above.");
                 manager_report_policy(m, previous);
                 return;
@@ -500,7 +497,9 @@ int manager_load_policy(Manager *m) {
                 r = policy_store_open(&m->policies, fd_store_find(m->store, NULL, sensor_carry_names));
         if (r == 0) /* without the names of classes, the bits in other tables mean nothing */
                 fd_store_remove(m->store, NULL, sensor_carry_names, NULL);
-        return r < 0 ? r : manager_read_policy(m, 0, false, &m->policy, &m->tables);
+        return r < 0 ? r
+                     : policy_store_read(&m->policies, m->options->config_file, m->options->policy_dirs, 0,
+                                       false, &m->policy, &m->tables);
 }
 
 int manager_load_sensor(Manager *m) {
@@ -539,7 +538,6 @@ static int manager_add_sources(Manager *m) {
         if (r >= 0)
                 r = sd_event_add_time_relative(m->event, &m->loss_timer, CLOCK_MONOTONIC, LOSS_POLL_USEC,
                                 LOSS_POLL_ACCURACY_USEC, on_loss_timer, m);
-
         if (r >= 0)
                 r = sd_event_add_time_relative(m->event, &m->sweep_timer, CLOCK_MONOTONIC, SWEEP_USEC,
                                 SWEEP_USEC / 10, on_sweep_timer, m);
@@ -675,10 +673,12 @@ int manager_run(Manager *m) {
                 log_warning("Failed to enable watchdog support: %s", strerror(-r));
         manager_report_policy(m, NULL);
         manager_report_foreign(m);
+        manager_heartbeat(m, HEARTBEAT_START);
         manager_read_history(m);
 
         r = sd_event_loop(m->event);
         (void)sd_notify(0, "STOPPING=1");
+        manager_heartbeat(m, HEARTBEAT_STOP);
 
         /* Events before the signal still raise alerts. The hooks are detached first, so that no more than
          * the ring contains can follow. Those of a service stay attached until systemd closes them as well:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "barbwire-config.h"
@@ -103,4 +105,35 @@ json_t *status_query(const StatusSource *s) {
                 .n_clients = query_server_n_clients(s->query),
         };
         return status_to_json(&status);
+}
+
+int status_heartbeat(const StatusSource *s, HeartbeatEvent event) {
+        /* A laptop that slept has one when it wakes up. */
+        uint64_t now_usec = time_now_usec(CLOCK_BOOTTIME);
+
+        if (event == HEARTBEAT_HOUR && now_usec - s->counts->heartbeat_usec < HEARTBEAT_USEC)
+                return 0;
+        json_auto_t *status = status_query(s);
+        const json_t *degraded = json_object_get(status, "degraded"), *reason;
+        _cleanup_free_ const char **reasons = calloc(json_array_size(degraded) + 1, sizeof(*reasons));
+        size_t i;
+
+        if (!status || !reasons)
+                return -ENOMEM;
+        json_array_foreach(degraded, i, reason) reasons[i] = json_string_value(reason);
+        const StateAlert a = {
+                .kind = STATE_HEARTBEAT,
+                .realtime_usec = time_now_usec(CLOCK_REALTIME),
+                .event = event,
+                .version = BARBWIRE_VERSION,
+                .sensor = sensor_kind_to_string(sensor_kind(s->sensor)),
+                .reasons = (char *const *)reasons,
+                .hash = s->policies->policy->hash,
+                .total = losses_sum(s->losses),
+        };
+        _cleanup_free_ char *line = state_alert_json(&a);
+        if (!line)
+                return -ENOMEM;
+        s->counts->heartbeat_usec = now_usec;
+        return alert_sink_write_state(s->sink, &a, line);
 }

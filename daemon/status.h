@@ -18,6 +18,7 @@ typedef struct StatusCounts {
         uint64_t n_info;             /* those that are written as records of severity info */
         uint64_t n_malformed;
         uint64_t n_repeats_unreported; /* no alert is left that they could be added to */
+        uint64_t heartbeat_usec;       /* the last one, CLOCK_BOOTTIME; 0: none yet */
 } StatusCounts;
 
 typedef struct StatusSource {
@@ -41,6 +42,11 @@ void status_update_losses(const StatusSource *s);
 
 /* Logs the last line: all counters, for people and for tests. */
 void status_log_summary(const StatusSource *s);
+
+/* Writes a heartbeat to the sink; HEARTBEAT_HOUR only where an hour has passed since the last one. It takes
+ * no wake-up of its own: the caller has one for losses. Queries and followers do not get it, as they have
+ * GetStatus. 0, also where none is due; -EPIPE, -ENOMEM as of alert_sink_write_state(). */
+int status_heartbeat(const StatusSource *s, HeartbeatEvent event);
 
 /* The reply of GetStatus. NULL: out of memory. */
 json_t *status_query(const StatusSource *s);

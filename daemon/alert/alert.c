@@ -560,6 +560,7 @@ int alert_new(const Event *e, const Policy *p, const PolicyNames *names, const A
 
         alert_id_format(a->id, epoch, e->boot_ns, e->cpu);
         memcpy(a->incident, a->id, sizeof(a->id));
+        memcpy(a->policy, p->hash, sizeof(a->policy));
         a->realtime_usec = realtime_usec(e->boot_ns, epoch);
         if (epoch->monotonic_usec > e->mono_ns / NSEC_PER_USEC + ALERT_DELAYED_USEC)
                 a->delayed_usec = epoch->monotonic_usec - e->mono_ns / NSEC_PER_USEC;

@@ -71,10 +71,11 @@ const char *family_name(unsigned family, char ret[static FAMILY_NAME_SIZE]);
 
 typedef struct Alert {
         char id[ALERT_ID_SIZE]; /* BOOTID-BOOTNS-CPU in hex: the same correlation always has the same id */
-        char incident[ALERT_ID_SIZE]; /* the id of its first alert: its own until the caller knows
-                                         better, see alert/incident.h */
-        uint64_t realtime_usec;       /* CLOCK_REALTIME of the egress */
-        uint64_t delayed_usec;        /* made so long after the egress; 0: within ALERT_DELAYED_USEC */
+        char incident[ALERT_ID_SIZE];  /* the id of its first alert: its own until the caller knows
+                                          better, see alert/incident.h */
+        char policy[POLICY_HASH_SIZE]; /* that judged it; empty: not known */
+        uint64_t realtime_usec;        /* CLOCK_REALTIME of the egress */
+        uint64_t delayed_usec;         /* made so long after the egress; 0: within ALERT_DELAYED_USEC */
         Score score;
         Evidence evidence;
         Sight sight;       /* of its script; set by alert_look() */

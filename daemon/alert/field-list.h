@@ -72,6 +72,9 @@
                         "The process is not tracked itself: the share of marks of its user or cgroup is "   \
                         "full. It is judged by what processes of that user and cgroup read.")               \
         F(destination, NULL, destination, o, "Where the data may have gone.")                               \
+        F(policy, "BARBWIRE_POLICY", text_or_null, o->policy[0] ? o->policy : NULL,                         \
+                        "SHA-256 of the policy that judged the egress; null or absent: written by a "       \
+                        "version that did not say.")                                                        \
         F(delayed_ms, "BARBWIRE_DELAYED_USEC", delay, o->delayed_usec,                                      \
                         "How long after the egress the alert was written; absent when that was within 5 "   \
                         "s.")

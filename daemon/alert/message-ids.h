@@ -18,3 +18,5 @@
 #define MESSAGE_ID_DELAY "5b58013227a5403cb7dba4f368fcde23"
 /* A user has filled its share of a table. */
 #define MESSAGE_ID_SHARE "c4a5d1b6f0e84a6c9b7f2d3e815a60c7"
+/* The sensor runs, or was stopped in order: at the start, every hour, at the end. */
+#define MESSAGE_ID_HEARTBEAT "0a8e2f5d7c914b63a1de5b9f3c6072d4"

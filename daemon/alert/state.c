@@ -127,6 +127,31 @@ static int share_sentence(const StateAlert *a, char **ret) {
                         share_tables[a->share->table].beyond);
 }
 
+const char *heartbeat_event_to_string(HeartbeatEvent event) {
+        static const char *const names[_HEARTBEAT_MAX] = {
+                [HEARTBEAT_START] = "start", [HEARTBEAT_HOUR] = "hour", [HEARTBEAT_STOP] = "stop"
+        };
+
+        return names[event];
+}
+
+static int heartbeat_sentence(const StateAlert *a, char **ret) {
+        static const char *const what[_HEARTBEAT_MAX] = { [HEARTBEAT_START] = "Monitoring has started",
+                [HEARTBEAT_HOUR] = "Monitoring goes on",
+                [HEARTBEAT_STOP] = "Monitoring has ended" };
+
+        return asprintf(ret, "%s: barbwired %s, sensor %s, policy SHA-256 %s, %s; losses: %" PRIu64,
+                        what[a->event], a->version, a->sensor, a->hash, a->reasons[0] ? "degraded" : "ok",
+                        a->total);
+}
+
+static json_t *heartbeat_members(const StateAlert *a) {
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:I}", "event", heartbeat_event_to_string(a->event),
+                        "version", a->version, "sensor", a->sensor, "health",
+                        a->reasons[0] ? "degraded" : "ok", "reasons", json_from_strings(a->reasons),
+                        "policy", a->hash, "losses", (json_int_t)a->total);
+}
+
 static json_t *loss_members(const StateAlert *a) {
         return json_pack("{s:s, s:I, s:I}", "cause", a->cause, "count", (json_int_t)a->count, "total",
                         (json_int_t)a->total);
@@ -173,6 +198,7 @@ static const struct {
         [STATE_FOREIGN] = { "foreign", foreign_sentence, foreign_members },
         [STATE_DELAY] = { "delay", delay_sentence, delay_members },
         [STATE_SHARE] = { "share", share_sentence, share_members },
+        [STATE_HEARTBEAT] = { "heartbeat", heartbeat_sentence, heartbeat_members },
 };
 
 StateAlert state_alert_policy(const Policy *p, bool refused, const char *previous, uint64_t realtime_usec) {

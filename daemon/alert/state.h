@@ -3,14 +3,14 @@
 
 /* An alert about detection itself. The same sentence in text, in the journal and in JSON:
  *
- * kind ("state"), state ("loss", "policy", "delay", "foreign", "share"), time (RFC 3339, UTC), summary, and
- * of a loss: cause, count (since the last one of that cause), total;
- * of a delay: count (of the alerts that say delayed_ms), longest_ms;
- * of foreign programs: programs[];
- * of a share: table ("processes", "objects", "files", "lineages", "mappings", "names", "rings"), uid,
- * cgroup|null (the last component of its path; null: the share of all of the user's cgroups), cgroup_id,
- * pid, comm, live, refused;
- * of a policy: hash (of what is in force), previous|null, refused, files, classes, allows, errors. */
+ * kind ("state"), state ("loss", "policy", "delay", "foreign", "share", "heartbeat"), time (RFC 3339, UTC),
+ * summary, and of a loss: cause, count (since the last one of that cause), total; of a delay: count (of the
+ * alerts that say delayed_ms), longest_ms; of foreign programs: programs[]; of a share: table ("processes",
+ * "objects", "files", "lineages", "mappings", "names", "rings"), uid, cgroup|null (the last component of its
+ * path; null: the share of all of the user's cgroups), cgroup_id, pid, comm, live, refused; of a heartbeat:
+ * event ("start", "hour", "stop"), version, sensor, health ("ok", "degraded"), reasons[] (why it is
+ * degraded), policy (the hash of what is in force), losses (since the start, of all causes); of a policy:
+ * hash (of what is in force), previous|null, refused, files, classes, allows, errors. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,12 +20,26 @@
 #include "policy/types.h"
 
 typedef enum StateKind {
-        STATE_LOSS,    /* events could not be judged, or alerts could not be written */
-        STATE_POLICY,  /* a policy was loaded, or a reload failed */
-        STATE_FOREIGN, /* other BPF programs are attached to the network hooks; not a loss */
-        STATE_DELAY,   /* alerts were delivered late */
-        STATE_SHARE,   /* a user has filled its share of a table; not a loss: it is monitored as a whole */
+        STATE_LOSS,      /* events could not be judged, or alerts could not be written */
+        STATE_POLICY,    /* a policy was loaded, or a reload failed */
+        STATE_FOREIGN,   /* other BPF programs are attached to the network hooks; not a loss */
+        STATE_DELAY,     /* alerts were delivered late */
+        STATE_SHARE,     /* a user has filled its share of a table; not a loss: it is monitored as a whole */
+        STATE_HEARTBEAT, /* the sensor runs, or ends; without one, nobody monitors the host */
 } StateKind;
+
+/* The interval of heartbeats. A host without one for two of them is silent. */
+#define HEARTBEAT_USEC (UINT64_C(3600) * 1000000)
+
+typedef enum HeartbeatEvent {
+        HEARTBEAT_START,
+        HEARTBEAT_HOUR,
+        HEARTBEAT_STOP,
+        _HEARTBEAT_MAX
+} HeartbeatEvent;
+
+/* "start", "hour", "stop". */
+const char *heartbeat_event_to_string(HeartbeatEvent event);
 
 typedef struct StateAlert {
         StateKind kind;
@@ -39,6 +53,10 @@ typedef struct StateAlert {
         char *const *programs; /* hook_watch_foreign() */
         /* a share */
         const EventShare *share;
+        /* a heartbeat, besides hash; total: of all losses */
+        HeartbeatEvent event;
+        const char *version, *sensor;
+        char *const *reasons; /* why the sensor is degraded, NULL-terminated; none: it is not */
         /* a delay, besides count */
         uint64_t longest_usec;
         /* a policy */

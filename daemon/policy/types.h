@@ -224,6 +224,9 @@ typedef struct PolicyMessage {
         char *text;          /* the error and its remedy; no newline */
 } PolicyMessage;
 
+/* SHA-256 in hex, and a NUL. */
+#define POLICY_HASH_SIZE 65
+
 typedef struct Policy {
         PolicyClass *classes;
         size_t n_classes;
@@ -241,7 +244,7 @@ typedef struct Policy {
         PolicyCorrelator correlator;
         unsigned hops_max;   /* [Correlator] MaxHops=: tracking ends after as many hops */
         unsigned alerts_max; /* [Query] MaxAlerts=: alerts kept for queries; a change needs a restart */
-        char hash[65];       /* SHA-256 of the bytes of all files, in order, in hex */
+        char hash[POLICY_HASH_SIZE]; /* SHA-256 of the bytes of all files, in order, in hex */
         PolicyMessage *messages;
         size_t n_messages;
         size_t n_errors; /* messages at POLICY_ERROR */

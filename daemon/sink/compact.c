@@ -31,7 +31,7 @@ static const Level levels[] = {
 
 /* Of our own making, short, and of no use in part. */
 static const char *const uncut[] = { "id", "incident", "time", "process.start_time", "process.script_object",
-        "process.exe_object", "severity", "evidence", "action", "destination.address" };
+        "process.exe_object", "severity", "evidence", "action", "policy", "destination.address" };
 
 /* A list, and the member that says that it is not complete. */
 static const struct {

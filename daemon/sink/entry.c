@@ -427,6 +427,17 @@ static void put_policy(FILE *f, const StateAlert *a) {
         put_number(f, "BARBWIRE_POLICY_ERRORS", a->n_errors);
 }
 
+static void put_heartbeat(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_HEARTBEAT, a->reasons[0] ? LOG_WARNING : LOG_INFO);
+        put_string(f, "BARBWIRE_HEARTBEAT", heartbeat_event_to_string(a->event));
+        put_string(f, "BARBWIRE_VERSION", a->version);
+        put_string(f, "BARBWIRE_SENSOR", a->sensor);
+        put_string(f, "BARBWIRE_HEALTH", a->reasons[0] ? "degraded" : "ok");
+        put_strings(f, "BARBWIRE_DEGRADED", a->reasons);
+        put_string(f, "BARBWIRE_POLICY", a->hash);
+        put_number(f, "BARBWIRE_TOTAL", a->total);
+}
+
 static int put_state(FILE *f, const void *alert, const char *json) {
         static void (*const kinds[])(FILE * f, const StateAlert *a) = {
                 [STATE_LOSS] = put_loss,
@@ -434,6 +445,7 @@ static int put_state(FILE *f, const void *alert, const char *json) {
                 [STATE_FOREIGN] = put_foreign,
                 [STATE_DELAY] = put_delay,
                 [STATE_SHARE] = put_share,
+                [STATE_HEARTBEAT] = put_heartbeat,
         };
         const StateAlert *a = alert;
 

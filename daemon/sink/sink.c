@@ -80,7 +80,7 @@ int alert_sink_write_state(AlertSink *s, const StateAlert *a, const char *line) 
                 return r < 0 ? r : alert_queue_put(s->queue, text, size, true);
         }
         text = state_alert_sentence(a);
-        log_message(a->kind == STATE_POLICY ? LOG_INFO : LOG_WARNING, "%s",
+        log_message(a->kind == STATE_POLICY || a->kind == STATE_HEARTBEAT ? LOG_INFO : LOG_WARNING, "%s",
                         text ?: a->meaning ?: a->hash ?: "?");
         return s->format == ALERT_FORMAT_JSON ? sink_put_line(s, line, true) : 0;
 }

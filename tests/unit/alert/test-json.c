@@ -17,11 +17,14 @@
 #include "basic/util.h"
 #include "../alert-fixture.h"
 
-static char *json_of(const Event *e, uint64_t repeats) {
+/* hash: instead of that of the policy that judged it. */
+static char *json_of(const Event *e, uint64_t repeats, const char *hash) {
         _cleanup_(alert_freep) Alert *a = NULL;
 
         assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
         a->repeats = repeats;
+        assert_string_equal(a->policy, policy.hash);
+        (void)snprintf(a->policy, sizeof(a->policy), "%s", hash);
         char *line = alert_line(a);
         assert_non_null(line);
         return line;
@@ -41,7 +44,7 @@ static void test_golden(void **state) {
                 .size = 532,
                 .path = view("/home/ana/get.py"),
         };
-        _cleanup_free_ char *line = json_of(&e, 2);
+        _cleanup_free_ char *line = json_of(&e, 2, "ab12");
 
         assert_string_equal(line,
                         "{\"kind\":\"alert\","
@@ -85,7 +88,8 @@ static void test_golden(void **state) {
                         "\"files_more\":false,\"flood\":false,\"suspect\":false,"
                         "\"destination\":{\"family\":\"inet\",\"protocol\":\"tcp\",\"address\":\"192.0.2."
                         "7\","
-                        "\"port\":443,\"act\":\"connect\",\"path\":null,\"text\":\"192.0.2.7:443\"}}");
+                        "\"port\":443,\"act\":\"connect\",\"path\":null,\"text\":\"192.0.2.7:443\"},"
+                        "\"policy\":\"ab12\"}");
 }
 
 /* Unknown values, and the other value of every flag. */
@@ -100,7 +104,7 @@ static void test_golden_sparse(void **state) {
         c->files[0].device = 8 << 20 | 1;
         c->files[0].real_path = view("/home/ana/.ssh/id_rsa");
         c->flags = BW_CORRELATION_FILES_MORE | BW_CORRELATION_LINEAGE_MORE;
-        _cleanup_free_ char *line = json_of(&e, UINT64_MAX);
+        _cleanup_free_ char *line = json_of(&e, UINT64_MAX, "");
 
         assert_string_equal(line,
                         "{\"kind\":\"alert\","
@@ -141,7 +145,8 @@ static void test_golden_sparse(void **state) {
                         "\"route\":[],\"route_cut\":false}],"
                         "\"files_more\":true,\"flood\":false,\"suspect\":false,"
                         "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"\","
-                        "\"port\":0,\"act\":\"send\",\"path\":null,\"text\":\"an unknown IPv6 address\"}}");
+                        "\"port\":0,\"act\":\"send\",\"path\":null,\"text\":\"an unknown IPv6 address\"},"
+                        "\"policy\":null}");
 }
 
 static void test_route(void **state) {
@@ -150,7 +155,7 @@ static void test_route(void **state) {
 
         e.correlation.files[0].route[1].comm = view("a\xff\n");
         e.correlation.files[0].route_cut = true;
-        _cleanup_free_ char *line = json_of(&e, 0);
+        _cleanup_free_ char *line = json_of(&e, 0, "");
         assert_non_null(strstr(line,
                         "\"generation\":2,\"via\":\"pipe\",\"truncated\":false,"
                         "\"route\":[{\"pid\":10,\"comm\":\"cat\",\"via\":\"pipe\"},"
@@ -191,7 +196,7 @@ static void test_families(void **state) {
                 Event e = event_new();
 
                 event_to(&e, cases[i].family, 2, 70000, cases[i].path);
-                _cleanup_free_ char *line = json_of(&e, 0);
+                _cleanup_free_ char *line = json_of(&e, 0, "");
                 if (!strstr(line, cases[i].json))
                         fail_msg("wanted %s\nin %s", cases[i].json, line);
         }
@@ -200,7 +205,7 @@ static void test_families(void **state) {
         Event e = event_new();
         event_to(&e, AF_PACKET, 2, 0, "");
         e.correlation.destination.protocol = 6;
-        _cleanup_free_ char *line = json_of(&e, 0);
+        _cleanup_free_ char *line = json_of(&e, 0, "");
         assert_non_null(strstr(line, "\"protocol\":\"6\""));
 }
 
@@ -217,7 +222,7 @@ static void test_flags(void **state) {
                 Event e = event_new();
 
                 e.correlation.process.flags = 1U << bit;
-                _cleanup_free_ char *line = json_of(&e, 0);
+                _cleanup_free_ char *line = json_of(&e, 0, "");
                 assert_true(asprintf(&wanted, "\"flags\":[\"%s\"]}", wanted_names[bit]) > 0);
                 assert_non_null(strstr(line, wanted));
                 size_t n = strlen(all);
@@ -225,7 +230,7 @@ static void test_flags(void **state) {
         }
         Event e = event_new();
         e.correlation.process.flags = BW_PROCESS_FLAGS;
-        _cleanup_free_ char *line = json_of(&e, 0);
+        _cleanup_free_ char *line = json_of(&e, 0, "");
         assert_non_null(strstr(line, all));
         assert_null(process_flag_name(ELEMENTSOF(wanted_names)));
 }
@@ -299,7 +304,7 @@ static void assert_round_trip(const char *name, size_t size) {
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 *fields[i] = (Bytes){ .data = name, .size = size };
 
-        _cleanup_free_ char *line = json_of(&e, 0);
+        _cleanup_free_ char *line = json_of(&e, 0, "");
         json_auto_t *root = parse(line);
         for (size_t i = 0; i < ELEMENTSOF(members); i++) {
                 assert_int_equal(unescape(get(root, members[i][0], members[i][1]), bytes), size);
@@ -335,12 +340,12 @@ static void test_text_is_kept(void **state) {
         Event e = event_new();
 
         e.correlation.files[0].path = view("/a\nb\t\x1b\"\xc3\xbc\xe2\x80\xae\xf0\x9f\x94\x91");
-        _cleanup_free_ char *line = json_of(&e, 0);
+        _cleanup_free_ char *line = json_of(&e, 0, "");
         json_auto_t *root = parse(line);
         assert_string_equal(get(root, "files", "path"), "/a\nb\t\x1b\"\xc3\xbc\xe2\x80\xae\xf0\x9f\x94\x91");
 
         e.correlation.files[0].path = view("/a\\b\xff\xc3");
-        _cleanup_free_ char *line2 = json_of(&e, 0);
+        _cleanup_free_ char *line2 = json_of(&e, 0, "");
         json_auto_t *root2 = parse(line2);
         assert_string_equal(get(root2, "files", "path"), "/a\\\\b\\xff\\xc3");
 }

@@ -19,6 +19,7 @@
 #include "alert/message-ids.h"
 #include "basic/util.h"
 #include "../alert-fixture.h"
+#include "../state-fixture.h"
 #include "../event-fixture.h"
 #include "../sent-entry.h"
 
@@ -356,15 +357,6 @@ static void assert_state_entry(const StateAlert *a, const char *expected) {
         assert_memory_equal(data, expected, size);
 }
 
-static const StateAlert loss = {
-        .cause = "ring_full",
-        .meaning = "an alert could not be handed over",
-        .remedy = "raise RingBuffer=",
-        .count = 3,
-        .total = 7,
-        .realtime_usec = 1795341901023456,
-};
-
 static void test_state(void **state) {
         (void)state;
         const char expected[] = "MESSAGE=Detection gap (ring_full): 3 new, 7 in total: an alert could not "
@@ -380,13 +372,6 @@ static void test_state(void **state) {
 
         assert_state_entry(&loss, expected);
 }
-
-static const StateAlert policy_change = {
-        .kind = STATE_POLICY,
-        .hash = "aa",
-        .previous = "bb",
-        .realtime_usec = 1795341901023456,
-};
 
 static void test_policy(void **state) {
         (void)state;
@@ -404,11 +389,6 @@ static void test_policy(void **state) {
         assert_state_entry(&policy_change, expected);
 }
 
-static char *const programs[] = { "cgroup/connect4: program 12 (x)", "cgroup/sendmsg6: program 7", NULL };
-static const StateAlert foreign = {
-        .kind = STATE_FOREIGN, .programs = programs, .realtime_usec = 1795341901023456
-};
-
 static void test_foreign(void **state) {
         (void)state;
         const char expected[] =
@@ -425,13 +405,6 @@ static void test_foreign(void **state) {
         assert_state_entry(&foreign, expected);
 }
 
-static const StateAlert delay = {
-        .kind = STATE_DELAY,
-        .count = 12,
-        .longest_usec = 31999000,
-        .realtime_usec = 1795341901023456,
-};
-
 static void test_delay(void **state) {
         (void)state;
         const char expected[] = "MESSAGE=12 alerts were delivered late, up to 31 s after the event, because "
@@ -446,13 +419,6 @@ static void test_delay(void **state) {
 
         assert_state_entry(&delay, expected);
 }
-
-static const EventShare full_share = { FULL_SHARE };
-static const StateAlert share = {
-        .kind = STATE_SHARE,
-        .share = &full_share,
-        .realtime_usec = 1795341901023456,
-};
 
 static void test_share(void **state) {
         (void)state;
@@ -474,6 +440,20 @@ static void test_share(void **state) {
                         "BARBWIRE_REFUSED=12\n";
 
         assert_state_entry(&share, expected);
+}
+
+static void test_heartbeat(void **state) {
+        (void)state;
+        const char expected[] = "MESSAGE=Monitoring goes on: barbwired 9, sensor lsm, policy SHA-256 aa, "
+                                "degraded; losses: 5\n"
+                                "BARBWIRE_TIME=1795341901023456\n"
+                                "MESSAGE_ID=" MESSAGE_ID_HEARTBEAT "\n"
+                                "PRIORITY=4\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=barbwired\n"
+                                "BARBWIRE_HEARTBEAT=hour\nBARBWIRE_VERSION=9\nBARBWIRE_SENSOR=lsm\n"
+                                "BARBWIRE_HEALTH=degraded\nBARBWIRE_DEGRADED=Hook x.\n"
+                                "BARBWIRE_DEGRADED=Policy y.\nBARBWIRE_POLICY=aa\nBARBWIRE_TOTAL=5\n";
+
+        assert_state_entry(&heartbeat, expected);
 }
 
 static char *file_read(const char *path) {
@@ -524,7 +504,7 @@ static void test_manual_page(void **state) {
         _cleanup_(sent_freep) Sent *alert = sent_of(a), *lost = sent_of_state(&loss),
                                    *changed = sent_of_state(&policy_change),
                                    *others = sent_of_state(&foreign), *late = sent_of_state(&delay),
-                                   *full = sent_of_state(&share);
+                                   *full = sent_of_state(&share), *beat = sent_of_state(&heartbeat);
         size_t n = 0;
 
         assert_documented(page, alert);
@@ -533,11 +513,13 @@ static void test_manual_page(void **state) {
         assert_documented(page, others);
         assert_documented(page, late);
         assert_documented(page, full);
+        assert_documented(page, beat);
         assert_non_null(strstr(page, MESSAGE_ID_ALERT));
         assert_non_null(strstr(page, MESSAGE_ID_POLICY));
         assert_non_null(strstr(page, MESSAGE_ID_LOSS));
         assert_non_null(strstr(page, MESSAGE_ID_DELAY));
         assert_non_null(strstr(page, MESSAGE_ID_SHARE));
+        assert_non_null(strstr(page, MESSAGE_ID_HEARTBEAT));
         assert_non_null(strstr(page, MESSAGE_ID_FOREIGN));
         assert_non_null(strstr(page, MESSAGE_ID_SELFTEST));
 
@@ -549,7 +531,8 @@ static void test_manual_page(void **state) {
                 (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
                 if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0) &&
                                 !datagram_nth(&changed->d, name, 0) && !datagram_nth(&others->d, name, 0) &&
-                                !datagram_nth(&late->d, name, 0) && !datagram_nth(&full->d, name, 0))
+                                !datagram_nth(&late->d, name, 0) && !datagram_nth(&full->d, name, 0) &&
+                                !datagram_nth(&beat->d, name, 0))
                         fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
         }
         assert_true(n >= 30);
@@ -608,8 +591,10 @@ static void test_catalog(void **state) {
         e.correlation.process.exe = e.correlation.process.cmdline = e.correlation.files[0].path;
         _cleanup_(sent_freep) Sent *bad = sent_of_event(&e), *little = sent_of_event(&sparse);
         _cleanup_(sent_freep) Sent *lost = sent_of_state(&loss), *late = sent_of_state(&delay),
-                                   *changed = sent_of_state(&policy_change), *full = sent_of_state(&share);
+                                   *changed = sent_of_state(&policy_change), *full = sent_of_state(&share),
+                                   *beat = sent_of_state(&heartbeat);
 
+        assert_catalog(catalog, MESSAGE_ID_HEARTBEAT, beat);
         assert_catalog(catalog, MESSAGE_ID_DELAY, late);
         assert_catalog(catalog, MESSAGE_ID_SHARE, full);
         assert_catalog(catalog, MESSAGE_ID_ALERT, bad);
@@ -673,6 +658,7 @@ int main(void) {
                 cmocka_unit_test(test_foreign),
                 cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_share),
+                cmocka_unit_test(test_heartbeat),
                 cmocka_unit_test(test_manual_page),
                 cmocka_unit_test(test_catalog),
                 cmocka_unit_test(test_catalog_families),
