@@ -54,7 +54,7 @@ static void help(void) {
                                 verb_infos[i].argument ?: "", verb_infos[i].help);
         help_options("Options", OPTIONS_COMMON);
         help_options("Options of alerts", OPTIONS_FILTER);
-        help_options("Options of alerts, show, suggest and learn", OPTIONS_JOURNAL);
+        help_options("Options of alerts, show, follow, hosts, suggest and learn", OPTIONS_JOURNAL);
         help_options("Options of explain", OPTIONS_ACCESS);
         help_options("Options of learn", OPTIONS_LEARN);
         help_options("Options of selftest", OPTIONS_SELFTEST);
@@ -203,6 +203,9 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
                 return 0;
         case OPTION_MERGE:
                 l->ctl.journal.merge = true;
+                return 0;
+        case OPTION_MACHINE:
+                l->ctl.journal.machine = value;
                 return 0;
         case OPTION_EXE:
                 a->exe = value;
@@ -374,8 +377,10 @@ int main(int argc, char **argv) {
         tzset();
         if (filter_time(&l, OPTION_SINCE, l.since) < 0 || filter_time(&l, OPTION_UNTIL, l.until) < 0)
                 return CTL_USAGE;
-        if ((l.ctl.journal.directory != NULL) + (l.ctl.journal.n_files > 0) + l.ctl.journal.merge > 1) {
-                ctl_error("--directory=, --file= and --merge exclude each other.");
+        if ((l.ctl.journal.directory != NULL) + (l.ctl.journal.n_files > 0) + l.ctl.journal.merge +
+                                        (l.ctl.journal.machine != NULL) >
+                        1) {
+                ctl_error("--directory=, --file=, --merge and --machine= exclude each other.");
                 return CTL_USAGE;
         }
         return command_run(&l, argv + optind, argc - optind);

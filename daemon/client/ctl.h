@@ -14,7 +14,10 @@
 #include <jansson.h>
 
 #include "alert/evaluate.h"
+#include "client/outbreak.h"
+#include "client/rows.h"
 #include "client/verbs.h"
+#include "sink/fleet.h"
 #include "sink/reader.h"
 
 /* Exit statuses. status: failed means degraded. */
@@ -46,6 +49,7 @@ typedef struct CtlJournal {
         const char *directory;
         const char *files[CTL_FILES_MAX + 1];
         size_t n_files;
+        const char *machine; /* a local container */
         bool merge;
 } CtlJournal;
 
@@ -80,10 +84,23 @@ int ctl_get_alert(const Ctl *c, const char *id, json_t **ret);
 /* Whether alerts are to be read from a journal. */
 bool ctl_journal_given(const Ctl *c);
 
-/* Reads the alerts of that journal, or else of this machine's own, that the filter selects, the oldest
- * first: at most as many as fit into an AlertRing; the rest is said. *ret: an array, whose alerts have
- * "host". The error is printed. */
-int ctl_journal_alerts(const Ctl *c, const json_t *filter, json_t **ret);
+/* A journal, with what its description needs. */
+typedef struct CtlSource {
+        JournalSource journal;
+        char *root;
+} CtlSource;
+
+/* The journal that the options name. The error is printed. The caller frees it with ctl_source_done(). */
+int ctl_journal_open(const Ctl *c, CtlSource *ret);
+void ctl_source_done(CtlSource *s);
+
+/* Prints what reading it returned, and what was left out. Returns r. */
+int ctl_journal_end(const CtlSource *s, const JournalCounts *counts, int r);
+
+/* Reads the alerts of that journal, sorted, and finds its outbreaks. AlertRow.selected: those that the
+ * filter selects; their JSON is kept if JSON is wanted. The error is printed; rows are to be freed also
+ * then. */
+int ctl_journal_rows(const Ctl *c, const json_t *filter, AlertRows *rows, Outbreak **ret, size_t *ret_n);
 
 /* Finds the alert of an id, as ctl_get_alert() does. */
 int ctl_journal_find(const Ctl *c, const char *id, json_t **ret);
@@ -91,6 +108,9 @@ int ctl_journal_find(const Ctl *c, const char *id, json_t **ret);
 /* Calls the handler with each alert of the span --since= to --until= of that journal. The error is printed,
  * but not what the handler returned. */
 int ctl_journal_each(const Ctl *c, JournalReaderHandler handler, void *userdata, JournalCounts *ret);
+
+/* Prints an alert in the mode that --json= asked for. */
+int ctl_print_alert_json(const json_t *alert);
 
 /* Prints an alert in full. */
 int ctl_print_alert(const json_t *alert);

@@ -23,6 +23,7 @@ static const struct Completion {
         { "PATH", "files", "_files" },
         { "EXE", "files", "_files" },
         { "DIR", "files", "_files -/" },
+        { "MACHINE", "nothing", "" },
         { "MODE", "words off short pretty ocsf", "(off short pretty ocsf)" },
         { "LEVEL", "words low medium high", "(low medium high)" },
         { "ACTION", "words alert denied stopped killed would-deny not-denied",

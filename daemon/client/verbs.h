@@ -27,7 +27,9 @@ enum {
         VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL | VERB_OCSF,                                    \
                         "List recent alerts, the oldest first")                                             \
         VERB(show, "ID", OPTIONS_JOURNAL | VERB_OCSF, "Show one alert in detail")                           \
-        VERB(follow, NULL, VERB_OCSF, "Show alerts as they are raised")                                     \
+        VERB(follow, NULL, OPTIONS_JOURNAL | VERB_OCSF, "Show alerts as they are raised")                   \
+        VERB(hosts, NULL, OPTIONS_JOURNAL | OPTIONS_SPAN,                                                   \
+                        "List the hosts of a journal by their last heartbeat")                              \
         VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
         VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
         VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
@@ -68,6 +70,8 @@ enum {
                         "Alerts of this journal file, not of the daemon")                                   \
         OPTION(MERGE, 'm', "merge", NULL, OPTIONS_JOURNAL,                                                  \
                         "Alerts of all journals here, also those of other hosts")                           \
+        OPTION(MACHINE, 'M', "machine", "MACHINE", OPTIONS_JOURNAL,                                         \
+                        "Alerts of the journal of a local container")                                       \
         OPTION(EXE, 0, "exe", "EXE", OPTIONS_ACCESS, "Program that opens the file")                         \
         OPTION(SCRIPT, 0, "script", "PATH", OPTIONS_ACCESS, "Script that an interpreter was started with")  \
         OPTION(USER, 0, "user", "USER", OPTIONS_ACCESS,                                                     \

@@ -14,6 +14,7 @@
 #include "basic/sigbus-guard.h"
 #include "basic/time-util.h"
 #include "basic/util.h"
+#include "sink/journal-files.h"
 #include "sink/reader.h"
 
 /* An entry may be later than its alert: a repeat is counted until its window ends, and a journal that was
@@ -79,103 +80,197 @@ int journal_entry_alert(sd_journal *j, char **ret_line, size_t *ret_size, json_t
 }
 
 /* False where a login user's process wrote it. */
-static bool entry_is_of_service(sd_journal *j) {
-        _cleanup_free_ char *uid = NULL;
-        size_t size;
+static bool uid_is_of_service(const char *uid) {
         char *end;
 
-        if (journal_entry_get(j, "_UID", &uid, &size) < 0)
-                return false;
         unsigned long n = strtoul(uid, &end, 10);
         return end != uid && !*end &&
                (n <= SYSTEM_UID_MAX || (DYNAMIC_UID_MIN <= n && n <= DYNAMIC_UID_MAX));
 }
 
-static int source_open(const JournalSource *s, sd_journal **ret) {
-        if (s->files && s->files[0])
-                return sd_journal_open_files(ret, (const char **)s->files, 0);
-        if (s->directory)
-                return sd_journal_open_directory(ret, s->directory, 0);
-        return sd_journal_open(ret, s->merge ? 0 : SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+bool journal_entry_is_of_service(sd_journal *j) {
+        _cleanup_free_ char *uid = NULL;
+        size_t size;
+
+        return journal_entry_get(j, "_UID", &uid, &size) >= 0 && uid_is_of_service(uid);
 }
 
-static int source_seek(const JournalSource *s, sd_journal *j) {
-        int r = sd_journal_set_data_threshold(j, 0);
+static int alerts_seek(const JournalSource *s, sd_journal *j) {
+        _cleanup_free_ char *id = NULL;
+        size_t n_dashes = 0;
 
+        for (const char *c = s->id; c && *c; c++)
+                n_dashes += *c == '-';
+        int r = sd_journal_set_data_threshold(j, 0);
         if (r >= 0)
                 r = sd_journal_add_match(j, "MESSAGE_ID=" MESSAGE_ID_ALERT, 0);
         if (r >= 0)
                 r = sd_journal_add_match(j, "_SYSTEMD_UNIT=barbwire.service", 0);
+        /* A complete id has an index. */
+        if (r >= 0 && n_dashes == 2) {
+                if (asprintf(&id, "BARBWIRE_ALERT_ID=%s", s->id) < 0)
+                        return -ENOMEM;
+                r = sd_journal_add_match(j, id, 0);
+        }
         if (r >= 0)
                 r = s->since_usec > 0 ? sd_journal_seek_realtime_usec(j, s->since_usec)
                                       : sd_journal_seek_head(j);
         return r;
 }
 
-/* Hands the current entry to the handler, if it is an alert of the span. */
-static int entry_take(const JournalSource *s, sd_journal *j, JournalReaderHandler handler, void *userdata,
-                JournalCounts *c) {
-        _cleanup_free_ char *line = NULL, *host = NULL;
+/* Without parsing all of it. */
+static bool entry_has_id(sd_journal *j, const char *wanted) {
+        _cleanup_free_ char *id = NULL;
+        size_t size;
+
+        if (!wanted)
+                return true;
+        if (journal_entry_get(j, "BARBWIRE_ALERT_ID", &id, &size) < 0)
+                return false;
+        const char *dash = strchr(id, '-');
+        return strcmp(id, wanted) == 0 || (dash && strcmp(dash + 1, wanted) == 0);
+}
+
+/* The fields of an entry that are read, in one pass: for each that is asked for alone, libsystemd
+ * decompresses the beginning of every long field before it. */
+typedef struct Fields {
+        struct {
+                char *text; /* with a NUL behind it */
+                size_t size;
+        } uid, host, id, json, complete;
+} Fields;
+
+static void fields_done(Fields *f) {
+        free(f->uid.text);
+        free(f->host.text);
+        free(f->id.text);
+        free(f->json.text);
+        free(f->complete.text);
+}
+
+static int fields_read(sd_journal *j, Fields *f) {
+        struct {
+                const char *name;
+                char **text;
+                size_t *size;
+        } wanted[] = {
+                { "_UID=", &f->uid.text, &f->uid.size },
+                { "_HOSTNAME=", &f->host.text, &f->host.size },
+                { "BARBWIRE_ALERT_ID=", &f->id.text, &f->id.size },
+                { "BARBWIRE_JSON=", &f->json.text, &f->json.size },
+                { "BARBWIRE_JSON_COMPLETE=", &f->complete.text, &f->complete.size },
+        };
+        const void *data;
+        size_t size;
+        int r;
+
+        sd_journal_restart_data(j);
+        while ((r = sd_journal_enumerate_available_data(j, &data, &size)) > 0)
+                for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
+                        size_t skip = strlen(wanted[i].name);
+
+                        /* Only the first of a field that occurs several times. */
+                        if (*wanted[i].text || size < skip || memcmp(data, wanted[i].name, skip) != 0)
+                                continue;
+                        char *text = malloc(size - skip + 1);
+                        if (!text)
+                                return -ENOMEM;
+                        memcpy(text, (const char *)data + skip, size - skip);
+                        text[size - skip] = '\0';
+                        *wanted[i].text = text;
+                        *wanted[i].size = size - skip;
+                        break;
+                }
+        return r;
+}
+
+int journal_entry_read(sd_journal *j, JournalCounts *c, char **ret_line, json_t **ret) {
+        _cleanup_(fields_done) Fields f = {};
         json_auto_t *alert = NULL;
-        size_t size, host_size = 0;
         uint64_t usec;
 
-        if (!entry_is_of_service(j)) {
+        *ret_line = NULL;
+        *ret = NULL;
+        int r = fields_read(j, &f);
+        if (r == -ENOMEM)
+                return r;
+        if (!f.uid.text || !uid_is_of_service(f.uid.text)) {
                 c->n_foreign++;
                 return 0;
         }
-        int r = journal_entry_alert(j, &line, &size, &alert);
+        /* A long alert is there in two forms. */
+        char **line = f.complete.text ? &f.complete.text : &f.json.text;
+        r = r < 0 || !f.id.text || !*line
+                            ? -EBADMSG
+                            : journal_alert_parse(f.id.text, *line,
+                                              f.complete.text ? f.complete.size : f.json.size, &alert);
         if (r == -ENOMEM)
                 return r;
         if (r < 0 || json_to_time(json_object_get(alert, "time"), &usec) < 0) {
                 c->n_malformed++;
                 return 0;
         }
-        if (usec < s->since_usec || (s->until_usec > 0 && usec > s->until_usec))
-                return 0;
-        r = journal_entry_get(j, "_HOSTNAME", &host, &host_size);
-        if (r == -ENOMEM || json_object_set_new(alert, "host", json_from_bytes(host ?: "", host_size)) < 0)
+        if (json_object_set_new(alert, "host", json_from_bytes(f.host.text ?: "", f.host.size)) < 0)
                 return -ENOMEM;
+        *ret_line = STEAL_PTR(*line);
+        *ret = STEAL_PTR(alert);
+        return 0;
+}
+
+/* Hands the current entry to the handler, if it is an alert of the span. */
+static int entry_take(const JournalSource *s, sd_journal *j, JournalReaderHandler handler, void *userdata,
+                JournalCounts *c) {
+        _cleanup_free_ char *line = NULL;
+        json_auto_t *alert = NULL;
+        uint64_t usec;
+
+        if (!entry_has_id(j, s->id))
+                return 0;
+        int r = journal_entry_read(j, c, &line, &alert);
+        if (r < 0 || !alert)
+                return r;
+        if (json_to_time(json_object_get(alert, "time"), &usec) < 0 || usec < s->since_usec ||
+                        (s->until_usec > 0 && usec > s->until_usec))
+                return 0;
         c->n_alerts++;
         return handler(alert, line, userdata);
 }
 
-static int source_read(
-                const JournalSource *s, JournalReaderHandler handler, void *userdata, JournalCounts *c) {
-        uint64_t n_bytes = 0;
-        sd_journal *j = NULL;
+typedef struct Reading {
+        const JournalSource *source;
+        JournalReaderHandler handler;
+        void *userdata;
+        JournalCounts counts;
+} Reading;
 
-        int r = source_open(s, &j);
-        /* It also succeeds when no file is readable. */
-        if (r >= 0)
-                r = sd_journal_get_usage(j, &n_bytes);
-        if (r >= 0 && n_bytes == 0)
-                r = -ENOENT;
-        if (r >= 0)
-                r = source_seek(s, j);
+static int on_journal(sd_journal *j, void *userdata) {
+        Reading *reading = userdata;
+        const JournalSource *s = reading->source;
+
+        int r = alerts_seek(s, j);
         while (r >= 0 && (r = sd_journal_next(j)) > 0) {
                 uint64_t usec;
 
                 if (s->until_usec > 0 && sd_journal_get_realtime_usec(j, &usec) >= 0 &&
                                 usec > s->until_usec && usec - s->until_usec > ENTRY_LATE_USEC)
                         break;
-                r = entry_take(s, j, handler, userdata, c);
+                r = entry_take(s, j, reading->handler, reading->userdata, &reading->counts);
         }
-        sd_journal_close(j);
         return MIN(r, 0);
 }
 
 int journal_read_alerts(
                 const JournalSource *s, JournalReaderHandler handler, void *userdata, JournalCounts *ret) {
-        JournalCounts c = {};
+        Reading reading = { .source = s, .handler = handler, .userdata = userdata };
         struct sigaction before;
 
         /* libsystemd maps the files, which may be cut while they are read. */
         int r = sigbus_guard_begin(&before);
         if (r < 0)
                 return r;
-        r = source_read(s, handler, userdata, &c);
+        r = s->by_file ? journal_each_file(s, on_journal, &reading, &reading.counts)
+                       : journal_all_files(s, on_journal, &reading);
         sigbus_guard_end(&before);
-        *ret = c;
+        *ret = reading.counts;
         return r;
 }

@@ -34,10 +34,10 @@ BUDGETS = {
     "daemon/sensor": (3450, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
     "daemon/alert": (6050, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
                            "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
-    "daemon/sink": (1950, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
+    "daemon/sink": (2800, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
-    "daemon/client": (6400, "a command each for eleven questions, journals, a drop-in learned from them, findings for "
+    "daemon/client": (8200, "a command each for twelve questions, journals, a drop-in learned from them, findings for "
                             "collectors, digests, and tables that fit a terminal"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
     "daemon": (2100, "start, state, what it cannot see or refuse, and the loop that joins the folders"),

@@ -34,7 +34,7 @@ ARROWS = {
 }
 # Single files of a folder that is otherwise not allowed: the client speaks the protocol that the daemon answers, and
 # reads the journal as the daemon does.
-ALSO = {"client": ("query/varlink", "sink/reader")}
+ALSO = {"client": ("query/varlink", "sink/fleet", "sink/follow", "sink/reader")}
 # Programs that only the build runs.
 BUILD_TOOLS = {"daemon/client/make-completions.c", "daemon/man/journal-fields.c"}
 # Headers of bpf/ that are not the interface between the kernel's programs and the daemon.

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "../harness"))
 import harness
 import service
 import varlink
+from message_ids import MESSAGE_IDS
 from service import BUILD, SOCKET_UNIT, UNIT, as_text, journal_entries, run, show, states, systemctl
 from tap import require, require_equal
 from varlink import INTERFACE, SOCKET
@@ -140,7 +141,7 @@ def follow(thefts):
 
 def policy_explained():
     """The other kind of entry that is always written."""
-    entries = [e for e in journal_entries(f"_SYSTEMD_UNIT={UNIT}") if "BARBWIRE_POLICY" in e]
+    entries = journal_entries(f"_SYSTEMD_UNIT={UNIT}", f"MESSAGE_ID={MESSAGE_IDS['POLICY']}")
     require(entries, "nothing about the policy")
     explained = run("journalctl", "-x", "--no-pager", f"MESSAGE_ID={entries[-1]['MESSAGE_ID']}").stdout
     require(as_text(entries[-1]["BARBWIRE_POLICY"]) in explained and "@BARBWIRE" not in explained, explained)

@@ -133,10 +133,11 @@ def replaying(s):
 
 
 def wrong(s):
-    for args in (["-D", f"{s.directory}/nothing"], ["--file=/no/such"], ["--file=/etc/passwd"]):
+    for args in (["-D", f"{s.directory}/nothing"], ["--file=/no/such"], ["--file=/etc/passwd"], ["-M", "nobody"]):
         out, err = s.ctl.expect(1, "alerts", *args)
         require(not out and "ournal" in err, f"{args}: {err}")
-    for args in (["alerts", "-D", "/x", "-m"], ["alerts", "-m", "--file=x"], ["status", "-m"], ["follow", "-D", "/x"]):
+    for args in (["alerts", "-D", "/x", "-m"],
+                 ["alerts", "-m", "--file=x"], ["status", "-m"], ["alerts", "-m", "-M", "x"]):
         require(not s.ctl.expect(2, *args)[0], args)
 
 

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Journals of many hosts: outbreaks, heartbeats, and what follows as it is written. Needs no root and no daemon.
+
+usage: test-fleet.py [--long]   (--long: 500 hosts and 200,000 alerts, with the limits of time and memory)"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
+
+import fleet
+import harness
+import journal_files
+import journal_forger
+import tap
+from ctl import CTL, Ctl
+from journal_files import BEGIN, DAY, alert, program, time_of
+from message_ids import MESSAGE_IDS
+from tap import require, require_equal
+
+LONG = "--long" in sys.argv
+HOSTS, ALERTS, DAYS = (500, 200000, 10) if LONG else (10, 1000, 10)
+HOUR = 3600
+NOW = BEGIN + 10 * DAY
+
+
+def dated(host, alerts):
+    """[(usec, entry)] of (seconds since BEGIN, number, what differs from the model)."""
+    found = []
+    for seconds, number, changes in alerts:
+        usec = round((BEGIN + seconds) * 1e6)
+        a = alert(host << 16 | number, seconds, **changes)
+        found.append((usec, {**journal_forger.entry_of(a), **fleet.OF_HOST, "_HOSTNAME": f"host-{host:04}",
+                             "_MACHINE_ID": f"{host:032x}", "BARBWIRE_TIME": str(usec)}))
+    return found
+
+
+def policy_entry(host, seconds, policy, before=None):
+    fields = {"MESSAGE": "Policy changed", "MESSAGE_ID": MESSAGE_IDS["POLICY"], "BARBWIRE_POLICY": policy}
+    usec = round((BEGIN + seconds) * 1e6)
+    return [(usec, {**fleet.OF_HOST, **fields, **({"BARBWIRE_POLICY_BEFORE": before} if before else {}),
+                    "_HOSTNAME": f"host-{host:04}", "_MACHINE_ID": f"{host:032x}", "BARBWIRE_TIME": str(usec)})]
+
+
+def to(address, port=443):
+    return {"address": address, "port": port, "text": f"{address}:{port}"}
+
+
+def script(path, size):
+    return {"process": {"exe": "/usr/bin/python3.11", "comm": "python3", "script": path,
+                        "script_object": f"8:1/7/1.000000001/{size}"}}
+
+
+LOW = {"severity": "low", "score": 30}
+
+
+class Fleet:
+    def __init__(self, directory, name):
+        self.directory, self.ctl = f"{directory}/{name}", Ctl(f"{directory}/nobody")
+        os.mkdir(self.directory)
+
+    def host(self, host, entries):
+        fleet.write(f"{self.directory}/remote-host-{host:04}.journal", sorted(entries, key=lambda e: e[0]))
+
+    def alerts(self, *args):
+        return self.ctl.objects("alerts", "-D", self.directory, *args)
+
+
+def outbreaks(directory):
+    """A worm on three hosts, its like on two, hours apart, of another size, of another class, of the selftest."""
+    f = Fleet(directory, "outbreaks")
+    for host in (1, 2, 3):
+        mine = program(f"/opt/own-{host}")
+        f.host(host, dated(host, [
+            (host * 600, 1, {**LOW, **program("/tmp/worm"), "destination": to(f"198.51.100.{host}")}),
+            (host * 600 + 5, 2, {**LOW, **mine, "destination": to("203.0.113.9")}),
+            (DAY + host * 2 * HOUR, 3, {**LOW, **program("/opt/slow"), "destination": to("203.0.113.1")}),
+            (2 * DAY, 4, {**LOW, **script("/opt/job.py", 100 + host), "destination": to("127.0.0.1")}),
+            (3 * DAY, 5, {**LOW, **program("/opt/two" if host < 3 else "/opt/three"), "destination": to("10.0.0.7")
+                          if host < 3 else to("10.0.0.8")}),
+            (4 * DAY, 6, {**LOW, **program("/usr/bin/barbwirectl"), "classes": ["barbwire-selftest"]}),
+            (5 * DAY, 7, {"severity": "info", "score": 5, **script("/opt/known.py", 9)}),
+            (6 * DAY, 8, {**LOW, **program("/opt/classes"), "classes": [f"class-{host}"],
+                          "destination": to(f"10.0.1.{host}")}),
+            (7 * DAY + host, 9, {**script("/opt/same.py", 77), "destination": to(f"10.0.2.{host}")}),
+        ]) + (policy_entry(2, 60, "b" * 64, "a" * 64) if host == 2 else policy_entry(host, 30, "a" * 64)))
+    found = f.alerts()
+    number = {int(a["id"].split("-")[1], 16) & 0xffff: a for a in found}
+    by_outbreak = {}
+    for a in found:
+        if "outbreak" in a:
+            by_outbreak.setdefault(a["outbreak"]["id"], []).append(a)
+    require_equal(sorted({int(a["id"].split("-")[1], 16) & 0xffff for a in found if "outbreak" in a}), [1, 2, 9],
+                  "alerts of outbreaks")
+    require_equal(sorted(len(members) for members in by_outbreak.values()), [3, 3, 3], "members")
+    require_equal([number[i]["severity"] for i in (1, 2, 3, 9)], ["medium", "medium", "low", "high"], "severities")
+    worm = number[1]["outbreak"]
+    require_equal((worm["hosts"], worm["alerts"], worm["severity_before"], worm["first"], worm["last"]),
+                  (3, 3, "low", time_of(BEGIN + 600), time_of(BEGIN + 1800)), "the worm")
+    require_equal(worm["causes"], [{"program": "/tmp/worm", "class": "ssh-private-keys"}], "what they have in common")
+    require_equal((worm["policy_changed_hosts"], worm["policy_changed"]),
+                  (1, {"host": "host-0002", "time": time_of(BEGIN + 60)}), "the policy change before")
+    require_equal(number[2]["outbreak"]["causes"], [{"destination": "203.0.113.9 443"}], "the destination")
+    require_equal((number[9]["outbreak"]["policy_changed"], number[9]["outbreak"]["causes"]),
+                  (None, [{"program": "/opt/same.py (77 bytes)", "class": "ssh-private-keys"}]), "the script")
+    # The raised severity counts, whatever else is asked for; and no member is hidden.
+    require_equal(len(f.alerts("-p", "medium")), 9, "of medium severity")
+    require_equal(len(f.alerts("-S", time_of(BEGIN + 1500), "-U", time_of(BEGIN + 1900), "-p", "medium")), 2,
+                  "of the end of an outbreak")
+    out, _ = f.ctl.expect(0, "alerts", "-D", f.directory, "-n1")
+    require_equal(len(re.findall(r"^Outbreak: 3 alerts on 3 hosts within ", out, re.MULTILINE)), 3, out)
+    require_equal(len(re.findall(r"^host-000[123] ", out, re.MULTILINE)), 10, out)
+    require("In common: the program /tmp/worm (class ssh-private-keys)." in out
+            and "A policy change preceded it: on 1 of these hosts, the last on host-0002, " in out
+            and "In common: the destination 203.0.113.9, port 443." in out, out)
+
+
+def hosts(directory):
+    """One of many was masked, one is degraded, one has another policy, one was stopped, one never had a daemon."""
+    f = Fleet(directory, "hosts")
+    for host in range(1, HOSTS + 1):
+        moments = [(NOW - HOUR * (3 - i) + host % 60, "hour") for i in range(3)]
+        changes = {}
+        if host == 2:
+            moments = moments[:1]
+        elif host == 3:
+            changes = {"BARBWIRE_HEALTH": "degraded", "BARBWIRE_DEGRADED": ["Hook x.", "Hook y."],
+                       "BARBWIRE_TOTAL": "7"}
+        elif host == 4:
+            changes = {"BARBWIRE_POLICY": "6f" * 32}
+        elif host == 5:
+            moments[2] = (moments[2][0], "stop")
+        entries = fleet.heartbeats(host, moments, **changes)
+        if host == 6:
+            entries = [(usec, {**entry, "MESSAGE_ID": "0" * 32}) for usec, entry in entries]
+        if host == 2:  # a login user makes one up
+            entries += [(usec, {**entry, "_UID": "1000"}) for usec, entry in
+                        fleet.heartbeats(2, [(NOW - 60, "hour")])]
+        f.host(host, entries)
+    until = f"@{NOW}"
+    out, err = f.ctl.expect(1, "hosts", "-D", f.directory, "-U", until)
+    lines = [line.split() for line in out.splitlines()]
+    require_equal([line[:2] for line in lines[:7]],
+                  [["HOST", "STATE"], ["host-0002", "silent"], ["host-0006", "silent"], ["host-0005", "stopped"],
+                   ["host-0003", "degraded"], ["host-0004", "policy"], ["host-0001", "ok"]], out)
+    require(out.endswith(f"{HOSTS} hosts; 5 need attention.\n") and "process wrote them: 1." in err, out + err)
+    require("but it sends its journal" in out and "never had a heartbeat, and sends its journal" in out, out)
+    found = f.ctl.run("hosts", "-D", f.directory, "-U", until, "--json=short")
+    found = [json.loads(line) for line in found.stdout.splitlines()]
+    degraded = next(host for host in found if host["host"] == "host-0003")
+    require_equal({name: degraded[name] for name in ("state", "event", "losses", "reasons", "policy", "sensor")},
+                  {"state": "degraded", "event": "hour", "losses": 7, "reasons": ["Hook x.", "Hook y."],
+                   "policy": fleet.POLICY, "sensor": "lsm"}, "as JSON")
+    # One interval later, only those that fell silent are added; two later, all are silent.
+    early, _ = f.ctl.expect(1, "hosts", "-D", f.directory, "-U", f"@{NOW - HOUR}")
+    require("host-0002 " in early and not re.search(r"host-0002 +silent", early), early)
+    late, _ = f.ctl.expect(1, "hosts", "-D", f.directory, "-U", f"@{NOW + 2 * HOUR}")
+    require(late.endswith(f"{HOSTS} hosts; {HOSTS} need attention.\n") and "and no other entry" in late, late[-300:])
+    require_equal(f.ctl.expect(0, "hosts", "-D", f.directory, "-U", until, "-S", f"@{NOW}")[0], "0 hosts; 0 need "
+                  "attention.\n", "hosts that sent nothing since")
+
+
+def follow(directory):
+    """New entries of a file, an older one of another host, a new host, a heartbeat that says something."""
+    f = Fleet(directory, "follow")
+    f.host(1, dated(1, [(60, 1, {})]))
+    f.host(2, dated(2, [(60, 1, {})]))
+    with subprocess.Popen([CTL, "follow", "-D", f.directory, "--json=short"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+        def expect(host, what):
+            line = json.loads(client.stdout.readline())
+            got = line["host"], line.get("kind", "alert"), line.get("event")
+            require_equal(got, (f"host-{host:04}", *what), line)
+
+        try:
+            wait_for_watch(client.pid)
+            f.host(1, dated(1, [(900, 2, {})]))
+            expect(1, ("alert", None))
+            f.host(2, dated(2, [(120, 2, {})]))
+            expect(2, ("alert", None))
+            f.host(3, fleet.heartbeats(3, [(BEGIN + 90, "stop")]))
+            expect(3, ("state", "stop"))
+            f.host(3, dated(3, [(91, 2, {})]))
+            expect(3, ("alert", None))
+        finally:
+            client.terminate()
+
+
+def wait_for_watch(pid):
+    """Until it watches the directory, and sleeps."""
+    end = time.monotonic() + harness.ALERT_TIMEOUT
+    while time.monotonic() < end:
+        with open(f"/proc/{pid}/wchan", encoding="ascii") as wchan, open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            if "anon_inode:inotify" in links and "poll" in wchan.read() and stat.read().split()[2] == "S":
+                return
+        time.sleep(0.02)
+    raise TimeoutError("it does not follow")
+
+
+def many(t, directory):
+    """Today's incidents, with the memory that it takes; with --long, within 3 s and 100 MiB."""
+    f = Fleet(directory, "many")
+    fleet.make(f.directory, HOSTS, ALERTS, DAYS)
+    begin = time.monotonic()
+    with subprocess.Popen([CTL, "alerts", "-D", f.directory, "-S", f"@{NOW - DAY}"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as client:
+        out = client.stdout.read()
+        _, status, used = os.wait4(client.pid, 0)
+        client.returncode = os.waitstatus_to_exitcode(status)
+    took, memory = time.monotonic() - begin, used.ru_maxrss / 1024
+    t.note(f"{HOSTS} hosts, {ALERTS} alerts: {took:.2f} s, {used.ru_utime + used.ru_stime:.2f} s of a processor, "
+                f"{memory:.0f} MiB")
+    today = ALERTS // DAYS
+    require(out.endswith(f"{today} alerts in {today // 2} incidents; --all shows each.\n"), out[-200:])
+    require(memory <= 100, f"{memory:.0f} MiB")
+    require(not LONG or took <= 3 * tap.SLOW, f"{took:.2f} s")
+
+
+def main():
+    t = tap.Tap()
+    if not os.access(journal_files.REMOTE, os.X_OK):
+        tap.skip_all(f"needs {journal_files.REMOTE}", environment=True)
+    with tempfile.TemporaryDirectory(prefix="barbwire-fleet-", dir="/var/tmp") as directory:
+        t.case("outbreaks", outbreaks, directory)
+        t.case("hosts", hosts, directory)
+        t.case("follow", follow, directory)
+        t.case("many hosts", many, t, directory)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
