@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 #include <systemd/sd-id128.h>
 
+#include "activity.h"
 #include "alert/json.h"
 #include "alert/ring.h"
 #include "sink/sink.h"
@@ -70,6 +71,7 @@ struct Manager {
         Incidents *incidents;
         FirstSights *sights;
         Listing *listing;
+        Activity *activity;
         Losses losses;
 
         sd_event_source *ring_source;
@@ -112,8 +114,7 @@ static void manager_update_epoch(Manager *m) {
                         time_now_usec(CLOCK_REALTIME) - time_now_usec(CLOCK_BOOTTIME);
 }
 
-/* True if the sink accepts entries. While it is blocked, records stay in the ring, and everything else is
- * deferred. */
+/* While the sink does not accept entries, records stay in the ring, and everything else is deferred. */
 static bool manager_is_ready(const Manager *m) {
         return alert_queue_ready(alert_sink_queue(m->sink));
 }
@@ -474,6 +475,7 @@ Manager *manager_free(Manager *m) {
         free(m->sights);
         query_server_free(m->query);
         listing_free(m->listing);
+        activity_free(m->activity);
         alert_ring_free(m->ring);
         alert_sink_free(m->sink);
         sd_event_source_unref(m->ring_source);
@@ -562,7 +564,7 @@ static json_t *on_query_rules(void *userdata) {
         return policy_to_json(m->policies.policy);
 }
 
-static void on_listing_done(void *userdata) {
+static void on_readable(void *userdata) {
         const Manager *m = userdata;
 
         if (m->query)
@@ -594,6 +596,7 @@ static int manager_open_query(Manager *m) {
                 .rules = on_query_rules,
                 .marks_begin = on_query_marks_begin,
                 .marks = on_query_marks,
+                .activity = activity_source(m->activity),
                 .userdata = m,
         };
         r = query_server_new(m->event, fd, &m->query_source, &m->query);
@@ -607,19 +610,18 @@ int manager_open(Manager *m) {
         int r = alert_ring_new(m->policies.alerts_max, &m->ring);
         if (r < 0)
                 return log_error_errno(r, "Failed to allocate memory for kept alerts: %m");
-        r = listing_new(m->event, m->sensor, on_listing_done, m, &m->listing);
+        r = listing_new(m->event, m->sensor, on_readable, m, &m->listing);
+        if (r >= 0)
+                r = activity_new(m->event, m->sensor, &m->policies.names, on_readable, m, &m->activity);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up the event loop: %m");
         r = alert_sink_new(m->event, m->options->format, on_blocked, m, &m->sink);
-        if (r < 0)
-                return r;
-        r = manager_open_query(m);
+        if (r >= 0)
+                r = manager_open_query(m);
         if (r < 0)
                 return r;
         r = manager_add_sources(m);
-        if (r < 0)
-                return log_error_errno(r, "Failed to set up the event loop: %m");
-        return 0;
+        return r < 0 ? log_error_errno(r, "Failed to set up the event loop: %m") : 0;
 }
 
 static int on_history(const json_t *alert, const char *line, void *userdata) {

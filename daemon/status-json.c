@@ -209,19 +209,18 @@ static json_t *losses_to_json(const Losses *l) {
         return STEAL_PTR(array);
 }
 
+json_t *status_table_to_json(const SensorTable *t) {
+        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", t->name, "live", (json_int_t)t->live,
+                        "max", (json_int_t)t->max, "bytes", (json_int_t)t->bytes, "refused",
+                        (json_int_t)t->refused, "dropped", (json_int_t)t->dropped);
+}
+
 static json_t *tables_to_json(const Status *s) {
         json_auto_t *array = json_array();
 
-        for (size_t i = 0; i < SENSOR_TABLES; i++) {
-                const SensorTable *t = &s->tables[i];
-                json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", t->name, "live",
-                                (json_int_t)t->live, "max", (json_int_t)t->max, "bytes",
-                                (json_int_t)t->bytes, "refused", (json_int_t)t->refused, "dropped",
-                                (json_int_t)t->dropped);
-
-                if (json_array_append_new(array, o) < 0)
+        for (size_t i = 0; i < SENSOR_TABLES; i++)
+                if (json_array_append_new(array, status_table_to_json(&s->tables[i])) < 0)
                         return NULL;
-        }
         return STEAL_PTR(array);
 }
 

@@ -48,3 +48,6 @@ typedef struct Status {
 
 /* NULL: out of memory. */
 json_t *status_to_json(const Status *s);
+
+/* A Table of the interface. NULL: out of memory. */
+json_t *status_table_to_json(const SensorTable *t);

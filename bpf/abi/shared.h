@@ -80,11 +80,17 @@ struct bw_shared {
         __u32 list_quiet;  /* 1: the listing that is being made is such a one */
         __u32 names_round; /* the number of the latest one; names are stamped with it */
         __u32 names_swept; /* the number of the one by which names are swept now; 0: they are not */
+        /* The table of abi/activity.h. Only barbwired sets the first. */
+        __u32 activity_wanted; /* 1: a client looks at it, and the programs count */
+        __u32 activity_zero;
+        __u64 activity_live;    /* entries in use */
+        __u64 activity_dropped; /* that made room for others */
+        __u64 activity_refused; /* that were not made, as all others of their set had just been counted in */
 };
 
 _Static_assert(__builtin_offsetof(struct bw_shared, sweep_pid) == 16 &&
                                 __builtin_offsetof(struct bw_shared, suspects) == 24,
                 "words that are read at once");
 _Static_assert(sizeof(struct bw_shared) == 32 + 3 * 8 * BW_LOSS_SLOTS + 8 * BW_COUNT_SLOTS + BW_HOOK_SLOTS +
-                                                           8 * 11 + 40,
+                                                           8 * 11 + 72,
                 "shared layout");

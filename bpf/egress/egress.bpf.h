@@ -520,6 +520,7 @@ static __always_inline bool correlate_and_enforce(__u64 address_low, __u64 addre
         if (r == ACTION_ASK)
                 r = correlate(address_low, address_high,
                                 packed | (__u64)(current_is_exempt() ? ACT_EXEMPT : ACT_ASKED) << 48);
+        egress_ends(packed >> 48, r);
         action_signal(r);
         return action_refuses(r);
 }
@@ -536,6 +537,7 @@ static __always_inline bool on_egress(const struct bw_destination *d) {
 
         if (!current_may_leak())
                 return false;
+        egress_begins(d->act);
         /* See loopback_given(). */
         if (current_is_free() || ((d->act & ~ACT_FLAGS) == BW_ACT_ACCEPT && destination_is_here(d) &&
                                                  loopback_brought(bpf_get_current_pid_tgid() >> 32))) {

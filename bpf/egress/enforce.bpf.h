@@ -9,6 +9,7 @@
 #include "abi/policy.h"
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
+#include "mark/activity.bpf.h"
 #include "mark/mark.bpf.h"
 #include "process/identity.bpf.h"
 
@@ -138,6 +139,18 @@ static __always_inline void action_signal(__u32 action) {
                 bpf_send_signal(SIGSTOP);
         if (signals && action == BW_ACTION_KILLED)
                 bpf_send_signal(SIGKILL);
+}
+
+/* Counts egress for those who look at what processes do, once for each operation. how: ACT_ENFORCEMENT. A
+ * hook that only refuses is followed by another one, unless it refuses: enum bw_action. */
+static __always_inline void egress_begins(__u32 how) {
+        if (activity_wanted() && !(how & ACT_ONLY_DENIES))
+                activity_current(ACTIVITY_EGRESS);
+}
+
+static __always_inline void egress_ends(__u32 how, __u32 action) {
+        if (action_refuses(action) && how & ACT_ONLY_DENIES && activity_wanted())
+                activity_current(ACTIVITY_EGRESS);
 }
 
 /* Whether another hook of the same operation reports it. suspected: the process holds nothing itself. */

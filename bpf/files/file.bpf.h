@@ -12,6 +12,7 @@
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
 #include "lib/syscalls.bpf.h"
+#include "mark/activity.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "mark/pass.bpf.h"
@@ -105,6 +106,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 return TOUCHED;
 
         count(BW_COUNT_OPENS_MATCHED);
+        if (activity_wanted())
+                activity_add(pid, task_start(task), classes, ACTIVITY_OPEN);
         if (bound == classes)
                 count(BW_COUNT_OPENS_ALLOWED);
 
@@ -307,6 +310,9 @@ static __always_inline bool access_refuse(__u64 file_address) {
 static __always_inline bool on_file_open(struct file *file, __u32 via) {
         const bool opened = (via & ~OPEN_REFUSES) == BW_VIA_OPEN;
 
+        /* What an overlay opens below for itself is no other open. */
+        if (opened && activity_wanted() && !(BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT))
+                activity_current(ACTIVITY_OPEN);
         on_script_opening(file);
         on_memory_opened(current_task(), file);
         int judged = file_judge(current_task(), file, via);
@@ -368,6 +374,8 @@ static __always_inline void on_open_returned(int number, long fd, enum bw_via vi
                 return;
         if (!descriptor_opened(fd, via) && fd != number)
                 report_loss(BW_LOSS_FILE_GONE);
+        if (via == BW_VIA_OPEN && activity_wanted())
+                activity_current(ACTIVITY_OPEN);
         if (shared.reads_checked || anything_is_marked(BW_COUNT_OBJECTS_LIVE))
                 memory_lent(descriptor_takes(fd, via == BW_VIA_OPEN));
 }

@@ -145,6 +145,7 @@ static __always_inline bool on_local_egress(const struct path *path, __u16 famil
         __u64 id = name_learn(mnt, dentry, file_salt(BPF_CORE_READ(path, dentry, d_inode)),
                         bpf_get_current_task());
 
+        egress_begins(how);
         return correlate_and_enforce(id,
                         family == BW_FAMILY_FILE ? BPF_CORE_READ(path, dentry, d_sb, s_dev) : 0,
                         DESTINATION_PACK(&d));

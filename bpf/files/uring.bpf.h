@@ -26,6 +26,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/requests.h"
+#include "mark/activity.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/pass.bpf.h"
 #include "egress/egress.bpf.h"
@@ -258,6 +259,8 @@ __noinline int uring_judge(__u64 ring, __u32 slot, __s32 result) {
                 file = uring_slot_file((const struct io_ring_ctx *)ring, result);
         if (!file)
                 return OPENED_GONE;
+        if (activity_wanted())
+                activity_current(ACTIVITY_OPEN);
         return file_judge(current_task(), file, BW_VIA_OPEN) ? OPENED_SENSITIVE : OPENED;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/activity.bpf.h"
 #include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "mark/pass.bpf.h"
@@ -231,11 +232,12 @@ __noinline int object_enter(__u64 task, __u64 holder, __u64 is, __u64 address, _
         return true;
 }
 
-/* Replaces the content of an object. Kernel 5.10 has no compare-and-swap: each CPU adds the difference, so
- * that the second of two at once sees that the sum is not its own, restores the other's content, and returns
- * FLOW_AGAIN. If both see that, each restores the other's, and either may be what stays: so neither takes
- * its count back, and the content that did not stay lives until its windows are over. */
-__noinline int object_put(__u64 holder, __u64 key, __u64 before) {
+/* Replaces the content of an object by what the process of `task` gives. Kernel 5.10 has no
+ * compare-and-swap: each CPU adds the difference, so that the second of two at once sees that the sum is not
+ * its own, restores the other's content, and returns FLOW_AGAIN. If both see that, each restores the
+ * other's, and either may be what stays: so neither takes its count back, and the content that did not stay
+ * lives until its windows are over. */
+__noinline int object_put(__u64 task, __u64 holder, __u64 key, __u64 before) {
         struct object_ref *ref = object_get(holder);
         struct mark *m = mark_get(key);
 
@@ -252,6 +254,8 @@ __noinline int object_put(__u64 holder, __u64 key, __u64 before) {
         if (ref->until_mono_ns < until || ref->until_mono_ns == ~0ULL)
                 ref->until_mono_ns = until;
         content_release(before);
+        if (activity_wanted())
+                activity_given(BPF_CORE_READ((struct task_struct *)task, tgid));
         return FLOW_DONE;
 }
 
@@ -292,7 +296,7 @@ static __always_inline int object_give(__u64 task, __u64 holder, __u64 is, __u32
         if (r == FLOW_SAME)
                 return FLOW_DONE;
         if (r == FLOW_DONE)
-                r = object_enter(task, holder, is, address, what) ? object_put(holder, key, kept)
+                r = object_enter(task, holder, is, address, what) ? object_put(task, holder, key, kept)
                                                                   : FLOW_REFUSED;
         return r == FLOW_REFUSED ? task_suspect(task, what) : r;
 }

@@ -11,6 +11,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/activity.bpf.h"
 #include "mark/mark.bpf.h"
 
 /* Stores the hop by the process of the task at `giver` that follows hop `before`. Returns its key. */
@@ -233,6 +234,8 @@ static __always_inline int mark_flow_to(__u64 from, __u32 pid, __u64 start, __u3
                 return FLOW_NOTHING;
         __u64 to = holder_take(pid, start, bpf_get_current_task());
         int r = to ? mark_flow(from, to, what, giver) : FLOW_REFUSED;
+        if (r == FLOW_DONE && activity_wanted() && to == pid)
+                activity_flow(from, pid, start, giver && !(from & BW_HOLDER_OBJECT));
         return to & BW_HOLDER_SUSPECT && r == FLOW_DONE ? FLOW_REFUSED : r;
 }
 

@@ -9,6 +9,7 @@
 
 #include "barbwire-config.h"
 #include "alert/alert.h"
+#include "basic/time-util.h"
 #include "query/interface.h"
 #include "query/methods.h"
 #include "query/varlink.h"
@@ -16,6 +17,11 @@
 /* The longest single reply, which the buffer of any Varlink library can hold. With `more`, a listing is
  * split. */
 #define REPLY_BYTES_MAX (1024U * 1024)
+
+/* Of WatchProcesses: ten times a second is as often as a person can follow; more than an hour is no view. */
+#define WATCH_INTERVAL_USEC USEC_PER_SEC
+#define WATCH_INTERVAL_USEC_MIN (USEC_PER_SEC / 10)
+#define WATCH_INTERVAL_USEC_MAX (3600 * USEC_PER_SEC)
 
 struct Query {
         const QuerySource *source;
@@ -25,6 +31,7 @@ struct Query {
         char incident[ALERT_ID_SIZE];   /* one of them */
         uint64_t next, end;             /* in the ring, or in its log; in the lines of a listing of marks */
         uint64_t listing;               /* the number of that listing */
+        ActivityView *view;             /* or NULL */
         bool open;                      /* the reply of a listing has begun */
 };
 
@@ -288,6 +295,31 @@ static int list_marks(Query *q, FILE *f) {
         return q->listing == 0 ? -ENOMEM : 0;
 }
 
+static bool activity_is_due(const Query *q) {
+        return q->source->activity->is_due(q->view, q->source->activity->userdata);
+}
+
+static int activity_step(Query *q, FILE *f) {
+        q->step = activity_step;
+        if (!activity_is_due(q))
+                return 0;
+        varlink_reply_begin(f);
+        int r = q->source->activity->write(q->view, f, q->source->activity->userdata);
+        varlink_reply_end(f, true);
+        return r;
+}
+
+static int watch_processes(Query *q, FILE *f) {
+        uint64_t interval_usec = WATCH_INTERVAL_USEC;
+
+        if (!q->call.more)
+                return reply_expected_more(f);
+        (void)parameter_integer(q, "interval", &interval_usec);
+        q->view = q->source->activity->begin(interval_usec, q->source->activity->userdata);
+        q->step = activity_step;
+        return q->view ? 0 : -ENOMEM;
+}
+
 typedef struct Parameter {
         const char *name;
         json_type type;
@@ -319,6 +351,9 @@ static const struct Method {
         { BARBWIRE_INTERFACE ".Follow", follow, {} },
         { BARBWIRE_INTERFACE ".ListRules", list_rules, {} },
         { BARBWIRE_INTERFACE ".ListMarks", list_marks, {} },
+        { BARBWIRE_INTERFACE ".WatchProcesses", watch_processes,
+                        { { "interval", JSON_INTEGER, false, WATCH_INTERVAL_USEC_MIN,
+                                        WATCH_INTERVAL_USEC_MAX } } },
         { SERVICE_INTERFACE ".GetInfo", get_info, {} },
         { SERVICE_INTERFACE ".GetInterfaceDescription", get_interface_description,
                         { { "interface", JSON_STRING, true, 0, 0 } } },
@@ -399,6 +434,8 @@ int query_new(const QuerySource *source, const char *message, size_t size, Query
 Query *query_free(Query *q) {
         if (!q)
                 return NULL;
+        if (q->view)
+                q->source->activity->end(q->view, q->source->activity->userdata);
         varlink_call_done(&q->call);
         free(q);
         return NULL;
@@ -413,6 +450,8 @@ QueryState query_state(const Query *q) {
                 const MarkList *l = query_marks(q);
                 return l && !l->done ? QUERY_WAITS : QUERY_READY;
         }
+        if (q->step == activity_step)
+                return activity_is_due(q) ? QUERY_READY : QUERY_WAITS;
         return QUERY_READY;
 }
 

@@ -4,7 +4,10 @@
 /* Implements io.barbwire.Barbwire and org.varlink.service: the bytes of a call become the bytes of its
  * replies, batch by batch. Reads the ring of alerts, and knows no sockets. Pure. */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -16,6 +19,22 @@
  * client. Twenty alerts of usual size. */
 #define QUERY_BATCH_BYTES (64U * 1024)
 
+/* What a client that looks at the activity of processes has seen of it; see daemon/activity.c. */
+typedef struct ActivityView ActivityView;
+
+/* Provides the data of WatchProcesses. */
+typedef struct ActivitySource {
+        /* Begins a view for a new call, and ends it: with the first the kernel begins to count, with the
+         * last it ends. NULL: out of memory. */
+        ActivityView *(*begin)(uint64_t interval_usec, void *userdata);
+        void (*end)(ActivityView *v, void *userdata);
+        /* Whether there is something to write now. */
+        bool (*is_due)(const ActivityView *v, void *userdata);
+        /* Writes the parameters of the next reply, at most about QUERY_BATCH_BYTES of them. 0 or -ENOMEM. */
+        int (*write)(ActivityView *v, FILE *f, void *userdata);
+        void *userdata;
+} ActivitySource;
+
 /* Provides the data of replies. Must outlive every Query and QueryServer. */
 typedef struct QuerySource {
         const AlertRing *ring;
@@ -26,6 +45,7 @@ typedef struct QuerySource {
         uint64_t (*marks_begin)(void *userdata);
         /* The listing of that number, done or not. NULL: it is gone, as a newer one was made. */
         const MarkList *(*marks)(uint64_t number, void *userdata);
+        const ActivitySource *activity;
         void *userdata;
 } QuerySource;
 
@@ -36,7 +56,8 @@ typedef struct Query Query;
 typedef enum QueryState {
         QUERY_OVER,  /* complete */
         QUERY_READY, /* there is a next batch */
-        QUERY_WAITS, /* there will be a next batch when the ring has a new entry, or a listing is done */
+        QUERY_WAITS, /* there will be a next batch when the ring has a new entry, a listing is done, or time
+                        has passed */
 } QueryState;
 
 /* Parses a message, without its NUL. -EBADMSG: not a call; -ENOMEM. */

@@ -17,6 +17,7 @@
 #include <nettle/sha2.h>
 
 /* Before the skeleton, which has struct bw_shared in it. */
+#include "abi/activity.h"
 #include "abi/event.h"
 #include "abi/policy.h"
 #include "abi/shared.h"
@@ -217,6 +218,7 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
         [SENSOR_MAP_REPORTED] = "reported.2",
         [SENSOR_MAP_REPEATS] = "repeats.1",
         [SENSOR_MAP_REPEAT_NEXT] = "repeat-next.1",
+        [SENSOR_MAP_ACTIVITY] = "activity.1",
         [SENSOR_MAP_TAILS] = "tails.1",
         [SENSOR_MAP_MARKS] = "marks.4",
         [SENSOR_MAP_MARKED] = "marked.3",
@@ -303,6 +305,8 @@ static void skeleton_configure(struct barbwire_bpf *b, const SensorSizes *sizes)
         bpf_map__set_max_entries(b->maps.bw_repeats, (REPEAT_SLOTS_PER_CPU + BW_FLOOD_SLOTS_PER_CPU) * cpus);
         bpf_map__set_max_entries(b->maps.bw_ring, sizes->ring_bytes);
 
+        b->rodata->activity_sets_mask = sizes->activity / BW_ACTIVITY_WAYS - 1;
+        bpf_map__set_max_entries(b->maps.bw_activity, sizes->activity);
         b->rodata->drafts_mask = sizes->drafts - 1;
         bpf_map__set_max_entries(b->maps.bw_drafts, sizes->drafts);
         bpf_map__set_max_entries(b->maps.bw_draft_claims, 2 * sizes->drafts);
@@ -317,6 +321,7 @@ static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map)
                 [SENSOR_MAP_REPORTED] = b->maps.bw_reported,
                 [SENSOR_MAP_REPEATS] = b->maps.bw_repeats,
                 [SENSOR_MAP_REPEAT_NEXT] = b->maps.bw_repeat_next,
+                [SENSOR_MAP_ACTIVITY] = b->maps.bw_activity,
                 [SENSOR_MAP_TAILS] = b->maps.bw_tails,
                 [SENSOR_MAP_MARKS] = b->maps.bw_marks,
                 [SENSOR_MAP_MARKED] = b->maps.bw_marked,

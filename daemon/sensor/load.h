@@ -22,7 +22,8 @@ typedef enum SensorMap {
         SENSOR_MAP_REPORTED,
         SENSOR_MAP_REPEATS,
         SENSOR_MAP_REPEAT_NEXT,
-        SENSOR_MAP_TAILS, /* parts of the programs: of these alone */
+        SENSOR_MAP_ACTIVITY, /* of processes, while a client looks */
+        SENSOR_MAP_TAILS,    /* parts of the programs: of these alone */
         SENSOR_MAP_MARKS,
         SENSOR_MAP_MARKED,
         SENSOR_MAP_OBJECTS,

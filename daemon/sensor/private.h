@@ -3,6 +3,7 @@
 
 /* For sensor/sensor.c, sensor/start.c and sensor/sweep.c only. */
 
+#include "abi/activity.h"
 #include "abi/shared.h"
 #include "sensor/hook-watch.h"
 #include "sensor/ring.h"
@@ -45,6 +46,7 @@ struct Sensor {
         struct bw_table *tables; /* BW_TABLES of them */
         struct bw_cell *cells;   /* BW_TABLES × n_cells */
         const struct bw_repeat *repeats;
+        struct bw_activity *activity;
         size_t map_bytes[SENSOR_MAPS];
         size_t n_cells;
         uint32_t n_repeats;

@@ -74,12 +74,15 @@ int sensor_open(Sensor *s) {
         if (r >= 0)
                 r = sensor_map(s, SENSOR_MAP_REPEATS, PROT_READ, &s->repeats);
         if (r >= 0)
+                r = sensor_map(s, SENSOR_MAP_ACTIVITY, PROT_READ | PROT_WRITE, &s->activity);
+        if (r >= 0)
                 r = record_ring_new(s->parts.maps[SENSOR_MAP_RING], s->parts.shapes[SENSOR_MAP_RING].entries,
                                 &s->ring);
         if (r < 0)
                 return log_error_errno(r, "Failed to map BPF maps: %m");
         /* A previous instance may have been killed meanwhile. */
         s->shared->list_number = s->shared->list_quiet = s->shared->names_swept = 0;
+        s->shared->activity_wanted = 0;
         memcpy(s->losses_reported, s->shared->losses_reported, sizeof(s->losses_reported));
         s->repeats_reported = s->shared->repeats_reported;
         return 0;
@@ -126,6 +129,8 @@ Sensor *sensor_free(Sensor *s) {
                 munmap(s->cells, s->map_bytes[SENSOR_MAP_CELLS]);
         if (s->repeats)
                 munmap((void *)s->repeats, s->map_bytes[SENSOR_MAP_REPEATS]);
+        if (s->activity)
+                munmap(s->activity, s->map_bytes[SENSOR_MAP_ACTIVITY]);
         sensor_parts_done(&s->parts);
         free(s);
         return NULL;
@@ -138,7 +143,7 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                 SensorMap map;
                 enum bw_count live;
                 int refused, full, dropped; /* enum bw_count, enum bw_loss, enum bw_count; NOTHING */
-        } tables[SENSOR_TABLES] = {
+        } tables[BW_SHARE_TABLES] = {
                 [BW_SHARE_MARKS] = { "processes", SENSOR_MAP_MARKS, BW_COUNT_MARKS_LIVE,
                                 BW_COUNT_MARKS_SUSPECTED, BW_LOSS_MARK_REFUSED, NOTHING },
                 [BW_SHARE_OBJECTS] = { "objects", SENSOR_MAP_OBJECTS, BW_COUNT_OBJECTS_LIVE,
@@ -157,7 +162,7 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                                 BW_LOSS_RING_REFUSED, NOTHING },
         };
 
-        for (size_t i = 0; i < SENSOR_TABLES; i++) {
+        for (size_t i = 0; i < BW_SHARE_TABLES; i++) {
                 const SensorShape *shape = &s->parts.shapes[tables[i].map];
                 uint64_t live = sensor_count(s, tables[i].live), bytes = shape->key_bytes;
 
@@ -176,6 +181,7 @@ void sensor_tables(const Sensor *s, SensorTable ret[static SENSOR_TABLES]) {
                 if (tables[i].dropped != NOTHING)
                         ret[i].dropped = sensor_count(s, (enum bw_count)tables[i].dropped);
         }
+        ret[BW_SHARE_TABLES] = sensor_activity_table(s);
 }
 
 SensorKind sensor_kind(const Sensor *s) {

@@ -30,7 +30,8 @@ typedef struct SensorTable {
         uint64_t live, max, bytes, refused, dropped;
 } SensorTable;
 
-#define SENSOR_TABLES BW_SHARE_TABLES
+/* Those that have shares, and that of activity. */
+#define SENSOR_TABLES (BW_SHARE_TABLES + 1)
 
 /* Adopts the programs in the descriptor store if they are the same, and writes the policy to their tables.
  * Otherwise loads new programs, writes the policy, attaches every hook, enters the running processes into
@@ -83,6 +84,20 @@ bool sensor_list_step(Sensor *s);
 /* Ends the listing. Returns how many records had no room. */
 uint64_t sensor_list_end(Sensor *s);
 unsigned sensor_n_hooks(const Sensor *s);
+
+/* Has the programs count what each process does (bpf/abi/activity.h), from nothing, or ends that. Needs no
+ * privilege. */
+void sensor_activity_want(Sensor *s, bool wanted);
+
+/* The number of entries of that table. */
+size_t sensor_n_activity(const Sensor *s);
+
+/* Copies an entry. False: it is not in use, or was being made anew. */
+struct bw_activity;
+bool sensor_activity(const Sensor *s, size_t i, struct bw_activity *ret);
+
+/* It as one of sensor_tables(): live: since the programs began to count. */
+SensorTable sensor_activity_table(const Sensor *s);
 
 typedef enum SensorProof {
         SENSOR_UNTRIED,   /* the daemon cannot make it fire */

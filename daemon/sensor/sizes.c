@@ -69,6 +69,11 @@ static const Scale names = { 256 * KIB, 16384, 1 << 16 };
 /* 320 bytes each in use. Runtimes have a ring for each of their threads, some programs one for each process;
  * without requests of the kinds that matter it has no entry. */
 static const Scale rings = { 256 * KIB, 16384, 1 << 16 };
+/* What processes do, rounded down to a power of two. 72 bytes each from the start, as the daemon reads it by
+ * a mapping: 2.25 MiB with 4 GiB. The sets overflow where more than a third of it is in use
+ * (bpf/abi/activity.h): above 10,000 processes that do anything with 4 GiB, and 87,000 with 32 GiB or more.
+ */
+static const Scale activity = { 128 * KIB, 16384, 1 << 18 };
 /* Bytes of the ring, rounded down to a power of two. 4 MiB hold 1,300 ordinary alerts. The daemon maps it
  * twice, as a record that wraps around must be contiguous. */
 static const Scale ring = { 1 * KIB, 4 << 20, 8 << 20 };
@@ -107,6 +112,7 @@ SensorSizes sensor_sizes(const Machine *m, const SensorLimits *limits) {
         size_t cells = MIN(limits->cells + limits->cells / 2, (size_t)POLICY_CELLS_MAX);
 
         s.drafts = MIN(drafts, (uint32_t)DRAFTS_MAX);
+        s.activity = power_of_two_below(scaled(&activity, m));
         s.cells = MAX(power_of_two_above((uint32_t)cells), (uint32_t)CELLS_MIN);
         s.limit[BW_SHARE_MARKS] = (uint64_t)s.marks_max * MARKS_LIMIT_PERCENT / 100;
         s.limit[BW_SHARE_OBJECTS] = scaled(&objects, m);

@@ -32,6 +32,7 @@ typedef struct SensorSizes {
         uint32_t suspects_max;
         uint32_t marks_entries; /* of the LRU hash, with room for free lists */
         uint32_t drafts;
+        uint32_t activity;  /* entries of the table of activity; a power of two */
         uint32_t lru_spare; /* room that an LRU table needs beside the entries that are wanted */
         uint32_t cells;     /* of each copy of the policy, with room to grow; a power of two */
         uint64_t ring_bytes;

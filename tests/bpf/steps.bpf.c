@@ -13,5 +13,5 @@ char LICENSE[] SEC("license") = "GPL";
 
 SEC("raw_tp")
 int step_object_put(struct bpf_raw_tracepoint_args *ctx) {
-        return object_put(ctx->args[0], ctx->args[1], ctx->args[2]);
+        return object_put(bpf_get_current_task(), ctx->args[0], ctx->args[1], ctx->args[2]);
 }

@@ -65,6 +65,38 @@ static bool reply_check(const char *data, size_t size) {
         return continues;
 }
 
+/* One sample, in two replies, and a reply of the next one. */
+struct ActivityView {
+        unsigned n;
+};
+
+static unsigned n_views;
+static bool view_due;
+
+static ActivityView *view_begin(uint64_t interval_usec, void *userdata) {
+        (void)userdata;
+        check(interval_usec > 0);
+        n_views++;
+        return calloc(1, sizeof(ActivityView));
+}
+
+static void view_end(ActivityView *v, void *userdata) {
+        (void)userdata;
+        n_views--;
+        free(v);
+}
+
+static bool view_is_due(const ActivityView *v, void *userdata) {
+        (void)userdata;
+        return v->n < 2 || (view_due && v->n == 2);
+}
+
+static int view_write(ActivityView *v, FILE *f, void *userdata) {
+        (void)userdata;
+        fprintf(f, "{\"processes\":[],\"last\":%s}", v->n++ == 1 ? "true" : "false");
+        return 0;
+}
+
 static void call_try(const QuerySource *source, const char *data, size_t size) {
         _cleanup_(query_freep) Query *q = NULL;
         _cleanup_free_ char *answer = NULL;
@@ -79,6 +111,7 @@ static void call_try(const QuerySource *source, const char *data, size_t size) {
                 return;
         }
         bool oneway = call.oneway, more = call.more;
+        view_due = false;
         varlink_call_done(&call);
 
         while (query_state(q) != QUERY_OVER) {
@@ -87,7 +120,7 @@ static void call_try(const QuerySource *source, const char *data, size_t size) {
                 if (query_state(q) == QUERY_WAITS) {
                         if (raised)
                                 break;
-                        raised = true;
+                        raised = view_due = true;
                         check(alert_ring_put_state((AlertRing *)source->ring, STATE_LOSS,
                                               "{\"cause\":\"x\"}") >= 0);
                         check(query_state(q) == QUERY_READY);
@@ -128,11 +161,15 @@ static const MarkList *marks_get(uint64_t number, void *userdata) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const ActivitySource activity = {
+                .begin = view_begin, .end = view_end, .is_due = view_is_due, .write = view_write
+        };
         const QuerySource source = { .ring = ring_filled(),
                 .status = status_reply,
                 .rules = rules_reply,
                 .marks_begin = marks_begin,
-                .marks = marks_get };
+                .marks = marks_get,
+                .activity = &activity };
         const char *bytes = (const char *)data;
         VarlinkReply reply;
         size_t n;
@@ -144,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         while ((n = varlink_message_size(bytes, size, 0)) > 0) {
                 call_try(&source, bytes, n - 1);
+                check(n_views == 0);
                 bytes += n;
                 size -= n;
         }

@@ -18,15 +18,16 @@
 static void test_machines(void **state) {
         static const struct {
                 Machine machine;
-                uint32_t marks, lineages, objects, files, mappings, names;
+                uint32_t marks, lineages, objects, files, mappings, names, activity;
                 uint64_t ring_mib;
         } cases[] = {
-                { { 1, 0 }, 4096, 32768, 32768, 16384, 32768, 16384, 4 }, /* how large it is is not known */
-                { { 2, GIB }, 4096, 32768, 32768, 16384, 32768, 16384, 4 },
-                { { 4, 4 * GIB }, 4096, 65536, 65536, 65536, 65536, 16384, 4 },
-                { { 4, 8 * GIB - 1 }, 8191, 131071, 131071, 131071, 131071, 32767, 4 },
-                { { 32, 64 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 8 },
-                { { 512, 4096 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 8 },
+                { { 1, 0 }, 4096, 32768, 32768, 16384, 32768, 16384, 16384,
+                                4 }, /* how large it is is not known */
+                { { 2, GIB }, 4096, 32768, 32768, 16384, 32768, 16384, 16384, 4 },
+                { { 4, 4 * GIB }, 4096, 65536, 65536, 65536, 65536, 16384, 32768, 4 },
+                { { 4, 8 * GIB - 1 }, 8191, 131071, 131071, 131071, 131071, 32767, 32768, 4 },
+                { { 32, 64 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 262144, 8 },
+                { { 512, 4096 * GIB }, 32768, 262144, 524288, 131072, 524288, 65536, 262144, 8 },
         };
         const SensorLimits limits = { 0 };
 
@@ -42,6 +43,7 @@ static void test_machines(void **state) {
                 assert_int_equal(s.limit[BW_SHARE_FILES], cases[i].files);
                 assert_int_equal(s.limit[BW_SHARE_NAMES], cases[i].names);
                 assert_int_equal(s.limit[BW_SHARE_RINGS], cases[i].names);
+                assert_int_equal(s.activity, cases[i].activity);
                 assert_int_equal(s.ring_bytes, cases[i].ring_mib << 20);
         }
 }
