@@ -56,6 +56,7 @@ static void help(void) {
         help_options("Options of alerts", OPTIONS_FILTER);
         help_options("Options of alerts, show, follow, hosts, suggest and learn", OPTIONS_JOURNAL);
         help_options("Options of explain", OPTIONS_ACCESS);
+        help_options("Options of top", OPTIONS_TOP);
         help_options("Options of learn", OPTIONS_LEARN);
         help_options("Options of selftest", OPTIONS_SELFTEST);
         puts("\nExit status: 0 ok, 1 failed (status: degraded), 2 wrong usage, 3 not running.");
@@ -134,6 +135,32 @@ static int json_mode_parse(CommandLine *l, const char *value) {
         return ctl_error_option("json", value, "expected off, short, pretty or ocsf.");
 }
 
+/* As the interface has it: WatchProcesses in query/methods.c. */
+#define DELAY_MIN 0.1
+#define DELAY_MAX 3600
+
+static int delay_parse(CommandLine *l, const char *value) {
+        char *end;
+        double seconds = strtod(value, &end);
+
+        if (end == value || *end || !(seconds >= DELAY_MIN && seconds <= DELAY_MAX))
+                return ctl_error_option(
+                                "delay", value, "expected seconds from %g to %d.", DELAY_MIN, DELAY_MAX);
+        l->ctl.top.delay_usec = (uint64_t)(seconds * USEC_PER_SEC);
+        return 0;
+}
+
+static int column_parse(CommandLine *l, const char *value) {
+        int column = top_column_from_string(value);
+
+        if (column < 0)
+                return ctl_error_option("sort", value,
+                                "expected process, uid, opens, sensitive, given, taken, egress, classes or "
+                                "marks.");
+        l->ctl.top.by = (TopColumn)column;
+        return 0;
+}
+
 /* Negative: wrong usage, which it has said. */
 static int option_set(CommandLine *l, OptionId option, char *value) {
         CtlAccess *a = &l->ctl.access;
@@ -191,6 +218,13 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
                 return filter_set(l, option, "incident", value, json_string(value));
         case OPTION_REVERSE:
                 l->ctl.reverse = true;
+                return 0;
+        case OPTION_SORT:
+                return column_parse(l, value);
+        case OPTION_DELAY:
+                return delay_parse(l, value);
+        case OPTION_ONCE:
+                l->ctl.top.once = true;
                 return 0;
         case OPTION_DIRECTORY:
                 l->ctl.journal.directory = value;
@@ -361,7 +395,9 @@ static int command_run(CommandLine *l, char **arguments, int n_arguments) {
 
 int main(int argc, char **argv) {
         json_auto_t *filter = json_object();
-        CommandLine l = { .ctl = { .socket_path = CTL_SOCKET_PATH, .filter = filter } };
+        CommandLine l = { .ctl = { .socket_path = CTL_SOCKET_PATH,
+                                          .filter = filter,
+                                          .top = { .by = TOP_OPENS, .delay_usec = USEC_PER_SEC } } };
 
         /* Names are UTF-8 on every machine; everything else is as in the C locale. */
         (void)setlocale(LC_CTYPE, "C.UTF-8");

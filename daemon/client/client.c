@@ -110,6 +110,10 @@ CtlClient *ctl_client_free(CtlClient *c) {
         return NULL;
 }
 
+int ctl_client_fd(const CtlClient *c) {
+        return c->fd;
+}
+
 static int connection_lost(int error) {
         ctl_error("Connection closed by barbwired (%s); see \"journalctl -u barbwire\".",
                         error ? strerror(error) : "end of file");

@@ -27,6 +27,9 @@ int ctl_client_try(const char *socket_path, bool may_start, CtlClient **ret);
 CtlClient *ctl_client_free(CtlClient *c);
 DEFINE_CLEANUP(CtlClient, ctl_client_free);
 
+/* For poll(2). */
+int ctl_client_fd(const CtlClient *c);
+
 /* method: without the interface. parameters: NULL for none. more: ask for several replies. */
 int ctl_client_send(CtlClient *c, const char *method, json_t *parameters, bool more);
 

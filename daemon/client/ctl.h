@@ -16,6 +16,7 @@
 #include "alert/evaluate.h"
 #include "client/outbreak.h"
 #include "client/rows.h"
+#include "client/top-rows.h"
 #include "client/verbs.h"
 #include "sink/fleet.h"
 #include "sink/reader.h"
@@ -60,13 +61,21 @@ typedef struct CtlLearn {
         uint64_t min_days; /* 0: the default */
 } CtlLearn;
 
+/* What top shows, and how often. */
+typedef struct CtlTop {
+        TopColumn by;
+        uint64_t delay_usec;
+        bool once;
+} CtlTop;
+
 typedef struct Ctl {
         const char *socket_path;
         json_t *filter; /* the parameters of ListAlerts; explain uses "unit", too */
         CtlAccess access;
         CtlJournal journal;
         CtlLearn learn;
-        bool reverse; /* newest first */
+        CtlTop top;
+        bool reverse; /* newest first; top: the last one */
         bool all;     /* each alert, not one line for an incident */
         bool alarm;   /* selftest: report a failure to the journal, and success nowhere */
 } Ctl;
@@ -111,6 +120,9 @@ int ctl_journal_each(const Ctl *c, JournalReaderHandler handler, void *userdata,
 
 /* Prints an alert in the mode that --json= asked for. */
 int ctl_print_alert_json(const json_t *alert);
+/* Asks for the marks of all processes: an object with "marks", "accounts" and "complete". The error is
+ * printed. */
+int ctl_marks_ask(const Ctl *c, json_t **ret);
 
 /* Prints an alert in full. */
 int ctl_print_alert(const json_t *alert);

@@ -217,11 +217,10 @@ static int marks_print(const json_t *all) {
         return 0;
 }
 
-int ctl_marks(const Ctl *c, const char *operand) {
+int ctl_marks_ask(const Ctl *c, json_t **ret) {
         _cleanup_(ctl_client_freep) CtlClient *client = NULL;
         json_auto_t *all = json_pack("{s:[], s:[]}", "marks", "accounts");
 
-        (void)operand;
         if (!all)
                 return ctl_error_memory();
         int r = ctl_client_new(c->socket_path, true, &client);
@@ -229,6 +228,16 @@ int ctl_marks(const Ctl *c, const char *operand) {
                 r = ctl_client_send(client, "ListMarks", NULL, true);
         if (r >= 0)
                 r = marks_receive(client, all);
+        if (r >= 0)
+                *ret = STEAL_PTR(all);
+        return r;
+}
+
+int ctl_marks(const Ctl *c, const char *operand) {
+        json_auto_t *all = NULL;
+
+        (void)operand;
+        int r = ctl_marks_ask(c, &all);
         if (r < 0)
                 return r;
         if (!ctl_wants_json())

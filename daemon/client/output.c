@@ -45,13 +45,17 @@ static bool environment_wants_colour(bool terminal) {
 }
 
 void ctl_output_open(JsonMode mode, bool pager) {
-        const char *columns = getenv("COLUMNS");
-        struct winsize size = {};
-
         output.mode = mode;
         output.terminal = isatty(STDOUT_FILENO);
         output.pager = pager;
         output.colour = environment_wants_colour(output.terminal);
+        ctl_output_resize();
+}
+
+void ctl_output_resize(void) {
+        const char *columns = getenv("COLUMNS");
+        struct winsize size = {};
+
         if (!output.terminal)
                 return;
         if (columns && atoi(columns) > 0)

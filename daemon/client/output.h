@@ -25,6 +25,8 @@ int ctl_output_close(void);
 /* Flushes. Negative: not everything could be written. */
 int ctl_output_flush(void);
 
+/* The terminal may have another size now. */
+void ctl_output_resize(void);
 /* Columns of the terminal; 0: standard output is not one. */
 size_t ctl_output_width(void);
 bool ctl_wants_json(void);

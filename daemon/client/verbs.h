@@ -17,7 +17,8 @@ enum {
         OPTIONS_SPAN = 1 << 5,
         OPTIONS_LEARN = 1 << 6,
         OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
-        VERB_OCSF = 1 << 8,      /* no group: the command also takes --json=ocsf */
+        OPTIONS_TOP = 1 << 9,
+        VERB_OCSF = 1 << 8, /* no group: the command also takes --json=ocsf */
 };
 
 /* VERB(name, argument, options, help). The name of an argument or value also decides how the shells complete
@@ -31,6 +32,7 @@ enum {
         VERB(hosts, NULL, OPTIONS_JOURNAL | OPTIONS_SPAN,                                                   \
                         "List the hosts of a journal by their last heartbeat")                              \
         VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
+        VERB(top, NULL, OPTIONS_TOP, "Show what each process does with files, live")                        \
         VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
         VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
         VERB(suggest, "ID", OPTIONS_JOURNAL, "Print the smallest rule that would have allowed an alert")    \
@@ -46,7 +48,8 @@ enum {
         OPTION(JSON, 0, "json", "MODE", OPTIONS_COMMON, "Print JSON: short, pretty, ocsf or off (default)") \
         OPTION(NO_PAGER, 0, "no-pager", NULL, OPTIONS_COMMON, "Do not pipe output into a pager")            \
         OPTION(UTC, 0, "utc", NULL, OPTIONS_COMMON, "Read and show times in UTC")                           \
-        OPTION(LINES, 'n', "lines", "N", OPTIONS_FILTER, "Show the newest N alerts only")                   \
+        OPTION(LINES, 'n', "lines", "N", OPTIONS_FILTER | OPTIONS_TOP,                                      \
+                        "Show the newest N alerts, or the first N processes only")                          \
         OPTION(SINCE, 'S', "since", "TIME", OPTIONS_FILTER | OPTIONS_SPAN,                                  \
                         "Only alerts raised at TIME or later")                                              \
         OPTION(UNTIL, 'U', "until", "TIME", OPTIONS_FILTER | OPTIONS_SPAN,                                  \
@@ -63,7 +66,13 @@ enum {
         OPTION(ALL, 0, "all", NULL, OPTIONS_FILTER, "Show each alert, not one line for an incident")        \
         OPTION(INCIDENT, 0, "incident", "ID", OPTIONS_FILTER,                                               \
                         "Only alerts of the incident of this alert, each")                                  \
-        OPTION(REVERSE, 'r', "reverse", NULL, OPTIONS_FILTER, "Show the newest alert first")                \
+        OPTION(REVERSE, 'r', "reverse", NULL, OPTIONS_FILTER | OPTIONS_TOP,                                 \
+                        "Show the newest alert, or the last process first")                                 \
+        OPTION(SORT, 0, "sort", "COLUMN", OPTIONS_TOP,                                                      \
+                        "Sort by process, uid, opens (default), sensitive, given, taken, egress, classes, " \
+                        "marks")                                                                            \
+        OPTION(DELAY, 'd', "delay", "SECONDS", OPTIONS_TOP, "Seconds between two samples (default: 1)")     \
+        OPTION(ONCE, 0, "once", NULL, OPTIONS_TOP, "Print one sample, and exit")                            \
         OPTION(DIRECTORY, 'D', "directory", "DIR", OPTIONS_JOURNAL,                                         \
                         "Alerts of the journal files in DIR, not of the daemon")                            \
         OPTION(FILE, 0, "file", "PATH", OPTIONS_JOURNAL | OPTION_REPEATS,                                   \
