@@ -17,6 +17,7 @@
 #include "alert/state.h"
 #include "alert/alert.h"
 #include "event/decode.h"
+#include "fallback.h"
 #include "alert/harvest.h"
 #include "alert/incident.h"
 #include "sink/history.h"
@@ -73,6 +74,7 @@ struct Manager {
         Listing *listing;
         Activity *activity;
         Losses losses;
+        Trial trial;
 
         sd_event_source *ring_source;
         sd_event_source *repeat_timer;
@@ -272,6 +274,8 @@ static int on_record(const void *record, size_t size, void *userdata) {
         switch (e.kind) {
         case BW_KIND_CORRELATION:
                 r = manager_on_correlation(m, &e);
+                if (r == 0)
+                        fallback_consider(&m->trial, m->sensor, &e, &m->policies, on_state, m);
                 break;
         case BW_KIND_EXIT:
                 repeat_watches_expire(m->watches, e.exit.pid, e.exit.start_boot_ns);
@@ -294,12 +298,11 @@ static int on_record(const void *record, size_t size, void *userdata) {
                                     "MaxMarks= new marks are refused.",
                                         e.state.value);
                 break;
-        case BW_KIND_SHARE:
-                on_state(&(const StateAlert){ .kind = STATE_SHARE,
-                                         .realtime_usec = time_now_usec(CLOCK_REALTIME),
-                                         .share = &e.share },
-                                m);
+        case BW_KIND_SHARE: {
+                const StateAlert a = state_alert_share(&e.share, time_now_usec(CLOCK_REALTIME));
+                on_state(&a, m);
                 break;
+        }
         case BW_KIND_MARK:
         case BW_KIND_ACCOUNT:
                 listing_add(m->listing, &e, m->policies.policy, &m->policies.names, &m->epoch);

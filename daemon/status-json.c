@@ -44,6 +44,22 @@ static int loss_reasons_add(json_t *reasons, const LossInfo *info, uint64_t coun
                         info->name, count, info->meaning);
 }
 
+static const PolicyClass *class_fallen(const Status *s, unsigned bit) {
+        return s->fallen >> bit & 1 ? policy_class_by_bit(s->policy, s->names, bit) : NULL;
+}
+
+static json_t *fallen_to_json(const Status *s) {
+        json_auto_t *array = json_array();
+
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
+                const PolicyClass *c = class_fallen(s, bit);
+
+                if (c && json_array_append_new(array, json_from_bytes(c->name, strlen(c->name))) < 0)
+                        return NULL;
+        }
+        return STEAL_PTR(array);
+}
+
 static json_t *degraded_to_json(const Status *s) {
         json_auto_t *reasons = json_array();
         int r = 0;
@@ -76,6 +92,13 @@ static json_t *degraded_to_json(const Status *s) {
                 r = reasons_add(reasons,
                                 "The last reload failed, and the previous policy is in force. Run barbwired "
                                 "--check to see the errors.");
+        for (unsigned bit = 0; bit < BW_CLASSES_MAX && r >= 0; bit++)
+                if (class_fallen(s, bit))
+                        r = reasons_add(reasons,
+                                        "Class %s has fallen back to dry-run: in the first hour of the "
+                                        "policy it refused trusted programs of several services. Correct "
+                                        "its rules, and reload.",
+                                        class_fallen(s, bit)->name);
         if (r >= 0 && marks_are_scarce(s))
                 r = reasons_add(reasons,
                                 "Mark table is at least 75%% full (%" PRIu64 " of %" PRIu64
@@ -133,6 +156,8 @@ static json_t *not_monitored_to_json(const Status *s) {
 /* What each sensor cannot refuse: egress that it notices when it is too late, or where a program has no say.
  */
 #define ONLY(kind) (1U << (kind))
+/* Unless the class has FailClosed=yes. */
+#define NOT_TRACKED "egress of processes that are not tracked themselves, as the share of their user is full"
 static const struct {
         unsigned sensors;
         const char *what;
@@ -153,13 +178,13 @@ static const struct {
                         "the open" },
         { ~0U, "AF_XDP, and mappings of files on other hosts that are older than the open" },
         { ~0U, "core dumps to files on other hosts, and IP options and multicast groups (setsockopt)" },
-        { ~0U, "egress of processes that are not tracked themselves, as the share of their user is full" },
+        { ~0U, NOT_TRACKED },
 };
 
 static json_t *enforcement_to_json(const Status *s) {
         json_auto_t *array = json_array();
-        bool signals = false, locks = false, denies = false;
-        size_t n = 0;
+        bool signals = false, locks = false, denies = false, open = false;
+        size_t n = 0, n_closed = 0;
 
         for (size_t i = 0; i < s->policy->n_classes; i++)
                 signals |= s->policy->classes[i].action > POLICY_DENY;
@@ -170,27 +195,34 @@ static json_t *enforcement_to_json(const Status *s) {
                         continue;
                 locks |= policy_class_locks(s->policy, c);
                 denies |= policy_class_denies(s->policy, c);
+                open |= policy_class_denies(s->policy, c) && !c->fail_closed;
+                n_closed += policy_class_closes(s->policy, c);
                 n += policy_class_denies(s->policy, c) || policy_class_locks(s->policy, c);
         }
         for (size_t i = 0; denies && i < ELEMENTSOF(not_refused); i++)
                 if (not_refused[i].sensors & ONLY(s->sensor) &&
+                                (open || strcmp(not_refused[i].what, NOT_TRACKED) != 0) &&
                                 json_array_append_new(array, json_string(not_refused[i].what)) < 0)
                         return NULL;
         if (locks && s->sensor == SENSOR_TRACEPOINT &&
                         json_array_append_new(array,
                                         json_string("opens of files of classes with Access=allowed")) < 0)
                 return NULL;
+        if (n_closed > 0 && s->sensor == SENSOR_TRACEPOINT &&
+                        json_array_append_new(array, json_string("opens that FailClosed=yes is to refuse")) <
+                                        0)
+                return NULL;
         if (n > 0 && signals && s->lacking & BW_LACKS_SIGNALS &&
                         json_array_append_new(array,
                                         json_string("processes, which are neither stopped nor killed")) < 0)
                 return NULL;
-        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:O}", "mode",
+        return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:o}", "mode",
                         n == 0                                                      ? "off"
                         : s->policy->enforcement.enabled == POLICY_ENFORCED_DRY_RUN ? "dry-run"
                                                                                     : "on",
-                        "classes", (json_int_t)n, "denied", (json_int_t)s->n_denied, "would_deny",
-                        (json_int_t)s->n_would_deny, "not_denied", (json_int_t)s->n_not_denied,
-                        "not_refused", array);
+                        "classes", (json_int_t)n, "fail_closed", (json_int_t)n_closed, "denied",
+                        (json_int_t)s->n_denied, "would_deny", (json_int_t)s->n_would_deny, "not_denied",
+                        (json_int_t)s->n_not_denied, "not_refused", array, "fallen", fallen_to_json(s));
 }
 
 static json_t *losses_to_json(const Losses *l) {

@@ -31,6 +31,8 @@ typedef struct Status {
         uint64_t n_alerts, n_repeats;
         uint64_t n_ignored, n_below; /* correlations that raise no alert */
         uint64_t n_info;             /* those that are written as records of severity info */
+        uint64_t fallen;             /* classes that fell back to a dry run, see alert/trial.h; if not 0: */
+        const PolicyNames *names;
         uint64_t n_denied, n_would_deny, n_not_denied;
         size_t n_kept, n_kept_max, n_waiting, n_clients;
         uint64_t waiting_usec; /* since when the oldest waits, CLOCK_MONOTONIC; 0: none does */

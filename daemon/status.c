@@ -95,6 +95,8 @@ json_t *status_query(const StatusSource *s) {
                 .n_ignored = s->counts->n_ignored,
                 .n_below = s->counts->n_below,
                 .n_info = s->counts->n_info,
+                .fallen = sensor_trial(s->sensor).fallen,
+                .names = &s->policies->names,
                 .n_denied = sensor_count(s->sensor, BW_COUNT_DENIED),
                 .n_would_deny = sensor_count(s->sensor, BW_COUNT_WOULD_DENY),
                 .n_not_denied = sensor_count(s->sensor, BW_COUNT_NOT_DENIED),

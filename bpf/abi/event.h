@@ -260,6 +260,9 @@ struct bw_correlation {
 #define BW_CORRELATION_FLOOD                                                                                \
         32 /* of a user and executable that flood: its repeats are their other correlations */
 #define BW_CORRELATION_SUSPECT 64 /* by its user and cgroup, as their share of marks is full */
+#define BW_CORRELATION_CLOSED                                                                               \
+        128 /* of BW_ACT_OPEN: what the process does with the file could not be followed (FailClosed=yes)   \
+             */
 
 /* A user, or with cgroup_id one of their cgroups, has filled its share of a table. */
 struct bw_share {

@@ -156,10 +156,12 @@ struct bw_table {
         __u64 stops;  /* those of them whose process is stopped as well, */
         __u64 kills;  /* or killed */
         __u64 locks;  /* classes that only a process which a rule allows to may open */
+        __u64 closes; /* classes that are refused, too, where the programs cannot follow their data */
+        __u64 dry;    /* classes of which it is only said that something would be refused */
         /* By a number of hand-overs: the classes whose ActionHops= are fewer. */
         __u64 far[BW_FAR_SLOTS];
-        __u32 dry_run;      /* 1: it is only said that it would be */
-        __u32 daemon_pid;   /* whose egress is never refused, */
+        __u32 daemon_pid; /* whose egress is never refused, */
+        __u32 zero;
         __u64 daemon_start; /* if the process began at this BW_START_TICK_NS of the boot clock: another one
                                may get the number of a daemon that was killed */
         __u8 byte_class[BW_AUTOMATON_SLOTS][256];
@@ -178,6 +180,6 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 48 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 64 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
                                                           10240 + 65536,
                 "table layout");

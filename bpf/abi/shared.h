@@ -86,11 +86,15 @@ struct bw_shared {
         __u64 activity_live;    /* entries in use */
         __u64 activity_dropped; /* that made room for others */
         __u64 activity_refused; /* that were not made, as all others of their set had just been counted in */
+        /* Not read by the programs: the first hour of a policy, see daemon/alert/trial.h. */
+        __u64 trial_policy;   /* the first bytes of its hash */
+        __u64 trial_until_ns; /* CLOCK_MONOTONIC */
+        __u64 fallen;         /* classes that have fallen back to a dry run since it came into force */
 };
 
 _Static_assert(__builtin_offsetof(struct bw_shared, sweep_pid) == 16 &&
                                 __builtin_offsetof(struct bw_shared, suspects) == 24,
                 "words that are read at once");
 _Static_assert(sizeof(struct bw_shared) == 32 + 3 * 8 * BW_LOSS_SLOTS + 8 * BW_COUNT_SLOTS + BW_HOOK_SLOTS +
-                                                           8 * 11 + 72,
+                                                           8 * 14 + 72,
                 "shared layout");

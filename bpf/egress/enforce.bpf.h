@@ -104,23 +104,28 @@ __noinline __u64 classes_near(__u32 table, __u32 pid, __u64 classes) {
         return classes & (near | ~listed);
 }
 
-/* What is done with egress by the current process, `pid`, of a class with Action=deny: enum bw_action. pid
- * 0: it holds nothing itself, and is suspected only, by what others of its user and cgroup have read. */
-__noinline int enforce(__u32 table, __u32 pid, __u32 how, __u64 classes) {
+/* What is done with egress by the current process of a class with Action=deny: enum bw_action. holder: its
+ * number; 0: it holds nothing itself, and is suspected only, by what others of its user and cgroup have
+ * read. That refuses egress of a class with FailClosed=yes alone, and nobody gets a signal for it. */
+__noinline int enforce(__u32 table, __u32 holder, __u32 how, __u64 classes) {
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-        if (!t || !pid)
+        if (!t)
                 return BW_ACTION_NOT_DENIED;
-        classes = classes_near(table, pid, classes);
-        if (!(classes & t->denies) || how & ACT_EXEMPT || pid == 1 || is_daemon(t, pid))
+        classes = t->denies & (holder ? classes_near(table, holder, classes) : classes & t->closes);
+        if (!holder && (!classes || how & ACT_EXEMPT))
+                return BW_ACTION_NOT_DENIED;
+        if (!classes || how & ACT_EXEMPT || pid == 1 || is_daemon(t, pid))
                 return BW_ACTION_ALERT;
         if (!(how & ACT_ASKED) && (t->never_exe | t->never_unit))
                 return ACTION_ASK;
-        if (t->dry_run)
+        if (!(classes & ~t->dry))
                 return how & (ACT_DENIES | ACT_DENIED_BEFORE) ? BW_ACTION_WOULD_DENY : BW_ACTION_NOT_DENIED;
         if (!(how & ACT_DENIES))
                 return BW_ACTION_NOT_DENIED;
-        return !signals             ? BW_ACTION_DENIED
+        classes &= ~t->dry;
+        return !signals || !holder  ? BW_ACTION_DENIED
                : t->kills & classes ? BW_ACTION_KILLED
                : t->stops & classes ? BW_ACTION_STOPPED
                                     : BW_ACTION_DENIED;

@@ -11,27 +11,46 @@
 #include "egress/egress.bpf.h"
 #include "files/file.bpf.h"
 
+/* In correlation.how: ACTION_CLOSED. */
+#define ACT_CLOSED 1 /* no bit of ACT_FLAGS */
+
 /* Further opens of the file by the same process are repeats for so long. */
 #define ACCESS_WINDOW_NS 60000000000ULL
 
-/* The classes with Access=allowed of an open file. */
-__noinline __u64 access_locked(__u64 file_address) {
+/* The classes of an open file. */
+__noinline __u64 access_classes(__u64 file_address) {
         struct policy_view v;
 
         if (!policy_view_get(&v))
                 return 0;
-        return v.table->locks &
-               file_classes(v.index, v.table->generation, file_address, bpf_get_current_task());
+        return file_classes(v.index, v.table->generation, file_address, bpf_get_current_task());
 }
 
-/* What is done with an open by the current process that no rule allows: enum bw_action. */
-__noinline int access_action(void) {
+/* Of these classes those with Access=allowed that no rule allows the current process to open the file of. */
+__noinline __u64 access_locked(__u64 file_address, __u64 classes) {
+        struct policy_view v;
+
+        return policy_view_get(&v) && classes & v.table->locks
+                               ? open_unruled(file_address, v.index, classes & v.table->locks, RULES_ALLOW)
+                               : 0;
+}
+
+/* Of these classes those with FailClosed=yes. */
+__noinline __u64 access_closed(__u64 classes) {
+        struct policy_view v;
+
+        return policy_view_get(&v) ? classes & v.table->closes : 0;
+}
+
+/* What is done with an open by the current process that is to be refused for these classes: enum bw_action.
+ */
+__noinline int access_action(__u64 classes) {
         __u32 pid = bpf_get_current_pid_tgid() >> 32;
         struct policy_view v;
 
-        if (!policy_view_get(&v) || pid == 1 || is_daemon(v.table, pid) || current_is_exempt())
+        if (!classes || !policy_view_get(&v) || pid == 1 || is_daemon(v.table, pid) || current_is_exempt())
                 return BW_ACTION_ALERT;
-        return v.table->dry_run ? BW_ACTION_WOULD_DENY : BW_ACTION_DENIED;
+        return classes & ~v.table->dry ? BW_ACTION_DENIED : BW_ACTION_WOULD_DENY;
 }
 
 /* The name id of a file that the current process opens. Apart, as there may be only eight frames. */
@@ -81,7 +100,8 @@ static __always_inline bool access_emit(const struct correlation *c, __u64 file_
         r->fresh = c->key.classes;
         r->destination.family = BW_FAMILY_NONE;
         r->destination.act = BW_ACT_OPEN;
-        r->flags = c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0;
+        r->flags = (c->key.evidence == REPORT_FLOOD ? BW_CORRELATION_FLOOD : 0) |
+                   (c->how & ACT_CLOSED ? BW_CORRELATION_CLOSED : 0);
         record_put_opened(draft, file_address, name);
         record_put_process(draft);
         r->process.flags = process_flags(BPF_CORE_READ(current_task(), tgid));
@@ -98,6 +118,8 @@ __noinline int access_report(__u64 file_address, __u64 classes, __u32 action, __
 
         c.holder = c.key.pid = BPF_CORE_READ(task, tgid);
         c.key.start_boot_ns = task_start(task);
+        c.how = action & ACTION_CLOSED ? ACT_CLOSED : 0;
+        action &= ~ACTION_CLOSED;
         c.key.classes = classes;
         c.key.action = action;
         c.key.destination.family = BW_FAMILY_NONE;

@@ -62,23 +62,68 @@ __noinline int file_is_containers(__u64 file_address, __u64 task_address) {
 #define OPEN_REFUSES 0x100
 /* and does nothing else. */
 #define OPEN_ONLY_REFUSES 0x200
+#define OPEN_FLAGS (OPEN_REFUSES | OPEN_ONLY_REFUSES)
 
 enum touched {
         TOUCHED,
         TOUCHED_AGAIN,   /* the policy or the mark changed meanwhile: the open must be judged again */
-        TOUCHED_REFUSED, /* by Access=allowed, and not marked */
+        TOUCHED_REFUSED, /* by Access=allowed or FailClosed=yes, and not marked */
 };
 
-/* The process of `task` opened or received (enum bw_via, OPEN_*) a file of `classes`: applies the rules and
+/* Of these classes of an open file those that no rule of this kind allows the current process. */
+__noinline __u64 open_unruled(__u64 file_address, __u32 table, __u64 classes, __u32 kind) {
+        struct task_struct *task = current_task();
+        const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
+        struct bw_bits rules = {};
+
+        if (!v.table)
+                return 0;
+        if (p && p->generation == v.table->generation)
+                process_rules(&v, task, p, file_is_containers(file_address, (__u64)task),
+                                BPF_CORE_READ((const struct file *)file_address, f_inode, i_uid.val),
+                                &rules);
+        return classes & ~rules_classes(table, &rules, kind);
+}
+
+/* Whether the current process has no mark, and cannot get one. */
+static __always_inline bool mark_is_refused(void) {
+        struct task_struct *task = current_task();
+        __u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+        return !mark_find(pid, task_start(task)) && !mark_make(pid, task_start(task), (__u64)task);
+}
+
+/* Whether the current process may not open a file of these classes to read: enum touched. Opens only to
+ * write, which are judged on an overlay, are not refused. */
+__noinline int open_judge(__u64 file_address, __u32 table, __u64 classes) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        struct task_struct *task = current_task();
+
+        if (!t || !(classes & (t->locks | t->closes)) ||
+                        !(BPF_CORE_READ((const struct file *)file_address, f_mode) & FMODE_READ))
+                return TOUCHED;
+        const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
+        if (p && p->generation != t->generation)
+                return TOUCHED_AGAIN;
+        if (classes & t->locks && open_unruled(file_address, table, classes & t->locks, RULES_ALLOW))
+                return TOUCHED_REFUSED;
+        /* Nothing has to be followed of a process under an idle rule. */
+        return classes & t->closes && open_unruled(file_address, table, classes & t->closes, RULES_IDLE) &&
+                                               mark_is_refused()
+                               ? TOUCHED_REFUSED
+                               : TOUCHED;
+}
+
+/* The process of `task` opened or received (enum bw_via) a file of `classes`: applies the rules and
  * marks it. BW_VIA_TRACE: it has read the memory of another process, whose task is at `file_address`. */
 __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classes, __u32 via) {
-        const __u32 how = via & (OPEN_REFUSES | OPEN_ONLY_REFUSES);
         struct task_struct *task = (struct task_struct *)task_address;
         __u32 pid = BPF_CORE_READ(task, tgid);
         struct process *p = process_find(pid, task_start(task));
         struct policy_view v;
         struct bw_bits rules = {};
-        via &= ~(OPEN_REFUSES | OPEN_ONLY_REFUSES);
+
         if (!policy_view_get(&v))
                 return TOUCHED;
         if (p) {
@@ -94,16 +139,8 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
         const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
         const __u64 idle = rules_classes(v.index, &rules, RULES_IDLE);
         const __u64 until = mark_until(v.index, classes);
-        /* Opens only to write, which are judged on an overlay, are not refused. */
-        const __u64 locked = how && BPF_CORE_READ((const struct file *)file_address, f_mode) & FMODE_READ
-                                             ? classes & ~bound & v.table->locks
-                                             : 0;
         if (!policy_view_held(&v))
                 return TOUCHED_AGAIN;
-        if (locked)
-                return TOUCHED_REFUSED;
-        if (how & OPEN_ONLY_REFUSES)
-                return TOUCHED;
 
         count(BW_COUNT_OPENS_MATCHED);
         if (activity_wanted())
@@ -223,12 +260,14 @@ static __always_inline int file_judge_anew(
         if ((READ_OFTEN(file, f_inode, i_mode) & S_IFMT) == S_IFDIR)
                 return false;
 
+        __u64 closed = 0;
         for (__u32 i = 0; i < POLICY_TRIES; i++) {
                 struct policy_view v;
 
                 if (!policy_view_get(&v))
                         return false;
                 __u64 classes = file_classes(v.index, v.table->generation, address_of(file), (__u64)task);
+                closed |= classes & v.table->closes;
                 if (!policy_view_held(&v))
                         continue;
                 if (!classes && v.table->generation == shared.generation)
@@ -241,14 +280,20 @@ static __always_inline int file_judge_anew(
                         return false;
                 if (task_ready(task))
                         continue;
-                int touched = file_touched((__u64)task, address_of(file), classes, via);
-                if (touched == TOUCHED_REFUSED)
-                        return JUDGED_REFUSED;
-                if (touched == TOUCHED)
+                if (via & OPEN_FLAGS) {
+                        int may = open_judge(address_of(file), v.index, classes);
+                        if (may == TOUCHED_AGAIN || !policy_view_held(&v))
+                                continue;
+                        if (may == TOUCHED_REFUSED)
+                                return JUDGED_REFUSED;
+                        if (via & OPEN_ONLY_REFUSES)
+                                return false;
+                }
+                if (file_touched((__u64)task, address_of(file), classes, via & ~OPEN_FLAGS) == TOUCHED)
                         return JUDGED_MARKED;
         }
         report_loss(BW_LOSS_POLICY_BUSY);
-        return false;
+        return closed && via & OPEN_FLAGS ? JUDGED_REFUSED : 0;
 }
 
 /* The current process has read the memory of the process of the task at `other`, not by a file. Returns
@@ -287,20 +332,26 @@ static __always_inline int file_judge(struct task_struct *task, struct file *fil
         return sum == SUM_HARMLESS ? 0 : file_judge_anew(task, file, via, sum);
 }
 
-/* files/access.bpf.h */
-int access_action(void);
-__u64 access_locked(__u64 file_address);
+/* files/access.bpf.h. Beside enum bw_action: by FailClosed=yes. */
+#define ACTION_CLOSED 0x100
+__u64 access_classes(__u64 file_address);
+__u64 access_locked(__u64 file_address, __u64 classes);
+__u64 access_closed(__u64 classes);
+int access_action(__u64 classes);
 __u64 access_name(__u64 file_address);
 int access_report(__u64 file_address, __u64 classes, __u32 action, __u64 name);
 
-/* No rule allows the current process to open this file of a class with Access=allowed. Returns whether that
- * is refused, which it reports. Inlined, as there may be only eight frames. */
+/* No rule allows the current process to open this file of a class with Access=allowed, or it is of one with
+ * FailClosed=yes, and what the process does with it cannot be followed. Returns whether that is refused,
+ * which it reports. Inlined, as there may be only eight frames. */
 static __always_inline bool access_refuse(__u64 file_address) {
-        int action = access_action();
-        __u64 classes = action == BW_ACTION_ALERT ? 0 : access_locked(file_address);
+        __u64 classes = access_classes(file_address), locked = access_locked(file_address, classes);
+        __u64 closed = locked ? 0 : access_closed(classes);
+        int action = access_action(locked | closed);
 
-        if (classes)
-                access_report(file_address, classes, action, access_name(file_address));
+        if (action != BW_ACTION_ALERT)
+                access_report(file_address, locked | closed, action | (closed ? ACTION_CLOSED : 0),
+                                access_name(file_address));
         return action == BW_ACTION_DENIED;
 }
 
@@ -356,7 +407,7 @@ __noinline int descriptor_judge(int fd, __u32 via) {
         if (READ_OFTEN(file, f_inode, i_rdev) == PTMX_DEVICE)
                 terminal_made((__u64)file);
         on_memory_opened(current_task(), file);
-        return file_judge_anew(current_task(), file, via, sum) ? OPENED_SENSITIVE : OPENED;
+        return file_judge_anew(current_task(), file, via & ~OPEN_FLAGS, sum) ? OPENED_SENSITIVE : OPENED;
 }
 
 static __always_inline bool descriptor_opened(int fd, enum bw_via via) {

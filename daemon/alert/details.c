@@ -362,7 +362,7 @@ const char *alert_action_meaning(const char *action, bool open) {
                 const char *name, *meaning, *of_open;
         } known[] = {
                 { "denied", "the egress was refused, as the class has Action=deny",
-                                "the open was refused, as the class has Access=allowed" },
+                                "the open was refused, as the class has Access=allowed or FailClosed=yes" },
                 { "stopped", "the egress was refused, and the process stopped (kill -CONT continues it)",
                                 NULL },
                 { "killed", "the egress was refused, and the process killed", NULL },

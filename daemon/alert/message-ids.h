@@ -16,6 +16,8 @@
 #define MESSAGE_ID_SELFTEST "651224ba41d643729f822de400a405e4"
 /* Alerts were delivered late. */
 #define MESSAGE_ID_DELAY "5b58013227a5403cb7dba4f368fcde23"
+/* A class has fallen back to a dry run. */
+#define MESSAGE_ID_FALLBACK "7b0f5b7c2e9d4f0c8a4d1c63b2f7ae15"
 /* A user has filled its share of a table. */
 #define MESSAGE_ID_SHARE "c4a5d1b6f0e84a6c9b7f2d3e815a60c7"
 /* The sensor runs, or was stopped in order: at the start, every hour, at the end. */

@@ -212,6 +212,7 @@ int alert_ring_put_state(AlertRing *r, StateKind kind, const char *line) {
                 [STATE_FOREIGN] = LINE_FOREIGN,
                 [STATE_DELAY] = LINE_DELAY,
                 [STATE_SHARE] = LINE_SHARE,
+                [STATE_FALLBACK] = LINE_FALLBACK,
         };
         char *copy = strdup(line);
 

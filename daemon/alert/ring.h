@@ -28,6 +28,7 @@ typedef enum LineKind {
         LINE_FOREIGN,
         LINE_DELAY,
         LINE_SHARE,
+        LINE_FALLBACK,
 } LineKind;
 
 /* Keeps n_max (at least 1) alerts. -ENOMEM. */

@@ -237,7 +237,12 @@ static int step_flood(ScoreContext *c) {
                                : 0;
 }
 
-static int step_suspect(ScoreContext *c) {
+static int step_untracked(ScoreContext *c) {
+        if (c->event->flags & BW_CORRELATION_CLOSED)
+                return score_add(c, 0,
+                                "FailClosed=yes of the class: what the process would have done with the "
+                                "file could not be followed, as a table is full or the policy kept "
+                                "changing");
         return c->event->flags & BW_CORRELATION_SUSPECT
                                ? score_add(c, 0,
                                                  "the process is not tracked itself, as the share of a "
@@ -536,7 +541,7 @@ static const ScoreStep steps[] = {
         step_framed,
         step_looped,
         step_flood,
-        step_suspect,
+        step_untracked,
         step_lineage,
         step_destination,
         step_floor,

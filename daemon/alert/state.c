@@ -54,15 +54,35 @@ static int delay_sentence(const StateAlert *a, char **ret) {
                         a->count, sec);
 }
 
-static int foreign_sentence(const StateAlert *a, char **ret) {
+/* "a, b, c", newly allocated; NULL when out of memory. */
+static char *strings_text(char *const *strings) {
         TextStream text;
         FILE *f = text_open(&text);
 
         if (!f)
+                return NULL;
+        for (char *const *p = strings; *p; p++)
+                fprintf(f, p == strings ? "%s" : ", %s", *p);
+        return text_take(&text);
+}
+
+static int fallback_sentence(const StateAlert *a, char **ret) {
+        _cleanup_free_ char *services = strings_text(a->programs);
+        size_t n = 0;
+
+        if (!services)
                 return -1;
-        for (char *const *p = a->programs; *p; p++)
-                fprintf(f, p == a->programs ? "%s" : ", %s", *p);
-        _cleanup_free_ char *programs = text_take(&text);
+        while (a->programs[n])
+                n++;
+        return asprintf(ret,
+                        "Class %s has fallen back to dry-run until the policy changes: within an hour after "
+                        "the last change, trusted programs of %zu services were refused something (%s)",
+                        a->class, n, services);
+}
+
+static int foreign_sentence(const StateAlert *a, char **ret) {
+        _cleanup_free_ char *programs = strings_text(a->programs);
+
         if (!programs)
                 return -1;
         return asprintf(ret,
@@ -173,6 +193,10 @@ static json_t *foreign_members(const StateAlert *a) {
         return json_pack("{s:o}", "programs", json_from_strings(a->programs));
 }
 
+static json_t *fallback_members(const StateAlert *a) {
+        return json_pack("{s:s, s:o}", "class", a->class, "services", json_from_strings(a->programs));
+}
+
 static json_t *share_members(const StateAlert *a) {
         const EventShare *s = a->share;
 
@@ -199,6 +223,7 @@ static const struct {
         [STATE_DELAY] = { "delay", delay_sentence, delay_members },
         [STATE_SHARE] = { "share", share_sentence, share_members },
         [STATE_HEARTBEAT] = { "heartbeat", heartbeat_sentence, heartbeat_members },
+        [STATE_FALLBACK] = { "fallback", fallback_sentence, fallback_members },
 };
 
 StateAlert state_alert_policy(const Policy *p, bool refused, const char *previous, uint64_t realtime_usec) {
@@ -222,6 +247,10 @@ StateAlert state_alert_foreign(char *const *programs, uint64_t realtime_usec) {
                 .meaning = "Other BPF programs are attached to the network hooks.",
                 .programs = programs,
         };
+}
+
+StateAlert state_alert_share(const EventShare *share, uint64_t realtime_usec) {
+        return (StateAlert){ .kind = STATE_SHARE, .realtime_usec = realtime_usec, .share = share };
 }
 
 char *state_alert_sentence(const StateAlert *a) {

@@ -3,9 +3,11 @@
 
 /* An alert about detection itself. The same sentence in text, in the journal and in JSON:
  *
- * kind ("state"), state ("loss", "policy", "delay", "foreign", "share", "heartbeat"), time (RFC 3339, UTC),
+ * kind ("state"), state ("loss", "policy", "delay", "foreign", "share", "heartbeat",
+ * "fallback"), time (RFC 3339, UTC),
  * summary, and of a loss: cause, count (since the last one of that cause), total; of a delay: count (of the
- * alerts that say delayed_ms), longest_ms; of foreign programs: programs[]; of a share: table ("processes",
+ * alerts that say delayed_ms), longest_ms; of foreign programs: programs[]; of a fallback: class,
+ * services[] (whose programs it refused something); of a share: table ("processes",
  * "objects", "files", "lineages", "mappings", "names", "rings"), uid, cgroup|null (the last component of its
  * path; null: the share of all of the user's cgroups), cgroup_id, pid, comm, live, refused; of a heartbeat:
  * event ("start", "hour", "stop"), version, sensor, health ("ok", "degraded"), reasons[] (why it is
@@ -26,6 +28,7 @@ typedef enum StateKind {
         STATE_DELAY,     /* alerts were delivered late */
         STATE_SHARE,     /* a user has filled its share of a table; not a loss: it is monitored as a whole */
         STATE_HEARTBEAT, /* the sensor runs, or ends; without one, nobody monitors the host */
+        STATE_FALLBACK,  /* a class is not enforced any more, see alert/trial.h */
 } StateKind;
 
 /* The interval of heartbeats. A host without one for two of them is silent. */
@@ -50,7 +53,9 @@ typedef struct StateAlert {
         const char *remedy;  /* or NULL */
         uint64_t count, total;
         /* foreign programs */
-        char *const *programs; /* hook_watch_foreign() */
+        char *const *programs; /* hook_watch_foreign(); of a fallback: services */
+        /* a fallback, besides programs */
+        const char *class;
         /* a share */
         const EventShare *share;
         /* a heartbeat, besides hash; total: of all losses */
@@ -72,6 +77,9 @@ StateAlert state_alert_policy(const Policy *p, bool refused, const char *previou
 
 /* Describes programs that others attached to the network hooks (hook_watch_foreign()). Borrows them. */
 StateAlert state_alert_foreign(char *const *programs, uint64_t realtime_usec);
+
+/* Describes a full share. Borrows it. */
+StateAlert state_alert_share(const EventShare *share, uint64_t realtime_usec);
 
 /* What the entries of a shared table (enum bw_share_of) are called. */
 const char *share_table_name(unsigned table);

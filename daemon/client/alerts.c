@@ -118,7 +118,7 @@ static void on_interrupt(int sig) {
 /* Returns the alert or state (alert/state.h) in a reply. NULL: neither. */
 static const json_t *reply_entry(const json_t *reply) {
         static const char *const members[] = { "alert", "loss", "policy", "foreign", "delay", "share",
-                "heartbeat" };
+                "heartbeat", "fallback" };
 
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
                 if (json_is_object(json_object_get(reply, members[i])))

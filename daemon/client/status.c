@@ -117,10 +117,13 @@ static void put_enforcement(const json_t *e) {
                 return;
         put_label("Enforcement");
         put_dot(strcmp(mode, "on") == 0 ? CTL_GREEN : CTL_YELLOW);
-        ctl_print("%s, %lld classes; %lld denied, %lld would be denied, %lld could not be denied", mode,
-                        ctl_number(e, "classes"), ctl_number(e, "denied"), ctl_number(e, "would_deny"),
-                        ctl_number(e, "not_denied"));
+        ctl_print("%s, %lld classes, %lld of them fail closed; %lld denied, %lld would be denied, %lld "
+                  "could "
+                  "not be denied",
+                        mode, ctl_number(e, "classes"), ctl_number(e, "fail_closed"),
+                        ctl_number(e, "denied"), ctl_number(e, "would_deny"), ctl_number(e, "not_denied"));
         put_list("Not refused", json_object_get(e, "not_refused"));
+        put_list("Fell back", json_object_get(e, "fallen"));
 }
 
 /* How full the tables are, the memory that they take, and what had no room. */

@@ -228,6 +228,14 @@ static int warn_of_enforcement(Policy *p) {
 }
 
 static int warn_of_class(Policy *p, const PolicyClass *c) {
+        if (c->fail_closed && c->action == POLICY_ALERT && c->access == POLICY_ACCESS_ANY) {
+                int r = policy_message_add(p, POLICY_WARNING, c->origin,
+                                "[Class %s] has FailClosed=yes, which has no effect: add Action=deny or "
+                                "Access=allowed",
+                                c->name);
+                if (r < 0)
+                        return r;
+        }
         if (c->late_window_usec == 0 || c->late_window_usec >= c->window_usec)
                 return 0;
         return policy_message_add(p, POLICY_WARNING, c->origin,

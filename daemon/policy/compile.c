@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -338,6 +339,14 @@ static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton 
         return r;
 }
 
+/* The first 16 digits of the hash. */
+static uint64_t policy_identity(const Policy *p) {
+        char digits[17] = {};
+
+        memcpy(digits, p->hash, sizeof(digits) - 1);
+        return strtoull(digits, NULL, 16);
+}
+
 /* What is refused, and to whom nothing is. */
 static void enforcement_fill(const Policy *p, const Numbering *n, struct bw_table *t) {
         for (size_t i = 0; i < p->n_classes; i++) {
@@ -350,8 +359,9 @@ static void enforcement_fill(const Policy *p, const Numbering *n, struct bw_tabl
                 for (unsigned hops = c->action_hops + 1; hops < BW_FAR_SLOTS; hops++)
                         t->far[hops] |= bit;
                 t->locks |= policy_class_locks(p, c) ? UINT64_C(1) << n->class_bits[i] : 0;
+                t->closes |= policy_class_closes(p, c) ? UINT64_C(1) << n->class_bits[i] : 0;
         }
-        t->dry_run = p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN;
+        t->dry = p->enforcement.enabled == POLICY_ENFORCED_DRY_RUN ? ~UINT64_C(0) : 0;
         for (size_t i = 0; i < n->n_rules; i++)
                 if (n->rules[i] == &n->never[NEVER_EXE])
                         t->never_exe = (uint16_t)(n->rule_bits[i] + 1);
@@ -541,6 +551,7 @@ int policy_compile(const Policy *p, PolicyNames *names, size_t max_cells, Policy
         if (r < 0)
                 return r;
         t->table->hops_max = p->hops_max;
+        t->identity = policy_identity(p);
         enforcement_fill(p, &numbering, t->table);
         for (size_t i = 0; i < p->n_classes; i++) {
                 const PolicyClass *c = p->classes + i;

@@ -30,6 +30,7 @@ typedef struct PolicyTables {
         size_t n_patterns[BW_AUTOMATA];
         size_t n_outputs;
         size_t n_nets, n_users;
+        uint64_t identity; /* the first bytes of the policy's hash */
 } PolicyTables;
 
 PolicyTables *policy_tables_free(PolicyTables *t);

@@ -98,6 +98,7 @@ const KeyInfo policy_keys[] = {
                         SCALAR(PolicyClass, action_hops, 0, BW_HOPS_MAX, BW_HOPS_MAX) },
         { SECTION_CLASS, "Access", "access", KEY_CHOICE,
                         CHOICE(PolicyClass, access, accesses, POLICY_ACCESS_ANY) },
+        { SECTION_CLASS, "FailClosed", "fail_closed", KEY_BOOL, FIELD(PolicyClass, fail_closed) },
         { SECTION_CLASS, "Description", "description", KEY_TEXT, FIELD(PolicyClass, description) },
         { SECTION_CLASS, "Technique", "techniques", KEY_STRINGS, LIST(PolicyClass, techniques, char *),
                         .check = value_check_technique },

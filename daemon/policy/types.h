@@ -117,6 +117,7 @@ typedef struct PolicyClass {
         unsigned action;           /* PolicyAction */
         unsigned action_hops;      /* ActionHops=: after more hand-overs egress is only reported */
         unsigned access;           /* PolicyAccess: who may open its files */
+        bool fail_closed;          /* FailClosed=: refused as well where the sensor itself fails */
         PolicyOrigin origin;
 } PolicyClass;
 
@@ -276,6 +277,11 @@ static inline bool policy_class_denies(const Policy *p, const PolicyClass *c) {
 static inline bool policy_class_locks(const Policy *p, const PolicyClass *c) {
         return c->access == POLICY_ACCESS_ALLOWED && p->enforcement.enabled != POLICY_ENFORCED_NO &&
                !p->enforcement.off;
+}
+
+/* Whether what the kernel's programs cannot follow is refused. */
+static inline bool policy_class_closes(const Policy *p, const PolicyClass *c) {
+        return c->fail_closed && (policy_class_denies(p, c) || policy_class_locks(p, c));
 }
 
 const PolicyClass *policy_class_by_name(const Policy *p, const char *name);

@@ -207,6 +207,7 @@ static int follow_step(Query *q, FILE *f) {
                 [LINE_FOREIGN] = "foreign",
                 [LINE_DELAY] = "delay",
                 [LINE_SHARE] = "share",
+                [LINE_FALLBACK] = "fallback",
         };
         const AlertRing *ring = q->source->ring;
         uint64_t begin = alert_ring_log_begin(ring), end = alert_ring_log_end(ring);

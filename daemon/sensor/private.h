@@ -59,7 +59,7 @@ struct Sensor {
         char identity[FD_STORE_IDENTITY_SIZE]; /* of the programs, in `kept` */
         FdStore *kept;
         bool refusing;        /* a class has Action=deny, and it is no dry run */
-        bool locking;         /* a class has Access=allowed */
+        bool locking;         /* a class has Access=allowed or FailClosed=yes */
         uint64_t start_ticks; /* of this process, in BW_START_TICK_NS; 0: unknown */
         /* before this daemon */
         uint64_t losses_reported[BW_LOSS_MAX], repeats_reported, misses_reported, marks_dropped;

@@ -230,13 +230,18 @@ size_t sensor_max_cells(const Sensor *s) {
         return s->n_cells;
 }
 
+/* Values of an array are aligned to 8 bytes (kernel/bpf/arraymap.c). */
+#define TABLE_STRIDE ((sizeof(struct bw_table) + 7) / 8 * 8)
+
+/* For so long a new policy is on trial. */
+#define TRIAL_USEC (60 * 60 * USEC_PER_SEC)
+
 uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         uint32_t *active = &s->shared->policy_active, idle = *active;
-        size_t stride = (sizeof(struct bw_table) + 7) / 8 * 8;
         /* In new tables none is in force. Old programs may look at others by the same index. */
-        if (((struct bw_table *)((char *)s->tables + idle * stride))->generation != 0)
+        if (((struct bw_table *)((char *)s->tables + idle * TABLE_STRIDE))->generation != 0)
                 idle = (idle + 1) % BW_TABLES;
-        struct bw_table *to = (struct bw_table *)((char *)s->tables + idle * stride);
+        struct bw_table *to = (struct bw_table *)((char *)s->tables + idle * TABLE_STRIDE);
         struct bw_cell *cells = s->cells + idle * s->n_cells;
         uint32_t seq = to->seq | 1; /* odd: a program that still looks at this copy will look again */
 
@@ -245,11 +250,17 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
 
         size_t after_seq = offsetof(struct bw_table, generation);
         memcpy((char *)to + after_seq, (const char *)t->table + after_seq, sizeof(*to) - after_seq);
+        if (s->shared->trial_policy != t->identity) {
+                s->shared->trial_policy = t->identity;
+                s->shared->trial_until_ns = (time_now_usec(CLOCK_MONOTONIC) + TRIAL_USEC) * NSEC_PER_USEC;
+                s->shared->fallen = 0;
+        }
+        to->dry |= s->shared->fallen;
         to->generation = ++s->shared->generation;
         to->daemon_pid = (uint32_t)getpid();
         to->daemon_start = s->start_ticks;
-        s->refusing = to->denies && !to->dry_run;
-        s->locking = to->locks;
+        s->refusing = to->denies & ~to->dry;
+        s->locking = to->locks | to->closes;
         memcpy(cells, t->cells, t->n_cells * sizeof(*cells));
         for (size_t i = t->n_cells; i < s->n_cells; i++)
                 cells[i] = (struct bw_cell){ .check = BW_IS_HEADER };
@@ -257,6 +268,25 @@ uint32_t sensor_policy_write(Sensor *s, const PolicyTables *t) {
         __atomic_store_n(&to->seq, seq + 1, __ATOMIC_SEQ_CST);
         __atomic_store_n(active, idle, __ATOMIC_SEQ_CST);
         return to->generation;
+}
+
+static struct bw_table *sensor_table(const Sensor *s) {
+        return (struct bw_table *)((char *)s->tables + s->shared->policy_active % BW_TABLES * TABLE_STRIDE);
+}
+
+SensorTrial sensor_trial(const Sensor *s) {
+        const struct bw_table *t = sensor_table(s);
+
+        return (SensorTrial){
+                .until_usec = s->shared->trial_until_ns / NSEC_PER_USEC,
+                .enforced = t->denies | t->locks,
+                .fallen = s->shared->fallen,
+        };
+}
+
+void sensor_fall_back(Sensor *s, uint64_t classes) {
+        s->shared->fallen |= classes;
+        __atomic_fetch_or(&sensor_table(s)->dry, classes, __ATOMIC_SEQ_CST);
 }
 
 uint32_t sensor_generation(const Sensor *s) {

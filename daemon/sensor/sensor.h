@@ -137,6 +137,19 @@ void sensor_policy_apply(Sensor *s);
  * has such hooks. Before 5.19 only a privileged daemon can: logs what follows from that. */
 void sensor_enforce(Sensor *s);
 
+/* The policy in force, as the kernel has it. */
+typedef struct SensorTrial {
+        uint64_t until_usec; /* its first hour ends then, CLOCK_MONOTONIC */
+        uint64_t enforced;   /* classes with Action=deny or Access=allowed */
+        uint64_t fallen;     /* of these those that fell back to a dry run */
+} SensorTrial;
+
+SensorTrial sensor_trial(const Sensor *s);
+
+/* From now on, and until another policy is written, also by later instances of the daemon, it is only said
+ * of these classes that something would be refused. */
+void sensor_fall_back(Sensor *s, uint64_t classes);
+
 uint32_t sensor_generation(const Sensor *s);
 
 /* What is not monitored although every hook is attached. */

@@ -404,6 +404,13 @@ static void put_delay(FILE *f, const StateAlert *a) {
         put_number(f, "BARBWIRE_DELAYED_USEC", a->longest_usec);
 }
 
+/* What was refused until now is only reported from now on. */
+static void put_fallback(FILE *f, const StateAlert *a) {
+        put_header(f, MESSAGE_ID_FALLBACK, LOG_ERR);
+        put_string(f, "BARBWIRE_CLASS", a->class);
+        put_strings(f, "BARBWIRE_SERVICE", a->programs);
+}
+
 /* A flood by somebody, which costs that user's own tracking. */
 static void put_share(FILE *f, const StateAlert *a) {
         const EventShare *s = a->share;
@@ -446,6 +453,7 @@ static int put_state(FILE *f, const void *alert, const char *json) {
                 [STATE_DELAY] = put_delay,
                 [STATE_SHARE] = put_share,
                 [STATE_HEARTBEAT] = put_heartbeat,
+                [STATE_FALLBACK] = put_fallback,
         };
         const StateAlert *a = alert;
 

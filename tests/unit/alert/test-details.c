@@ -124,7 +124,8 @@ static void test_route(void **state) {
         e.correlation.action = BW_ACTION_DENIED;
         e.correlation.destination = (struct bw_destination){ .family = BW_FAMILY_NONE, .act = BW_ACT_OPEN };
         assert_shown(&e, "                 ↓ opened the file: refused\n"
-                         "    action       denied: the open was refused, as the class has Access=allowed\n"
+                         "    action       denied: the open was refused, as the class has Access=allowed or "
+                         "FailClosed=yes\n"
                          "    evidence");
 }
 

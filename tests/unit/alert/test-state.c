@@ -96,6 +96,20 @@ static void test_foreign(void **state) {
                                      "program 7\"]}"));
 }
 
+static void test_fallback(void **state) {
+        char *const services[] = { "a.service", "b@.service", "c.service", NULL };
+        const StateAlert a = { .kind = STATE_FALLBACK, .class = "keys", .programs = services };
+
+        (void)state;
+        _cleanup_free_ char *sentence = state_alert_sentence(&a), *json = state_alert_json(&a);
+        assert_string_equal(sentence, "Class keys has fallen back to dry-run until the policy changes: "
+                                      "within an hour after the last change, trusted programs of 3 services "
+                                      "were refused something (a.service, b@.service, c.service)");
+        assert_non_null(strstr(json, "\"state\":\"fallback\""));
+        assert_non_null(strstr(json,
+                        "\"class\":\"keys\",\"services\":[\"a.service\",\"b@.service\",\"c.service\"]}"));
+}
+
 static void test_delay(void **state) {
         const StateAlert a = { .kind = STATE_DELAY, .count = 1, .longest_usec = 10000999 };
         _cleanup_free_ char *sentence = state_alert_sentence(&a), *json = state_alert_json(&a);
@@ -178,6 +192,7 @@ int main(void) {
                 cmocka_unit_test(test_policy_of),
                 cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_fallback),
                 cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_share),
                 cmocka_unit_test(test_losses_are_named),

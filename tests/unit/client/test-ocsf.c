@@ -385,7 +385,8 @@ static void test_open(void **state) {
         json_auto_t *f = finding_of(&e, "web1");
         assert_number(f, "action_id", 2);
         assert_number(f, "disposition_id", 2);
-        assert_text(f, "status_detail", "the open was refused, as the class has Access=allowed");
+        assert_text(f, "status_detail",
+                        "the open was refused, as the class has Access=allowed or FailClosed=yes");
         assert_text(f, "finding_info.title", "Open without permission of ssh-private-keys");
         assert_text(f, "evidences.0.file.path", "/home/ana/.ssh/id_ed25519");
         assert_null(json_object_get(at(f, "evidences.0"), "dst_endpoint"));

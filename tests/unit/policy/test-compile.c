@@ -566,7 +566,7 @@ static void test_enforcement(void **state) {
         _cleanup_(policy_names_done) PolicyNames names = {};
         _cleanup_(policy_tables_freep) PolicyTables *plain = compiled_text(DENIED, &names);
         assert_int_equal(plain->table->denies, 2);
-        assert_int_equal(plain->table->dry_run, 0);
+        assert_int_equal(plain->table->dry, 0);
         assert_int_equal(plain->table->locks, 0);
         assert_int_equal(plain->table->stops | plain->table->kills, 0);
         _cleanup_(policy_names_done) PolicyNames others = {};
@@ -583,7 +583,7 @@ static void test_enforcement(void **state) {
         _cleanup_(policy_tables_freep) PolicyTables *never =
                         compiled_text(DENIED "[Enforcement]\nEnabled=dry-run\n" NEVER, &names);
         assert_int_equal(never->table->denies, 2);
-        assert_int_equal(never->table->dry_run, 1);
+        assert_true(never->table->dry == ~UINT64_C(0));
         unsigned exe = never->table->never_exe - 1U, unit = never->table->never_unit - 1U;
         assert_true(exe < BW_RULES_MAX && unit < BW_RULES_MAX && exe != unit);
         assert_int_equal(match(never, BW_AUTOMATON_EXE, "/usr/bin/y").word[exe / 64],
@@ -602,6 +602,16 @@ static void test_enforcement(void **state) {
         assert_int_equal(locked->table->locks, 1);
         assert_int_equal(locked->table->denies, 0);
         assert_true(locked->table->never_exe && locked->table->never_unit);
+
+        /* FailClosed=, of what is enforced at all. */
+        _cleanup_(policy_names_done) PolicyNames closed_names = {};
+        _cleanup_(policy_freep) Policy *failing =
+                        finished("[Class a]\nPath=/a\nAction=deny\nFailClosed=yes\n"
+                                 "[Class b]\nPath=/b\nFailClosed=yes\n"
+                                 "[Class c]\nPath=/c\nAccess=allowed\nFailClosed=yes\n"
+                                 "[Class d]\nPath=/d\nAction=deny\n");
+        _cleanup_(policy_tables_freep) PolicyTables *closed = compiled(failing, &closed_names);
+        assert_int_equal(closed->table->closes, 1 | 4);
 
         /* ActionHops= */
         _cleanup_(policy_names_done) PolicyNames near_names = {};
@@ -632,6 +642,10 @@ static void test_enforcement_warnings(void **state) {
         _cleanup_(policy_freep) Policy *alone = finished("[Class b]\nPath=/b\nAction=deny\n");
         assert_int_equal(alone->n_messages, 1);
         expect(alone, 0, "f:1:1: ", "has Action=deny and no [Allow] section");
+
+        _cleanup_(policy_freep) Policy *idle = finished("[Class b]\nPath=/b\nFailClosed=yes\n");
+        assert_int_equal(idle->n_messages, 1);
+        expect(idle, 0, "f:1:1: ", "has FailClosed=yes, which has no effect");
 
         _cleanup_(policy_freep) Policy *shadow = finished("[Class s]\nPath=/etc/shadow\nAction=deny\n"
                                                           "[Allow some]\nClass=s\n"

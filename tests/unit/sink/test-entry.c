@@ -405,6 +405,30 @@ static void test_foreign(void **state) {
         assert_state_entry(&foreign, expected);
 }
 
+static char *const services[] = { "a.service", NULL };
+static const StateAlert fallback = {
+        .kind = STATE_FALLBACK, .class = "keys", .programs = services, .realtime_usec = 1795341901023456
+};
+
+static void test_fallback(void **state) {
+        (void)state;
+        const char expected[] =
+                        "MESSAGE=Class keys has fallen back to dry-run until the policy changes: within an "
+                        "hour after the last change, trusted programs of 1 services were refused something "
+                        "(a.service)\nBARBWIRE_TIME=1795341901023456\nMESSAGE_ID=" MESSAGE_ID_FALLBACK
+                        "\nPRIORITY=3\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=barbwired\n"
+                        "BARBWIRE_CLASS=keys\nBARBWIRE_SERVICE=a.service\n";
+
+        assert_state_entry(&fallback, expected);
+}
+
+static const StateAlert delay = {
+        .kind = STATE_DELAY,
+        .count = 12,
+        .longest_usec = 31999000,
+        .realtime_usec = 1795341901023456,
+};
+
 static void test_delay(void **state) {
         (void)state;
         const char expected[] = "MESSAGE=12 alerts were delivered late, up to 31 s after the event, because "
@@ -501,25 +525,20 @@ static void test_manual_page(void **state) {
         e.correlation.process.cmdline = view(cmdline);
         _cleanup_(alert_freep) Alert *a = alert_of(&e);
         a->sight = SIGHT_FIRST;
-        _cleanup_(sent_freep) Sent *alert = sent_of(a), *lost = sent_of_state(&loss),
-                                   *changed = sent_of_state(&policy_change),
-                                   *others = sent_of_state(&foreign), *late = sent_of_state(&delay),
-                                   *full = sent_of_state(&share), *beat = sent_of_state(&heartbeat);
+        Sent *sent[] = { sent_of(a), sent_of_state(&loss), sent_of_state(&policy_change),
+                sent_of_state(&foreign), sent_of_state(&delay), sent_of_state(&share),
+                sent_of_state(&fallback), sent_of_state(&heartbeat) };
         size_t n = 0;
 
-        assert_documented(page, alert);
-        assert_documented(page, lost);
-        assert_documented(page, changed);
-        assert_documented(page, others);
-        assert_documented(page, late);
-        assert_documented(page, full);
-        assert_documented(page, beat);
+        for (size_t i = 0; i < ELEMENTSOF(sent); i++)
+                assert_documented(page, sent[i]);
         assert_non_null(strstr(page, MESSAGE_ID_ALERT));
         assert_non_null(strstr(page, MESSAGE_ID_POLICY));
         assert_non_null(strstr(page, MESSAGE_ID_LOSS));
         assert_non_null(strstr(page, MESSAGE_ID_DELAY));
         assert_non_null(strstr(page, MESSAGE_ID_SHARE));
         assert_non_null(strstr(page, MESSAGE_ID_HEARTBEAT));
+        assert_non_null(strstr(page, MESSAGE_ID_FALLBACK));
         assert_non_null(strstr(page, MESSAGE_ID_FOREIGN));
         assert_non_null(strstr(page, MESSAGE_ID_SELFTEST));
 
@@ -529,13 +548,15 @@ static void test_manual_page(void **state) {
 
                 p++;
                 (void)strncat(name, p, MIN(strcspn(p, "="), sizeof(name) - 1));
-                if (!datagram_nth(&alert->d, name, 0) && !datagram_nth(&lost->d, name, 0) &&
-                                !datagram_nth(&changed->d, name, 0) && !datagram_nth(&others->d, name, 0) &&
-                                !datagram_nth(&late->d, name, 0) && !datagram_nth(&full->d, name, 0) &&
-                                !datagram_nth(&beat->d, name, 0))
+                size_t i = 0;
+                while (i < ELEMENTSOF(sent) && !datagram_nth(&sent[i]->d, name, 0))
+                        i++;
+                if (i == ELEMENTSOF(sent))
                         fail_msg("in barbwire.journal-fields(7), but not written: %s", name);
         }
         assert_true(n >= 30);
+        for (size_t i = 0; i < ELEMENTSOF(sent); i++)
+                sent_free(sent[i]);
 }
 
 /* The text from "-- ID" to the next. Newly allocated. */
@@ -656,6 +677,7 @@ int main(void) {
                 cmocka_unit_test(test_state),
                 cmocka_unit_test(test_policy),
                 cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_fallback),
                 cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_share),
                 cmocka_unit_test(test_heartbeat),
