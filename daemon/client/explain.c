@@ -42,29 +42,41 @@ static bool file_is_kept(const struct stat *st, uid_t uid) {
                (!(st->st_mode & 0020) || st->st_gid == st->st_uid);
 }
 
-void ctl_program_look(const char *path, ExplainProgram *ret) {
+/* Whether nobody but root and this user can make the path lead to another file: all of its directories are
+ * kept, or those of a sticky one of root, in which nobody can replace the file of another. */
+static bool directories_are_kept(const char *path, uid_t uid) {
         _cleanup_free_ char *directory = strdup(path);
         struct stat st;
 
+        if (!directory)
+                return false;
+        while (*directory) {
+                *strrchr(directory, '/') = 0;
+                if (stat(directory[0] ? directory : "/", &st) < 0 ||
+                                (!file_is_kept(&st, uid) && (st.st_uid != 0 || !(st.st_mode & S_ISVTX))))
+                        return false;
+        }
+        return true;
+}
+
+void ctl_program_look(const char *path, ExplainProgram *ret) {
+        _cleanup_free_ char *directory = strdup(path), *real = realpath(path, NULL);
+        struct stat st;
+
         *ret = (ExplainProgram){ .path = path };
-        if (!directory || stat(path, &st) < 0)
+        if (!directory || !real || stat(real, &st) < 0)
                 return;
         ret->seen = true;
         ret->regular = S_ISREG(st.st_mode);
         ret->flags = (st.st_uid != 0 ? BW_PROCESS_EXE_NOT_ROOTS : 0) |
                      (st.st_mode & 0022 ? BW_PROCESS_EXE_WRITABLE : 0);
         ret->owner = st.st_uid;
-        ret->kept = file_is_kept(&st, ret->owner);
-        for (bool first = true; *directory; first = false) {
-                *strrchr(directory, '/') = 0;
-                if (stat(directory[0] ? directory : "/", &st) < 0) {
-                        ret->kept = false;
-                        return;
-                }
-                if (first && st.st_mode & 0002)
-                        ret->flags |= BW_PROCESS_EXE_DIR_WRITABLE;
-                ret->kept &= file_is_kept(&st, ret->owner) || (st.st_uid == 0 && st.st_mode & S_ISVTX);
-        }
+        /* The links in the path, and what they lead to. */
+        ret->kept = file_is_kept(&st, ret->owner) && directories_are_kept(path, ret->owner) &&
+                    directories_are_kept(real, ret->owner);
+        *strrchr(directory, '/') = 0;
+        if (stat(directory[0] ? directory : "/", &st) == 0 && st.st_mode & 0002)
+                ret->flags |= BW_PROCESS_EXE_DIR_WRITABLE;
 }
 
 static int program_find(const char *path, char **ret_owned, ExplainProgram *ret) {

@@ -387,7 +387,7 @@ static int script_find(Suggestion *s, Opener *o, const char *interpreter) {
         else if (users)
                 return 0;
         else if (path_is_temporary(argument) || (!s->look && path_is_in_home(argument)) ||
-                        explain_trust(&script) != TRUTH_YES || script.flags & BW_PROCESS_EXE_DIR_WRITABLE)
+                        explain_trust(&script) != TRUTH_YES || (s->look && !script.kept))
                 say(&s->why,
                                 "Users other than root can change %s, or put another file in its place, and "
                                 "so use a rule for it: make root the owner of the file and its directory.",

@@ -183,6 +183,20 @@ def suggest_script(s):
     temporary = os.path.join(os.fsdecode(s.home.root), "script.py")
     shutil.copyfile(evil, temporary)
     s.refused(run(True, temporary), "Users other than root can change")
+    # Root's script, but by a name that a user can give to another one: the rule would compare that name.
+    theirs, links = os.path.join(s.programs, "theirs"), os.path.join(s.programs, "link.py")
+    os.mkdir(theirs, 0o755)
+    own, link = os.path.join(theirs, "own.py"), os.path.join(theirs, "link.py")
+    shutil.copyfile(evil, own)
+    os.symlink(evil, link)
+    os.symlink(own, links)
+    os.chown(theirs, NOBODY, NOBODY)
+    for name in own, link, links:
+        s.refused(run(True, name), "Users other than root can change")
+    # Whose name is not the path of the file, which a rule would need.
+    key = s.home.key()[0]
+    for command in (["--", evil], ["./evil script.py"], [os.path.join(s.programs, "theirs/../evil script.py")]):
+        s.refused(s.act([PYTHON, *command, key, HOST_V4], True, key, cwd=s.programs), "by its absolute path")
 
 
 def suggest_unit(s):

@@ -21,7 +21,7 @@
 #include "../alert-fixture.h"
 
 /* What there is on the machine. */
-static bool exe_seen, exe_writable, exe_users, script_writable;
+static bool exe_seen, exe_writable, exe_users, script_writable, script_replaceable;
 
 static void look(const char *path, ExplainProgram *ret) {
         bool script = strstr(path, ".py") != NULL;
@@ -30,14 +30,14 @@ static void look(const char *path, ExplainProgram *ret) {
         if (script ? script_writable : exe_writable)
                 ret->flags = BW_PROCESS_EXE_WRITABLE;
         ret->owner = exe_users && strncmp(path, "/usr/", 5) != 0 ? 1000 : 0;
-        ret->kept = exe_users && ret->flags == 0;
+        ret->kept = ret->flags == 0 && !(script && script_replaceable);
         ret->flags |= ret->owner > 0 ? BW_PROCESS_EXE_NOT_ROOTS : 0;
 }
 
 static int setup(void **state) {
         (void)state;
         exe_seen = true;
-        exe_writable = exe_users = script_writable = false;
+        exe_writable = exe_users = script_writable = script_replaceable = false;
         return 0;
 }
 
@@ -278,6 +278,9 @@ static void test_script(void **state) {
         script_writable = true;
         assert_none(&e, "Users other than root can change /opt/a.py");
         script_writable = false;
+        script_replaceable = true;
+        assert_none(&e, "or put another file in its place");
+        script_replaceable = false;
         /* The kernel ran it: then it is judged as a file. */
         e.correlation.process.flags = BW_PROCESS_SCRIPT;
         assert_rule(&e, "[Allow site-a.py-" ID "]\nClass=ssh-private-keys\nExe=/opt/a.py\n"
