@@ -127,6 +127,9 @@ static const struct {
         { "/run/user/1000/gnupg/S.gpg-agent.ssh", AGENTS },
         { "/run/user/1000/gnupg/d.0a1b/S.gpg-agent", AGENTS },
         { H ".gnupg/S.gpg-agent", AGENTS },
+        /* units, which systemd --user reads at each login */
+        { "/usr/lib/systemd/user/ssh-agent.socket", NULL },
+        { H ".config/systemd/user/ssh-agent.socket", NULL },
         { "/run/user/1000/gnupg/S.dirmngr", NULL },
         { "/run/user/1000/bus", NULL },
 
