@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "basic/directory-users.h"
 #include "basic/strv.h"
 #include "policy/build.h"
 #include "policy/check.h"
@@ -298,8 +299,7 @@ static int config_load(Policy *p, const char *config_file, SearchPath dirs) {
         return r < 0 ? r : dropins_load(p, dirs, "", "barbwire.conf");
 }
 
-/* Asks NSS for users that the passwd file does not list: of LDAP, AD or systemd-userdbd. Only for those that
- * the policy names: enumerating a directory may take minutes, or be refused. */
+/* Asks NSS for users that the policy names and no list has: not every directory can be listed. */
 static void directory_users_resolve(Policy *p) {
         const PolicyAllow *a;
 
@@ -314,7 +314,22 @@ static void directory_users_resolve(Policy *p) {
                 }
 }
 
-/* Reads the passwd file for the homes that ~/ stands for and the users that User= names. */
+/* A directory that does not answer is no error: it may start later than the service. */
+static int directory_users_read(Policy *p, char **text, size_t *size) {
+        bool complete = false;
+
+        int r = directory_users_append(text, size, &complete);
+        if (r == -ENOMEM || (r == 0 && complete))
+                return r;
+        return policy_message_add_file(p, POLICY_WARNING, "/etc/nsswitch.conf",
+                        "not all users could be listed%s%s, so that ~/ may not stand for the home of each: "
+                        "reload the policy when the directory service answers, or add Path= for its homes "
+                        "to "
+                        "the classes",
+                        r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+}
+
+/* Reads the passwd file, and asks NSS, for the homes that ~/ stands for and the users that User= names. */
 static int users_load(Policy *p, const char *passwd_file) {
         const char *path = passwd_file ? passwd_file : "/etc/passwd";
         _cleanup_free_ char *data = NULL;
@@ -333,6 +348,9 @@ static int users_load(Policy *p, const char *passwd_file) {
                                 strerror(-r));
                 return q < 0 ? q : passwd_file ? r : 0;
         }
+
+        if (!passwd_file && (r = directory_users_read(p, &data, &size)) < 0)
+                return r;
 
         /* strsep() needs a NUL at the end; earlier ones have no meaning in this file. */
         char *text = realloc(data, size + 1);

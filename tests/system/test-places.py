@@ -98,36 +98,62 @@ def reloaded(scene):
     stolen(scene, f"/run/{UNIQUE}/linked/after", "linked")
 
 
-# Another user, by the NSS module of libnss-extrausers(8).
+# barbwired, with users of a directory, by the NSS module of libnss-extrausers(8).
 DIRECTORY = """
-mount --make-rprivate / && mount -t tmpfs none /var/lib/extrausers && mount -t tmpfs none /mnt || exit 77
-echo '{user}:x:4242:4242::/people/{user}:/bin/sh' >/var/lib/extrausers/passwd
+mount --make-rprivate / && mount -t tmpfs -o mode=755 none /var/lib/extrausers && mount -t tmpfs none /mnt || exit 77
+echo '{user}:x:4242:4242::{home}:/bin/sh' >/var/lib/extrausers/passwd
 sed 's/^passwd:.*/passwd: files extrausers/' /etc/nsswitch.conf >/mnt/nsswitch
 mount --bind /mnt/nsswitch /etc/nsswitch.conf && getent passwd '{user}' >/dev/null || exit 77
-exec "$0" --check --policy-dir="$1"
+exec "$0" "$@"
 """
+USER, USER_HOME = f"{UNIQUE}-ana", f"/{UNIQUE}/people/ana"
 
 
-def directory_user(scene):
-    user, policy = f"{UNIQUE}-ana", f"{scene.directory}/users"
+def directory(*command):
+    """The command, where NSS lists that user."""
+    return ["unshare", "--mount", "sh", "-c", DIRECTORY.format(user=USER, home=USER_HOME), *command]
+
+
+def run(*command):
+    return subprocess.run([*command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def has_directory():
+    """Whether this machine can have such users."""
+    tried = run(*directory("true"))
+    return None if tried.returncode == 0 else f"needs libnss-extrausers: {tried.stderr}"
+
+
+def directory_user(scene, missing):
+    policy = f"{scene.directory}/users"
     os.mkdir(policy)
     with open(f"{policy}/1.conf", "w", encoding="ascii") as out:
-        out.write(f"[Class a]\nPath=/a\n[Allow a]\nClass=a\nExe=/usr/bin/a\nUser={user}\n")
-
-    def check(*command):
-        return subprocess.run([*command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-    unknown = check(harness.BARBWIRED, "--check", f"--policy-dir={policy}")
-    require(unknown.returncode == 2 and f"there is no user {user}" in unknown.stderr, unknown.stderr)
-    known = check("unshare", "--mount", "sh", "-c", DIRECTORY.format(user=user), harness.BARBWIRED, policy)
-    if known.returncode == 77:
-        raise Skip(f"needs libnss-extrausers: {known.stderr}")
+        out.write(f"[Class a]\nPath=/a\n[Allow a]\nClass=a\nExe=/usr/bin/a\nUser={USER}\n")
+    unknown = run(harness.BARBWIRED, "--check", f"--policy-dir={policy}")
+    require(unknown.returncode == 2 and f"there is no user {USER}" in unknown.stderr, unknown.stderr)
+    if missing:
+        raise Skip(missing)
+    known = run(*directory(harness.BARBWIRED, "--check", f"--policy-dir={policy}"))
     require_equal((known.returncode, known.stderr), (0, ""), "--check with that user")
+
+
+def directory_home(scene, missing):
+    """What is secret only in a home, of a user whom only NSS lists, and of one who comes later."""
+    if missing:
+        raise Skip(missing)
+    stolen(scene, f"{USER_HOME}/.npmrc", "npm-registries")
+    other = f"/srv/{UNIQUE}/staff/ben"
+    with open(f"/proc/{scene.bw.pid}/root/var/lib/extrausers/passwd", "a", encoding="ascii") as out:
+        out.write(f"{UNIQUE}-ben:x:4243:4243::{other}:/bin/sh\n")
+    require("policy reloaded" in scene.bw.reload(), "the reload")
+    stolen(scene, f"{other}/.m2/settings.xml", "package-registries")
 
 
 def main():
     with cases() as (t, net, home), places():
-        scene = Scene(net, home, CLASSES.format(unique=UNIQUE))
+        scene, missing = Scene(net, home, CLASSES.format(unique=UNIQUE)), has_directory()
+        if not missing:
+            scene.bw.command[:0] = directory()
         with scene.bw:
             for what, path, name in PLACES:
                 t.case(f"{what}: {path.replace(UNIQUE, '*')}", stolen, scene, path, name)
@@ -136,7 +162,8 @@ def main():
             t.case("Path= below a link", linked, scene, f"/etc/{UNIQUE}-link/x", f"/run/{UNIQUE}/linked/x")
             t.case("Exe= below a link allows that program, and no other", allowed, scene)
             t.case("links are followed after a reload, too", reloaded, scene)
-            t.case("User= that only NSS knows", directory_user, scene)
+            t.case("User= that only NSS knows", directory_user, scene, missing)
+            t.case("~/ of users that only NSS lists", directory_home, scene, missing)
             t.case("no loss", lambda: scene.bw.stop() and scene.bw.require_no_loss())
 
 
