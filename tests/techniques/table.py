@@ -137,10 +137,12 @@ def allowed():
         sends = ", ".join(keys.get("Destination", ["anywhere"]))
         passes = ", ".join(keys.get("Passes", ["output", "files", "children"]))
         only = ", ".join(f"{key}=" for key in ("Script", "Unit", "User", "Ancestor") if key in keys)
+        said = re.split(r"(?<=[a-z)\]\"])[.] ", comment + " ")
+        gap = next((sentence.strip() for sentence in said[1:] if sentence.startswith("Known gap")), "")
         reason = re.split(r"(?<=[a-z)\]])[.:] ", comment + " ")[0].strip().rstrip(".")
         lines += [f"*{scdoc(name)}*: {scdoc(', '.join(keys['Class']))}",
                   f"\tSends to: {scdoc(sends)}. Passes: {passes}{only and '; only with ' + only}." +
-                  (f" {scdoc(reason)}." if reason else ""), ""]
+                  "".join(f" {scdoc(sentence)}." for sentence in (reason, gap) if sentence), ""]
     return lines[:-1]
 
 

@@ -85,6 +85,7 @@ static const struct {
         { H "a/__pycache__/sitecustomize.cpython-311.pyc", "interpreter-code" },
         { H "a/usercustomize/__init__.py", "interpreter-code" },
         { H ".gem/ruby/3.1.0/gems/x-1/lib/rubygems_plugin.rb", "interpreter-code" },
+        { H "shop/.pnpmfile.cjs", "interpreter-code" },
         { H "models/resnet50.pth", NULL },
         { H "shop/customize.py", NULL },
         { "/usr/share/doc/etc/shadow", NULL },
