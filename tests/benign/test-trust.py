@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import own_code
 import postgresql
 import scene as stage
 from registry import Registry
@@ -311,6 +312,7 @@ def main():
             t.case(f"ana: {program} to another port", client, s, "ana", program, secret, right, wrong)
         t.case("ana: an sshd of her own, with a key as its banner", own_sshd, s, server)
         t.case("vipw with a thief's editor", vipw, s)
+        own_code.cases(t, s, server, stolen, [PYTHON, "-c", SENDER])
         t.case("no loss", stage.no_loss, s.bw)
     t.done()
 

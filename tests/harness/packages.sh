@@ -6,7 +6,7 @@ BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang bpftool libbpf-dev libsyst
         libcap-ng-dev libjansson-dev nettle-dev pkg-config iproute2 python3 scdoc)
 # For the tests.
 TEST_PACKAGES=(libcmocka-dev llvm libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
-        nginx-light postgresql-client gnupg nodejs python3-pip make openssl login firefox-esr lynis runc
+        nginx-light postgresql-client mariadb-client exim4-daemon-light bundler composer gnupg nodejs python3-pip make openssl login firefox-esr lynis runc
         systemd-journal-remote util-linux e2fsprogs btrfs-progs libnss-extrausers kmod zstd lld clang-format-14 clang-tidy-14)
 # For building and judging packages (tests/package).
 PACKAGE_PACKAGES=(debhelper dpkg-dev lintian rpm rpmlint selinux-policy-dev policycoreutils checkpolicy bzip2 cpio zsh)
