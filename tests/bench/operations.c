@@ -20,6 +20,7 @@
 #define BATCH 64
 #define BATCH_OF_PROCESSES 4
 #define BATCHES_MAX 200000
+#define BOUND 300 /* bound marks of other processes */
 #define PATH_SIZE 256
 #define FIRST_SIZE (PATH_SIZE + sizeof("/a-file-4294967295"))
 
@@ -125,6 +126,33 @@ static void do_process(const char *path) {
                 die(path);
 }
 
+/* Other processes with a mark as this one gets, as every server and client of a machine has. They end with
+ * this one. */
+static void marks_hold(const char *path) {
+        int ready[2], held[2];
+        char byte = 0;
+
+        if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(held, O_CLOEXEC) < 0)
+                die("pipe2");
+        for (int i = 0; i < BOUND; i++) {
+                pid_t pid = fork();
+
+                if (pid == 0) {
+                        close(held[1]);
+                        open_close(path);
+                        if (write(ready[1], &byte, 1) == 1 && read(held[0], &byte, 1) == 0)
+                                _exit(0);
+                        _exit(1);
+                }
+                if (pid < 0)
+                        die("fork");
+        }
+        for (int i = 0; i < BOUND; i++)
+                if (read(ready[0], &byte, 1) != 1)
+                        die("a marked process");
+        open_close(path);
+}
+
 /* Data that a batch has sent is read between the batches: sending to a full socket would be another
  * operation. */
 static void sinks_drain(void) {
@@ -140,6 +168,7 @@ static const struct operation {
         const char *name, *path; /* below DIRECTORY */
         void (*run)(const char *path);
         bool sends, first; /* first: each open is the first one of its file */
+        bool bound;        /* by a process with a bound mark: it has opened path */
         int batch;         /* 0: BATCH */
 } operations[] = {
         { .name = "no-op", .run = do_nothing },
@@ -155,6 +184,11 @@ static const struct operation {
         { .name = "connect-close-tcp", .run = do_connect_tcp },
         { .name = "send-udp", .run = do_send_udp, .sends = true },
         { .name = "send-tcp", .run = do_send_tcp, .sends = true },
+        { .name = "send-tcp-bound",
+                        .path = "/watched/secret",
+                        .run = do_send_tcp,
+                        .sends = true,
+                        .bound = true },
         { .name = "pipe-write-read", .run = do_pipe },
         { .name = "fork-exec-exit", .run = do_process, .batch = BATCH_OF_PROCESSES },
 };
@@ -174,6 +208,8 @@ static void operation_measure(const struct operation *operation, const char *dir
         size_t n = 0;
 
         snprintf(path, sizeof(path), "%s%s", directory, operation->path ? operation->path : "");
+        if (operation->bound)
+                marks_hold(path);
         end = now() + (unsigned long long)(seconds * 1e9);
         do {
                 if (operation->first)
@@ -188,7 +224,6 @@ static void operation_measure(const struct operation *operation, const char *dir
         } while (n < BATCHES_MAX && now() < end);
         qsort(batches, n, sizeof(double), compare);
         printf("%s %.1f\n", operation->name, batches[n / 2]);
-        fflush(stdout); /* before a fork, as the child would print it as well */
 }
 
 static int loopback_socket(int type, struct sockaddr_in *ret_address) {
@@ -258,7 +293,16 @@ int main(int argc, char **argv) {
                         fprintf(stderr, "%s: no such operation\n", argv[i]);
                         return 2;
                 }
-                operation_measure(&operations[n], argv[3], atof(argv[1]));
+                /* In a process of its own: a mark by one operation is not there in the next. */
+                pid_t pid = fork();
+                int status;
+
+                if (pid == 0) {
+                        operation_measure(&operations[n], argv[3], atof(argv[1]));
+                        exit(0);
+                }
+                if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+                        die(argv[i]);
         }
         return 0;
 }

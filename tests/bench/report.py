@@ -95,6 +95,11 @@ def targets(results):
     for operation in ("connect-udp", "connect-close-tcp", "send-udp", "send-tcp"):
         target(f"{operation}: relative to empty programs", 1.25,
                lambda op=operation: ratio(results, op, "barbwire", "empty"), unit=" ×")
+    target("open-close-allowed: relative to the bare machine", 2,
+           lambda: ratio(results, "open-close-allowed", "barbwire", "bare"), unit=" ×")
+    target("send-tcp by a process with a bound mark, 300 others alive: relative to one without", 1.1,
+           lambda: results["operations"]["send-tcp-bound"]["barbwire"]["ns"]["median"]
+           / results["operations"]["send-tcp"]["barbwire"]["ns"]["median"], unit=" ×")
     target("fork-exec-exit: relative to empty programs", 1.10,
            lambda: ratio(results, "fork-exec-exit", "barbwire", "empty"), unit=" ×")
     target("compile, user+sys: relative to the bare machine", 1.01,
