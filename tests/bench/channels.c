@@ -22,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -42,6 +43,7 @@
 #define ALIAS_BYTES 255
 #define CONTEXT_BYTES 64
 #define NAME_BYTES 100
+#define OFFSET_BYTES 7 /* it is positive */
 #define INTERPRETER_BYTES 200
 
 typedef struct Channel {
@@ -366,6 +368,80 @@ static int move_unix_name(const char *in, char *out) {
         return r;
 }
 
+static int datagram_pair(int fds[static 2]) {
+        const int yes = 1;
+
+        return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0,
+                               fds) < 0 || setsockopt(fds[1], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0
+                               ? -1
+                               : 0;
+}
+
+/* User and group of an empty datagram, which root chooses. -1 is none. */
+static int move_credentials(const char *in, char *out) {
+        static int fds[2] = { -1 };
+        union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(struct ucred))];
+        } sent = { .header = { CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET, SCM_CREDENTIALS } }, got;
+        struct msghdr message = { .msg_control = &sent, .msg_controllen = sizeof(sent) };
+        struct ucred who = { .pid = getpid() };
+
+        if (fds[0] < 0 && datagram_pair(fds) < 0)
+                return -1;
+        memcpy(&who.uid, in, 4);
+        memcpy(&who.gid, in + 4, 4);
+        memcpy(CMSG_DATA(&sent.header), &who, sizeof(who));
+        if (sendmsg(fds[0], &message, 0) < 0)
+                return -1;
+        message.msg_control = &got;
+        message.msg_controllen = sizeof(got);
+        if (recvmsg(fds[1], &message, 0) < 0)
+                return -1;
+        memcpy(&who, CMSG_DATA(&got.header), sizeof(who));
+        memcpy(out, &who.uid, 4);
+        memcpy(out + 4, &who.gid, 4);
+        return 0;
+}
+
+/* The abstract name of the socket that an empty datagram comes from. */
+static int move_sender_name(const char *in, char *out) {
+        struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "\0barbwire-channels" }, name = to;
+        socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + NAME_BYTES;
+        int from, r;
+
+        if (descriptor < 0) {
+                descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+                if (bind(descriptor, (struct sockaddr *)&to, sizeof(to)) < 0)
+                        return -1;
+        }
+        memcpy(name.sun_path + 1, in, NAME_BYTES);
+        from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        r = bind(from, (struct sockaddr *)&name, length) < 0 ||
+                                            sendto(from, NULL, 0, 0, (struct sockaddr *)&to, sizeof(to)) <
+                                                            0 ||
+                                            recvfrom(descriptor, NULL, 0, 0, (struct sockaddr *)&name,
+                                                            &length) < 0
+                            ? -1
+                            : 0;
+        memcpy(out, name.sun_path + 1, NAME_BYTES);
+        close(from);
+        return r;
+}
+
+/* The offset of an open file that two processes have. */
+static int move_offset(const char *in, char *out) {
+        int64_t where = 0;
+
+        if (descriptor < 0 && (descriptor = memfd_create("offset", MFD_CLOEXEC)) < 0)
+                return -1;
+        memcpy(&where, in, OFFSET_BYTES);
+        if (lseek(descriptor, where, SEEK_SET) < 0 || (where = lseek(descriptor, 0, SEEK_CUR)) < 0)
+                return -1;
+        memcpy(out, &where, OFFSET_BYTES);
+        return 0;
+}
+
 static int move_marker(const char *in, char *out) {
         static char line[4096];
         ssize_t n;
@@ -452,6 +528,9 @@ static const Channel channels[] = {
         { "interface-alias", 255, move_alias },
         { "mount-option", 64, move_context },
         { "unix-name", 100, move_unix_name },
+        { "sender-name", 100, move_sender_name },
+        { "file-offset", 7, move_offset },
+        { "credentials", 8, move_credentials },
         { "trace-marker", 512, move_marker },
         { "uevent", 512, move_uevent },
         { "binfmt", 200, move_binfmt },

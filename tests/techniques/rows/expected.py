@@ -95,8 +95,11 @@ CHANNELS = [
     ("mount-source", "the source of a mount, in `/proc/PID/mountinfo`", 512, 1500),
     ("interface-alias", "the alias of a network interface", 255, 21000),
     ("mount-option", "a message of the file system's context, by fsopen(2)", 64, 10000),
-    # The same (2026-12-01). The last three are root's.
+    # The same (2026-12-01). The last four are root's.
     ("unix-name", "the abstract name of a unix socket, in `/proc/net/unix`", 100, 1700),
+    ("sender-name", "the abstract name of the unix socket that an empty datagram comes from", 100, 3100),
+    ("file-offset", "the offset of an open file that two processes have", 7, 1400),
+    ("credentials", "user and group of an empty datagram, by SCM_CREDENTIALS", 8, 700),
     ("trace-marker", "a text in the kernel's trace, by `trace_marker`", 512, 86000),
     ("uevent", "an event that a process makes a device report", 512, 40000),
     ("binfmt", "the interpreter of a kind of programs, in `binfmt_misc`", 200, 8400),
