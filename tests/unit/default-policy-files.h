@@ -326,7 +326,7 @@ static const struct {
         { "/proc/4711/task/4712/environ", PROCESS },
         { "/var/lib/systemd/coredump/core.nginx.33.zst", PROCESS },
         { "/var/crash/_usr_bin_x.1000.crash", PROCESS },
-        { "/run/credentials/web.service/token", PROCESS },
+        { "/run/credentials/web.service/token", CONTAINER },
         { "/run/secrets/database", CONTAINER },
         { "/run/secrets/rhsm/ca/redhat-uep.pem", NULL },
         { "/proc/4711/maps", NULL },
