@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The budget: false alarms that are known, as the holes of the techniques are, (chain, job): (severity, how many, why).
+Each is one to mend. A job that raises more than this fails."""
+
+OUTPUT = "what a program with a rule printed is unbound in the shell that asked for it, whatever that does next"
+MODULE = "python3 -m has no script that a rule could name"
+JAVA = "maven is java, which runs any program"
+HISTORY = "an interpreter reads its history when it starts, and runs any script"
+FEW = "a number of two digits is no secret, but carries the mark"
+INTRUDER = "a shell in a service reads its credential as an intruder there would"
+THEFT = "it is none: a secret is stored in a database"
+
+KNOWN = {
+    ("less1", "the number of matches in a variable"): ("high", 1, FEW),
+    ("aws1", "the output of aws configure get in a variable, then curl"): ("medium", 1, OUTPUT),
+    ("gh1", "$(gh auth token) given to curl"): ("medium", 1, OUTPUT),
+    ("pass1", "pass show in a variable, then curl"): ("high", 1, OUTPUT),
+    ("pass1", "curl with $(pass …)"): ("high", 1, OUTPUT),
+    ("pass1", "mbsync with PassCmd"): ("high", 1, OUTPUT),
+    ("pass1", "msmtp with passwordeval"): ("high", 1, OUTPUT),
+    ("mbsync", "mbsync with PassCmd of a netrc"): ("medium", 1, "grep is not named by a rule"),
+    ("pip1", "python3 -m pip install"): ("medium", 1, MODULE),
+    ("pip1", "python3 -m pip download"): ("medium", 1, MODULE),
+    ("pip1", "pip of the venv with -m"): ("medium", 1, MODULE),
+    ("mvn1", "mvn"): ("medium", 2, JAVA),
+    ("mvn1", "again"): ("medium", 2, JAVA),
+    ("repl", "python's prompt, history"): ("low", 1, HISTORY),
+    ("repl", "node's prompt"): ("medium", 1, HISTORY),
+    ("repl", "bash's history outside a login"): ("low", 1, HISTORY),
+    ("units1", "cat of a credential in a unit's script"): ("medium", 1, INTRUDER),
+    ("units1", "curl with $(cat …) of a unit's credential"): ("medium", 1, INTRUDER),
+    ("perl1", "perl looks up a user, and fetches"): ("high", 1, "perl -e is no script"),
+    ("redis1", "a secret's client, and then others"): ("medium", 1, THEFT),
+}
