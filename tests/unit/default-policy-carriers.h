@@ -116,8 +116,6 @@ static const struct {
         { H ".bash_history", "/usr/bin/bash", "/usr/bin/cp" },
         { H ".local/share/fish/fish_history", "/usr/bin/fish", "/usr/bin/less" },
         { H ".psql_history", "/usr/lib/postgresql/15/bin/psql", "/usr/bin/bash" },
-        { "/dev/shm/libpod_lock", "/usr/bin/podman", "/usr/bin/cp" },
-        { "/dev/shm/libpod_rootless_lock_1000", "/usr/bin/podman", "/usr/bin/python3.11" },
         { H ".lesshst", "/usr/bin/less", "/usr/bin/bash" },
         { H ".lesshsQ", "/usr/bin/less", "/usr/bin/cp" },
         { H ".viminfo", "/usr/bin/vim.basic", "/usr/bin/cp" },

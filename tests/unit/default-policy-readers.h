@@ -160,6 +160,8 @@ static const Reader readers[] = {
         { FORGE, { .exe = "/usr/bin/wget" }, 'n' },
         { NETRC, { .exe = "/usr/bin/curl" }, 'd' },
         { NETRC, { .exe = "/usr/bin/wget" }, 'd' },
+        { NETRC, { .exe = "/usr/bin/w3m" }, 'd' },
+        { NETRC, { .exe = "/usr/bin/aria2c" }, 'd' },
         { NETRC, { .exe = PYTHON }, 'n' },
 
         { BROWSER, { .exe = "/usr/lib/firefox-esr/firefox-esr" }, 'a' },

@@ -422,13 +422,6 @@ static void test_fallback(void **state) {
         assert_state_entry(&fallback, expected);
 }
 
-static const StateAlert delay = {
-        .kind = STATE_DELAY,
-        .count = 12,
-        .longest_usec = 31999000,
-        .realtime_usec = 1795341901023456,
-};
-
 static void test_delay(void **state) {
         (void)state;
         const char expected[] = "MESSAGE=12 alerts were delivered late, up to 31 s after the event, because "
