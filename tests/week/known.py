@@ -8,6 +8,7 @@ JAVA = "maven is java, which runs any program"
 HISTORY = "an interpreter reads its history when it starts, and runs any script"
 FEW = "a number of two digits is no secret, but carries the mark"
 INTRUDER = "a shell in a service reads its credential as an intruder there would"
+CLIENT = "what a server answers marks its clients of the same user"
 THEFT = "it is none: a secret is stored in a database"
 
 KNOWN = {
@@ -30,5 +31,12 @@ KNOWN = {
     ("units1", "cat of a credential in a unit's script"): ("medium", 1, INTRUDER),
     ("units1", "curl with $(cat …) of a unit's credential"): ("medium", 1, INTRUDER),
     ("perl1", "perl looks up a user, and fetches"): ("high", 1, "perl -e is no script"),
+    ("o-db", "perl's DBI with ~/.pgpass"): ("medium", 1, "perl -e is no script"),
+    ("o-edit", "bash, with its history, in a terminal"): ("low", 1, HISTORY),
+    ("podman1", "podman login's file"): ("high", 2, "one that made a secret marks the next, by shared memory"),
+    ("rootnode", "node serves HTTPS with a key, and asks another server"): ("low", 2, CLIENT),
+    ("rootnode", "again"): ("low", 2, CLIENT),
+    ("rootpy", "/usr/bin/python3 serves HTTPS with a key, and asks another server"): ("low", 2, CLIENT),
+    ("rootpy", "again"): ("low", 2, CLIENT),
     ("redis1", "a secret's client, and then others"): ("medium", 1, THEFT),
 }

@@ -87,7 +87,8 @@ def judged(result, first_sights):
     allowed = KNOWN.get((result.chain.name, result.name), ())
     left = collections.Counter(dict([allowed[:2]]) if allowed else {})
     bad = []
-    for record in result.records:
+    # One that is repeated is written again.
+    for record in {record["id"]: record for record in result.records}.values():
         if record["severity"] == "info":
             continue
         if record["severity"] == "low" and record["script_sight"] == "first":
