@@ -5,14 +5,16 @@ other, as what one leaves behind must not make the next one alarm:
     [NAME]                 also the name of its user, with a home of its own
     user root              it is root's instead
     needs PROGRAM...       it is skipped without them, by name or path
+    long                   it takes minutes: only with --long
     unit NAME              the jobs run in a control group of that name
     low N                  first sights of people's own scripts, each an alert of low severity
     thief SEVERITY PATH    beside the jobs, a program that no rule names reads that file: an alert of this severity
     file MODE PATH         below the home; absolute: of root's. Made before barbwired starts
     setup                  commands of root's, at the same time; ~/ is the home
     job TEXT               a script of bash
+    theft SEVERITY TEXT    another one, which must raise an alert of this severity; played after the jobs
 
-Lines that begin with four spaces continue the last of the lower three."""
+Lines that begin with four spaces continue the last of the lower four."""
 
 import os
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ class Chain:
     name: str
     machine: str
     user: str = "own"
+    long: bool = False
     needs: list = field(default_factory=list)
     unit: str = ""
     low: int = 0
@@ -34,6 +37,7 @@ class Chain:
     files: list = field(default_factory=list)  # (mode, path, text)
     setup: str = ""
     jobs: list = field(default_factory=list)  # (text, script)
+    thefts: list = field(default_factory=list)  # (severity, text, script)
 
 
 def chain_add(chain, key, rest, body):
@@ -42,12 +46,16 @@ def chain_add(chain, key, rest, body):
         chain.files.append((mode, path, body))
     elif key == "job":
         chain.jobs.append((rest, body))
+    elif key == "theft":
+        chain.thefts.append((*rest.split(" ", 1), body))
     elif key == "setup":
         chain.setup = body
     elif key == "thief":
         chain.thief.append(tuple(rest.split(" ", 1)))
     elif key == "needs":
         chain.needs = rest.split()
+    elif key == "long":
+        chain.long = True
     elif key in ("user", "unit", "low"):
         setattr(chain, key, int(rest) if key == "low" else rest)
     else:

@@ -3,7 +3,8 @@
 
 import contextlib
 import os
-import subprocess
+import select
+import threading
 from dataclasses import dataclass, field
 
 from jobs import Chain
@@ -13,6 +14,7 @@ from servers import ADDRESS
 HOMES = "/home"
 FIRST_UID = 40000
 JOB_TIMEOUT = 60
+EMPTY_TIMEOUT_MS = 10000
 DEPTH = 5  # a script is judged by what its lineage read, too: the test is farther away than that
 
 THIEF = """
@@ -38,7 +40,7 @@ DEEPER = '"$@"; exit'
 class Result:
     chain: Chain
     name: str
-    cgroup: str
+    theft: tuple = None  # severity, path or None; a job has none
     status: int = 0
     said: str = ""
     records: list = field(default_factory=list)
@@ -53,30 +55,39 @@ def cgroup_root():
     return None
 
 
+def wait_empty(folder):
+    """Waits until all processes of a control group have ended, as cgroup.events tells."""
+    with open(f"{folder}/cgroup.events", encoding="ascii") as events:
+        change = select.poll()
+        change.register(events, select.POLLPRI)
+        while "populated 1" in events.read():
+            change.poll(EMPTY_TIMEOUT_MS)
+            events.seek(0)
+
+
 class Player:
     def __init__(self, net, world):
         self.net, self.world, self.results = net, world, []
-        self.top = f"{cgroup_root()}/barbwire-week-{os.getpid()}"
+        self.mark, self.folders = f"barbwire-week-{os.getpid()}", []
+        self.lock = threading.Lock()
         self.uids = {}
 
     def __enter__(self):
-        os.mkdir(self.top)
         self.world.do("mount", "-t", "tmpfs", "-o", "mode=755,size=600m", "tmpfs", HOMES)
         self.world.do("sh", "-ec", OVERLAYS, "sh", f"{self.world.root}/world")
         return self
 
     def __exit__(self, *exception):
-        for directory, _, _ in os.walk(self.top, topdown=False):
+        for folder in self.folders:
+            with open(f"{folder}/cgroup.kill", "w", encoding="ascii") as kill:
+                kill.write("1")
+        for folder in self.folders:
+            wait_empty(folder)
+            # Other tests may have groups in the outer ones.
             with contextlib.suppress(OSError):
-                with open(f"{directory}/cgroup.kill", "w", encoding="ascii") as kill:
-                    kill.write("1")
-        for directory, _, _ in os.walk(self.top, topdown=False):
-            for _ in range(50):
-                try:
-                    os.rmdir(directory)
-                    break
-                except OSError:
-                    subprocess.run(["sleep", "0.1"], check=False)
+                while folder != cgroup_root():
+                    os.rmdir(folder)
+                    folder = os.path.dirname(folder)
 
     @classmethod
     def missing(cls, chain):
@@ -127,17 +138,22 @@ class Player:
         """Plays the jobs of a chain, and its thief. One at a time of each chain; chains may play side by side."""
         for name, script in chain.jobs:
             self.play_one(chain, name, ["bash", "-c", script])
-        for n, (_, path) in enumerate(chain.thief):
+        for severity, text, script in chain.thefts:
+            self.play_one(chain, text, ["bash", "-c", script], (severity, None))
+        for severity, path in chain.thief:
             path = path.replace("~", self.home(chain), 1)
-            self.play_one(chain, f"thief {n}", ["/usr/bin/python3", "-c", THIEF, path, HOST_V4])
+            self.play_one(chain, f"a program that no rule names and {os.path.basename(path)}",
+                          ["/usr/bin/python3", "-c", THIEF, path, HOST_V4], (severity, path))
 
-    def play_one(self, chain, name, command):
-        number = len(self.results)
-        result = Result(chain, name, "")
-        self.results.append(result)
-        folder = f"{self.top}/{chain.name}/{number}" + (f"/system.slice/{chain.unit}" if chain.unit else "")
-        os.makedirs(folder)
-        result.cgroup = "/" + os.path.relpath(folder, cgroup_root())
+    def play_one(self, chain, name, command, theft=None):
+        result = Result(chain, name, theft)
+        with self.lock:
+            number = len(self.results)
+            self.results.append(result)
+        # Which unit it is in, the outermost names say.
+        folder = os.path.join(cgroup_root(), f"system.slice/{chain.unit}" if chain.unit else "", self.mark, str(number))
+        os.makedirs(folder, exist_ok=True)
+        self.folders.append(folder)
         home = self.home(chain)
         user = "root" if chain.user == "root" else chain.name
         command = self.world.command(user, command, HOME=home, LANG="C.UTF-8", URL=f"http://{HOST_V4}/",
@@ -156,14 +172,11 @@ class Player:
 
     def attribute(self, alerts):
         """Gives each record to the job that it belongs to; returns those of no job."""
-        by_cgroup = {r.cgroup.split("/")[3]: r for r in self.results}
         rest = []
-        top = "/" + os.path.basename(self.top) + "/"
         for record in alerts:
-            cgroup = record["process"]["cgroup"] or ""
-            number = cgroup[len(top):].split("/")[1:2] if cgroup.startswith(top) else []
-            if number and number[0] in by_cgroup:
-                by_cgroup[number[0]].records.append(record)
+            _, mine, number = (record["process"]["cgroup"] or "").partition(f"/{self.mark}/")
+            if mine:
+                self.results[int(number.split("/")[0])].records.append(record)
             elif record["process"]["comm"] != "technique-out-t" or \
                     not all(f["path"].startswith("/tmp/barbwire-") for f in record["files"]):
                 rest.append(record)

@@ -45,7 +45,9 @@ def share_of_today():
 
 def dealt(share):
     """The chains of this share; None: all."""
-    return [chain for n, chain in enumerate(jobs.read_all()) if share is None or n % SHARES == share]
+    if share is None:
+        return jobs.read_all()
+    return [chain for n, chain in enumerate(c for c in jobs.read_all() if not c.long) if n % SHARES == share]
 
 
 def play_all(player, chains):
@@ -103,11 +105,11 @@ def judged(result, first_sights):
     require(result.status == 0, f"status {result.status}: {result.said[-1500:]}")
 
 
-def stolen(player, result):
-    severity, path = result.chain.thief[int(result.name.split()[1])]
-    path = path.replace("~", player.home(result.chain), 1)
-    found = [a["severity"] for a in result.records if harness.touches(a, path.encode())]
-    require(severity in found, f"the theft of {path} has the alerts {found}, not {severity}\n{result.said[-800:]}")
+def stolen(result):
+    """A theft has an alert of its severity, and one that is known by its file for that."""
+    severity, path = result.theft
+    found = [a["severity"] for a in result.records if path is None or harness.touches(a, path.encode())]
+    require(severity in found, f"the alerts are {found}, not {severity}\n{result.said[-800:]}")
 
 
 def missing(names):
@@ -116,9 +118,9 @@ def missing(names):
 
 def report(t, player, rest):
     """How many records there are of each severity, for people who read the log."""
-    count = collections.Counter(r["severity"] for result in player.results if not result.name.startswith("thief ")
+    count = collections.Counter(r["severity"] for result in player.results if not result.theft
                                 for r in result.records)
-    played = sum(not r.name.startswith("thief ") for r in player.results)
+    played = sum(not r.theft for r in player.results)
     t.note(f"{played} jobs: " + ", ".join(f"{n} {severity}" for severity, n in sorted(count.items())) +
            f"; {len(rest)} records of no job")
 
@@ -156,16 +158,17 @@ def main():
                 t.case(f"{chain.machine}, {chain.name}", missing, Player.missing(chain))
             for result in (r for r in player.results if r.chain is chain):
                 name = f"{chain.machine}, {chain.name}: {result.name}"
-                if result.name.startswith("thief "):
-                    t.case(f"(theft) {name}", stolen, player, result)
+                if result.theft:
+                    t.case(f"(theft) {name}", stolen, result)
                 else:
                     t.case(name, judged, result, first_sights)
         t.setup("no record of no job", lambda: require(not rest, "\n".join(described(a) for a in rest)))
         report(t, player, rest)
         if options.records:
             with open(options.records, "w", encoding="utf-8") as out:
-                json.dump([{"chain": r.chain.name, "machine": r.chain.machine, "job": r.name, "status": r.status,
-                            "said": r.said, "records": r.records} for r in player.results], out, indent=1)
+                json.dump([{"machine": r.chain.machine, "chain": r.chain.name, "job": r.name, "theft": r.theft,
+                            "status": r.status, "said": r.said, "records": r.records} for r in player.results], out,
+                          indent=1)
         t.setup("no loss", stage.no_loss, s.bw)
     t.done()
 
