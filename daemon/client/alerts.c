@@ -33,7 +33,11 @@ static const char *time_of(const json_t *entry, char ret[static TIME_TEXT_SIZE])
 
 /* The name of this machine, of which the daemon's alerts are; empty: not known. */
 static void host_read(char ret[static HOST_NAME_MAX + 1]) {
-        if (gethostname(ret, HOST_NAME_MAX) < 0)
+        const char *there = ctl_client_host();
+
+        if (there)
+                (void)snprintf(ret, HOST_NAME_MAX + 1, "%s", there);
+        else if (gethostname(ret, HOST_NAME_MAX) < 0)
                 ret[0] = '\0';
         ret[HOST_NAME_MAX] = '\0';
 }
@@ -102,7 +106,7 @@ int ctl_show(const Ctl *c, const char *operand) {
                 return r;
         /* Others may not read what others' processes ran; and the files of another host are not here. */
         host_read(host);
-        bool here = strcmp(ctl_string(alert, "host", host), host) == 0;
+        bool here = !c->host && strcmp(ctl_string(alert, "host", host), host) == 0;
         if (here && geteuid() == 0 && boot_id_read(boot_id) && digest_add(alert, boot_id) < 0)
                 return ctl_error_memory();
         ctl_pager_open();

@@ -55,6 +55,7 @@ static void help(void) {
         help_options("Options", OPTIONS_COMMON);
         help_options("Options of alerts", OPTIONS_FILTER);
         help_options("Options of alerts, show, follow, hosts, suggest and learn", OPTIONS_JOURNAL);
+        help_options("Options of status, alerts, show, follow, marks and rules", OPTIONS_REMOTE);
         help_options("Options of explain", OPTIONS_ACCESS);
         help_options("Options of top", OPTIONS_TOP);
         help_options("Options of learn", OPTIONS_LEARN);
@@ -241,6 +242,11 @@ static int option_set(CommandLine *l, OptionId option, char *value) {
         case OPTION_MACHINE:
                 l->ctl.journal.machine = value;
                 return 0;
+        case OPTION_HOST:
+                if (!value[0] || value[0] == '-')
+                        return ctl_error_option("host", value, "not the name of a host.");
+                l->ctl.host = value;
+                return 0;
         case OPTION_EXE:
                 a->exe = value;
                 return 0;
@@ -419,5 +425,10 @@ int main(int argc, char **argv) {
                 ctl_error("--directory=, --file=, --merge and --machine= exclude each other.");
                 return CTL_USAGE;
         }
+        if (l.ctl.host && ctl_journal_given(&l.ctl)) {
+                ctl_error("--host= is about the daemon of another host, not about a journal of this one.");
+                return CTL_USAGE;
+        }
+        ctl_client_set_host(l.ctl.host);
         return command_run(&l, argv + optind, argc - optind);
 }

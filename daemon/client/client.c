@@ -9,10 +9,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "barbwire-config.h"
 #include "client/client.h"
 #include "client/output.h"
+#include "basic/escape.h"
 #include "basic/socket-util.h"
 #include "basic/time-util.h"
 #include "query/varlink.h"
@@ -22,6 +25,9 @@
 /* The daemon sends at most 1 MiB in one reply: a larger one is not from barbwired. */
 #define REPLY_BYTES_MAX (16U * 1024 * 1024)
 #define READ_BYTES (64U * 1024)
+
+/* CTL_NOT_RUNNING of client/ctl.h, as barbwirectl exits on the other host. */
+#define CTL_NOT_RUNNING_THERE 3
 
 struct CtlClient {
         int fd;
@@ -38,6 +44,87 @@ static bool service_is_down(const char *socket_path) {
 
         return strcmp(socket_path, CTL_SOCKET_PATH) == 0 && lstat("/run/systemd/system", &st) >= 0 &&
                lstat("/run/systemd/units/invocation:barbwire.service", &st) < 0 && errno == ENOENT;
+}
+
+/* ssh speaks for the other host; it and barbwirectl there print their own errors. */
+static struct {
+        const char *host;
+        pid_t pid;
+} remote;
+
+void ctl_client_set_host(const char *host) {
+        remote.host = host;
+}
+
+const char *ctl_client_host(void) {
+        const char *at = remote.host ? strrchr(remote.host, '@') : NULL;
+
+        return at ? at + 1 : remote.host;
+}
+
+/* For the shell of the other host. Newly allocated; NULL: out of memory. */
+static char *bridge_command(const char *socket_path) {
+        TextStream text;
+        FILE *f = text_open(&text);
+
+        if (!f)
+                return NULL;
+        fputs("barbwirectl --socket='", f);
+        for (const char *c = socket_path; *c; c++)
+                if (*c == '\'')
+                        fputs("'\\''", f);
+                else
+                        fputc(*c, f);
+        fputs("' bridge", f);
+        return text_take(&text);
+}
+
+/* The program that systemctl -H runs, without a terminal and X11, as it does. */
+static int remote_connect(const char *socket_path, int *ret_fd) {
+        _cleanup_free_ char *command = bridge_command(socket_path);
+        int fds[2];
+
+        if (!command)
+                return -ENOMEM;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+                return -errno;
+        pid_t pid = fork();
+        if (pid < 0) {
+                int r = -errno;
+
+                close(fds[0]);
+                close(fds[1]);
+                return r;
+        }
+        if (pid == 0) {
+                if (dup2(fds[1], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0)
+                        _exit(127);
+                execlp("ssh", "ssh", "-xT", "--", remote.host, command, NULL);
+                ctl_error("Failed to run ssh: %s", strerror(errno));
+                (void)fflush(stderr);
+                _exit(127);
+        }
+        close(fds[1]);
+        remote.pid = pid;
+        *ret_fd = fds[0];
+        return 0;
+}
+
+/* Its exit status, when it closed the connection: that of barbwirectl there, or of ssh. */
+static int remote_lost(void) {
+        int status = 0;
+
+        while (waitpid(remote.pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        remote.pid = 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CTL_NOT_RUNNING_THERE)
+                return -ENOTCONN;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                ctl_error("Connection closed by barbwired on %s.", ctl_client_host());
+        else
+                ctl_error("No connection to barbwired on %s; see the message of ssh or barbwirectl above.",
+                                ctl_client_host());
+        return -ECONNRESET;
 }
 
 static int connect_failed(const char *socket_path, int error) {
@@ -80,6 +167,18 @@ int ctl_client_try(const char *socket_path, bool may_start, CtlClient **ret) {
         int r = unix_address(socket_path, &address);
         if (r < 0)
                 return r;
+        if (remote.host) {
+                _cleanup_(ctl_client_freep) CtlClient *far = calloc(1, sizeof(*far));
+
+                if (!far)
+                        return -ENOMEM;
+                far->fd = -1;
+                far->socket_path = remote.host;
+                r = remote_connect(socket_path, &far->fd);
+                if (r >= 0)
+                        *ret = STEAL_PTR(far);
+                return r;
+        }
         if (!may_start && service_is_down(socket_path))
                 return -ENOENT;
 
@@ -115,6 +214,8 @@ int ctl_client_fd(const CtlClient *c) {
 }
 
 static int connection_lost(int error) {
+        if (remote.pid > 0)
+                return remote_lost();
         ctl_error("Connection closed by barbwired (%s); see \"journalctl -u barbwire\".",
                         error ? strerror(error) : "end of file");
         return -ECONNRESET;
@@ -293,4 +394,37 @@ int ctl_client_ask(const char *socket_path, bool may_start, const char *method, 
                 return r;
         assert(c);
         return ctl_client_call(c, method, parameters, ret);
+}
+
+/* Copies what can be read. 0: the end of the file. */
+static int bridge_copy(int from, int to) {
+        char data[READ_BYTES];
+        ssize_t n = read(from, data, sizeof(data)), done = 0;
+
+        if (n <= 0)
+                return n < 0 ? -errno : 0;
+        while (done < n) {
+                ssize_t written = write(to, data + done, (size_t)(n - done));
+
+                if (written < 0)
+                        return -errno;
+                done += written;
+        }
+        return 1;
+}
+
+int ctl_client_bridge(CtlClient *c) {
+        struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+                { .fd = c->fd, .events = POLLIN } };
+        int r = 1;
+
+        while (r > 0) {
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0)
+                        return -errno;
+                if (fds[1].revents)
+                        r = bridge_copy(c->fd, STDOUT_FILENO);
+                if (r > 0 && fds[0].revents)
+                        r = bridge_copy(STDIN_FILENO, c->fd);
+        }
+        return r;
 }

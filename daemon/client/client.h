@@ -19,6 +19,12 @@
 
 typedef struct CtlClient CtlClient;
 
+/* All connections are made over ssh to that host ("[USER@]HOST"), by `barbwirectl bridge` there, which does
+ * not start the service. NULL: here. */
+void ctl_client_set_host(const char *host);
+/* Its name without the user; NULL: here. */
+const char *ctl_client_host(void);
+
 /* may_start: connecting to CTL_SOCKET_PATH may make systemd activate the service. Otherwise, a service that
  * is not running is -ENOTCONN. */
 int ctl_client_new(const char *socket_path, bool may_start, CtlClient **ret);
@@ -37,6 +43,9 @@ int ctl_client_send(CtlClient *c, const char *method, json_t *parameters, bool m
  * 0: it was the last one; -ETIME, which is not printed: none came within timeout_usec (UINT64_MAX: no
  * limit). */
 int ctl_client_receive(CtlClient *c, uint64_t timeout_usec, json_t **ret);
+
+/* Copies between standard input and output and the daemon, until one of them ends. */
+int ctl_client_bridge(CtlClient *c);
 
 /* Prints that a reply lacks a required member, and returns -EBADMSG. */
 int ctl_client_malformed(void);

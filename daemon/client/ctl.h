@@ -70,7 +70,8 @@ typedef struct CtlTop {
 
 typedef struct Ctl {
         const char *socket_path;
-        json_t *filter; /* the parameters of ListAlerts; explain uses "unit", too */
+        const char *host; /* --host=: ask the daemon there, over ssh; NULL: here */
+        json_t *filter;   /* the parameters of ListAlerts; explain uses "unit", too */
         CtlAccess access;
         CtlJournal journal;
         CtlLearn learn;

@@ -24,6 +24,7 @@ static const struct Completion {
         { "EXE", "files", "_files" },
         { "DIR", "files", "_files -/" },
         { "MACHINE", "nothing", "" },
+        { "HOST", "nothing", "_hosts" },
         { "MODE", "words off short pretty ocsf", "(off short pretty ocsf)" },
         { "LEVEL", "words low medium high", "(low medium high)" },
         { "ACTION", "words alert denied stopped killed would-deny not-denied",

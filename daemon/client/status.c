@@ -195,3 +195,13 @@ int ctl_status(const Ctl *c, const char *operand) {
                 status_print(status, ok);
         return r < 0 ? r : ok ? CTL_OK : CTL_FAILED;
 }
+
+int ctl_bridge(const Ctl *c, const char *operand) {
+        _cleanup_(ctl_client_freep) CtlClient *client = NULL;
+
+        (void)operand;
+        int r = ctl_client_new(c->socket_path, false, &client);
+        if (r >= 0)
+                r = ctl_client_bridge(client);
+        return r;
+}

@@ -16,6 +16,7 @@ enum {
         OPTIONS_JOURNAL = 1 << 4,
         OPTIONS_SPAN = 1 << 5,
         OPTIONS_LEARN = 1 << 6,
+        OPTIONS_REMOTE = 1 << 10,
         OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
         OPTIONS_TOP = 1 << 9,
         VERB_OCSF = 1 << 8, /* no group: the command also takes --json=ocsf */
@@ -24,21 +25,22 @@ enum {
 /* VERB(name, argument, options, help). The name of an argument or value also decides how the shells complete
  * it (make-completions.c); in brackets, it is optional. */
 #define VERBS(VERB)                                                                                         \
-        VERB(status, NULL, 0, "Show sensor state and gaps, without starting the service")                   \
-        VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL | VERB_OCSF,                                    \
+        VERB(status, NULL, OPTIONS_REMOTE, "Show sensor state and gaps, without starting the service")      \
+        VERB(alerts, NULL, OPTIONS_FILTER | OPTIONS_JOURNAL | OPTIONS_REMOTE | VERB_OCSF,                   \
                         "List recent alerts, the oldest first")                                             \
-        VERB(show, "ID", OPTIONS_JOURNAL | VERB_OCSF, "Show one alert in detail")                           \
-        VERB(follow, NULL, OPTIONS_JOURNAL | VERB_OCSF, "Show alerts as they are raised")                   \
+        VERB(show, "ID", OPTIONS_JOURNAL | OPTIONS_REMOTE | VERB_OCSF, "Show one alert in detail")          \
+        VERB(follow, NULL, OPTIONS_JOURNAL | OPTIONS_REMOTE | VERB_OCSF, "Show alerts as they are raised")  \
         VERB(hosts, NULL, OPTIONS_JOURNAL | OPTIONS_SPAN,                                                   \
                         "List the hosts of a journal by their last heartbeat")                              \
-        VERB(marks, NULL, 0, "List marked processes, and whose share of the tables is full")                \
+        VERB(marks, NULL, OPTIONS_REMOTE, "List marked processes, and whose share of the tables is full")   \
         VERB(top, NULL, OPTIONS_TOP, "Show what each process does with files, live")                        \
-        VERB(rules, "[NAME]", 0, "List the policy in force, or the sections of one name")                   \
+        VERB(rules, "[NAME]", OPTIONS_REMOTE, "List the policy in force, or the sections of one name")      \
         VERB(explain, "PATH", OPTIONS_ACCESS, "Evaluate the on-disk policy for an access to PATH")          \
         VERB(suggest, "ID", OPTIONS_JOURNAL, "Print the smallest rule that would have allowed an alert")    \
         VERB(learn, NULL, OPTIONS_JOURNAL | OPTIONS_SPAN | OPTIONS_LEARN,                                   \
                         "Write a drop-in of what a journal's alerts have in common")                        \
-        VERB(selftest, NULL, OPTIONS_SELFTEST, "Play a decoy theft and wait for its alert")
+        VERB(selftest, NULL, OPTIONS_SELFTEST, "Play a decoy theft and wait for its alert")                 \
+        VERB(bridge, NULL, 0, "Connect standard input and output with barbwired, for --host=")
 
 /* OPTION(identifier, letter, name, value, groups, help) */
 #define OPTIONS(OPTION)                                                                                     \
@@ -81,6 +83,7 @@ enum {
                         "Alerts of all journals here, also those of other hosts")                           \
         OPTION(MACHINE, 'M', "machine", "MACHINE", OPTIONS_JOURNAL,                                         \
                         "Alerts of the journal of a local container")                                       \
+        OPTION(HOST, 'H', "host", "HOST", OPTIONS_REMOTE, "Ask barbwired on HOST, over ssh")                \
         OPTION(EXE, 0, "exe", "EXE", OPTIONS_ACCESS, "Program that opens the file")                         \
         OPTION(SCRIPT, 0, "script", "PATH", OPTIONS_ACCESS, "Script that an interpreter was started with")  \
         OPTION(USER, 0, "user", "USER", OPTIONS_ACCESS,                                                     \

@@ -7,11 +7,11 @@ BUILD_PACKAGES=(meson ninja-build gcc libc6-dev clang bpftool libbpf-dev libsyst
 # For the tests.
 TEST_PACKAGES=(libcmocka-dev llvm libclang-rt-14-dev openssh-server openssh-client sshfs sudo tmux curl wget binutils git systemd dbus man-db less mmdebstrap cron
         nginx-light postgresql-client mariadb-client exim4-daemon-light bundler composer gnupg nodejs python3-pip make openssl login firefox-esr lynis runc
-        systemd-journal-remote util-linux e2fsprogs btrfs-progs libnss-extrausers kmod zstd lld clang-format-14 clang-tidy-14
+        systemd-journal-remote stunnel4 util-linux e2fsprogs btrfs-progs libnss-extrausers kmod zstd lld clang-format-14 clang-tidy-14
         haproxy isync msmtp pass gh awscli python3-boto3 python3-psycopg2 python3-requests gunicorn redis-server)
 # More jobs of an ordinary week (tests/week), which leaves out what is missing; for tests/check --long.
 WEEK_PACKAGES=(podman pgcli certbot aide clamav restic borgbackup ansible-core mutt spamassassin spamd spamc apache2 postgresql
-        python3-paramiko stunnel4 lftp duplicity monit fetchmail ldap-utils smbclient dnsutils s3cmd python3-venv wireguard-tools
+        python3-paramiko lftp duplicity monit fetchmail ldap-utils smbclient dnsutils s3cmd python3-venv wireguard-tools
         openvpn mosquitto-clients subversion mercurial sshpass autossh chkrootkit debsums needrestart logrotate emacs-nox
         docker-compose skopeo buildah vdirsyncer maven memcached nmap iputils-ping locales php-cli mariadb-server rclone w3m
         lynx screen mc reportbug popularity-contest at aptitude xauth wpasupplicant cryptsetup-bin samba-common-bin tnftp tcpdump

@@ -41,7 +41,8 @@ def commands():
 
 def shell(block, *prefix, host="logs.example.org"):
     """As an administrator would; what installs packages is done before."""
-    script = block.replace("$(hostname -f)", host).replace("apt install systemd-journal-remote\n", "")
+    script = block.replace("$(hostname -f)", host)
+    script = re.sub(r"^apt install .*$", "", script, flags=re.MULTILINE)
     run(*prefix, "sh", "-e", "-c", f"cd {DIRECTORY}\n{script}")
 
 
@@ -69,15 +70,14 @@ def drop_in(unit, text):
 
 
 def receiver(blocks):
-    """Its socket is bound in the receiver's network namespace."""
+    """stunnel is in the receiver's network namespace; the receiver itself has no network."""
     os.makedirs(DIRECTORY, mode=0o700)
     shell(blocks[0])
-    drop_in("systemd-journal-remote.socket", "[Socket]\nListenStream=\nListenStream=10.77.0.1:19532\nFreeBind=yes\n"
-            "NetworkNamespacePath=/run/netns/logs\n")
-    run("sh", "-c", "install -d -o systemd-journal-remote -g systemd-journal-remote /var/log/journal/remote")
+    drop_in("journal-tls.service", "[Service]\nNetworkNamespacePath=/run/netns/logs\n")
     # The receiver is on the file system of one of the hosts.
     shell(blocks[1].replace("/etc/ssl/journal/", "/etc/ssl/receiver/"))
-    require_equal(service.show("ActiveState", "systemd-journal-remote.socket"), "active", "the receiver")
+    for unit in ("systemd-journal-remote.socket", "journal-tls.service"):
+        require_equal(service.show("ActiveState", unit), "active", unit)
 
 
 SENDER = """import sys
@@ -130,9 +130,6 @@ def both(blocks):
                 fleet.heartbeats(2, [(time.time(), "hour")], _HOSTNAME="web2"))
     upload_web2("web2.example.org")
     expect({(socket.gethostname(), 1), ("web2", 7)})
-    files = sorted(name for name in os.listdir(REMOTE))
-    require({"remote-CN=web1.example.org.journal", "remote-CN=web2.example.org.journal"} <= set(files)
-            or len([name for name in files if name.endswith(".journal")]) == 2, files)
     listed = Ctl("/run/nobody").run("hosts", "-D", REMOTE, "--json=short").stdout.decode()
     states = {host["host"]: host["state"] for host in map(json.loads, listed.splitlines())}
     require_equal(states, {socket.gethostname(): "silent", "web2": "ok"}, "the hosts")
@@ -177,12 +174,12 @@ def inside():
     t.case("two hosts upload, and are one list", both, blocks)
     t.case("a certificate of another CA", stranger)
     t.case("a host that is switched off", switched_off, blocks)
-    if True: print(run("journalctl","-u",UPLOAD,"-u","systemd-journal-remote*","--no-pager",check=False).stdout)
     t.done()
     sys.exit(0)
 
 
 if __name__ == "__main__":
-    if not os.access(journal_files.REMOTE, os.X_OK):
-        tap.skip_all(f"needs {journal_files.REMOTE}", environment=True)
+    for needed in (journal_files.REMOTE, "/usr/bin/stunnel", "/usr/bin/openssl"):
+        if not os.access(needed, os.X_OK):
+            tap.skip_all(f"needs {needed}", environment=True)
     service.main(__file__, inside)
