@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two hosts that upload their journals over HTTPS with client certificates to a third, by the commands of the manual
-(barbwirectl(1), MANY HOSTS), and the last alert of a host that is switched off. The receiver and one host are in network
-namespaces of their own in a box (tests/box/systemd-box), with systemd's own units. Needs no BPF."""
+(barbwirectl(1), MANY HOSTS), and the last alert of a host that is switched off. The receiver and one host are in
+network namespaces of their own in a box (tests/box/systemd-box), with systemd's own units. Needs no BPF."""
 
 import json
 import os
@@ -36,7 +36,8 @@ def commands():
         text = page.read()
     text = text[text.index("# MANY HOSTS"):]
     text = text[:text.index("\n# ", 1)]
-    return [block.replace("\\\\\n", "\\\n") for block in re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block.replace("\\\\\n", "\\\n") for block in blocks]
 
 
 def shell(block, *prefix, host="logs.example.org"):
@@ -141,7 +142,8 @@ def upload_web2(certificate, check=True):
     with open(path, "w", encoding="ascii") as out:
         out.write(f"[Upload]\nURL=https://logs.example.org:19532\nServerKeyFile={key}.key\n"
                   f"ServerCertificateFile={key}.pem\nTrustedCertificateFile={DIRECTORY}/ca.pem\n")
-    return run("ip", "netns", "exec", "web2", "sh", "-e", "-c", f"mount --bind {path} /etc/systemd/journal-upload.conf; "
+    return run("ip", "netns", "exec", "web2", "sh", "-e", "-c",
+               f"mount --bind {path} /etc/systemd/journal-upload.conf; "
                "exec /lib/systemd/systemd-journal-upload -D /tmp/web2 --follow=no", check=check)
 
 
