@@ -70,10 +70,10 @@ static const Scale names = { 256 * KIB, 16384, 1 << 16 };
  * without requests of the kinds that matter it has no entry. */
 static const Scale rings = { 256 * KIB, 16384, 1 << 16 };
 /* What processes do, rounded down to a power of two. 72 bytes each from the start, as the daemon reads it by
- * a mapping: 2.25 MiB with 4 GiB. The sets overflow where more than a third of it is in use
- * (bpf/abi/activity.h): above 10,000 processes that do anything with 4 GiB, and 87,000 with 32 GiB or more.
+ * a mapping: 0.6 MiB with 4 GiB. Sets overflow where more than a third is in use (bpf/abi/activity.h): above
+ * 2,700 processes with 4 GiB, and 87,000 with 128 GiB or more; then those that did nothing for longest go.
  */
-static const Scale activity = { 128 * KIB, 16384, 1 << 18 };
+static const Scale activity = { 512 * KIB, 8192, 1 << 18 };
 /* Bytes of the ring, rounded down to a power of two. 4 MiB hold 1,300 ordinary alerts. The daemon maps it
  * twice, as a record that wraps around must be contiguous. */
 static const Scale ring = { 1 * KIB, 4 << 20, 8 << 20 };

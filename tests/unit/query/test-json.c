@@ -90,7 +90,7 @@ static json_t *status_of(Status s, size_t n_degraded) {
                 { "mappings", 20, 131072, 2048, 0, 0 },
                 { "names", 150, 16384, 50400, 3, 0 },
                 { "rings", 2, 16384, 640, 0, 0 },
-                { "activity", 0, 32768, 2359296, 0, 0 },
+                { "activity", 0, 8192, 589824, 0, 0 },
         };
         s.tables = tables;
         s.marks_max = s.marks_max ?: 100;
