@@ -2,7 +2,8 @@
 #pragma once
 
 /* The daemon: barbwired.c starts it in order, manager.c owns the event loop and all state, listing.c lists
- * marks, privilege.c drops what startup needed, status.c answers queries.
+ * marks, activity.c shows what processes do, privilege.c drops what startup needed, status.c answers
+ * queries.
  *
  * These files may include every folder but client/. No folder may include them. Here alone all of them meet:
  * ring → decode → alert → sink, with signals, reload, losses and repeats. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* All methods are in one table, and described in query/interface.c: tests/system/test-query.py compares
- * every reply with that. Alerts are copied from the ring as text. Every method only reads. */
+ * every reply with that. Alerts are copied from the ring as text. Every method only reads,
+ * but WatchProcesses, whose call has the kernel count until it ends. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -402,7 +403,7 @@ static int reply_no_such_method(FILE *f, const char *method) {
 static int call_step(Query *q, FILE *f) {
         const struct Method *m = methods;
 
-        /* Without a reply a call has no effect: every method only reads. */
+        /* Without a reply a call has no effect. */
         if (q->call.oneway)
                 return 0;
         while (m < methods + ELEMENTSOF(methods) && strcmp(m->name, q->call.method) != 0)

@@ -7,8 +7,8 @@
  * This folder may include alert/, policy/, and what they include. It must not know sensors and sinks: the
  * daemon passes it the status as JSON. varlink.[ch], the protocol, is used by the client, too.
  *
- * Read-only: no call changes what the daemon does. Clients, bytes and times are limited: a slow, silent or
- * hostile client affects only itself. */
+ * Read-only: no call changes what the daemon does, but WatchProcesses, with which the kernel counts while it
+ * lasts. Clients, bytes and times are limited: a slow, silent or hostile client affects only itself. */
 
 #include <stddef.h>
 #include <stdint.h>

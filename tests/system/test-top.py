@@ -68,9 +68,15 @@ class Hand:
         self.pid = self.process.pid
         self.do("wait")
 
-    def do(self, *words):
+    def begin(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
+
+    def do(self, *words):
+        self.begin(*words)
+        self.end(*words)
+
+    def end(self, *words):
         require_equal(self.process.stdout.readline(), "done\n", f"the answer to {words}")
 
     def __enter__(self):
@@ -224,10 +230,9 @@ def crowd(scene):
     """More processes than a set or a reply has room for, each of which opens one file: each is counted."""
     with Hand(scene) as h, View(scene) as v:
         before = set(v.processes)
-        for _ in range(CROWD // 100): # a client that does not read for long is disconnected
-            h.do("crowd", "/dev/zero", 100)
-            v.sample()
+        h.begin("crowd", "/dev/zero", CROWD) # a client that does not read meanwhile would be disconnected
         v.wait(lambda v: len(set(v.processes) - before) >= CROWD, "the crowd")
+        h.end("crowd")
         require_equal((v.table["dropped"], v.table["refused"]), (0, 0), "dropped, refused")
         require(v.table["max"] >= v.table["live"] >= CROWD, f"{v.table}")
 
