@@ -32,7 +32,7 @@ NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 HOSTILE = b"id\n\x1b]0;x\x07\x1b[2J\xc2\x9b31m\xe2\x80\xaexx\xff\\x"
 HOSTILE_TEXT = r"id\x0a\x1b]0;x\x07\x1b[2J\xc2\x9b31m\xe2\x80\xaexx\xff\\x"
-VERBS = (["status"], ["alerts"], ["show", "x"], ["follow"], ["marks"], ["rules"], ["suggest", "x"], ["selftest"])
+VERBS = [verb.split() for verb in "status,alerts,show x,follow,marks,top,rules,suggest x,selftest".split(",")]
 
 
 @contextlib.contextmanager
@@ -116,9 +116,9 @@ def strange_answers(directory):
             require(not out and said in err, f"{answer and answer[:99]}: {out}{err}")
             require_harmless(err)
     lacking = {"ListAlerts": reply(), "ListRules": reply({"classes": 1}), "GetAlert": reply({"alert": []}),
-               "ListMarks": reply({"marks": []})}
+               "ListMarks": reply({"marks": []}), "WatchProcesses": reply({"processes": []})}
     with FalseDaemon(path, **lacking) as (ctl, _):
-        for verb in (["alerts"], ["marks"], ["rules"], ["show", "x"], ["suggest", "x"]):
+        for verb in (["alerts"], ["marks"], ["top"], ["rules"], ["show", "x"], ["suggest", "x"]):
             require("Malformed" in ctl.expect(1, *verb)[1], verb)
     with FalseDaemon(path, GetAlert=error("io.barbwire.Barbwire.AmbiguousAlert", id="1-0")) as (ctl, _):
         require("several boots" in ctl.expect(1, "show", "1-0")[1], "an ambiguous id")

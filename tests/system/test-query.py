@@ -213,7 +213,8 @@ def wait_closed(raw, seconds):
 def described(scene):
     scene.describe()
     require_equal(set(Client.interfaces[varlink.INTERFACE].methods),
-                  {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules", "ListMarks"}, "methods")
+                  {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules", "ListMarks",
+                   "WatchProcesses"}, "methods")
     with scene.client() as client:
         require_equal(client.call(f"{SERVICE}.GetInfo")["interfaces"], list(Client.interfaces), "interfaces")
         client.call(f"{SERVICE}.GetInterfaceDescription", interface=SERVICE)
@@ -248,6 +249,20 @@ def marks(scene):
         reader.communicate()
     for reply, in replies:
         require(reply["complete"] and reader.pid in {m["pid"] for m in reply["marks"]}, f"{reply}")
+
+
+def processes(scene):
+    """The first samples: entries of processes, and of what they opened of which classes (test-top.py has the rest)."""
+    key, _ = scene.home.key()
+    with scene.client() as client:
+        found = set()
+        for reply in client.stream("WatchProcesses", interval=100000):
+            if not found:
+                scene.net.run(["cat", key])
+            found |= {bool(p["classes"]) for p in reply["processes"]}
+            require_equal(reply["table"] is not None, reply["last"], "the table")
+            if found == {True, False}:
+                break
 
 
 def rules(scene):
@@ -550,6 +565,7 @@ def main():
             t.case("GetStatus", status, scene)
             t.case("ListRules", rules, scene)
             t.case("ListMarks", marks, scene)
+            t.case("WatchProcesses", processes, scene)
             t.case("ListAlerts, by each filter", listed, scene)
             t.case("GetAlert, by id and by short id", got, scene)
             t.case("half-closed: still answered", half_closed, scene)
