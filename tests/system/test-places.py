@@ -142,11 +142,44 @@ def directory_home(scene, missing):
     if missing:
         raise Skip(missing)
     stolen(scene, f"{USER_HOME}/.npmrc", "npm-registries")
-    other = f"/srv/{UNIQUE}/staff/ben"
+    # Whose home is a link of root's.
+    link, other = f"/{UNIQUE}/people/ben", f"/srv/{UNIQUE}/staff/ben"
+    os.makedirs(other)
+    os.symlink(other, link)
     with open(f"/proc/{scene.bw.pid}/root/var/lib/extrausers/passwd", "a", encoding="ascii") as out:
-        out.write(f"{UNIQUE}-ben:x:4243:4243::{other}:/bin/sh\n")
+        out.write(f"{UNIQUE}-ben:x:4243:4243::{link}:/bin/sh\n")
     require("policy reloaded" in scene.bw.reload(), "the reload")
     stolen(scene, f"{other}/.m2/settings.xml", "package-registries")
+
+
+# A directory whose server does not answer.
+WAITS = """
+mount --make-rprivate / && mount -t tmpfs -o mode=755 none /var/lib/extrausers && mount -t tmpfs none /mnt || exit 77
+mkfifo /var/lib/extrausers/passwd && sed 's/^passwd:.*/passwd: files extrausers/' /etc/nsswitch.conf >/mnt/nsswitch
+mount --bind /mnt/nsswitch /etc/nsswitch.conf && exec "$0" --check --policy-dir="$1"
+"""
+
+
+def waits(scene, missing):
+    if missing:
+        raise Skip(missing)
+    policy = f"{scene.directory}/waits"
+    os.mkdir(policy)
+    with open(f"{policy}/1.conf", "w", encoding="ascii") as out:
+        out.write("[Class a]\nPath=~/a\n")
+    checked = run("unshare", "--mount", "sh", "-c", WAITS, harness.BARBWIRED, policy)
+    require(checked.returncode == 0 and "not all users could be listed" in checked.stderr, checked.stderr)
+
+
+def mounted(scene, mount, path, name):
+    """A home that an automounter or systemd-homed mounts while barbwired runs."""
+    at = mount[-1]
+    os.makedirs(at, exist_ok=True)
+    require_equal(run("mount", *mount).returncode, 0, f"mount {mount}")
+    try:
+        stolen(scene, path, name)
+    finally:
+        run("umount", at)
 
 
 def main():
@@ -164,6 +197,13 @@ def main():
             t.case("links are followed after a reload, too", reloaded, scene)
             t.case("User= that only NSS knows", directory_user, scene, missing)
             t.case("~/ of users that only NSS lists", directory_home, scene, missing)
+            t.case("a directory that does not answer", waits, scene, missing)
+            auto, store, homed = f"/{UNIQUE}/net/ana", f"/{UNIQUE}/ana.homedir", f"/home/{UNIQUE}"
+            os.mkdir(store)
+            t.case("a home that is mounted later", mounted, scene, ["-t", "tmpfs", "none", auto],
+                   f"{auto}/.aws/credentials", "cloud-aws")
+            t.case("a home of systemd-homed", mounted, scene, ["--bind", store, homed], f"{homed}/.npmrc",
+                   "npm-registries")
             t.case("no loss", lambda: scene.bw.stop() and scene.bw.require_no_loss())
 
 
