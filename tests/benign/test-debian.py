@@ -107,8 +107,9 @@ def installed(s):
     """With what each script of a package does: users, keys of the host, units."""
     s.silent([*APT, "install", *INSTALLED], timeout=APT_TIMEOUT)
     s.silent(["curl", "-sS", URL])
-    # It is started in the network of the tests.
+    # It is started in the network of the tests, and then runs what it runs once a boot (@reboot).
     systemctl("stop", "cron.service")
+    os.unlink("/run/crond.reboot")
     require(os.path.exists("/etc/ssh/ssh_host_ed25519_key"), "no key of the host")
 
 
