@@ -7,10 +7,12 @@
 #include <linux/aio_abi.h>
 #include <linux/if_packet.h>
 #include <linux/io_uring.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "cast.h"
 
@@ -95,12 +97,26 @@ static void uring_give_early(void) {
         give_shared();
 }
 
+/* Newer kernels (7.1 or so) give it to no child (fs/aio.c, VMA_DONTCOPY_BIT), where the address is no memory
+ * then. */
+static bool child_has(aio_context_t context) {
+        unsigned char there;
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                _exit(mincore((void *)context, PAGE, &there) < 0);
+        return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 /* The context is the address of the ring, which children have, too; behind its header are the events. */
 static void aio_make(void) {
         aio_context_t context = 0;
 
         if (syscall(SYS_io_setup, ENTRIES, &context) < 0)
                 play_exit(errno == ENOSYS ? PLAY_CANNOT : 1, "io_setup");
+        if (!child_has(context))
+                play_exit(PLAY_CANNOT, "children do not inherit the ring");
         shared = (char *)context + 64;
 }
 
