@@ -206,6 +206,23 @@ __noinline int flood_count(__u32 uid, __u64 exe) {
         return 0;
 }
 
+/* Whether this correlation is one of a flood's, and counted as a repeat of its record; otherwise it becomes
+ * that record, if the budget is spent. */
+static __always_inline bool correlation_floods(struct correlation *c, __u32 uid, __u64 exe, __u16 act) {
+        if (!flood_spent(uid, exe))
+                return false;
+        __builtin_memset(&c->key.destination, 0, sizeof(c->key.destination));
+        c->key.destination.act = act;
+        c->key.pid = uid;
+        c->key.start_boot_ns = exe;
+        c->key.evidence = REPORT_FLOOD;
+        c->window_ns = FLOOD_INTERVAL_NS;
+        if (!repeat_count(c, &c->key, false))
+                return false;
+        count(BW_COUNT_FLOODED);
+        return true;
+}
+
 /* A suspected user and cgroup is reported once per interval for each set of classes. */
 #define SUSPECT_INTERVAL_NS 60000000000ULL
 
@@ -345,17 +362,8 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         __u64 exe = p ? p->exe : 0;
         __u32 uid = task_payer((__u64)task);
 
-        if (flood_spent(uid, exe)) {
-                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
-                c.key.pid = uid;
-                c.key.start_boot_ns = exe;
-                c.key.evidence = REPORT_FLOOD;
-                c.window_ns = FLOOD_INTERVAL_NS;
-                if (repeat_count(&c, &c.key, false)) {
-                        count(BW_COUNT_FLOODED);
-                        return c.key.action;
-                }
-        }
+        if (correlation_floods(&c, uid, exe, 0))
+                return c.key.action;
         if (!report_claim(&c))
                 return c.key.action;
 

@@ -134,18 +134,8 @@ __noinline int access_report(__u64 file_address, __u64 classes, __u32 action, __
         __u64 exe = p ? p->exe : 0;
         __u32 uid = task_payer((__u64)task);
 
-        if (flood_spent(uid, exe)) {
-                __builtin_memset(&c.key.destination, 0, sizeof(c.key.destination));
-                c.key.destination.act = BW_ACT_OPEN;
-                c.key.pid = uid;
-                c.key.start_boot_ns = exe;
-                c.key.evidence = REPORT_FLOOD;
-                c.window_ns = FLOOD_INTERVAL_NS;
-                if (repeat_count(&c, &c.key, false)) {
-                        count(BW_COUNT_FLOODED);
-                        return 0;
-                }
-        }
+        if (correlation_floods(&c, uid, exe, BW_ACT_OPEN))
+                return 0;
         if (!report_claim(&c))
                 return 0;
         if (access_emit(&c, file_address, name)) {
