@@ -16,10 +16,10 @@ enum {
         OPTIONS_JOURNAL = 1 << 4,
         OPTIONS_SPAN = 1 << 5,
         OPTIONS_LEARN = 1 << 6,
-        OPTIONS_REMOTE = 1 << 10,
         OPTION_REPEATS = 1 << 7, /* no group: it may be given several times */
+        VERB_OCSF = 1 << 8,      /* no group: the command also takes --json=ocsf */
         OPTIONS_TOP = 1 << 9,
-        VERB_OCSF = 1 << 8, /* no group: the command also takes --json=ocsf */
+        OPTIONS_REMOTE = 1 << 10,
 };
 
 /* VERB(name, argument, options, help). The name of an argument or value also decides how the shells complete

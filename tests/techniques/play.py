@@ -101,12 +101,26 @@ class Stage:
 
     def play(self, name, variant, key, address=HOST_V4, port=443, command=None,
              directory="scratch"):
-        result = self.net.run(command or [program("technique-" + name), variant, key, address, str(port)],
-                              cwd=self.scratch(directory))
+        result = self.run(command or [program("technique-" + name), variant, key, address, str(port)],
+                          cwd=self.scratch(directory))
         if result.returncode == CANNOT:
             raise Skip(f"{name} {variant}: {result.stderr.strip()}", environment=True)
-        require(result.returncode == 0, f"{name} {variant}: status {result.returncode}\n{result.stderr}")
+        self.require_done(result, f"{name} {variant}")
         return result.stdout
+
+    # What denied.py expects otherwise.
+
+    def run(self, command, **kwargs):
+        return self.net.run(command, **kwargs)
+
+    def require_done(self, result, what):
+        require(result.returncode == 0, f"{what}: status {result.returncode}\n{result.stderr}")
+
+    def reached(self, secret):
+        self.net.sink.wait_arrived(secret)
+
+    def require_got(self, got, what):
+        require(got, what)
 
     def theft(self, name, variant, address=HOST_V4, port=443, protocol="tcp", make_key=None, decode=None, names=None,
               **kwargs):
@@ -120,7 +134,7 @@ class Stage:
 
     def arrived(self, secret, decode=None):
         if not decode:
-            self.net.sink.wait_arrived(secret)
+            self.reached(secret)
             return
         with self.net.sink.changed:
             require(self.net.sink.changed.wait_for(

@@ -3,11 +3,12 @@
 """Plays the catalogue of techniques for real against one running barbwired, and compares each alert with the truth, and
 what is missed with rows/expected.py. A case that is expected to be missed passes, and its name ends in "[hole]".
 
-usage: run.py PART|all [--guest] [SHARE]
+usage: run.py PART|all [--guest|--deny] [SHARE]
 PART    a part of the catalogue
 all     all parts against one daemon, as starting one takes seconds
 --guest without the text output, which does not depend on the kernel, but with tests of the daemon's privileges, and of
         what it leaves in the kernel
+--deny  the part "out" with Action=deny of the class (denied.py)
 SHARE   only this share of the cases (play.Dealer)"""
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
+import denied
 import harness
 import play
 import tap
@@ -67,9 +69,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=(*PARTS, "all"))
     parser.add_argument("--guest", action="store_true")
+    parser.add_argument("--deny", action="store_true")
     parser.add_argument("share", type=int, nargs="?", choices=range(SHARES))
     options = parser.parse_args()
     guest = options.guest
+    if options.deny and (options.part != "out" or guest or options.share is not None):
+        parser.error("--deny is for the part out alone")
     played = list(PARTS) if options.part == "all" else [options.part]
     (harness.require_host if {"identity", "script"} & set(played) else harness.require_machine)()
     t = tap.Tap()
@@ -77,10 +82,12 @@ def main():
         policy_dir = os.path.join(home.root.decode(), "policy.d")
         os.mkdir(policy_dir)
         prepared = {name: PARTS[name][0](net, home, policy_dir) for name in played if PARTS[name][0]}
+        if options.deny:
+            denied.policy(policy_dir)
         remains = system_test("leftovers").Remains() if guest else None
         with harness.Barbwired([harness.DEFAULT_POLICY, policy_dir]) as bw:
-            stage = play.Stage(bw, net, home)
-            catalogue = play.Catalogue(t, stage, options.share)
+            stage = (denied if options.deny else play).Stage(bw, net, home)
+            catalogue = (denied if options.deny else play).Catalogue(t, stage, options.share)
             if guest:
                 t.case("its programs and maps in the kernel bear its name", remains.look, bw)
                 unprivileged(t, bw)

@@ -154,8 +154,10 @@ def renamed():
 
 def denied(kernel, sensors):
     """Action=deny by the sensors that this machine may not load."""
-    steps = tuple(Step(f"{name}, {sensor}", python(f"tests/system/test-{name}.py"), sensor, seconds=900)
-                  for sensor in sensors if sensor != "tracepoint" for name in ("access", "enforcement"))
+    steps = tuple(step for sensor in sensors if sensor != "tracepoint" for step in (
+        *(Step(f"{name}, {sensor}", python(f"tests/system/test-{name}.py"), sensor, seconds=900)
+          for name in ("access", "enforcement", "fail-closed")),
+        Step(f"techniques, denied, {sensor}", python("tests/techniques/run.py", "out", "--deny"), sensor, seconds=900)))
     return matrix(kernel, "deny-", steps)
 
 

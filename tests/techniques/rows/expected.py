@@ -181,6 +181,18 @@ HOLES = [
      "reason": "names are read by every process, and the others have system calls of their own that are not hooked"},
 ]
 
+# What a sensor cannot refuse with Action=deny (denied.py): barbwire.policy(5), ENFORCEMENT, lists the same.
+NOT_REFUSED = [
+    {"cases": ["E08 a header *", "E08 the addresses of groups *", "E08 an AF_XDP socket*"],
+     "sensors": ["lsm", "fentry", "tracepoint"]},
+    {"cases": ["E09 a file on *", "E09 a TUN device", "E10 a folder *",
+               "E10 a container engine's socket, by a datagram"],
+     "sensors": ["fentry", "tracepoint"]},
+    {"cases": ["E06 *"], "sensors": ["fentry"], "before": (6, 5)},
+    {"cases": ["E02 *", "E03 *", "E06 *", "E08 *", "E09 *", "E10 a container engine's socket*"],
+     "sensors": ["tracepoint"]},
+]
+
 # Where not all cases are played on each kernel with each sensor (tests/vm/run without --all), the cases that no kernel
 # or sensor is known to treat differently are divided into so many shares.
 SHARES = 3

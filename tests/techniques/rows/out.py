@@ -17,7 +17,7 @@ def repeats(stage):
     """Five times to one destination is one alert; the number of repeats follows under the same id at the end."""
     key, secret = stage.home.key()
     truth, = truths(stage.play("out-tcp", "repeat", key, port=443))
-    stage.net.sink.wait_arrived(secret)
+    stage.reached(secret)
     first = stage.check(truth, key, HOST_V4, 443, "tcp")
     second = stage.check(truth, key, HOST_V4, 444, "tcp")
     require(first["id"] != second["id"], "two destinations, one id")
@@ -58,9 +58,9 @@ def pulled(stage, variant):
         got = b""
         while piece := peer.recv(65536):
             got += piece
-    require_equal(got, secret, "what the other side got")
+    stage.require_got(got == secret, "what the other side got")
     out, err = process.communicate(timeout=30)
-    require_equal(process.returncode, 0, f"the thief: {err}")
+    stage.require_done(subprocess.CompletedProcess(process.args, process.returncode, out, err), "the thief")
     truth, = truths(out)
     alert = stage.check(truth, key, HOST_V4, PULL_PORT, "tcp")
     require_equal(alert["destination"]["act"], "accept", "destination.act")
@@ -70,7 +70,7 @@ def packet(stage, variant, family):
     """The sink receives an ordinary datagram."""
     key, secret = stage.home.key()
     truth, = truths(stage.play("out-packet", variant, key))
-    stage.net.sink.wait_arrived(secret)
+    stage.reached(secret)
     stage.check_to(truth, key, {"family": family} if family else {})
 
 
@@ -86,9 +86,9 @@ def local(stage, variant, wanted, passes_on=True, port=443):
     output = stage.play("out-local", variant, key, port=port)
     truth, = truths(output)
     if passes_on:
-        stage.net.sink.wait_arrived(secret)
+        stage.reached(secret)
     else:
-        require(f"arrived={secret.hex()}" in output.splitlines(), "the service did not get it")
+        stage.require_got(f"arrived={secret.hex()}" in output.splitlines(), "the service gets it")
     alert = stage.check_to(truth, key, wanted)
     if wanted["family"] == "unix":
         require((alert["destination"]["path"] or "").endswith("/docker.sock"), f"destination: {alert['destination']}")
@@ -111,7 +111,8 @@ def remote_file(stage, mount, variant, silenced=False):
         key, _ = stage.home.key()
         truth, = truths(stage.play("out-file", variant, key, here))
         # By a program of its own, since a process that reads the copy is marked.
-        require(remote.run("cmp", os.path.join(served, "copy"), key).returncode == 0, "the copy differs")
+        same = remote.run("cmp", os.path.join(served, "copy"), key).returncode == 0
+        (require if silenced else stage.require_got)(same, "the copy is the same")
         if silenced:
             stage.expect_silence(truth.sender, "[Carrier] Path= names the file")
             return
