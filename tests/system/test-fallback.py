@@ -37,7 +37,7 @@ class Service:
     def __init__(self, net, directory, cgroup):
         self.cgroup = cgroup
         os.makedirs(cgroup)
-        self.input, self.output = (f"{directory}/{os.path.basename(cgroup)}.{end}" for end in ("in", "out"))
+        self.input, self.output = (f"{directory}/{cgroup.replace('/', '-')}.{end}" for end in ("in", "out"))
         os.mkfifo(self.input)
         os.mkfifo(self.output)
         result = net.run(["/bin/bash", "-c", SERVICE, "bash", cgroup, self.input, self.output])
@@ -170,9 +170,16 @@ def play(t, net, home):
     stage = Stage(net, home)
     slices = f"{cgroup2()}/system.slice", f"{cgroup2()}/user.slice"
     made = [path for path in slices if not os.path.exists(path)]
-    services = [Service(net, stage.directory, f"{slices[0]}/trial-{os.getpid()}-{i}.service") for i in range(SERVICES)]
-    user = [Service(net, stage.directory, f"{slices[1]}/trial-{os.getpid()}-{i}.service") for i in range(SERVICES)]
-    try:
+    with contextlib.ExitStack() as stack:
+        def start(path):
+            sets = [Service(net, stage.directory, f"{path}/trial-{os.getpid()}-{i}.service") for i in range(SERVICES)]
+            for service in sets:
+                stack.callback(service.end)
+            return sets
+
+        for path in made:
+            stack.callback(os.rmdir, path)
+        services, user = start(slices[0]), start(slices[1])
         with open(f"/proc/{services[0].pid}/status", encoding="ascii") as status:
             if "PPid:\t1\n" not in status.read():
                 raise Skip("an orphan is not adopted by PID 1", environment=True)
@@ -183,14 +190,12 @@ def play(t, net, home):
             t.case("the programs of three services", honest, stage, services)
             t.case("another class is enforced", others, stage)
             t.case("a reload", reloaded, stage, services)
-            t.case("ends without loss", lambda: stage.bw.stop() and
-                   stage.bw.require_no_loss(harness.preemption_losses()))
-    finally:
-        for service in services + user:
-            service.end()
-        for path in made:
-            with contextlib.suppress(OSError):
-                os.rmdir(path)
+            t.case("ends without loss", ended, stage)
+
+
+def ended(stage):
+    stage.bw.stop()
+    stage.bw.require_no_loss(harness.preemption_losses())
 
 
 def main():
