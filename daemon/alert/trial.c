@@ -30,7 +30,9 @@ static bool lineage_is_own(const EventCorrelation *c) {
 static bool files_are_roots(const EventCorrelation *c, uint64_t classes) {
         size_t n = 0;
 
-        if (c->flags & (BW_CORRELATION_FILES_MORE | BW_CORRELATION_SUSPECT | BW_CORRELATION_FLOOD))
+        /* A full table (FailClosed=yes) is no wrong rule. */
+        if (c->flags & (BW_CORRELATION_FILES_MORE | BW_CORRELATION_SUSPECT | BW_CORRELATION_FLOOD |
+                                       BW_CORRELATION_CLOSED))
                 return false;
         for (size_t i = 0; i < c->n_files; i++) {
                 const EventFile *f = c->files + i;

@@ -100,6 +100,7 @@ static void test_thieves(void **state) {
         NEVER(c.flags = BW_CORRELATION_FILES_MORE);
         NEVER(c.flags = BW_CORRELATION_SUSPECT);
         NEVER(c.flags = BW_CORRELATION_FLOOD);
+        NEVER(c.flags = BW_CORRELATION_CLOSED);
         /* A second file, which is not root's. */
         NEVER((c.files[1] = c.files[0], c.files[1].uid = 33, c.n_files = 2));
         /* Code that others can change. */
