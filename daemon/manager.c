@@ -265,8 +265,7 @@ static int on_record(const void *record, size_t size, void *userdata) {
         if (event_decode(record, size, &e, &why) < 0) {
                 /* Our own programs wrote it: this is a bug, and an alert is lost. */
                 if (m->counts.n_malformed++ == 0)
-                        log_error("Failed to decode a record from the kernel (%s): this is a bug in "
-                                  "Barbwire.",
+                        log_error("A record from the kernel is malformed (%s), a bug of Barbwire",
                                         why ?: "?");
                 return 0;
         }
@@ -287,12 +286,10 @@ static int on_record(const void *record, size_t size, void *userdata) {
         case BW_KIND_COUNT:
                 if (e.state.number == BW_COUNT_OBJECTS_LIVE || e.state.number == BW_COUNT_FILES_LIVE ||
                                 e.state.number == BW_COUNT_NAMES_LIVE) {
-                        /* Also for what is asked during a sweep, which looks for names in use for seconds.
-                         */
-                        uint64_t next_usec =
-                                        sweep_pace_asked(&m->sweep_pace, time_now_usec(CLOCK_MONOTONIC));
+                        /* Also what is asked during a sweep, which looks for names for seconds. */
+                        uint64_t next = sweep_pace_asked(&m->sweep_pace, time_now_usec(CLOCK_MONOTONIC));
                         if (!m->sweep_goes_on)
-                                manager_arm_sweep(m, next_usec);
+                                manager_arm_sweep(m, next);
                 } else if (e.state.number == BW_COUNT_MARKS_LIVE)
                         log_warning("Mark table is 75%% full (%" PRIu64 " marked processes); at 90%% of "
                                     "MaxMarks= new marks are refused.",

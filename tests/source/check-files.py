@@ -31,17 +31,17 @@ BUDGETS = {
     "daemon/event": (910, "one record format to decode, and cgroup paths, with the ids of eight engines"),
     "daemon/glob": (2400, "one compiler from patterns to an automaton, and a reference to test it against"),
     "daemon/policy": (5700, "a language with sections, its check, and the tables that the kernel reads"),
-    "daemon/sensor": (3450, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
-    "daemon/alert": (6050, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
+    "daemon/sensor": (3600, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
+    "daemon/alert": (6200, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
                            "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
     "daemon/sink": (2800, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
-    "daemon/client": (8200, "a command each for twelve questions, journals, a drop-in learned from them, findings for "
-                            "collectors, digests, and tables that fit a terminal"),
+    "daemon/client": (8900, "a command each for twelve questions, journals, a drop-in learned from them, findings for "
+                            "collectors, digests, and tables that fit a terminal, one of them live"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
-    "daemon": (2100, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
-    "bpf/abi": (900, "what the kernel's programs and the daemon agree on"),
+    "daemon": (2450, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
+    "bpf/abi": (950, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
     "bpf/process": (2750, "who a process is: executable or script, trust at each level, unit, user"),

@@ -111,7 +111,7 @@ static void test_no_complaints(void **state) {
         /* The rest is for the site, and for more homes than this test has. Of cells that is half: 2 MiB. */
         assert_true(tables->n_cells < POLICY_CELLS_MAX / 2);
         assert_true(tables->n_nets < BW_NETS_MAX / 3 * 2);
-        assert_true(policy->n_allows < BW_RULES_MAX / 3 * 2);
+        assert_true(policy->n_allows < BW_RULES_MAX / 10 * 7);
 }
 
 static void test_files(void **state) {
