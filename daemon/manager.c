@@ -133,7 +133,6 @@ static void manager_arm_repeat_timer(Manager *m) {
 /* While the sink is blocked, alerts wait in the ring of the kernel only, where they outlive this process. */
 static void on_blocked(bool blocked, void *userdata) {
         Manager *m = userdata;
-
         int r = sd_event_source_set_enabled(m->ring_source, blocked ? SD_EVENT_OFF : SD_EVENT_ON);
         if (r < 0)
                 (void)sd_event_exit(m->event, r);
@@ -278,8 +277,8 @@ static int on_record(const void *record, size_t size, void *userdata) {
                 break;
         case BW_KIND_EXIT:
                 repeat_watches_expire(m->watches, e.exit.pid, e.exit.start_boot_ns);
-                repeat_watches_end(m->watches, 0, RECORDS_PER_TURN, on_watch_ended,
-                                m); /* the rest by the timer */
+                /* the rest by the timer */
+                repeat_watches_end(m->watches, 0, RECORDS_PER_TURN, on_watch_ended, m);
                 break;
         case BW_KIND_LOSS:
                 break; /* reported from the counters, below */
