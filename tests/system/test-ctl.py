@@ -653,7 +653,7 @@ def completions_agree():
     said = subprocess.run([CTL, "--help"], capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
     options = set(re.findall(r"^ +(?:-\w )?(--[a-z-]+=?)", said, re.MULTILINE))
     commands = re.findall(r"^  ([a-z]+)(?: ID| PATH| \[NAME\])?  ", said, re.MULTILINE)
-    require(len(options) > 16 and len(commands) == 10, f"{options} {commands}")
+    require(len(options) > 16 and len(commands) == 13, f"{options} {commands}")
     for name in ("barbwirectl", "_barbwirectl"):
         with open(completion_file(name), encoding="utf-8") as file:
             text = file.read()
