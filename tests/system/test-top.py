@@ -27,7 +27,7 @@ from net import HOST_V4
 from tap import require, require_equal
 
 OPENS, CROWD, INTERVAL_USEC = 500, 1000, 100_000
-PATIENCE = 30 * tap.SLOW
+PATIENCE = 90 * tap.SLOW
 CLASS = "ssh-private-keys"
 
 # Does what a line of its input says, and answers with a line.
