@@ -104,7 +104,7 @@ json_t *status_query(const StatusSource *s) {
                 .n_kept_max = s->policies->alerts_max,
                 .n_waiting = n_waiting,
                 .waiting_usec = waiting_usec,
-                .n_clients = query_server_n_clients(s->query),
+                .n_clients = s->query ? query_server_n_clients(s->query) : 0,
         };
         return status_to_json(&status);
 }

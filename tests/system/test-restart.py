@@ -209,7 +209,7 @@ def upgrade(thefts, t, change, what):
     t.note(require_all_alerted(stream, since, what))
     require_equal(faults(since), [], "losses")
     # The earlier programs and tables are gone, also from systemd.
-    require(30 < int(show("NFileDescriptorStore")) < 60, f"kept: {show('NFileDescriptorStore')}")
+    require(30 < int(show("NFileDescriptorStore")) < 64, f"kept: {show('NFileDescriptorStore')}")
     since = now()
     end_by_kill()
     wait_logged("^Adopted the BPF programs", since, "adoption after the upgrade")
