@@ -84,7 +84,8 @@ def introspect():
     """Its parser accepts our description, and prints it in its own format."""
     text = varlinkctl("introspect", SOCKET, INTERFACE).stdout
     methods = set(re.findall(r"^method (\w+)", text, re.MULTILINE))
-    require_equal(methods, {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules", "ListMarks", "WatchProcesses"}, text)
+    require_equal(methods, {"GetStatus", "ListAlerts", "GetAlert", "Follow", "ListRules", "ListMarks",
+                            "WatchProcesses"}, text)
     path = "/tmp/io.barbwire.Barbwire.varlink"
     with open(path, "w", encoding="utf-8") as out:
         out.write(varlink.call("org.varlink.service.GetInterfaceDescription", interface=INTERFACE)["description"])
