@@ -83,7 +83,8 @@ __noinline __u64 entry_look(__u64 address, __u32 secure) {
                 injects |= ENTRY_IS(chunk.head, "CLASSPATH=");
                 break;
         case 'N':
-                injects |= ENTRY_IS(chunk.head, "NODE_OPTIONS=") | ENTRY_LISTS(chunk.head, "NODE_PATH=");
+                injects |= ENTRY_IS(chunk.head, "NODE_OPTIONS=") | ENTRY_LISTS(chunk.head, "NODE_PATH=") |
+                           ENTRY_IS(chunk.head, "NODE_REPL_EXTERNAL");
                 break;
         case 'R':
                 injects |= ENTRY_IS(chunk.head, "RUBYOPT=") | ENTRY_IS(chunk.head, "RUBYLIB=");
@@ -251,17 +252,43 @@ static __always_inline __u64 text_step(const struct bw_table *t, const struct bw
 #define SHAPE_OTHER 4
 #define SHAPE_MIN 3
 
-/* Reads argv[1] of the current process. Returns false if there is none or it is too long. */
+/* include/uapi/linux/{stat,major}.h: pseudo-terminals, consoles and lines, and what stands for one */
+#define S_IFCHR 0020000
+#define TERMINAL_MAJOR_MIN 3
+#define TERMINAL_MAJOR_MAX 5
+#define TERMINAL_MAJOR_UNIX98 136 /* the first of eight */
+
+/* Whether descriptor 0 of the current process is a terminal. */
+static __always_inline bool input_is_terminal(struct task_struct *task) {
+        const struct file *file = descriptor_file(task, 0);
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        __u32 major = BPF_CORE_READ(inode, i_rdev) >> 20;
+
+        return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFCHR &&
+               (major - TERMINAL_MAJOR_MIN <= TERMINAL_MAJOR_MAX - TERMINAL_MAJOR_MIN ||
+                               major - TERMINAL_MAJOR_UNIX98 < 8);
+}
+
+#define SCRIPT_TERMINAL "/dev/tty" /* what Script= calls a prompt */
+
+/* Reads argv[1] of the current process, or SCRIPT_TERMINAL if that has no argument, or -i alone, and
+ * reads its commands from a terminal. Returns false if there is neither, or it is too long. */
 static __always_inline bool script_read(struct scratch *s, struct task_struct *task) {
         __u64 at = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
 
         long n = bpf_probe_read_user_str(s->text, TEXT_MAX, (void *)at);
-        if (n <= 0 || n >= TEXT_MAX || at + n >= end)
+        if (n <= 0 || n >= TEXT_MAX || at + n > end)
                 return false;
         at += n;
-        n = bpf_probe_read_user_str(s->text, TEXT_MAX, (void *)at);
-        if (n <= 1 || n >= TEXT_MAX)
+        n = at < end ? bpf_probe_read_user_str(s->text, TEXT_MAX, (void *)at) : 0;
+        if (n < 0 || n == 1 || n >= TEXT_MAX)
                 return false;
+        if (n == 0 || (n == sizeof("-i") && at + n == end && s->text[0] == '-' && s->text[1] == 'i')) {
+                if (!input_is_terminal(task))
+                        return false;
+                n = sizeof(SCRIPT_TERMINAL);
+                __builtin_memcpy(s->text, SCRIPT_TERMINAL, sizeof(SCRIPT_TERMINAL));
+        }
         s->length = n - 1;
         return s->text[0] == '/';
 }
