@@ -4,7 +4,7 @@ other, as what one leaves behind must not make the next one alarm:
 
     [NAME]                 also the name of its user, with a home of its own
     user root              it is root's instead
-    needs PROGRAM...       it is skipped without them, by name or path
+    needs PROGRAM...       it is skipped without them, by name or path; a job whose last command is missing is, too
     long                   it takes minutes: only with --long
     unit NAME              the jobs run in a control group of that name
     low N                  first sights of people's own scripts, each an alert of low severity

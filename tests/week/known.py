@@ -5,10 +5,9 @@ Each is one to mend. A job that raises more than this fails."""
 OUTPUT = "what a program with a rule printed is unbound in the shell that asked for it, whatever that does next"
 MODULE = "python3 -m has no script that a rule could name"
 JAVA = "maven is java, which runs any program"
-HISTORY = "an interpreter reads its history when it starts, and runs any script"
 FEW = "a number of two digits is no secret, but carries the mark"
 INTRUDER = "a shell in a service reads its credential as an intruder there would"
-CLIENT = "what a server answers marks its clients of the same user"
+CLIENT = "a server marks its clients of the same user; what they send back to it is no theft, as it had that before"
 THEFT = "it is none: a secret is stored in a database"
 
 KNOWN = {
@@ -25,14 +24,10 @@ KNOWN = {
     ("pip1", "pip of the venv with -m"): ("medium", 1, MODULE),
     ("mvn1", "mvn"): ("medium", 2, JAVA),
     ("mvn1", "again"): ("medium", 2, JAVA),
-    ("repl", "python's prompt, history"): ("low", 1, HISTORY),
-    ("repl", "node's prompt"): ("medium", 1, HISTORY),
-    ("repl", "bash's history outside a login"): ("low", 1, HISTORY),
     ("units1", "cat of a credential in a unit's script"): ("medium", 1, INTRUDER),
     ("units1", "curl with $(cat …) of a unit's credential"): ("medium", 1, INTRUDER),
     ("perl1", "perl looks up a user, and fetches"): ("high", 1, "perl -e is no script"),
     ("o-db", "perl's DBI with ~/.pgpass"): ("medium", 1, "perl -e is no script"),
-    ("o-edit", "bash, with its history, in a terminal"): ("low", 1, HISTORY),
     ("podman1", "podman login's file"): ("high", 2, "one that made a secret marks the next, by shared memory"),
     ("rootnode", "node serves HTTPS with a key, and asks another server"): ("low", 2, CLIENT),
     ("rootnode", "again"): ("low", 2, CLIENT),

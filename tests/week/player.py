@@ -7,14 +7,15 @@ import select
 import threading
 from dataclasses import dataclass, field
 
+import tap
 from jobs import Chain
 from net import HOST_V4
 from servers import ADDRESS
 
 HOMES = "/home"
 FIRST_UID = 40000
-JOB_TIMEOUT = 60
-EMPTY_TIMEOUT_MS = 10000
+JOB_TIMEOUT = int(60 * tap.SLOW)
+EMPTY_TIMEOUT_MS = int(10000 * tap.SLOW)
 DEPTH = 5  # a script is judged by what its lineage read, too: the test is farther away than that
 
 THIEF = """

@@ -34,6 +34,7 @@ from player import Player
 from tap import Skip, require
 
 SHARES = 5
+NOT_FOUND = 127
 PLAYERS = 4  # most jobs wait for somebody
 
 
@@ -84,6 +85,12 @@ def described(a):
             f"{a['destination']['address']}:{a['destination']['port']}: {files}")
 
 
+def needs_its_programs(result):
+    """Of a script whose last command this machine does not have, bash(1), EXIT STATUS."""
+    if result.status == NOT_FOUND:
+        raise Skip(" ".join(result.said.split())[-120:] or "a program is missing", environment=True)
+
+
 def judged(result, first_sights):
     """A job raises nothing but first sights, as many as its chain has scripts, and what is known."""
     allowed = KNOWN.get((result.chain.name, result.name), ())
@@ -102,6 +109,7 @@ def judged(result, first_sights):
             continue
         bad.append(record)
     require(not bad, f"{len(bad)} alerts:\n" + "\n".join(described(a) for a in bad))
+    needs_its_programs(result)
     require(result.status == 0, f"status {result.status}: {result.said[-1500:]}")
 
 
@@ -109,6 +117,8 @@ def stolen(result):
     """A theft has an alert of its severity, and one that is known by its file for that."""
     severity, path = result.theft
     found = [a["severity"] for a in result.records if path is None or harness.touches(a, path.encode())]
+    if severity not in found:
+        needs_its_programs(result)
     require(severity in found, f"the alerts are {found}, not {severity}\n{result.said[-800:]}")
 
 
