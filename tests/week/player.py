@@ -5,6 +5,7 @@ import contextlib
 import os
 import select
 import threading
+import time
 from dataclasses import dataclass, field
 
 import tap
@@ -44,6 +45,7 @@ class Result:
     theft: tuple = None  # severity, path or None; a job has none
     status: int = 0
     said: str = ""
+    seconds: float = 0
     records: list = field(default_factory=list)
 
 
@@ -165,8 +167,10 @@ class Player:
         command = ["setsid", "sh", "-c", ENTER, folder, "timeout", "-k", "1", str(JOB_TIMEOUT), *command]
         with open(f"/var/log/barbwire-week-{os.getpid()}-{number}", "w+", encoding="utf-8", errors="replace") as out:
             os.unlink(out.name)
+            begin = time.monotonic()
             process = self.net.popen(command, stdout=out, stderr=out)
             result.status = process.wait()
+            result.seconds = time.monotonic() - begin
             out.seek(0)
             result.said = out.read()
         return result

@@ -5,7 +5,7 @@ administrator's shell, and a second list of jobs that was written without a look
 with the default policy. Every record is counted for the job that it came from: at most one low alert for each script of
 a person's own at its first sight, and what KNOWN lists with its reason. Beside the jobs, thieves read the same files.
 
-The jobs are dealt over five runs, by the commit; a run says its share, and --share=N plays it again. --long plays all.
+The jobs are dealt over seven runs, by the commit; a run says its share, and --share=N plays it again. --long plays all.
 
 usage: test-week.py [--long | --share=N] [--records=FILE]"""
 
@@ -33,8 +33,9 @@ from known import KNOWN
 from player import Player
 from tap import Skip, require
 
-SHARES = 5
+SHARES = 7
 NOT_FOUND = 127
+SLOWEST = 5
 PLAYERS = 4  # most jobs wait for somebody
 
 
@@ -127,12 +128,14 @@ def missing(names):
 
 
 def report(t, player, rest):
-    """How many records there are of each severity, for people who read the log."""
+    """How many records there are of each severity, and what took long, for people who read the log."""
     count = collections.Counter(r["severity"] for result in player.results if not result.theft
                                 for r in result.records)
     played = sum(not r.theft for r in player.results)
     t.note(f"{played} jobs: " + ", ".join(f"{n} {severity}" for severity, n in sorted(count.items())) +
            f"; {len(rest)} records of no job")
+    slow = sorted(player.results, key=lambda result: -result.seconds)[:SLOWEST]
+    t.note("the slowest: " + ", ".join(f"{r.chain.name}: {r.name} {r.seconds:.1f} s" for r in slow))
 
 
 def main():
