@@ -16,7 +16,7 @@ void fallback_consider(Trial *t, Sensor *s, const Event *e, const PolicyStore *p
         trial = sensor_trial(s);
         if (time_now_usec(CLOCK_MONOTONIC) >= trial.until_usec)
                 return;
-        uint64_t fallen = trial_count(t, c, c->fresh & trial.enforced & ~trial.fallen);
+        uint64_t fallen = trial_count(t, trial.policy, c, c->fresh & trial.enforced & ~trial.fallen);
         if (!fallen)
                 return;
         sensor_fall_back(s, fallen);

@@ -78,12 +78,12 @@ static bool service_add(char (*services)[TRIAL_SERVICE_SIZE], const char *name) 
         return false;
 }
 
-uint64_t trial_count(Trial *t, const EventCorrelation *c, uint64_t classes) {
+uint64_t trial_count(Trial *t, uint64_t policy, const EventCorrelation *c, uint64_t classes) {
         char name[TRIAL_SERVICE_SIZE];
         uint64_t fallen = 0;
 
-        if (t->generation != c->generation)
-                *t = (Trial){ .generation = c->generation };
+        if (t->policy != policy)
+                *t = (Trial){ .policy = policy };
         if (!trial_service(c, classes, name))
                 return 0;
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++)

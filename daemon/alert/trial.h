@@ -34,7 +34,7 @@
 #define TRIAL_SERVICE_SIZE 80
 
 typedef struct Trial {
-        uint32_t generation; /* of the policy's table */
+        uint64_t policy; /* its identity: a reload of the same policy is none */
         char services[BW_CLASSES_MAX][TRIAL_SERVICES][TRIAL_SERVICE_SIZE];
 } Trial;
 
@@ -42,6 +42,6 @@ typedef struct Trial {
  * "foo@.service". False: it does not count. classes: those that were denied. */
 bool trial_service(const EventCorrelation *c, uint64_t classes, char *ret);
 
-/* Counts a denial of these classes by the policy in force. Returns those that have to fall back by it, bit n
- * for class n; t->services has the services. */
-uint64_t trial_count(Trial *t, const EventCorrelation *c, uint64_t classes);
+/* Counts a denial of these classes by the policy in force, which has this identity. Returns those that have
+ * to fall back by it, bit n for class n; t->services has the services. */
+uint64_t trial_count(Trial *t, uint64_t policy, const EventCorrelation *c, uint64_t classes);

@@ -278,6 +278,7 @@ SensorTrial sensor_trial(const Sensor *s) {
         const struct bw_table *t = sensor_table(s);
 
         return (SensorTrial){
+                .policy = s->shared->trial_policy,
                 .until_usec = s->shared->trial_until_ns / NSEC_PER_USEC,
                 .enforced = t->denies | t->locks,
                 .fallen = s->shared->fallen,

@@ -139,6 +139,7 @@ void sensor_enforce(Sensor *s);
 
 /* The policy in force, as the kernel has it. */
 typedef struct SensorTrial {
+        uint64_t policy;     /* its identity, see PolicyTables */
         uint64_t until_usec; /* its first hour ends then, CLOCK_MONOTONIC */
         uint64_t enforced;   /* classes with Action=deny or Access=allowed */
         uint64_t fallen;     /* of these those that fell back to a dry run */
