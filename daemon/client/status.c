@@ -112,16 +112,18 @@ static void put_policy(const json_t *policy) {
 /* Nothing where no class is enforced, and nothing was ever refused. */
 static void put_enforcement(const json_t *e) {
         const char *mode = ctl_string(e, "mode", "off");
+        char closed[64] = "";
 
         if (strcmp(mode, "off") == 0 && ctl_number(e, "denied") + ctl_number(e, "would_deny") == 0)
                 return;
         put_label("Enforcement");
         put_dot(strcmp(mode, "on") == 0 ? CTL_GREEN : CTL_YELLOW);
-        ctl_print("%s, %lld classes, %lld of them fail closed; %lld denied, %lld would be denied, %lld "
-                  "could "
-                  "not be denied",
-                        mode, ctl_number(e, "classes"), ctl_number(e, "fail_closed"),
-                        ctl_number(e, "denied"), ctl_number(e, "would_deny"), ctl_number(e, "not_denied"));
+        if (ctl_number(e, "fail_closed") > 0)
+                (void)snprintf(closed, sizeof(closed), ", %lld of them fail closed",
+                                ctl_number(e, "fail_closed"));
+        ctl_print("%s, %lld classes%s; %lld denied, %lld would be denied, %lld could not be denied", mode,
+                        ctl_number(e, "classes"), closed, ctl_number(e, "denied"),
+                        ctl_number(e, "would_deny"), ctl_number(e, "not_denied"));
         put_list("Not refused", json_object_get(e, "not_refused"));
         put_list("Fell back", json_object_get(e, "fallen"));
 }
