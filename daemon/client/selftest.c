@@ -40,11 +40,18 @@
 /* The longest name that the kernel keeps for a process, NUL included (TASK_COMM_LEN). */
 typedef char Comm[16];
 
+/* What the kernel's programs are to refuse to the theft. */
+typedef enum Refusal {
+        REFUSAL_NONE,
+        REFUSAL_CONNECT, /* Action=deny */
+        REFUSAL_OPEN,    /* Access=allowed */
+} Refusal;
+
 /* The result of the child process. */
 typedef struct Theft {
         const char *failed;      /* a message; NULL: success */
         int error;               /* errno; 0: none */
-        uint64_t connected_usec; /* CLOCK_MONOTONIC */
+        uint64_t connected_usec; /* or opened, if that is to be refused; CLOCK_MONOTONIC */
 } Theft;
 
 /* Sends a call and waits for its first reply. */
@@ -58,15 +65,32 @@ static int answer_get(const Ctl *c, CtlClient *client, const char *method, bool 
         return r;
 }
 
-static int class_check(const json_t *rules) {
+static int class_get(const json_t *rules, const json_t **ret) {
         const json_t *class;
         size_t i;
 
         json_array_foreach(json_object_get(rules, "classes"), i,
-                        class) if (strcmp(ctl_string(class, "name", ""), CLASS) == 0) return 0;
+                        class) if (strcmp(ctl_string(class, "name", ""), CLASS) == 0) {
+                *ret = class;
+                return 0;
+        }
         ctl_error("Selftest failed: the policy has no class " CLASS
                   ": 00-selftest.conf is masked, or not among its files (see \"barbwirectl status\").");
         return -ENOENT;
+}
+
+/* The class is refused what others are. Only status knows whether the sensor can refuse an open. */
+static Refusal refusal_of(const json_t *class, const json_t *status) {
+        const char *mode = ctl_string(json_object_get(status, "enforcement"), "mode", "off");
+
+        if (strcmp(mode, "on") != 0)
+                return REFUSAL_NONE;
+        if (strcmp(ctl_string(class, "action", "alert"), "alert") != 0)
+                return REFUSAL_CONNECT;
+        return strcmp(ctl_string(class, "access", "any"), "allowed") == 0 &&
+                                               strcmp(ctl_string(status, "sensor", ""), "tracepoint") != 0
+                               ? REFUSAL_OPEN
+                               : REFUSAL_NONE;
 }
 
 /* systemd-tmpfiles creates it at boot; root may do so here. */
@@ -101,12 +125,27 @@ static int destination_connect(void) {
         return fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-/* refused: the connection is to be, by Action=deny. */
-static Theft theft_commit(const char *comm, bool refused) {
+/* The decoy is to be closed to a process of this name. */
+static Theft theft_be_locked_out(const char *comm) {
+        Theft t = {};
+
+        if (prctl(PR_SET_NAME, comm) < 0)
+                return theft_failed("Failed to name the process", errno);
+        t.connected_usec = time_now_usec(CLOCK_MONOTONIC);
+        _cleanup_close_ int decoy = open(DECOY, O_RDONLY | O_CLOEXEC);
+        if (decoy >= 0 || errno != EACCES)
+                return theft_failed("Selftest failed: the open of " DECOY " was not refused",
+                                decoy >= 0 ? 0 : errno);
+        return t;
+}
+
+static Theft theft_commit(const char *comm, Refusal refusal) {
         Theft t = {};
         char byte;
         int error;
 
+        if (refusal == REFUSAL_OPEN)
+                return theft_be_locked_out(comm);
         /* A process that may not create a network namespace may already be in one, as
          * barbwire-selftest.service is. */
         error = unshare(CLONE_NEWNET | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) < 0 ? errno : 0;
@@ -121,15 +160,15 @@ static Theft theft_commit(const char *comm, bool refused) {
                 return theft_failed("Failed to read " DECOY, errno);
         t.connected_usec = time_now_usec(CLOCK_MONOTONIC);
         error = -destination_connect();
-        if (refused && error != EPERM)
+        if (refusal == REFUSAL_CONNECT && error != EPERM)
                 return theft_failed("Selftest failed: the connection was not refused", error);
-        if (!refused && error != ENETUNREACH)
+        if (refusal == REFUSAL_NONE && error != ENETUNREACH)
                 return theft_failed("Selftest failed: connect() did not return ENETUNREACH", error);
         return t;
 }
 
 /* Runs the theft in a child process: a second theft by the same process would only be a repeat. */
-static int theft_play(const char *comm, bool refused, Theft *ret) {
+static int theft_play(const char *comm, Refusal refusal, Theft *ret) {
         int fds[2], status;
         Theft t = {};
 
@@ -137,7 +176,7 @@ static int theft_play(const char *comm, bool refused, Theft *ret) {
                 return -errno;
         pid_t pid = fork();
         if (pid == 0) {
-                t = theft_commit(comm, refused);
+                t = theft_commit(comm, refusal);
                 /* The address of a string constant is valid in the parent, too. */
                 _exit(write(fds[1], &t, sizeof(t)) == sizeof(t) ? 0 : 1);
         }
@@ -159,9 +198,10 @@ static int theft_play(const char *comm, bool refused, Theft *ret) {
         return 0;
 }
 
-/* Recognizes the alert by the name of the process: PIDs differ between PID namespaces. */
-static int alert_wait(CtlClient *client, const char *comm, const Theft *t, json_t **ret_alert,
-                uint64_t *ret_usec) {
+/* Recognizes the alert by the name of the process: PIDs differ between PID namespaces. In a dry run the open
+ * may have one of its own. */
+static int alert_wait(CtlClient *client, const char *comm, Refusal refusal, const Theft *t,
+                json_t **ret_alert, uint64_t *ret_usec) {
         uint64_t deadline = time_now_usec(CLOCK_MONOTONIC) + ALERT_TIMEOUT_USEC, now;
 
         while ((now = time_now_usec(CLOCK_MONOTONIC)) < deadline) {
@@ -175,7 +215,9 @@ static int alert_wait(CtlClient *client, const char *comm, const Theft *t, json_
                 if (r < 0)
                         return r;
                 json_t *alert = json_object_get(reply, "alert");
-                if (strcmp(ctl_string(json_object_get(alert, "process"), "comm", ""), comm) == 0) {
+                const char *act = ctl_string(json_object_get(alert, "destination"), "act", "");
+                if (strcmp(ctl_string(json_object_get(alert, "process"), "comm", ""), comm) == 0 &&
+                                (strcmp(act, "open") == 0) == (refusal == REFUSAL_OPEN)) {
                         *ret_usec = time_now_usec(CLOCK_MONOTONIC) - t->connected_usec;
                         *ret_alert = json_incref(alert);
                         return 0;
@@ -195,6 +237,7 @@ typedef struct Failing {
 static int selftest_run(const Ctl *c, Failing *ret_failing, json_t **ret_alert, uint64_t *ret_usec) {
         _cleanup_(ctl_client_freep) CtlClient *client = NULL;
         json_auto_t *rules = NULL, *status = NULL, *first = NULL;
+        const json_t *class = NULL;
         uint32_t random = 0;
         Theft t = {};
         Comm comm;
@@ -216,25 +259,24 @@ static int selftest_run(const Ctl *c, Failing *ret_failing, json_t **ret_alert, 
         if (r < 0)
                 return r;
         *ret_failing = (Failing){ "Selftest failed: the decoy theft could not be played.", "not_played" };
-        r = class_check(rules);
+        r = class_get(rules, &class);
         if (r >= 0)
                 r = decoy_check();
         if (r >= 0)
                 r = answer_get(c, client, "GetStatus", false, &status);
         if (r < 0)
                 return r;
-        const char *mode = ctl_string(json_object_get(status, "enforcement"), "mode", "off");
-        bool refused = strcmp(mode, "on") == 0;
+        Refusal refusal = refusal_of(class, status);
         /* The first reply is empty: every alert from now on follows. */
         r = answer_get(c, client, "Follow", true, &first);
         if (r >= 0)
-                r = theft_play(comm, refused, &t);
+                r = theft_play(comm, refusal, &t);
         if (r < 0)
                 return r;
         *ret_failing = (Failing){ "Selftest failed: no alert was raised for the decoy theft.",
                 "not_noticed" };
-        r = alert_wait(client, comm, &t, ret_alert, ret_usec);
-        if (r < 0 || !refused || strcmp(ctl_string(*ret_alert, "action", ""), "denied") == 0)
+        r = alert_wait(client, comm, refusal, &t, ret_alert, ret_usec);
+        if (r < 0 || refusal == REFUSAL_NONE || strcmp(ctl_string(*ret_alert, "action", ""), "denied") == 0)
                 return r;
         *ret_failing = (Failing){
                 "Selftest failed: the decoy theft was refused, and its alert does not say so.", "not_noticed"

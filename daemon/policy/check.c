@@ -447,15 +447,23 @@ static void sections_prune(Policy *p, Section s) {
         *n_items = n;
 }
 
-/* The selftest proves that what is to be refused is. */
+/* The selftest proves that what is to be refused is: a connection, or the open of its decoy, which it could
+ * not send if both were. */
 static void selftest_finish(Policy *p) {
-        bool any = false;
+        PolicyClass *selftest = NULL;
+        bool denies = false, locks = false;
 
         for (size_t i = 0; i < p->n_classes; i++)
-                any |= p->classes[i].action != POLICY_ALERT;
-        for (size_t i = 0; any && i < p->n_classes; i++)
                 if (strcmp(p->classes[i].name, POLICY_SELFTEST_CLASS) == 0)
-                        p->classes[i].action = POLICY_DENY;
+                        selftest = p->classes + i;
+                else {
+                        denies |= p->classes[i].action != POLICY_ALERT;
+                        locks |= p->classes[i].access == POLICY_ACCESS_ALLOWED;
+                }
+        if (!selftest)
+                return;
+        selftest->action = denies ? POLICY_DENY : POLICY_ALERT;
+        selftest->access = locks && !denies ? POLICY_ACCESS_ALLOWED : POLICY_ACCESS_ANY;
 }
 
 static int classes_finish(Policy *p) {

@@ -38,7 +38,8 @@ typedef enum Severity {
         _SEVERITY_INVALID = -1,
 } Severity;
 
-/* The class whose files "barbwirectl selftest" steals: it has Action=deny while any other has it. */
+/* The class whose files "barbwirectl selftest" steals: it has Action=deny while any other has more than
+ * alert, or else Access=allowed while any other has it. */
 #define POLICY_SELFTEST_CLASS "barbwire-selftest"
 
 /* Action= of a class: what is done with its egress beside the alert. */

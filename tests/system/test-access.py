@@ -3,6 +3,7 @@
 """Access=allowed: a program that no [Allow] names cannot open a file of the class to read, whatever way leads to it,
 and that is an alert; the program that it names can. Where the sensor cannot refuse an open, status says so."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
+import ctl
 import harness
 import varlink
 from cases import Scene, cases
@@ -18,7 +20,7 @@ from harness import kernel_version, program, touches
 from net import HOST_V4
 from tap import Skip, require, require_equal
 
-CLASS = "test-locked"
+CLASS, OTHER = "test-locked", "test-other"
 USER = 65534
 
 
@@ -165,6 +167,14 @@ def dry_run(stage):
     require("would be refused without dry-run" in alert["summary"], alert["summary"])
 
 
+def selftest(stage, action):
+    """barbwirectl selftest plays what is refused here, and fails if it is not."""
+    done = run(ctl.CTL, f"--socket={stage.socket}", "--json=short", "selftest")
+    require_equal((done.returncode, done.stderr), (0, b""), "selftest")
+    alert = json.loads(done.stdout)
+    require_equal((alert["action"], alert["destination"]["act"]), action, "the selftest's alert")
+
+
 def anybody(stage):
     path, secret = stage.decoy()
     stage.load(Access="any")
@@ -201,8 +211,12 @@ def play(t, stage):
     t.case("what was refused is not tracked", marker_free, stage)
     t.case("repeats are refused, and counted", repeated, stage)
     t.case("ssh-keygen reads its key", keys, stage)
+    t.case("the selftest is refused an open", selftest, stage, ("denied", "open"))
     t.case("Never=", never, stage)
     t.case("Enabled=dry-run", dry_run, stage)
+    t.case("the selftest in a dry run", selftest, stage, ("alert", "connect"))
+    t.setup("another class denies", stage.load, f"[Class {OTHER}]\nPath={stage.places}-other/**\nAction=deny\n")
+    t.case("the selftest is refused a connection", selftest, stage, ("denied", "connect"))
 
 
 def main():
@@ -213,6 +227,7 @@ def main():
                 t.setup("it begins at a reload", stage.load)
             if stage.status()["sensor"] == "tracepoint":
                 t.case("the sensor tracepoint cannot refuse it", cannot, stage)
+                t.case("the selftest is refused nothing", selftest, stage, ("alert", "connect"))
             else:
                 play(t, stage)
             t.case("Access=any", anybody, stage)

@@ -545,6 +545,36 @@ static void test_hostile_text(void **state) {
                         assert_true((unsigned char)*c >= 0x20 && (unsigned char)*c < 0x7f);
 }
 
+/* The selftest's class is refused what other classes are, whatever it says itself. */
+static void test_selftest_class(void **state) {
+        static const struct {
+                const char *others;
+                PolicyAction action;
+                PolicyAccess access;
+        } cases[] = {
+                { "", POLICY_ALERT, POLICY_ACCESS_ANY },
+                { "Action=kill\n", POLICY_DENY, POLICY_ACCESS_ANY },
+                { "Access=allowed\n", POLICY_ALERT, POLICY_ACCESS_ALLOWED },
+                { "Action=deny\nAccess=allowed\n", POLICY_DENY, POLICY_ACCESS_ANY },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                for (unsigned own = 0; own < 2; own++) {
+                        char text[256];
+
+                        (void)snprintf(text, sizeof(text), "[Class %s]\nPath=/d\n%s[Class a]\nPath=/a\n%s",
+                                        POLICY_SELFTEST_CLASS, own ? "Action=stop\nAccess=allowed\n" : "",
+                                        cases[i].others);
+                        _cleanup_(policy_freep) Policy *p = finished(text);
+                        const PolicyClass *c = policy_class_by_name(p, POLICY_SELFTEST_CLASS);
+
+                        assert_non_null(c);
+                        assert_int_equal(c->action, cases[i].action);
+                        assert_int_equal(c->access, cases[i].access);
+                }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_malformed),
@@ -561,6 +591,7 @@ int main(void) {
                 cmocka_unit_test(test_users),
                 cmocka_unit_test(test_broken_scores),
                 cmocka_unit_test(test_hostile_text),
+                cmocka_unit_test(test_selftest_class),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
