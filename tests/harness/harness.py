@@ -213,9 +213,9 @@ class Barbwired:
     def pid(self):
         return self.process.pid
 
-    def start(self):
+    def start(self, pass_fds=()):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+                                        stderr=subprocess.PIPE, pass_fds=pass_fds)
         for stream, on_line in ((self.process.stdout, self.on_stdout),
                                 (self.process.stderr, self.on_stderr)):
             reader = threading.Thread(target=self.read, args=(stream, on_line), daemon=True)

@@ -7,16 +7,15 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
 import ctl
 import harness
+import keeper
 import varlink
 from cases import Scene, cases
 from harness import kernel_version, program, touches, truths
@@ -91,42 +90,6 @@ FLOOD = 400
 LATE_SECONDS = 1
 # The kernel's programs count in ticks of 16.8 ms, and round up (bpf/mark/mark.bpf.h mark_live_some()).
 ROUNDED_SECONDS = 0.05
-
-
-class Manager:
-    """with Manager(directory) as manager: what barbwired asks systemd to keep is kept, until the end."""
-
-    def __init__(self, directory):
-        self.address, self.kept = f"{directory}/manager", []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.reader = threading.Thread(target=self.read)
-
-    def read(self):
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 8)
-            if not message:
-                return
-            # A barrier waits until its descriptor is closed.
-            if message.startswith(b"FDSTORE="):
-                self.kept += descriptors
-            else:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-
-    def __enter__(self):
-        self.socket.bind(self.address)
-        self.reader.start()
-        os.environ["NOTIFY_SOCKET"] = self.address
-        return self
-
-    def __exit__(self, *exception):
-        del os.environ["NOTIFY_SOCKET"]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self.address)
-        self.reader.join()
-        for descriptor in self.kept:
-            os.close(descriptor)
-        self.socket.close()
 
 
 class Stage(Scene):
@@ -324,7 +287,7 @@ def number_reused(net, home):
     """A thief that gets the number of a daemon that was killed is not taken for it."""
     stage = Stage(net, home)
     stage.write()
-    with Manager(stage.directory) as manager, stage.bw:
+    with keeper.Manager(stage.directory) as manager, stage.bw:
         stage.bw.kill()
         require(manager.kept, "nothing was kept")
         path, _ = stage.decoy()
