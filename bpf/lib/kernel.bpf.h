@@ -232,7 +232,7 @@ struct inode {
         struct address_space *i_mapping;
         unsigned long i_ino;
         __u32 i_generation;
-        unsigned int i_rdev, i_nlink, i_flags;
+        unsigned int i_rdev, i_nlink;
         atomic_t i_count;           /* who uses it */
         struct list_head i_sb_list; /* of its file system's inodes; to itself: it has left the cache */
         struct hlist_head i_dentry; /* its dentries that the cache knows: its names */

@@ -70,17 +70,10 @@ static __always_inline bool inode_is_mapped(const struct inode *inode) {
         return !inode_lists_mappings(inode) || BPF_CORE_READ(inode, i_mapping, i_mmap.rb_root.rb_node);
 }
 
-#define S_PRIVATE (1 << 9) /* include/linux/fs.h */
-
-/* Memory of the kernel that a file gives access to: the rings of AF_PACKET, and those of io_uring.
- * Since 5.16 these have an inode of their own, with a number that the next ring does not have
- * (fs/anon_inodes.c anon_inode_getfile_secure(), fs/libfs.c alloc_anon_inode()). Before, they have the one
- * of all anonymous files, such as tables of BPF, which would be ways for data; it is the one with S_PRIVATE.
- */
+/* Memory of the kernel that a socket gives access to: the rings of AF_PACKET. Not those of io_uring, whose
+ * inode the kernel's other anonymous files have, too: tables of BPF would be ways for data. */
 static __always_inline void object_of_rings(struct object *o, const struct inode *inode) {
-        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK ||
-                        (BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC &&
-                                        !(BPF_CORE_READ(inode, i_flags) & S_PRIVATE)))
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK)
                 object_set(o, BW_VIA_MEMORY, (__u64)inode, BPF_CORE_READ(inode, i_ino),
                                 BPF_CORE_READ(inode, i_sb, s_dev));
 }

@@ -227,14 +227,9 @@ static void memory_take(void) {
         play_send(&p);
 }
 
-/* Each has a ring of its own. That of the giver ends before the other is made, which may have its address.
- */
+/* Both use the ring, which has no buffers. */
 static void nothing_do(void) {
-        Uring u;
-
-        uring_open(&u, false);
-        (void)uring_must(&u, (struct io_uring_sqe){ .opcode = IORING_OP_NOP });
-        uring_close(&u);
+        (void)uring_must(&shared, (struct io_uring_sqe){ .opcode = IORING_OP_NOP });
 }
 
 static void nothing_give(void) {
@@ -310,7 +305,7 @@ static const Scene scenes[] = {
                         .take = message_take, .own = true },
         { "ring-buffer", "memory|pipe", .prepare = buffer_prepare, .give = buffer_give,
                         .take = buffer_take },
-        { "nothing", "memory", .give = nothing_give, .take = nothing_take },
+        { "nothing", "memory", .prepare = ring_prepare, .give = nothing_give, .take = nothing_take },
         { "memory-read", "trace", .ready = memory_open, .give = secret_read, .take = memory_take },
         { "received", "received", .prepare = pair_prepare, .give = descriptor_give, .take = descriptor_take,
                         .own = true },

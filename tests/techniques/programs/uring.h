@@ -15,8 +15,6 @@
 typedef struct Uring {
         int fd;
         bool polled; /* a thread of the kernel takes the submissions */
-        void *maps[3];
-        size_t sizes[3];
         uint32_t *sq_tail, *sq_mask, *sq_flags, *sq_array, *cq_head, *cq_tail, *cq_mask;
         struct io_uring_sqe *sqes;
         struct io_uring_cqe *cqes;
@@ -39,12 +37,11 @@ static inline void uring_open(Uring *u, bool polled) {
         u->fd = (int)syscall(SYS_io_uring_setup, URING_ENTRIES, &params);
         if (u->fd < 0)
                 play_exit(PLAY_CANNOT, "io_uring_setup");
-        u->sizes[0] = params.sq_off.array + params.sq_entries * sizeof(uint32_t);
-        u->sizes[1] = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
-        u->sizes[2] = params.sq_entries * sizeof(struct io_uring_sqe);
-        u->maps[0] = sq = uring_map(u->fd, u->sizes[0], IORING_OFF_SQ_RING);
-        u->maps[1] = cq = uring_map(u->fd, u->sizes[1], IORING_OFF_CQ_RING);
-        u->maps[2] = u->sqes = uring_map(u->fd, u->sizes[2], IORING_OFF_SQES);
+        sq = uring_map(u->fd, params.sq_off.array + params.sq_entries * sizeof(uint32_t),
+                        IORING_OFF_SQ_RING);
+        cq = uring_map(u->fd, params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
+                        IORING_OFF_CQ_RING);
+        u->sqes = uring_map(u->fd, params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
         u->sq_tail = (uint32_t *)(sq + params.sq_off.tail);
         u->sq_mask = (uint32_t *)(sq + params.sq_off.ring_mask);
         u->sq_flags = (uint32_t *)(sq + params.sq_off.flags);
@@ -53,12 +50,6 @@ static inline void uring_open(Uring *u, bool polled) {
         u->cq_tail = (uint32_t *)(cq + params.cq_off.tail);
         u->cq_mask = (uint32_t *)(cq + params.cq_off.ring_mask);
         u->cqes = (struct io_uring_cqe *)(cq + params.cq_off.cqes);
-}
-
-static inline void uring_close(Uring *u) {
-        for (size_t i = 0; i < sizeof(u->maps) / sizeof(u->maps[0]); i++)
-                munmap(u->maps[i], u->sizes[i]);
-        close(u->fd);
 }
 
 /* Performs an operation, and returns its result. */

@@ -148,9 +148,9 @@ HOLES = [
              "io_uring receives",
      "reason": "the tracepoint `io_uring_complete` does not report which request posted, nor into which buffer"},
     {"cases": ["H06 memory: the ring of an io_uring*"],
-     "sensors": ["lsm", "fentry", "tracepoint"], "before": (5, 16),
+     "sensors": ["lsm", "fentry", "tracepoint"],
      "what": "the ring of an io_uring that two processes have mapped",
-     "reason": "its inode is that of all anonymous files, such as tables of BPF, and a later ring has the same "
+     "reason": "its inode may be that of all anonymous files, such as tables of BPF, and a later ring has the same "
                "address"},
     {"cases": ["H06 memory: the ring of io_setup*"],
      "sensors": ["lsm", "fentry"],

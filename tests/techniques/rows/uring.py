@@ -39,7 +39,7 @@ def part(t, stage):
         t.case(f"G07 {what}", stage.theft, "get-uring", variant)
     for variant, what in HANDS.items():
         t.case(what, stage.theft, "hand-uring", variant)
-    t.case("H06 honest: rings of io_uring, one after the other", nothing, stage, "hand-uring")
+    t.case("H06 honest: a ring of io_uring that both use, without buffers", nothing, stage, "hand-uring")
     for variant, what in OUT.items():
         t.case(f"E07 {what}", stage.theft, "out-uring", variant,
                protocol="udp" if variant.startswith("sendmsg") else "tcp")
