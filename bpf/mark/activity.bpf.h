@@ -76,7 +76,12 @@ __noinline int activity_find(__u32 set, __u32 pid, __u64 start, __u64 classes) {
 }
 
 /* Makes that entry of the set the process's. Returns false if another program makes it, or has just made it
- * or counted in it. 5.10 has no compare-and-swap: of two that add, at most one reads 1. */
+ * or counted in it. 5.10 has no compare-and-swap: of two that add, at most one reads 1.
+ *
+ * The order of what it writes is the compiler's only. x86 keeps it; arm64 need not: there the next program
+ * may see `claims` end before the rest is written, and an entry is rarely a mixture of two processes, or a
+ * copy that the daemon takes of one. That is a wrong row of top, and a later claim overwrites it: no rule
+ * reads these. */
 __noinline int activity_claim(__u32 place, __u32 pid, __u64 start, __u64 classes) {
         struct bw_activity *a = activity_at(place / BW_ACTIVITY_WAYS, place);
         bool mine = false;
