@@ -24,13 +24,14 @@ typedef struct ActivityView ActivityView;
 
 /* Provides the data of WatchProcesses. */
 typedef struct ActivitySource {
-        /* Begins a view for a new call, and ends it: with the first the kernel begins to count, with the
-         * last it ends. NULL: out of memory. */
+        /* Begins a view for a new call, and ends it: before the first sample the kernel begins to count,
+         * with the last view it ends. NULL: out of memory. */
         ActivityView *(*begin)(uint64_t interval_usec, void *userdata);
         void (*end)(ActivityView *v, void *userdata);
         /* Whether there is something to write now. */
         bool (*is_due)(const ActivityView *v, void *userdata);
-        /* Writes the parameters of the next reply, at most about QUERY_BATCH_BYTES of them. 0 or -ENOMEM. */
+        /* Writes the parameters of the next reply, a part of a sample: fewer than QUERY_BATCH_BYTES of them,
+         * within half a millisecond. 0 or -ENOMEM. */
         int (*write)(ActivityView *v, FILE *f, void *userdata);
         void *userdata;
 } ActivitySource;

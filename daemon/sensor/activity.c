@@ -2,15 +2,25 @@
 
 /* The table of what processes do, which the programs fill while the daemon asks for it. */
 
+#include <stddef.h>
 #include <string.h>
 
 #include "sensor/private.h"
 
-void sensor_activity_want(Sensor *s, bool wanted) {
-        if (wanted && !s->shared->activity_wanted) {
-                memset(s->activity, 0, s->map_bytes[SENSOR_MAP_ACTIVITY]);
-                s->shared->activity_live = 0;
+/* A program that began before the programs were to stop may stand between its two additions to `claims`,
+ * which would be 2^32 - 1 for good if it were cleared. Zero is right only when the last of them has ended.
+ */
+void sensor_activity_clear(Sensor *s, size_t from, size_t n) {
+        for (size_t i = from; i < from + n; i++) {
+                struct bw_activity *a = &s->activity[i];
+
+                memset(&a->pid, 0, sizeof(*a) - offsetof(struct bw_activity, pid));
         }
+}
+
+void sensor_activity_want(Sensor *s, bool wanted) {
+        if (wanted && !s->shared->activity_wanted)
+                s->shared->activity_live = 0;
         __atomic_store_n(&s->shared->activity_wanted, wanted, __ATOMIC_SEQ_CST);
 }
 

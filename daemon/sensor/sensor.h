@@ -85,9 +85,11 @@ bool sensor_list_step(Sensor *s);
 uint64_t sensor_list_end(Sensor *s);
 unsigned sensor_n_hooks(const Sensor *s);
 
-/* Has the programs count what each process does (bpf/abi/activity.h), from nothing, or ends that. Needs no
- * privilege. */
+/* Has the programs count what each process does (bpf/abi/activity.h), or ends that. Needs no privilege. */
 void sensor_activity_want(Sensor *s, bool wanted);
+
+/* Empties `n` entries of that table, before the programs are to count. */
+void sensor_activity_clear(Sensor *s, size_t from, size_t n);
 
 /* The number of entries of that table. */
 size_t sensor_n_activity(const Sensor *s);
