@@ -239,11 +239,12 @@ def crowd(scene):
 
 def once(scene):
     """A sample as text, and the command line."""
-    with Hand(scene) as h:
+    with Hand(scene) as h, Hand(scene) as other:
         top = subprocess.Popen(Ctl(scene.socket).command("top", "--once", "--delay=0.5", "-n", "2"),
                                stdout=subprocess.PIPE, text=True)
         while top.poll() is None:
             h.do("open", "/dev/null", 2000)
+            other.do("open", "/dev/null", 1)
         out = top.communicate(timeout=PATIENCE)[0]
     require_equal(top.returncode, 0, out)
     lines = out.splitlines()
