@@ -124,8 +124,13 @@ static AlertFilter filter_of(const json_t *o) {
 typedef struct Listing {
         AlertRows *rows;
         AlertFilter filter;
+        json_t *incidents; /* the ids of those that are asked for, as keys; NULL: all */
         bool with_lines;
 } Listing;
+
+static bool is_wanted(const Listing *l, const char *incident) {
+        return !l->incidents || json_object_get(l->incidents, incident);
+}
 
 static int on_listed(json_t *alert, const char *line, void *userdata) {
         Listing *l = userdata;
@@ -133,7 +138,38 @@ static int on_listed(json_t *alert, const char *line, void *userdata) {
         int r = alert_matches(alert, &l->filter);
         if (r == -EBADMSG)
                 return 0;
-        return r < 0 ? r : alert_rows_add(l->rows, alert, r > 0 && l->with_lines ? line : NULL, r > 0);
+        if (r < 0)
+                return r;
+        /* An outbreak raises an alert by one. */
+        bool may_show = r > 0 && l->with_lines && is_wanted(l, ctl_string(alert, "incident", "")) &&
+                        severity_from_string(ctl_string(alert, "severity", "")) + 1 >= (int)l->rows->least;
+        return alert_rows_add(l->rows, alert, may_show ? line : NULL, r > 0);
+}
+
+static int on_member(json_t *alert, const char *line, void *userdata) {
+        (void)line;
+        return json_object_set_new(userdata, ctl_string(alert, "incident", ""), json_true()) < 0 ? -ENOMEM
+                                                                                                 : 0;
+}
+
+/* The incidents of all alerts with this id: entries that say different things may have it, and hosts or
+ * boots may have the same short one. An incident is also asked for by its own id, when its first alert is
+ * not in the journal any more. */
+static int incidents_find(const JournalSource *source, const char *id, json_t **ret) {
+        json_auto_t *incidents = json_object();
+        JournalSource s = *source;
+        JournalCounts counts;
+
+        if (!incidents || json_object_set_new(incidents, id, json_true()) < 0)
+                return -ENOMEM;
+        s.id = id;
+        int r = journal_read_alerts(&s, on_member, incidents, &counts);
+        if (r < 0)
+                return r;
+        /* Alerts that belong to no incident are not one. */
+        (void)json_object_del(incidents, "");
+        *ret = STEAL_PTR(incidents);
+        return 0;
 }
 
 /* The policy of the host that collects, which is usually that of the others. */
@@ -256,31 +292,24 @@ static int changes_find(const CtlSource *source, const AlertRows *rows, Outbreak
         return r;
 }
 
-static int rows_select(AlertRows *rows, const json_t *filter) {
-        const char *severity = ctl_string(filter, "severity", NULL),
-                   *id = ctl_string(filter, "incident", NULL);
-        Severity least = severity ? severity_from_string(severity) : SEVERITY_LOW;
-        const char *incident = id;
-        size_t found;
+static void rows_select(const Listing *l) {
+        for (size_t i = 0; i < l->rows->n; i++) {
+                AlertRow *row = l->rows->items + i;
 
-        if (id && alert_rows_find(rows, id, &found) >= 0)
-                incident = rows->items[found].incident[0] ? rows->items[found].incident
-                                                          : rows->items[found].id;
-        for (size_t i = 0; i < rows->n; i++) {
-                AlertRow *row = rows->items + i;
-
-                row->selected &= row->severity >= least &&
-                                 (!incident || strcmp(row->incident, incident) == 0);
+                row->selected &= row->severity >= l->rows->least && is_wanted(l, row->incident);
         }
-        return 0;
 }
 
 int ctl_journal_rows(const Ctl *c, const json_t *filter, AlertRows *rows, Outbreak **ret, size_t *ret_n) {
         _cleanup_(ctl_source_done) CtlSource source = {};
         Listing l = { .rows = rows, .filter = filter_of(filter), .with_lines = ctl_wants_json() };
+        const char *severity = ctl_string(filter, "severity", NULL),
+                   *incident = ctl_string(filter, "incident", NULL);
+        json_auto_t *incidents = NULL;
         Policy *policy = NULL;
-        JournalCounts counts;
+        JournalCounts counts = {};
 
+        rows->least = severity ? severity_from_string(severity) : SEVERITY_LOW;
         int r = ctl_journal_open(c, &source);
         if (r < 0)
                 return r;
@@ -289,25 +318,33 @@ int ctl_journal_rows(const Ctl *c, const json_t *filter, AlertRows *rows, Outbre
         source.journal.since_usec -= MIN(source.journal.since_usec, OUTBREAK_USEC);
         if (source.journal.until_usec > 0)
                 source.journal.until_usec += OUTBREAK_USEC;
-        r = ctl_journal_end(&source, &counts, journal_read_alerts(&source.journal, on_listed, &l, &counts));
+        if (incident)
+                r = incidents_find(&source.journal, incident, &incidents);
+        l.incidents = incidents;
+        if (r >= 0)
+                r = journal_read_alerts(&source.journal, on_listed, &l, &counts);
+        r = ctl_journal_end(&source, &counts, r);
         if (r < 0)
                 return r;
-        alert_rows_sort(rows);
-        r = outbreaks_find(rows, address_is_named, &policy, ret, ret_n);
+        r = alert_rows_sort(rows);
+        if (r >= 0)
+                r = outbreaks_find(rows, address_is_named, &policy, ret, ret_n);
         policy_free(policy);
         if (r >= 0 && *ret_n > 0)
                 r = changes_find(&source, rows, *ret, *ret_n);
         if (r >= 0)
-                r = rows_select(rows, filter);
+                rows_select(&l);
         return r == -ENOMEM ? ctl_error_memory() : r;
 }
 
 typedef struct Search {
         const char *id;
         json_t *found;
+        size_t n_others; /* with the same id, which say something else */
 } Search;
 
-/* A repeated alert is found again, and the last one has the count. */
+/* A repeated alert is found again, and the last one has the count. Of entries that say different things, the
+ * first of the worst is shown, so that none hides a worse one. */
 static int on_searched(json_t *alert, const char *line, void *userdata) {
         Search *s = userdata;
         const char *id = ctl_string(alert, "id", "");
@@ -315,7 +352,14 @@ static int on_searched(json_t *alert, const char *line, void *userdata) {
         (void)line;
         if (s->found && strcmp(ctl_string(s->found, "id", ""), id) != 0)
                 return -ECANCELED;
-        if (s->found && ctl_number(s->found, "repeats") > ctl_number(alert, "repeats"))
+        int copy = s->found ? alert_is_copy(s->found, alert) : true;
+        if (copy < 0)
+                return copy;
+        s->n_others += copy == 0;
+        if (s->found && copy > 0 && ctl_number(s->found, "repeats") > ctl_number(alert, "repeats"))
+                return 0;
+        if (copy == 0 && severity_from_string(ctl_string(s->found, "severity", "")) >=
+                                         severity_from_string(ctl_string(alert, "severity", "")))
                 return 0;
         json_decref(s->found);
         s->found = json_incref(alert);
@@ -344,6 +388,10 @@ int ctl_journal_find(const Ctl *c, const char *id, json_t **ret) {
                 ctl_error("No alert %s in this journal.", id);
                 r = -ENOENT;
         }
+        if (r >= 0 && s.n_others > 0)
+                ctl_error("Other entries with this id say something else: %zu. One of the highest severity "
+                          "is shown; \"barbwirectl alerts --all\" lists each.",
+                                s.n_others);
         if (r >= 0)
                 *ret = STEAL_PTR(found);
         return r;

@@ -88,7 +88,7 @@ static void row_put(CtlTable *t, const Line *line, bool host) {
 
 static int by_incident(const void *a, const void *b) {
         const AlertRow *x = *(const AlertRow *const *)a, *y = *(const AlertRow *const *)b;
-        int r = strcmp(x->incident, y->incident);
+        int r = strcmp(x->incident, y->incident) ?: strcmp(x->host, y->host);
 
         return r != 0 ? r : x < y ? -1 : 1;
 }
@@ -119,7 +119,8 @@ static ssize_t lines_make(const AlertRows *rows, bool all, Line **ret) {
                 qsort(order, n, sizeof(*order), by_incident);
         for (size_t i = 0; i < n; i++) {
                 bool same = !all && i > 0 && order[i]->incident[0] &&
-                            strcmp(order[i]->incident, order[i - 1]->incident) == 0;
+                            strcmp(order[i]->incident, order[i - 1]->incident) == 0 &&
+                            strcmp(order[i]->host, order[i - 1]->host) == 0;
 
                 if (!same)
                         lines[n_lines++] = (Line){ .worst = order[i] };
@@ -255,12 +256,14 @@ static int row_print_json(const AlertRow *row, const Outbreak *outbreaks) {
 }
 
 static int rows_print_json(const Ctl *c, const AlertRows *rows, const Outbreak *outbreaks, size_t limit) {
-        size_t n = 0, nth = 0;
+        size_t n = 0, n_dropped = 0, nth = 0;
 
-        for (size_t i = 0; i < rows->n; i++)
+        for (size_t i = 0; i < rows->n; i++) {
                 n += rows->items[i].selected && rows->items[i].line;
+                n_dropped += rows->items[i].selected && !rows->items[i].line;
+        }
         size_t skip = n > limit ? n - limit : 0;
-        if (rows->n_lines_dropped > 0)
+        if (n_dropped > 0)
                 ctl_error("Only the newest %zu alerts are shown: choose a shorter time with --since= and "
                           "--until=.",
                                 n - skip);

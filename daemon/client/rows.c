@@ -157,9 +157,14 @@ static const char *put_program(AlertRows *rows, const json_t *process) {
         return asprintf(&text, "%s (%s bytes)", script, size + 1) < 0 ? NULL : alert_rows_text(rows, text);
 }
 
-static int by_usec_descending(const void *a, const void *b) {
+/* Those first that are asked for whatever the others are. */
+static int by_usec_descending(const void *a, const void *b, void *userdata) {
         const AlertRow *x = *(const AlertRow *const *)a, *y = *(const AlertRow *const *)b;
+        const AlertRows *rows = userdata;
+        bool x_certain = x->severity >= rows->least, y_certain = y->severity >= rows->least;
 
+        if (x_certain != y_certain)
+                return x_certain ? -1 : 1;
         return x->usec != y->usec ? (x->usec < y->usec ? 1 : -1) : 0;
 }
 
@@ -172,7 +177,7 @@ static int lines_drop(AlertRows *rows) {
                 return -ENOMEM;
         for (size_t i = 0; i < rows->n; i++)
                 order[i] = rows->items + i;
-        qsort(order, rows->n, sizeof(*order), by_usec_descending);
+        qsort_r(order, rows->n, sizeof(*order), by_usec_descending, rows);
         for (size_t i = 0; i < rows->n; i++) {
                 size_t size = order[i]->line ? strlen(order[i]->line) : 0;
 
@@ -182,7 +187,6 @@ static int lines_drop(AlertRows *rows) {
                 if (n_kept <= ALERT_ROWS_LINE_BYTES_MAX / 2)
                         continue;
                 rows->n_line_bytes -= size;
-                rows->n_lines_dropped++;
                 free(STEAL_PTR(order[i]->line));
         }
         return 0;
@@ -242,10 +246,68 @@ int alert_rows_add(AlertRows *rows, const json_t *alert, const char *line, bool 
         return rows->n_line_bytes > ALERT_ROWS_LINE_BYTES_MAX ? lines_drop(rows) : 0;
 }
 
-/* Copies of one alert, the last one first: that with the highest count, or what was read last. */
-static int by_id(const void *a, const void *b) {
-        const AlertRow *x = a, *y = b;
+static int by_text(const char *a, const char *b) {
+        return a == b ? 0 : a < b ? -1 : 1;
+}
+
+static int by_number(uint64_t a, uint64_t b) {
+        return a == b ? 0 : a < b ? -1 : 1;
+}
+
+/* Without what a repeat adds to it (alert/sentence.c). */
+static size_t sentence_length(const json_t *alert) {
+        static const char *const added[] = { " (repeated ", " (and " };
+        const char *text = member(alert, "summary"), *end = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(added) && number(alert, "repeats") > 0; i++)
+                for (const char *c = text; (c = strstr(c, added[i])); c++)
+                        end = !end || c > end ? c : end;
+        return end ? (size_t)(end - text) : strlen(text);
+}
+
+static json_t *without_repeats(const json_t *alert) {
+        static const char *const changed[] = { "repeats", "summary", "delayed_ms" };
+        json_t *copy = json_copy((json_t *)alert);
+
+        for (size_t i = 0; i < ELEMENTSOF(changed) && copy; i++)
+                (void)json_object_del(copy, changed[i]);
+        return copy;
+}
+
+int alert_is_copy(const json_t *a, const json_t *b) {
+        json_auto_t *x = without_repeats(a), *y = without_repeats(b);
+        size_t n = sentence_length(a);
+
+        if (!x || !y)
+                return -ENOMEM;
+        return json_equal(x, y) && sentence_length(b) == n &&
+               memcmp(member(a, "summary"), member(b, "summary"), n) == 0;
+}
+
+/* 0: all that is shown of them is equal, and all that they are selected by. */
+static int by_content(const AlertRow *x, const AlertRow *y) {
         int r = strcmp(x->id, y->id);
+
+        r = r ?: by_text(x->host, y->host);
+        r = r ?: by_number(x->usec, y->usec);
+        r = r ?: by_number((uint64_t)x->severity, (uint64_t)y->severity);
+        r = r ?: by_number((uint64_t)(uint32_t)x->score, (uint64_t)(uint32_t)y->score);
+        r = r ?: by_number(x->pid, y->pid);
+        r = r ?: by_number(x->uid, y->uid);
+        r = r ?: by_number(x->selected, y->selected);
+        r = r ?: by_text(x->comm, y->comm);
+        r = r ?: by_text(x->classes, y->classes);
+        r = r ?: by_text(x->file, y->file);
+        r = r ?: by_text(x->destination, y->destination);
+        r = r ?: by_text(x->program, y->program);
+        r = r ?: by_text(x->address, y->address);
+        return r ?: strcmp(x->incident, y->incident);
+}
+
+/* Copies of one alert, the last one first: that with the highest count, or what was read last. */
+static int by_copy(const void *a, const void *b) {
+        const AlertRow *x = a, *y = b;
+        int r = by_content(x, y);
 
         if (r != 0)
                 return r;
@@ -254,45 +316,41 @@ static int by_id(const void *a, const void *b) {
         return x->sequence < y->sequence ? 1 : -1;
 }
 
+/* Where the JSON text is wanted, all of it counts. */
+static int row_is_copy(const AlertRow *x, const AlertRow *y) {
+        if (by_content(x, y) != 0)
+                return false;
+        if (!x->line || !y->line)
+                return !x->line && !y->line;
+        json_auto_t *a = json_loads(x->line, 0, NULL), *b = json_loads(y->line, 0, NULL);
+        return a && b ? alert_is_copy(a, b) : -ENOMEM;
+}
+
 static int by_time(const void *a, const void *b) {
         const AlertRow *x = a, *y = b;
 
         if (x->usec != y->usec)
                 return x->usec < y->usec ? -1 : 1;
-        return strcmp(x->id, y->id);
+        return strcmp(x->id, y->id) ?: by_number(x->sequence, y->sequence);
 }
 
-void alert_rows_sort(AlertRows *rows) {
+int alert_rows_sort(AlertRows *rows) {
         size_t n = 0;
+        int r = 0;
 
         if (rows->n == 0)
-                return;
-        qsort(rows->items, rows->n, sizeof(*rows->items), by_id);
-        for (size_t i = 0; i < rows->n; i++)
-                if (n > 0 && strcmp(rows->items[n - 1].id, rows->items[i].id) == 0)
+                return 0;
+        qsort(rows->items, rows->n, sizeof(*rows->items), by_copy);
+        for (size_t i = 0; i < rows->n; i++) {
+                int copy = n > 0 && r >= 0 ? row_is_copy(rows->items + n - 1, rows->items + i) : 0;
+
+                r = MIN(r, copy);
+                if (copy > 0)
                         free(rows->items[i].line);
                 else
                         rows->items[n++] = rows->items[i];
+        }
         rows->n = n;
         qsort(rows->items, rows->n, sizeof(*rows->items), by_time);
-}
-
-int alert_rows_find(const AlertRows *rows, const char *id, size_t *ret) {
-        bool found = false;
-
-        for (size_t i = 0; i < rows->n; i++) {
-                const char *its = rows->items[i].id, *dash = strchr(its, '-');
-
-                if (strcmp(its, id) == 0) {
-                        *ret = i;
-                        return 0;
-                }
-                if (!dash || strcmp(dash + 1, id) != 0)
-                        continue;
-                if (found)
-                        return -ENOTUNIQ;
-                found = true;
-                *ret = i;
-        }
-        return found ? 0 : -ENOENT;
+        return r;
 }

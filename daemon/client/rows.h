@@ -34,12 +34,14 @@ typedef struct AlertRow {
 typedef struct AlertRows {
         AlertRow *items;
         size_t n, n_allocated;
-        size_t n_line_bytes, n_lines_dropped;
+        size_t n_line_bytes;
+        Severity least;  /* lines of lower ones are dropped first: only an outbreak could raise them */
         json_t *strings; /* text → the address of its copy */
         struct TextBlock *blocks;
 } AlertRows;
 
-/* JSON texts are kept of the newest alerts that fit into so many bytes. */
+/* JSON texts are kept of the newest alerts that fit into so many bytes, and of what is below `least` only if
+ * there is room. */
 #define ALERT_ROWS_LINE_BYTES_MAX (32U * 1024 * 1024)
 
 void alert_rows_done(AlertRows *rows);
@@ -47,12 +49,14 @@ void alert_rows_done(AlertRows *rows);
 /* Adds an alert; one that lacks a member of every alert is left out. line: copied, or NULL. -ENOMEM. */
 int alert_rows_add(AlertRows *rows, const json_t *alert, const char *line, bool selected);
 
-/* Brings them into the order of their times. Of an alert that was written several times, the last remains.
- */
-void alert_rows_sort(AlertRows *rows);
+/* Brings them into the order of their times. Of an alert that was written several times, the one with the
+ * highest count of repeats remains. Only what says the same is such a copy: each host writes its own
+ * journal, and could otherwise replace the alerts of another one, or its own ones from before it had an
+ * intruder. -ENOMEM. */
+int alert_rows_sort(AlertRows *rows);
 
-/* Returns the row of an alert, by its id or by the part after the boot id, -ENOENT, or -ENOTUNIQ. */
-int alert_rows_find(const AlertRows *rows, const char *id, size_t *ret);
+/* Whether two alerts, with their hosts, differ in nothing but what a repeat changes. -ENOMEM. */
+int alert_is_copy(const json_t *a, const json_t *b);
 
 /* A copy of the text, the same one for equal texts. NULL: out of memory. */
 const char *alert_rows_text(AlertRows *rows, const char *text);

@@ -7,6 +7,8 @@ usage: test-fleet.py [--long]   (--long: 500 hosts and 200,000 alerts, with the 
 import json
 import os
 import re
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,6 +69,10 @@ class Fleet:
 
     def host(self, host, entries):
         fleet.write(f"{self.directory}/remote-host-{host:04}.journal", sorted(entries, key=lambda e: e[0]))
+
+    def clear(self):
+        for name in os.listdir(self.directory):
+            os.unlink(f"{self.directory}/{name}")
 
     def alerts(self, *args):
         return self.ctl.objects("alerts", "-D", self.directory, *args)
@@ -166,13 +172,85 @@ def hosts(directory):
                   "attention.\n", "hosts that sent nothing since")
 
 
+def forged(entries, host, **changes):
+    """What root of a host sends: entries of another one, or of its own, which say something else."""
+    found = []
+    for usec, entry in entries:
+        a = {**json.loads(entry["BARBWIRE_JSON"]), **changes}
+        found.append((usec + 1, {**entry, **journal_forger.entry_of(a), "_HOSTNAME": f"host-{host:04}",
+                                 "_MACHINE_ID": f"{host:032x}"}))
+    return found
+
+
+def forgeries(directory):
+    """No entry replaces, hides or lowers an alert. A repeat beside them is still one alert, and is counted."""
+    f = Fleet(directory, "forgeries")
+    true = dated(1, [(60, 1, {"summary": "a theft"})])
+    [(_, entry)] = true
+    number = json.loads(entry["BARBWIRE_JSON"])["id"]
+
+    def shown(*args):
+        return sorted((a["host"], a["severity"], a["repeats"], a["process"]["comm"]) for a in f.alerts(*args))
+
+    mine = ("host-0001", "high", 0, "backup")
+    repeated = forged(true, 1, repeats=3, summary="a theft (repeated 3 times within its window)")
+    f.host(1, true + repeated)
+    require_equal(shown(), [("host-0001", "high", 3, "backup")], "a repeat")
+    require_equal(f.ctl.objects("show", "-D", f.directory, number)[0]["repeats"], 3, "show")
+    other = {**json.loads(entry["BARBWIRE_JSON"])["process"], "comm": "harmless"}
+    for name, host, changes in (("its own, as a record", 1, {"severity": "info", "score": 5}),
+                                ("its own, another process", 1, {"process": other}),
+                                ("its own, in another incident", 1, {"incident": number[:-3] + "fff-0"}),
+                                ("another unit", 1, {"process": {**other, "comm": "backup", "unit": "x.service"}}),
+                                ("another sentence", 1, {"summary": "nothing (repeated 99 times within its window)"}),
+                                ("of another host", 2, {"severity": "low", "score": 30}),
+                                ("the same of another host", 2, {})):
+        lie = forged(true, host, repeats=99, **changes)
+        f.clear()
+        f.host(1, true + (lie if host == 1 else []))
+        f.host(2, lie if host == 2 else [])
+        require(mine in shown() and mine in shown("-p", "high") and mine in shown(f"--incident={number}"),
+                f"{name}: {shown()}")
+        out, err = f.ctl.expect(0, "show", "-D", f.directory, number, "--json=short")
+        require_equal(json.loads(out)["severity"], "high", name)
+        require("say something else: 1." in err, f"{name}: {err}")
+        out, _ = f.ctl.expect(0, "alerts", "-D", f.directory)
+        require(re.search(r"^host-0001 .* high ", out, re.MULTILINE), f"{name}: {out}")
+    require_equal([a["host"] for a in f.alerts("--class=ssh-private-keys", f"--incident={number}")],
+                  ["host-0001", "host-0002"], "an incident")
+
+
+def full(directory):
+    """JSON is printed of the newest alerts that fit into 32 MiB: what is not asked for takes no room."""
+    f, long = Fleet(directory, "full"), "x" * (1 << 20)
+    f.host(1, dated(1, [(60, 1, {}), (61, 2, {**LOW})]))
+    f.host(2, dated(2, [(120 + i, i, {**LOW, **program("/opt/two"), "destination": to("192.0.2.2"),
+                                            "summary": long}) for i in range(1, 41)]))
+    f.host(3, dated(3, [(240 + i, i, {"severity": "medium", "score": 50, **program("/opt/three"), "summary": long,
+                                      "destination": to("192.0.2.3")}) for i in range(1, 41)]))
+    require_equal([a["host"] for a in f.alerts("-p", "high")], ["host-0001"], "of severity high")
+    require_equal([a["severity"] for a in f.alerts(f"--incident={(1 << 16) | 2:x}-0")], ["low"], "of an incident")
+    out, err = f.ctl.expect(0, "alerts", "-D", f.directory, "--json=short")
+    require(f"Only the newest {len(out.splitlines())} alerts are shown" in err and "host-0001" not in out, err)
+
+
 def follow(directory):
     """New entries of a file, an older one of another host, a new host, a heartbeat that says something."""
     f = Fleet(directory, "follow")
     f.host(1, dated(1, [(60, 1, {})]))
     f.host(2, dated(2, [(60, 1, {})]))
+    # Archived files, more than it may open; and more hosts than the soft limit lets it open.
+    for host in range(4, 24):
+        shutil.copyfile(f"{f.directory}/remote-host-0001.journal", f"{f.directory}/remote-host-{host:04}.journal")
+    for i in range(60):
+        shutil.copyfile(f"{f.directory}/remote-host-0001.journal", archived(f, 1, i))
     with subprocess.Popen([CTL, "follow", "-D", f.directory, "--json=short"], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 48))) as client:
+        def opened():
+            links = [os.readlink(f"/proc/{client.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{client.pid}/fd")]
+            return sorted(link for link in links if "@" in link or "deleted" in link)
+
         def expect(host, what):
             line = json.loads(client.stdout.readline())
             got = line["host"], line.get("kind", "alert"), line.get("event")
@@ -188,8 +266,35 @@ def follow(directory):
             expect(3, ("state", "stop"))
             f.host(3, dated(3, [(91, 2, {})]))
             expect(3, ("alert", None))
+            # It is archived between two entries; another file is removed. Neither stays open, all entries are shown.
+            f.host(1, dated(1, [(901, 3, {})]))
+            os.rename(f"{f.directory}/remote-host-0001.journal", archived(f, 1, 60))
+            f.host(1, dated(1, [(902, 4, {})]))
+            expect(1, ("alert", None))
+            expect(1, ("alert", None))
+            os.unlink(f"{f.directory}/remote-host-0002.journal")
+            f.host(2, dated(2, [(903, 5, {})]))
+            expect(2, ("alert", None))
+            wait_for_watch(client.pid)
+            require_equal(opened(), [], "files that get no more entries")
+            # Each kind of entry that there is, by its name.
+            names = sorted(name for name in MESSAGE_IDS if name != "ALERT")
+            f.host(3, [entry for i, name in enumerate(names) for entry in state_entry(3, 1000 + i, name)])
+            lines = [json.loads(client.stdout.readline()) for _ in names]
+            require_equal([line["state"] for line in lines], [name.lower() for name in names], "kinds of entries")
         finally:
             client.terminate()
+
+
+def archived(f, host, number):
+    """The name of a full file, as systemd makes it."""
+    return f"{f.directory}/remote-host-{host:04}@{host:032x}-{number:016x}-{number:016x}.journal"
+
+
+def state_entry(host, seconds, name):
+    [(usec, entry)] = fleet.heartbeats(host, [(BEGIN + seconds, "hour")], MESSAGE_ID=MESSAGE_IDS[name])
+    # The selftest is a unit of its own.
+    return [(usec, {**entry, "_SYSTEMD_UNIT": "barbwire-selftest.service"} if name == "SELFTEST" else entry)]
 
 
 def wait_for_watch(pid):
@@ -230,8 +335,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="barbwire-fleet-", dir="/var/tmp") as directory:
         t.case("outbreaks", outbreaks, directory)
         t.case("hosts", hosts, directory)
+        t.case("forgeries", forgeries, directory)
         t.case("follow", follow, directory)
         t.case("many hosts", many, t, directory)
+        t.case("more than is kept", full, directory)  # the last, as a child's peak of memory begins at this one's
     t.done()
 
 
