@@ -54,6 +54,7 @@ static void help(void) {
                                 verb_infos[i].argument ?: "", verb_infos[i].help);
         help_options("Options", OPTIONS_COMMON);
         help_options("Options of alerts", OPTIONS_FILTER);
+        help_options("Options of hosts and learn", OPTIONS_SPAN);
         help_options("Options of alerts, show, follow, hosts, suggest and learn", OPTIONS_JOURNAL);
         help_options("Options of status, alerts, show, follow, marks and rules", OPTIONS_REMOTE);
         help_options("Options of explain", OPTIONS_ACCESS);

@@ -82,7 +82,8 @@ int ctl_journal_end(const CtlSource *source, const JournalCounts *counts, int r)
         else if (r < 0 && r != -ECANCELED)
                 ctl_error("Failed to read the journal in %s: %s", where, strerror(-r));
         if (r >= 0 && counts->n_malformed > 0)
-                ctl_error("Entries left out, as they hold no alert that this version can read: %llu.",
+                ctl_error("Entries left out, as they hold no alert or heartbeat that this version can read: "
+                          "%llu.",
                                 (unsigned long long)counts->n_malformed);
         if (r >= 0 && counts->n_foreign > 0)
                 ctl_error("Entries left out, as a login user's process wrote them: %llu.",
@@ -90,6 +91,10 @@ int ctl_journal_end(const CtlSource *source, const JournalCounts *counts, int r)
         if (r >= 0 && counts->n_unreadable > 0)
                 ctl_error("Journal files left out, as they are damaged or may not be read: %llu.",
                                 (unsigned long long)counts->n_unreadable);
+        if (r >= 0 && counts->n_cut > 0)
+                ctl_error("Journal files with more hosts than are read of one file, so that hosts are left "
+                          "out: %llu.",
+                                (unsigned long long)counts->n_cut);
         return r;
 }
 

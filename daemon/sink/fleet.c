@@ -58,12 +58,14 @@ static json_t *entry_strings(sd_journal *j, const char *field) {
 }
 
 /* The names of hosts that the journal has entries of. */
-static int hosts_list(sd_journal *j, char ***ret, size_t *n) {
+static int hosts_list(sd_journal *j, JournalCounts *c, char ***ret, size_t *n) {
         const void *data;
         size_t size, skip = strlen("_HOSTNAME=");
 
         int r = sd_journal_query_unique(j, "_HOSTNAME");
         SD_JOURNAL_FOREACH_UNIQUE(j, data, size) {
+                if (r >= 0 && *n == HOSTS_OF_FILE_MAX)
+                        c->n_cut++;
                 if (r < 0 || *n == HOSTS_OF_FILE_MAX)
                         break;
                 r = size < skip ? 0 : strv_consume(ret, n, strndup((const char *)data + skip, size - skip));
@@ -90,6 +92,7 @@ static int seek_last(const JournalSource *s, sd_journal *j, const char *host, co
         return r < 0 ? r : sd_journal_previous(j);
 }
 
+/* 0: it does not say when it was, so that it is none. */
 static int heartbeat_read(sd_journal *j, json_t *host) {
         json_auto_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "usec",
                         entry_number(j, "BARBWIRE_TIME"), "event",
@@ -100,7 +103,11 @@ static int heartbeat_read(sd_journal *j, json_t *host) {
                         journal_entry_json(j, "BARBWIRE_POLICY"), "losses",
                         entry_number(j, "BARBWIRE_TOTAL"), "reasons", entry_strings(j, "BARBWIRE_DEGRADED"));
 
-        return o && json_object_update(host, o) >= 0 ? 0 : -ENOMEM;
+        if (!o)
+                return -ENOMEM;
+        if (json_integer_value(json_object_get(o, "usec")) <= 0)
+                return 0;
+        return json_object_update(host, o) >= 0 ? 1 : -ENOMEM;
 }
 
 static int host_read(
@@ -118,12 +125,17 @@ static int host_read(
         if (!host)
                 return -ENOMEM;
         r = seek_last(s, j, name, "MESSAGE_ID=" MESSAGE_ID_HEARTBEAT);
-        while (r > 0 && !journal_entry_is_of_service(j)) {
-                c->n_foreign++;
-                r = sd_journal_previous(j);
+        for (bool found = false; r > 0 && !found;) {
+                if (!journal_entry_is_of_service(j))
+                        c->n_foreign++;
+                else {
+                        r = heartbeat_read(j, host);
+                        found = r > 0;
+                        c->n_malformed += r == 0;
+                }
+                if (r >= 0 && !found)
+                        r = sd_journal_previous(j);
         }
-        if (r > 0)
-                r = heartbeat_read(j, host);
         if (r >= 0)
                 *ret = STEAL_PTR(host);
         return r;
@@ -134,7 +146,7 @@ static int on_hosts(sd_journal *j, void *userdata) {
         Reading *reading = userdata;
         size_t n = 0;
 
-        int r = hosts_list(j, &names, &n);
+        int r = hosts_list(j, &reading->counts, &names, &n);
         for (size_t i = 0; i < n && r >= 0; i++) {
                 json_auto_t *host = NULL;
 

@@ -29,6 +29,7 @@ typedef struct JournalCounts {
         uint64_t n_malformed;  /* entries of the service that hold no alert */
         uint64_t n_foreign;    /* entries that a login user's process wrote */
         uint64_t n_unreadable; /* files that are damaged, or that this user may not read */
+        uint64_t n_cut;        /* files with more hosts than are read of one */
 } JournalCounts;
 
 /* Gets an alert with a member "host" (the host's name, "" where the entry has none), the oldest first. line:

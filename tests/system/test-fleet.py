@@ -145,6 +145,8 @@ def hosts(directory):
         entries = fleet.heartbeats(host, moments, **changes)
         if host == 6:
             entries = [(usec, {**entry, "MESSAGE_ID": "0" * 32}) for usec, entry in entries]
+        if host == 7:  # what does not say when it was is no heartbeat: the one before it counts
+            entries += fleet.heartbeats(7, [(NOW - HOUR / 4, "stop")], BARBWIRE_TIME="-5")
         if host == 2:  # a login user makes one up
             entries += [(usec, {**entry, "_UID": "1000"}) for usec, entry in
                         fleet.heartbeats(2, [(NOW - 60, "hour")])]
@@ -163,6 +165,7 @@ def hosts(directory):
     require_equal({name: degraded[name] for name in ("state", "event", "losses", "reasons", "policy", "sensor")},
                   {"state": "degraded", "event": "hour", "losses": 7, "reasons": ["Hook x.", "Hook y."],
                    "policy": fleet.POLICY, "sensor": "lsm"}, "as JSON")
+    require("\nOptions of hosts and learn:\n  -S --since=" in f.ctl.expect(0, "--help")[0], "the span in --help")
     # One interval later, only those that fell silent are added; two later, all are silent.
     early, _ = f.ctl.expect(1, "hosts", "-D", f.directory, "-U", f"@{NOW - HOUR}")
     require("host-0002 " in early and not re.search(r"host-0002 +silent", early), early)
@@ -170,6 +173,15 @@ def hosts(directory):
     require(late.endswith(f"{HOSTS} hosts; {HOSTS} need attention.\n") and "and no other entry" in late, late[-300:])
     require_equal(f.ctl.expect(0, "hosts", "-D", f.directory, "-U", until, "-S", f"@{NOW}")[0], "0 hosts; 0 need "
                   "attention.\n", "hosts that sent nothing since")
+
+
+def crowd(directory):
+    """More hosts in one file than are read of one: it says so, and does not say that all is well."""
+    f, n = Fleet(directory, "crowd"), 65536 + 1
+    fleet.write(f"{f.directory}/remote.journal",
+                [(BEGIN * 10 ** 6 + i, {"MESSAGE": "x", "_HOSTNAME": f"host-{i}"}) for i in range(n)])
+    out, err = f.ctl.expect(1, "hosts", "-D", f.directory, "-S", f"@{NOW}")
+    require(out.startswith("0 hosts;") and "so that hosts are left out: 1." in err, out + err)
 
 
 def forged(entries, host, **changes):
@@ -335,6 +347,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="barbwire-fleet-", dir="/var/tmp") as directory:
         t.case("outbreaks", outbreaks, directory)
         t.case("hosts", hosts, directory)
+        if LONG:
+            t.case("crowd", crowd, directory)
         t.case("forgeries", forgeries, directory)
         t.case("follow", follow, directory)
         t.case("many hosts", many, t, directory)
