@@ -246,10 +246,6 @@ int alert_rows_add(AlertRows *rows, const json_t *alert, const char *line, bool 
         return rows->n_line_bytes > ALERT_ROWS_LINE_BYTES_MAX ? lines_drop(rows) : 0;
 }
 
-static int by_text(const char *a, const char *b) {
-        return a == b ? 0 : a < b ? -1 : 1;
-}
-
 static int by_number(uint64_t a, uint64_t b) {
         return a == b ? 0 : a < b ? -1 : 1;
 }
@@ -288,19 +284,17 @@ int alert_is_copy(const json_t *a, const json_t *b) {
 static int by_content(const AlertRow *x, const AlertRow *y) {
         int r = strcmp(x->id, y->id);
 
-        r = r ?: by_text(x->host, y->host);
+        r = r ?: strcmp(x->host, y->host);
         r = r ?: by_number(x->usec, y->usec);
         r = r ?: by_number((uint64_t)x->severity, (uint64_t)y->severity);
-        r = r ?: by_number((uint64_t)(uint32_t)x->score, (uint64_t)(uint32_t)y->score);
-        r = r ?: by_number(x->pid, y->pid);
-        r = r ?: by_number(x->uid, y->uid);
+        r = r ?: by_number((uint64_t)x->score, (uint64_t)y->score);
+        r = r ?: by_number((uint64_t)x->pid << 32 | x->uid, (uint64_t)y->pid << 32 | y->uid);
         r = r ?: by_number(x->selected, y->selected);
-        r = r ?: by_text(x->comm, y->comm);
-        r = r ?: by_text(x->classes, y->classes);
-        r = r ?: by_text(x->file, y->file);
-        r = r ?: by_text(x->destination, y->destination);
-        r = r ?: by_text(x->program, y->program);
-        r = r ?: by_text(x->address, y->address);
+        r = r ?: strcmp(x->comm, y->comm);
+        r = r ?: strcmp(x->classes, y->classes);
+        r = r ?: strcmp(x->file, y->file);
+        r = r ?: strcmp(x->destination, y->destination);
+        r = r ?: strcmp(x->program, y->program);
         return r ?: strcmp(x->incident, y->incident);
 }
 
