@@ -37,7 +37,7 @@ BUDGETS = {
     "daemon/sink": (2800, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),
     "daemon/query": (1850, "one Varlink interface and its server"),
-    "daemon/client": (8900, "a command each for twelve questions, journals, a drop-in learned from them, findings for "
+    "daemon/client": (9000, "a command each for twelve questions, journals, a drop-in learned from them, findings for "
                             "collectors, digests, and tables that fit a terminal, one of them live"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
     "daemon": (2450, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
