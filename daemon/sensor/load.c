@@ -466,9 +466,19 @@ static bool cgroup_signals(void) {
  * (bpf_check() in kernel/bpf/verifier.c): a second thread halves the wait, where there is a second CPU. */
 typedef struct Load {
         struct barbwire_bpf *maps;      /* and, without halves, all programs */
-        struct barbwire_bpf *halves[2]; /* of the programs; NULL: on one CPU */
+        struct barbwire_bpf *halves[2]; /* of the programs; NULL: not wanted */
         int result;                     /* of the second half */
 } Load;
+
+/* Until they are loaded, each has descriptors of all maps and of its programs. */
+#define HALVES_DESCRIPTORS 512
+
+static bool halves_wanted(const SensorSizes *sizes) {
+        struct rlimit limit;
+
+        return sizes->cpus > 1 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+               limit.rlim_cur >= HALVES_DESCRIPTORS;
+}
 
 static void load_done(Load *l) {
         barbwire_bpf__destroy(l->maps);
@@ -615,7 +625,7 @@ int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, co
         _cleanup_(load_done) Load l = {};
         SensorParts parts;
 
-        const bool signals = kind != SENSOR_TRACEPOINT || cgroup_signals(), halves = sizes->cpus > 1;
+        const bool signals = kind != SENSOR_TRACEPOINT || cgroup_signals(), halves = halves_wanted(sizes);
         int r = skeleton_open(kind, types, sizes, signals, &l.maps);
         for (size_t i = 0; halves && i < ELEMENTSOF(l.halves) && r == 0; i++)
                 r = skeleton_open(kind, types, sizes, signals, &l.halves[i]);
