@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -633,6 +634,7 @@ int sensor_load(SensorKind kind, struct btf *types, const SensorSizes *sizes, co
                 return r;
 
         struct bpf_program *p;
+        assert(l.maps);
         bpf_object__for_each_program(p, l.maps->obj) if (halves) bpf_program__set_autoload(p, false);
         r = load_maps(&l, reuse);
         if (r == 0 && halves)

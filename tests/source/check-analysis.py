@@ -40,7 +40,6 @@ EXCEPTIONS = {
     ("daemon/client/rule.c", "clang-analyzer-security.insecureAPI.strcpy"): "into a buffer of that length",
     ("daemon/client/explain.c", "clang-analyzer-core.NonNullParamChecker"): SUCCESS,
     ("daemon/client/listing.c", "clang-analyzer-core.NullDereference"): SUCCESS,
-    ("daemon/sensor/load.c", "clang-analyzer-core.NullDereference"): SUCCESS,
     ("daemon/glob/automaton.c", "clang-analyzer-core.NullDereference"): SUCCESS,
     ("daemon/policy/assign.c", "clang-analyzer-core.CallAndMessage"): SUCCESS,
     ("daemon/policy/compile.c", "clang-analyzer-core.NullDereference"): SUCCESS,
