@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """As much of a MySQL server as its client needs to load a file into a table."""
 
-import contextlib
 import re
 import socketserver
 import struct
-import threading
 
 PORT = 3306
 # Capabilities: long passwords, a database at connect, LOAD DATA LOCAL, protocol 4.1, transactions, the secure
@@ -60,15 +58,6 @@ class MySQL(socketserver.BaseRequestHandler):
             pass
 
 
-@contextlib.contextmanager
 def serving(net):
     """It serves in the network of the host."""
-    with net.inside(net.host):
-        server = socketserver.ThreadingTCPServer(("0.0.0.0", PORT), MySQL)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
+    return net.serving(PORT, MySQL)

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """As much of a PostgreSQL server as its client needs."""
 
-import contextlib
 import socketserver
 import struct
-import threading
 
 PORT = 5432
 
@@ -55,15 +53,6 @@ class PostgreSQL(socketserver.BaseRequestHandler):
             pass
 
 
-@contextlib.contextmanager
 def serving(net):
     """It serves in the network of the host."""
-    with net.inside(net.host):
-        server = socketserver.ThreadingTCPServer(("0.0.0.0", PORT), PostgreSQL)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
+    return net.serving(PORT, PostgreSQL)

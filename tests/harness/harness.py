@@ -187,6 +187,15 @@ def ticks_to_realtime(ticks):
     return offset + ticks / os.sysconf("SC_CLK_TCK")
 
 
+def cgroup2():
+    """Where the unified hierarchy of control groups is mounted."""
+    with open("/proc/mounts", encoding="ascii") as mounts:
+        found = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
+    if not found:
+        raise tap.Skip("no cgroup2 mount", environment=True)
+    return found[0]
+
+
 def start_matches(alert, ticks):
     """A tick is 10 ms, and truncated. The offset to real time is read at two moments, here as in the daemon."""
     start = datetime.datetime.fromisoformat(alert["process"]["start_time"]).timestamp()

@@ -10,6 +10,7 @@ import http.server
 import os
 import selectors
 import socket
+import socketserver
 import subprocess
 import threading
 import time
@@ -190,6 +191,19 @@ class Net:
             finally:
                 if libc.setns(before.fileno(), CLONE_NEWNET) != 0:
                     os._exit(1)
+
+    @contextlib.contextmanager
+    def serving(self, port, handler):
+        """Within it, a socketserver handler gets each connection to that port in the network of the host."""
+        with self.inside(self.host):
+            server = socketserver.ThreadingTCPServer(("0.0.0.0", port), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
 
     def popen(self, command, namespace=None, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)

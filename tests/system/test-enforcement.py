@@ -325,16 +325,8 @@ def signalled(stage, action, done):
     require(not stage.arrived(secret), "the secret arrived")
 
 
-def cgroup2():
-    with open("/proc/mounts", encoding="ascii") as mounts:
-        found = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
-    if not found:
-        raise Skip("no cgroup2 mount", environment=True)
-    return found[0]
-
-
 def never_unit(stage):
-    cgroup = f"{cgroup2()}/never-{os.getpid()}.service"
+    cgroup = f"{harness.cgroup2()}/never-{os.getpid()}.service"
     stage.load("[Enforcement]\nNever=never-*.service\n")
     os.mkdir(cgroup)
     try:

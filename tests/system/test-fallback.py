@@ -183,17 +183,9 @@ def reloaded(stage, services):
     stage.refused(services[0])
 
 
-def cgroup2():
-    with open("/proc/mounts", encoding="ascii") as mounts:
-        found = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
-    if not found:
-        raise Skip("no cgroup2 mount", environment=True)
-    return found[0]
-
-
 def start(stage, stack):
     """Sets the stage's services, and what runs in sessions and below a user's manager."""
-    root = cgroup2()
+    root = harness.cgroup2()
     names = [f"trial-{os.getpid()}-{i}" for i in range(SERVICES)]
     user = f"user.slice/user-{USER}.slice"
 

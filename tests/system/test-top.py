@@ -131,15 +131,15 @@ def status(scene):
     return next(t for t in answer["tables"] if t["name"] == "activity"), answer["clients"]
 
 
-def wait_alone(scene):
-    """Until the daemon has no client but this one: it reads the end of a connection when its turn comes."""
+def wait_clients(scene, n):
+    """Until the daemon has so many clients, with this one: it reads the end of a connection when its turn comes."""
     end = time.monotonic() + PATIENCE
-    while status(scene)[1] != 1:
+    while status(scene)[1] != n:
         require(time.monotonic() < end, "a client has not gone")
 
 
 def require_uncounted(scene):
-    wait_alone(scene)
+    wait_clients(scene, 1)
     before = status(scene)[0]
     with Hand(scene) as h:
         h.do("open", "/dev/null", 10)
@@ -163,19 +163,13 @@ def counted(scene):
             require_equal(first.opens(h.pid) - before, OPENS, "opens")
             h.do("open", "/dev/null", 1)
             second.wait(lambda v: v.opens(h.pid) - before > OPENS, "one more")
-        wait_alone_but(scene, 2)
+        wait_clients(scene, 2)
         h.do("open", "/dev/null", 1) # the first one still looks
         first.wait(lambda v: v.opens(h.pid) - before == OPENS + 2, "the last one")
         p = first.processes[h.pid]
         require_equal((p["comm"], p["uid"], p["given"], p["taken"], p["egress"]), ("python3", 0, 0, 0, 0), "the rest")
         require_equal([k for k in first.opened if k[0] == h.pid], [], "sensitive files")
     require_uncounted(scene)
-
-
-def wait_alone_but(scene, n):
-    end = time.monotonic() + PATIENCE
-    while status(scene)[1] != n:
-        require(time.monotonic() < end, "a client has not gone")
 
 
 def thief(scene):
