@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Static analysis of daemon/: clang-tidy with the checks of .clang-tidy, and gcc -fanalyzer. A finding is mended, or
-stands below with the reason why it is none.
+stands below with the reason why it is none. A run looks at what the latest commits have changed, and at its share of
+the rest; BW_SHARE=all at everything.
 
 usage: check-analysis.py ROOT BUILD clang-tidy|gcc"""
 
@@ -16,11 +17,13 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
 
+import deal
 import tap
 from tap import require
 
 # Versions find different things: those of Debian 12 decide.
 VERSIONS = {"clang-tidy": 14, "gcc": 12}
+SHARES, COMMITS = 6, 50
 # (file, check): why it is none. One that no longer occurs is an error, too.
 SUCCESS = "the analyzer does not relate a function's result to the output that it sets on success"
 OWNED = "the analyzer loses a pointer that an array or another object owns from there on"
@@ -111,10 +114,13 @@ def findings(root, directory, result):
     return found
 
 
-def check(root, build, tool):
+def check(t, root, build, tool):
     sources = commands(root, build)
     require(sources, "no sources of daemon/ in compile_commands.json")
+    new, share = deal.changed(root, COMMITS), deal.dealt(sorted(sources), SHARES)
+    names = [name for name in sorted(sources) if name in share or name in new]
 
+    t.note(f"{len(names)} of {len(sources)} files")
     is_gcc = tool.startswith("gcc")
 
     def analyze(name):
@@ -124,14 +130,15 @@ def check(root, build, tool):
 
     found = {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, directory, result in pool.map(analyze, sorted(sources)):
+        for name, directory, result in pool.map(analyze, names):
             got = findings(root, directory, result)
             require(result.returncode == 0 or got, f"{name}: {tool} failed: {result.stderr[-2000:]}")
             for key, lines in got.items():
                 found.setdefault(key, set()).update(lines)
     wrong = sorted(line for key, lines in found.items() if key not in EXCEPTIONS for line in lines)
     require(not wrong, "\n".join(wrong))
-    stale = sorted(key for key in EXCEPTIONS if key[1].startswith("-W") == is_gcc and key not in found)
+    stale = sorted(key for key in EXCEPTIONS if key[1].startswith("-W") == is_gcc and key not in found and
+                   key[0] in names)
     require(not stale, f"exceptions that nothing needs: {stale}")
 
 
@@ -152,7 +159,7 @@ def main():
     root, build, tool = os.path.realpath(sys.argv[1]), os.path.realpath(sys.argv[2]), sys.argv[3]
     name = program(tool)
     t = tap.Tap()
-    t.case(f"{tool} has no findings in daemon/", check, root, build, name)
+    t.case(f"{tool} has no findings in daemon/", check, t, root, build, name)
     t.done()
 
 

@@ -35,10 +35,10 @@ FLOOD_SECONDS = 3
 
 # As many as an alert names (bpf/abi/event.h: BW_FILES_MAX).
 FILES_MAX = 8
-OPEN_ROUNDS, OPEN_PORT = 2000, 20000
+OPEN_ROUNDS, OPEN_PORT = 500, 20000
 SEND_ROUNDS, SEND_PORT = 300, 30000
-# More than the table of names of executables has entries.
-EXECUTABLES = 6000
+# Links to one file: its process entries end, and each has a name of its own.
+EXECUTABLES = 1500
 # The minimum of MaxMarks=, and a somewhat larger number of processes.
 MARKS_MAX, HOLDERS = 1024, 1100
 # More than the alerts whose repeats are counted (daemon/alert/repeats.h: REPEAT_WATCHES_MAX).

@@ -11,6 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../harness"), os.path.join(HERE, "../techniques")]
 
+import deal
 import harness
 import selinux_rootfs
 import service
@@ -174,6 +175,9 @@ def full(sensors, everything=False):
 
 
 def short(sensors):
-    """Each kernel boots, each sensor loads and detects a theft; and one sensor's instructions are counted."""
-    return ([matrix(kernel, "short-", tuple(theft(sensor) for sensor in sensors)) for kernel in KERNELS]
+    """Each kernel boots, and its sensors load and detect a theft; and one sensor's instructions are counted. The
+    verifier takes most of the time: of the sensors each run deals one to each kernel, all of them in so many runs."""
+    def dealt(n):
+        return [sensor for k, sensor in enumerate(sensors) if deal.is_dealt(n + k, len(sensors))]
+    return ([matrix(kernel, "short-", tuple(theft(sensor) for sensor in dealt(n))) for n, kernel in enumerate(KERNELS)]
             + [counted("6.12", ["tracepoint"])])

@@ -14,10 +14,8 @@ import collections
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import threading
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../benign")]
@@ -25,6 +23,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../benign")]
 import scene as stage
 from sshd import Server
 
+import deal
 import harness
 import jobs
 import servers
@@ -37,12 +36,6 @@ SHARES = 7
 NOT_FOUND = 127
 SLOWEST = 5
 PLAYERS = 4  # most jobs wait for somebody
-
-
-def share_of_today():
-    """That of the commit, so that a run of the same tree plays the same jobs; without git, that of the day."""
-    said = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout
-    return int(said, 16) % SHARES if said else int(time.time()) // 86400 % SHARES
 
 
 def dealt(share):
@@ -144,7 +137,7 @@ def main():
     parser.add_argument("--share", type=int, choices=range(SHARES), help="plays this share")
     parser.add_argument("--records", metavar="FILE", help="writes all records there, as JSON")
     options = parser.parse_args()
-    share = None if options.long else options.share if options.share is not None else share_of_today()
+    share = None if options.long else options.share if options.share is not None else deal.share_of_today(SHARES) or 0
 
     t = tap.Tap()
     chains = [c for c in dealt(share) if t.only in f"{c.machine}, {c.name}"]
