@@ -56,20 +56,14 @@ int BPF_PROG(bw_sys_exit, struct pt_regs *regs, long ret) {
  * of this one program's hook: since 6.12 the kernel takes no others. In programs that call functions they
  * need 5.10 on x86_64 and 6.0 on arm64. */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(bw_returned_messages, struct pt_regs *regs, long ret) {
-        on_messages_returned(regs, ret);
-        return 0;
-}
-
-SEC("tp_btf/sys_exit")
 int BPF_PROG(bw_returned_memory, struct pt_regs *regs, long ret) {
         on_memory_returned(regs);
         return 0;
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(bw_returned_moves, struct pt_regs *regs, long ret) {
-        on_moves_returned(regs, ret);
+int BPF_PROG(bw_returned_data, struct pt_regs *regs, long ret) {
+        on_data_returned(regs, ret);
         return 0;
 }
 

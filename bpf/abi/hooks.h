@@ -129,9 +129,8 @@ enum bw_hook { BW_HOOKS(BW_HOOK_ENUMERATOR) BW_HOOK_MAX };
 /* Programs that another program goes on with by bpf_tail_call(), so that the verifier walks each by itself.
  * X(enumerator, the hook of the program that calls it, its name). */
 #define BW_TAILS(X)                                                                                         \
-        X(MESSAGES, SYS_EXIT, "bw_returned_messages")                                                       \
-        X(MEMORY, SYS_EXIT, "bw_returned_memory")                                                           \
-        X(MOVES, SYS_EXIT, "bw_returned_moves")
+        X(DATA, SYS_EXIT, "bw_returned_data")                                                               \
+        X(MEMORY, SYS_EXIT, "bw_returned_memory")
 
 #define BW_TAIL_ENUMERATOR(enumerator, hook, program) BW_TAIL_##enumerator,
 enum bw_tail { BW_TAILS(BW_TAIL_ENUMERATOR) BW_TAIL_MAX };

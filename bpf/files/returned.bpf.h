@@ -57,25 +57,6 @@ static __always_inline void on_fanotify_read_parts(__u64 at, __u64 bytes, bool c
         on_fanotify_read(part[0], bytes);
 }
 
-/* BW_TAIL_MESSAGES: the call was successful. */
-static __always_inline void on_messages_returned(const struct pt_regs *regs, long ret) {
-        struct task_struct *task = current_task();
-        enum call call = call_of(regs, task);
-
-        if (call == CALL_READ) {
-                on_fanotify_read(call_argument(regs, task, 1), ret);
-                return;
-        }
-        if (call == CALL_READ_PARTS) {
-                on_fanotify_read_parts(call_argument(regs, task, 1), ret, SYSCALL_IS_COMPAT(task) != 0);
-                return;
-        }
-        messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret,
-                        SYSCALL_IS_COMPAT(task) != 0);
-        if (ret > 0)
-                descriptor_taken(call_argument(regs, task, 0));
-}
-
 /* ---- programs that are executed ---- */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -174,26 +155,47 @@ __noinline int descriptor_moved(int fd) {
         return 0;
 }
 
-/* BW_TAIL_MOVES: the call was successful. The data may have arrived while it was blocked, and with
+/* BW_TAIL_DATA: the call was successful. The data may have arrived while it was blocked, and with
  * sendfile(2) or splice(2) it was sent at once. */
-static __always_inline void on_moves_returned(const struct pt_regs *regs, long ret) {
+static __always_inline void on_data_returned(const struct pt_regs *regs, long ret) {
         struct task_struct *task = current_task();
         enum call call = call_of(regs, task);
+        bool compat = SYSCALL_IS_COMPAT(task) != 0;
 
-        if (call == CALL_QUEUE_RECEIVE)
+        switch (call) {
+        case CALL_READ:
+                on_fanotify_read(call_argument(regs, task, 1), ret);
+                break;
+        case CALL_READ_PARTS:
+                on_fanotify_read_parts(call_argument(regs, task, 1), ret, compat);
+                break;
+        case CALL_RECEIVE:
+        case CALL_RECEIVE_MANY:
+                messages_received(call_argument(regs, task, 1), call == CALL_RECEIVE ? 1 : ret, compat);
+                if (ret > 0)
+                        descriptor_taken(call_argument(regs, task, 0));
+                break;
+        case CALL_QUEUE_RECEIVE:
                 on_queue_received(call_argument(regs, task, 0));
-        else if (call == CALL_SEMAPHORES)
+                break;
+        case CALL_SEMAPHORES:
                 semaphores_used(call_argument(regs, task, 0), call_argument(regs, task, 2), false);
-        else if (call == CALL_LOG)
+                break;
+        case CALL_LOG:
                 log_taken();
-        else if (call == CALL_SUBMIT)
+                break;
+        case CALL_SUBMIT:
                 submissions_take(regs, ret);
-        else if (call == CALL_VMSPLICE && descriptor_writable(call_argument(regs, task, 0)))
-                descriptor_lent(call_argument(regs, task, 0));
-        else if (call == CALL_VMSPLICE)
-                descriptor_taken(call_argument(regs, task, 0));
-        else
+                break;
+        case CALL_VMSPLICE:
+                if (descriptor_writable(call_argument(regs, task, 0)))
+                        descriptor_lent(call_argument(regs, task, 0));
+                else
+                        descriptor_taken(call_argument(regs, task, 0));
+                break;
+        default:
                 descriptor_moved(call_moves(task, regs, call));
+        }
 }
 
 /* ---- core dumps ---- */
@@ -262,16 +264,16 @@ static __always_inline __u32 on_call_returned(const struct pt_regs *regs, long r
         case CALL_QUEUE_RECEIVE: /* a message without text still has its type */
         case CALL_SEMAPHORES:
         case CALL_LOG:
-                return ret >= 0 ? BW_TAIL_MOVES : BW_TAIL_MAX;
+                return ret >= 0 ? BW_TAIL_DATA : BW_TAIL_MAX;
         case CALL_SENDFILE:
         case CALL_SPLICE:
         case CALL_TEE:
         case CALL_VMSPLICE:
         case CALL_SUBMIT:
-                return ret > 0 ? BW_TAIL_MOVES : BW_TAIL_MAX;
+                return ret > 0 ? BW_TAIL_DATA : BW_TAIL_MAX;
         case CALL_RECEIVE:
         case CALL_RECEIVE_MANY:
-                return ret >= 0 ? BW_TAIL_MESSAGES : BW_TAIL_MAX;
+                return ret >= 0 ? BW_TAIL_DATA : BW_TAIL_MAX;
         case CALL_FANOTIFY:
                 shared.reads_checked = 1;
                 break;
@@ -281,7 +283,7 @@ static __always_inline __u32 on_call_returned(const struct pt_regs *regs, long r
                         break;
                 descriptor_taken(call_argument(regs, task, 0));
                 return shared.reads_checked && descriptor_is_fanotify(call_argument(regs, task, 0))
-                                       ? BW_TAIL_MESSAGES
+                                       ? BW_TAIL_DATA
                                        : BW_TAIL_MAX;
         default:
                 break;
