@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "alert/alert.h"
+#include "alert/copy.h"
 #include "alert/recorded.h"
 #include "alert/replay.h"
 #include "basic/escape.h"
@@ -16,7 +17,7 @@
 #include "replay.h"
 #include "sink/reader.h"
 
-/* Each id is kept, so that a repeated alert is judged once: about 50 MiB then. */
+/* The key of each is kept, so that a repeated alert is judged once: about 50 MiB then. */
 #define REPLAY_ALERTS_MAX 250000
 /* A larger one has names that somebody made to be long. */
 #define REPLAY_LINE_MAX (64U * 1024)
@@ -24,7 +25,7 @@
 typedef struct ReplayRun {
         const Policy *policy;
         const PolicyNames *names;
-        json_t *ids; /* a set */
+        json_t *seen; /* keys of alerts: a set */
         uint64_t count[_REPLAY_MAX], n_malformed;
 } ReplayRun;
 
@@ -53,19 +54,21 @@ static void line_print(const json_t *alert, const Replay *r) {
 static int on_alert(json_t *alert, const char *line, void *userdata) {
         ReplayRun *run = userdata;
         const char *id = recorded_string(alert, "id");
+        char key[ALERT_COPY_KEY_SIZE];
         Replay replay = {};
 
-        if (json_object_get(run->ids, id))
-                return 0;
+        int r = alert_copy_key(alert, key);
+        if (r < 0 || json_object_get(run->seen, key))
+                return r;
         if (strlen(line) > REPLAY_LINE_MAX || strlen(id) > ALERT_ID_SIZE) {
                 run->n_malformed++;
                 return 0;
         }
-        if (json_object_size(run->ids) == REPLAY_ALERTS_MAX)
+        if (json_object_size(run->seen) == REPLAY_ALERTS_MAX)
                 return -E2BIG;
-        if (json_object_set_new(run->ids, id, json_true()) < 0)
+        if (json_object_set_new(run->seen, key, json_true()) < 0)
                 return -ENOMEM;
-        int r = alert_replay(run->policy, run->names, alert, &replay);
+        r = alert_replay(run->policy, run->names, alert, &replay);
         if (r == -EBADMSG) {
                 run->n_malformed++;
                 return 0;
@@ -96,16 +99,16 @@ static int source_of(const char *path, JournalSource *s, const char *files[stati
 
 int replay_print(const char *path, uint64_t since_usec, uint64_t until_usec, const Policy *p,
                 const PolicyNames *names) {
-        ReplayRun run = { .policy = p, .names = names, .ids = json_object() };
+        ReplayRun run = { .policy = p, .names = names, .seen = json_object() };
         JournalSource source = { .since_usec = since_usec, .until_usec = until_usec };
         const char *files[2] = {};
         JournalCounts counts = {};
         uint64_t total = 0;
 
-        int r = run.ids ? source_of(path, &source, files) : -ENOMEM;
+        int r = run.seen ? source_of(path, &source, files) : -ENOMEM;
         if (r == 0)
                 r = journal_read_alerts(&source, on_alert, &run, &counts);
-        json_decref(run.ids);
+        json_decref(run.seen);
         if (r == -E2BIG)
                 log_error("--replay=%s: more than %d alerts; choose a shorter time with --since= and "
                           "--until=.",

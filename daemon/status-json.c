@@ -27,8 +27,8 @@ static int hook_reasons_add(json_t *reasons, const SensorHook *hook) {
                                 hook->name, hook->attached ? "does not fire" : "is not attached",
                                 hook->not_monitored);
         if (!hook->attached)
-                return reasons_add(reasons, "Hook %s is not attached. Not monitored: %s.", hook->name,
-                                hook->not_monitored);
+                return reasons_add(reasons, "Hook %s is not attached%s%s. Not monitored: %s.", hook->name,
+                                hook->obstacle ? ": " : "", hook->obstacle ?: "", hook->not_monitored);
         if (hook->proof == SENSOR_DISPROVED)
                 return reasons_add(reasons, "Hook %s is attached but does not fire. Not monitored: %s.",
                                 hook->name, hook->not_monitored);
@@ -66,6 +66,9 @@ static json_t *degraded_to_json(const Status *s) {
 
         for (size_t i = 0; i < s->n_hooks && r >= 0; i++)
                 r = hook_reasons_add(reasons, &s->hooks[i]);
+        if (r >= 0 && s->passed_over)
+                r = reasons_add(reasons, "%s; then restart barbwired. Sensor %s monitors less.",
+                                s->passed_over, sensor_kind_to_string(s->sensor));
         if (r >= 0 && s->cgroup_partial)
                 r = reasons_add(reasons,
                                 "The daemon is in a cgroup namespace: network access is monitored only for "

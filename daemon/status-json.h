@@ -23,6 +23,7 @@ typedef struct Status {
         const SensorHook *hooks;
         size_t n_hooks;
         char *const *foreign;      /* BPF programs of others on the same hooks; NULL-terminated */
+        const char *passed_over;   /* why a better sensor is not used; or NULL */
         const SensorTable *tables; /* SENSOR_TABLES of them */
         uint64_t marks_live, marks_max;
         const Losses *losses;

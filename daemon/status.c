@@ -78,6 +78,7 @@ json_t *status_query(const StatusSource *s) {
                 .hooks = hooks,
                 .n_hooks = n_hooks,
                 .foreign = sensor_foreign(s->sensor),
+                .passed_over = sensor_passed_over(s->sensor),
                 .tables = tables,
                 .marks_live = sensor_count(s->sensor, BW_COUNT_MARKS_LIVE),
                 .marks_max = tables[0].max,

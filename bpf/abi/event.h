@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define BW_EVENT_VERSION 7
+#define BW_EVENT_VERSION 8
 
 /* TASK_COMM_LEN (include/linux/sched.h): 15 bytes and a NUL. */
 #define BW_COMM_SIZE 16
@@ -125,6 +125,14 @@ struct bw_hop {
         char comm[BW_COMM_SIZE]; /* the giver's then */
 };
 
+/* Which file an executable or script was when its process began to run it. */
+struct bw_object {
+        __u64 inode;
+        __u64 ctime_ns; /* when its contents, owner, mode or names changed last, CLOCK_REALTIME */
+        __u32 device;
+        __u32 zero;
+};
+
 struct bw_touched_file {
         __u64 mono_ns; /* when it was opened */
         __u64 classes; /* bit n: class n of the policy */
@@ -136,12 +144,16 @@ struct bw_touched_file {
         struct bw_string exe;   /* that process's executable then */
         struct bw_string route; /* struct bw_hop[], unaligned, the first giver first; absent if there was no
                                    hand-over */
-        struct bw_string real_path; /* by which its class is known; absent if that is `path` */
+        struct bw_string real_path;  /* by which its class is known; absent if that is `path` */
+        struct bw_string exe_object; /* struct bw_object of exe, unaligned; absent: not known */
+        struct bw_string script; /* that an interpreter ran which opened it; absent: none, or not known */
+        struct bw_string script_object; /* struct bw_object of script */
         __u8 generation; /* processes that it passed through since the opener, 1 for a child; saturates */
         __u8 via;        /* enum bw_via: how it came to the reported process */
         __u8 flags;      /* BW_FILE_* */
         __u8 zero;
         char comm[BW_COMM_SIZE]; /* that process's comm then */
+        __u32 zero_end;
 };
 
 #define BW_FILE_PATH_TRUNCATED 1 /* path lacks its beginning: it was too long or too deep */
@@ -342,11 +354,12 @@ BW_ASSERT_SIZE(struct bw_string, 4);
 BW_ASSERT_SIZE(struct bw_header, 32);
 BW_ASSERT_SIZE(struct bw_ancestor, 32);
 BW_ASSERT_SIZE(struct bw_hop, 24);
-BW_ASSERT_SIZE(struct bw_touched_file, 72);
+BW_ASSERT_SIZE(struct bw_object, 24);
+BW_ASSERT_SIZE(struct bw_touched_file, 88);
 BW_ASSERT_SIZE(struct bw_script, 32);
 BW_ASSERT_SIZE(struct bw_process, 120);
 BW_ASSERT_SIZE(struct bw_destination, 24);
-BW_ASSERT_SIZE(struct bw_correlation, 32 + 40 + 120 + 24 + 8 + 256 + 576);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 40 + 120 + 24 + 8 + 256 + 704);
 BW_ASSERT_SIZE(struct bw_share, 32 + 24 + 16 + 16 + 80);
 BW_ASSERT_SIZE(struct bw_mark, sizeof(struct bw_correlation) + 8 + 8);
 BW_ASSERT_SIZE(struct bw_account, 32 + 32 + 16 + 80);

@@ -45,7 +45,7 @@ static __always_inline bool string_put(
 /* Where in the record a struct bw_string may be: anywhere in its fixed part. */
 #define STRING_AT_MASK 0x7fc
 #define RECORD_AT(member) __builtin_offsetof(struct bw_correlation, member)
-_Static_assert(RECORD_AT(files[BW_FILES_MAX - 1].real_path) <= STRING_AT_MASK,
+_Static_assert(RECORD_AT(files[BW_FILES_MAX - 1].script_object) <= STRING_AT_MASK,
                 "every string of the fixed part can be reached");
 
 /* Appends a name to the record in a draft, and sets the struct bw_string at byte `where`. */
@@ -73,6 +73,36 @@ __noinline int name_put(__u32 draft, __u64 id, __u64 where) {
         if (!done)
                 d->record.flags |= BW_CORRELATION_STRINGS_CUT;
         return 0;
+}
+
+/* The same of which file has the name, for openers: their processes may be gone. */
+__noinline int name_object_put(__u32 draft, __u64 id, __u64 where) {
+        struct draft *d = draft_get(draft);
+        const struct bw_object *from = NULL;
+
+        if (!NAME_LENGTH(id) || !d)
+                return 0;
+        if (NAME_LENGTH(id) <= NAME_SHORT_MAX) {
+                const struct short_name *s = name_get(id);
+                from = s ? &s->object : NULL;
+        } else {
+                __u32 slot = (id >> 12) % NAME_LONG_SLOTS;
+                struct long_name *l = bpf_map_lookup_elem(&bw_long_names, &slot);
+                from = l && l->id == id ? &l->object : NULL;
+        }
+        struct bw_string *ret = (void *)(d->bytes + (where & STRING_AT_MASK));
+        if (from && !string_put(d, STRING_SHORT_ROOM, from, sizeof(*from), ret))
+                d->record.flags |= BW_CORRELATION_STRINGS_CUT;
+        return 0;
+}
+
+/* Which executable opened file number `n`, and the script that it ran. */
+static __always_inline void opener_put(__u32 draft, __u64 exe, __u64 run, __u64 n) {
+        const __u64 at = n % BW_FILES_MAX * sizeof(struct bw_touched_file);
+
+        name_object_put(draft, exe, RECORD_AT(files[0].exe_object) + at);
+        name_put(draft, run, RECORD_AT(files[0].script) + at);
+        name_object_put(draft, run, RECORD_AT(files[0].script_object) + at);
 }
 
 /* The path of the process's cgroup2, from the root down. */
@@ -305,8 +335,8 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
         return 0;
 }
 
-/* The names by which the classes of these files are known, after their routes, which use the same place. If
- * one was not kept, the file says so, and it is no loss: the record has the name that was used. */
+/* The names by which the classes of these files are known, after their routes, which use the same place, and
+ * more about their openers. If one was not kept, it is no loss: the record has the name that was used. */
 __noinline int record_put_real(__u32 draft, __u64 holder) {
         const struct mark *m = mark_get(holder);
         struct draft *d = draft_get(draft);
@@ -322,11 +352,12 @@ __noinline int record_put_real(__u32 draft, __u64 holder) {
                         continue;
                 /* Another thread may have opened a file since, which has taken the place. */
                 struct bw_touched_file *to = &r->files[n % BW_FILES_MAX];
-                if (from->real && to->inode == from->inode && to->mono_ns == from->mono_ns) {
+                if (to->inode == from->inode && to->mono_ns == from->mono_ns) {
                         r->flags &= ~BW_CORRELATION_NAME_LOST;
                         name_put(draft, from->real, RECORD_AT(files[0].real_path) + n * sizeof(*to));
                         if (r->flags & BW_CORRELATION_NAME_LOST)
                                 to->flags |= BW_FILE_REAL_LOST;
+                        opener_put(draft, from->exe, from->run, n);
                 }
                 n++;
         }

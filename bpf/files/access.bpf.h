@@ -84,6 +84,7 @@ __noinline int record_put_opened(__u32 draft, __u64 file_address, __u64 name) {
         BPF_CORE_READ_INTO(&to->comm, task, comm);
         name_put(draft, name, RECORD_AT(files[0].path));
         name_put(draft, p ? p->exe : 0, RECORD_AT(files[0].exe));
+        opener_put(draft, p ? p->exe : 0, process_script(p), 0);
         if (real)
                 name_put(draft, real, RECORD_AT(files[0].real_path));
         r->n_files = 1;

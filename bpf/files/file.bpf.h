@@ -163,7 +163,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 m->until_mono_ns = until;
 
         struct touched_file *f = mark_place(m, name, pid);
-        touched_file_begin(f, task, inode, name, p ? p->exe : 0, via);
+        touched_file_begin(f, task, inode, name, p ? p->exe : 0, process_script(p), via);
         f->real = sensitive_name((__u64)inode, name);
         barrier();
         f->classes = classes;

@@ -95,7 +95,7 @@ __noinline __u64 memory_name(__u32 pid, __u64 start, __u64 task) {
         at = text_byte(d, at, 'p');
         at = text_byte(d, at, '/');
         __u64 id = hash << 12 | ((TEXT_END - at) & NAME_LONG_MAX);
-        name_keep(d, id, at, task);
+        name_keep(d, id, at, 0, task);
         draft_release(draft);
         return id;
 }

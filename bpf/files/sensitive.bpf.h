@@ -346,7 +346,7 @@ __noinline int name_suspect(__u64 vfsmount, __u64 dentry_address, __u64 classes)
                 m->until_mono_ns = until;
         const struct process *p = process_find(BPF_CORE_READ(task, tgid), task_start(task));
         struct touched_file *f = mark_place(m, name, BPF_CORE_READ(task, tgid));
-        touched_file_begin(f, task, inode, name, p ? p->exe : 0, BW_VIA_OPEN);
+        touched_file_begin(f, task, inode, name, p ? p->exe : 0, process_script(p), BW_VIA_OPEN);
         f->classes = classes;
         mark_touch(m, classes, 0, &none);
         return 0;

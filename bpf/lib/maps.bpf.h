@@ -75,9 +75,9 @@ struct {
 struct touched_file {
         __u64 mono_ns;
         __u64 classes;
-        __u64 path; /* name id, see lib/path.bpf.h */
-        __u64 real; /* the same of the name by which its class is known, if that is another; 0: none */
-        __u64 exe;  /* name id of the opener's executable */
+        __u64 path;     /* name id, see lib/path.bpf.h */
+        __u64 real;     /* the same of the name by which its class is known, if that is another; 0: none */
+        __u64 exe, run; /* name ids of the opener's executable and script; 0: none, or not known */
         __u64 inode;
         __u32 device;
         __u32 pid; /* the opener */
@@ -493,12 +493,11 @@ struct {
 /* Paths, each once. Nearly all are shorter than 256 bytes. */
 #define NAME_SHORT_MAX 255
 struct short_name {
-        __u64 cgroup; /* charged for the entry, with uid */
-        __u32 uid;
-        __u32 round; /* shared.names_round when it was seen in use last */
+        __u64 cgroup;            /* charged for the entry, with uid */
+        __u32 uid, round;        /* round: shared.names_round when it was seen in use last */
+        struct bw_object object; /* as it was when the name was stored */
         __u16 length;
-        __u8 text[NAME_SHORT_MAX + 1];
-        __u8 zero[6];
+        __u8 text[NAME_SHORT_MAX + 1], zero[6];
 };
 
 /* Of executables, scripts and sensitive files. No LRU: a name is there as long as a process, its
@@ -539,6 +538,7 @@ struct {
 #define NAME_LONG_MAX (BW_PATH_SIZE - 1)
 struct long_name {
         __u64 id; /* 0: being written */
+        struct bw_object object;
         __u16 length;
         __u8 text[BW_PATH_SIZE];
 };

@@ -392,9 +392,55 @@ static __always_inline void draft_release(__u32 draft) {
 
 /* ---- names ---- */
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct timespec64 {
+        long long tv_sec;
+        long tv_nsec;
+};
+
+/* Fields of struct inode: one in every version, and one that was renamed twice. */
+struct inode___size {
+        long long i_size;
+};
+
+struct inode___since_6_11 {
+        long long i_ctime_sec;
+        __u32 i_ctime_nsec; /* and flags in the highest bit, since 6.13 */
+};
+
+struct inode___since_6_6 {
+        struct timespec64 __i_ctime;
+};
+
+struct inode___before_6_6 {
+        struct timespec64 i_ctime;
+};
+
+#pragma clang attribute pop
+
+static __always_inline __u64 inode_ctime_ns(const struct inode *inode) {
+        const struct inode___since_6_11 *newest = (const void *)inode;
+        const struct inode___since_6_6 *newer = (const void *)inode;
+        const struct inode___before_6_6 *older = (const void *)inode;
+
+        if (bpf_core_field_exists(newest->i_ctime_sec))
+                return BPF_CORE_READ(newest, i_ctime_sec) * 1000000000ULL +
+                       (BPF_CORE_READ(newest, i_ctime_nsec) & 0x7fffffff);
+        if (bpf_core_field_exists(newer->__i_ctime))
+                return BPF_CORE_READ(newer, __i_ctime.tv_sec) * 1000000000ULL +
+                       BPF_CORE_READ(newer, __i_ctime.tv_nsec);
+        return BPF_CORE_READ(older, i_ctime.tv_sec) * 1000000000ULL + BPF_CORE_READ(older, i_ctime.tv_nsec);
+}
+
 /* Distinguishes files that had the same path one after another. */
 static __always_inline __u64 file_salt(const struct inode *inode) {
         return BPF_CORE_READ(inode, i_ino) ^ (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32;
+}
+
+/* Also what a file contained that was changed in place: its name says which object ran. */
+static __always_inline __u64 program_salt(const struct inode *inode) {
+        return hash_mix(file_salt(inode), inode_ctime_ns(inode));
 }
 
 /* The active policy table, for one evaluation. */

@@ -134,6 +134,7 @@ __noinline int mark_names_touch(__u64 holder) {
                 name_touch(m->files[i].path);
                 name_touch(m->files[i].real);
                 name_touch(m->files[i].exe);
+                name_touch(m->files[i].run);
         }
         return 0;
 }
@@ -473,14 +474,15 @@ static __always_inline __u64 mark_until(__u32 table, __u64 classes) {
 }
 
 /* Fills the place of a file that the process of `task` opened, in place: an alert of another thread ignores
- * it until its classes are set. exe: a name id. */
+ * it until its classes are set. exe, run: name ids. */
 static __always_inline void touched_file_begin(struct touched_file *f, struct task_struct *task,
-                const struct inode *inode, __u64 name, __u64 exe, __u32 via) {
+                const struct inode *inode, __u64 name, __u64 exe, __u64 run, __u32 via) {
         f->classes = 0;
         f->mono_ns = bpf_ktime_get_ns();
         f->path = name;
         f->real = 0;
         f->exe = exe;
+        f->run = run;
         f->inode = BPF_CORE_READ(inode, i_ino);
         f->device = BPF_CORE_READ(inode, i_sb, s_dev);
         f->pid = BPF_CORE_READ(task, tgid);

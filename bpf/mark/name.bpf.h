@@ -85,8 +85,17 @@ static __always_inline bool name_enter(struct draft *d, __u64 id, __u64 task) {
         return true;
 }
 
-/* Stores the text of a name, text[at … TEXT_END), unless it is stored already. */
-static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, __u64 task) {
+static __always_inline void object_read(struct bw_object *to, __u64 dentry) {
+        const struct inode *inode = BPF_CORE_READ((const struct dentry *)dentry, d_inode);
+
+        to->inode = BPF_CORE_READ(inode, i_ino);
+        to->ctime_ns = inode_ctime_ns(inode);
+        to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+        to->zero = 0;
+}
+
+/* Stores the text of a name, text[at … TEXT_END), and which file it is, unless it is stored already. */
+static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, __u64 dentry, __u64 task) {
         __u64 length = TEXT_END - at;
         __u32 slot;
 
@@ -96,6 +105,7 @@ static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, __u64
                 if (!l || l->id == id)
                         return;
                 l->id = 0;
+                object_read(&l->object, dentry);
                 bpf_probe_read_kernel(l->text, length & NAME_LONG_MAX, d->text + (at & NAME_LONG_MAX));
                 l->length = length;
                 l->id = id;
@@ -105,6 +115,7 @@ static __always_inline void name_keep(struct draft *d, __u64 id, __u64 at, __u64
                 return;
         bpf_probe_read_kernel(d->name.text, length & NAME_SHORT_MAX, d->text + (at & NAME_LONG_MAX));
         d->name.length = length;
+        object_read(&d->name.object, dentry);
         if (name_enter(d, id, task))
                 return;
         slot = (id >> 12) % NAME_SPARE_SLOTS;
@@ -173,7 +184,7 @@ __noinline __u64 name_learn(__u64 vfsmount, __u64 dentry, __u64 salt, __u64 task
         __u32 at = w->at;
         __u64 id = w->hash << 12 | (w->complete ? (TEXT_END - at) & NAME_LONG_MAX : NAME_LONG_MAX);
         if (NAME_LENGTH(id))
-                name_keep(d, id, at, task);
+                name_keep(d, id, at, dentry, task);
         draft_release(draft);
         return id;
 }

@@ -69,6 +69,7 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
         name_touch(f->path);
         name_touch(f->real);
         name_touch(f->exe);
+        name_touch(f->run);
         if (giver) {
                 f->route = hop_learn(file->route, FLOW_VIA(what), giver);
                 f->flags |= BW_FILE_HANDED_OVER | (FLOW_VIA(what) == BW_VIA_LOOPBACK) * BW_FILE_LOOPBACK;

@@ -28,6 +28,11 @@ static __always_inline struct process *process_find(__u32 pid, __u64 start) {
 /* Whether the process of an entry still exists. Its leader may exit before its other threads do. Memory that
  * was a task_struct does not say that it is that process; a copy of the parent's entry, which the fork hook
  * has not completed, has the parent's task. */
+/* Name id of the script that it runs; 0: none, or not known. */
+static __always_inline __u64 process_script(const struct process *p) {
+        return p && !p->awaits ? p->run_name : 0;
+}
+
 static __always_inline bool process_exists(const struct process *p, __u32 pid) {
         const struct task_struct *task = (const struct task_struct *)p->task;
 

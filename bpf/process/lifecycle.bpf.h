@@ -24,7 +24,7 @@ static __always_inline __u64 exe_name(struct task_struct *task) {
 
         __u64 mnt = (__u64)BPF_CORE_READ(file, f_path.mnt),
               dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-        return name_learn(mnt, dentry, file_salt(BPF_CORE_READ(file, f_inode)), address_of(task));
+        return name_learn(mnt, dentry, program_salt(BPF_CORE_READ(file, f_inode)), address_of(task));
 }
 
 /* Notes that the names which the entry of a process has are in use. */

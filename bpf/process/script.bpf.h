@@ -17,33 +17,6 @@
 #include "process/identity.bpf.h"
 #include "process/program.bpf.h"
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct timespec64 {
-        long long tv_sec;
-        long tv_nsec;
-};
-
-/* Fields of struct inode: one in every version, and one that was renamed twice. */
-struct inode___size {
-        long long i_size;
-};
-
-struct inode___since_6_11 {
-        long long i_ctime_sec;
-        __u32 i_ctime_nsec; /* and flags in the highest bit, since 6.13 */
-};
-
-struct inode___since_6_6 {
-        struct timespec64 __i_ctime;
-};
-
-struct inode___before_6_6 {
-        struct timespec64 i_ctime;
-};
-
-#pragma clang attribute pop
-
 /* What the file that is awaited is known by. 0: none is awaited. */
 enum awaits {
         AWAITS_NAME = 1,   /* the name in the arguments: run_name is its address, run.size its length */
@@ -233,20 +206,6 @@ __noinline int script_is_at(__u64 file_address, __u64 text, __u64 length) {
         return same && begins == length;
 }
 
-static __always_inline __u64 inode_ctime_ns(const struct inode *inode) {
-        const struct inode___since_6_11 *newest = (const void *)inode;
-        const struct inode___since_6_6 *newer = (const void *)inode;
-        const struct inode___before_6_6 *older = (const void *)inode;
-
-        if (bpf_core_field_exists(newest->i_ctime_sec))
-                return BPF_CORE_READ(newest, i_ctime_sec) * 1000000000ULL +
-                       (BPF_CORE_READ(newest, i_ctime_nsec) & 0x7fffffff);
-        if (bpf_core_field_exists(newer->__i_ctime))
-                return BPF_CORE_READ(newer, __i_ctime.tv_sec) * 1000000000ULL +
-                       BPF_CORE_READ(newer, __i_ctime.tv_nsec);
-        return BPF_CORE_READ(older, i_ctime.tv_sec) * 1000000000ULL + BPF_CORE_READ(older, i_ctime.tv_nsec);
-}
-
 /* Keeps which file it is. */
 __noinline int script_keep(__u32 pid, __u64 file_address) {
         const struct file *file = (const struct file *)file_address;
@@ -270,7 +229,7 @@ __noinline int script_keep(__u32 pid, __u64 file_address) {
         p->run.ctime_ns = inode_ctime_ns(inode);
         p->run.flags = flags;
         p->run_name = name_learn((__u64)BPF_CORE_READ(file, f_path.mnt),
-                        (__u64)BPF_CORE_READ(file, f_path.dentry), file_salt(inode), (__u64)task);
+                        (__u64)BPF_CORE_READ(file, f_path.dentry), program_salt(inode), (__u64)task);
         p->awaits = 0;
         *awaited_slot(pid) = 0;
         return 0;

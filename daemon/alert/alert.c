@@ -339,6 +339,13 @@ static int bytes_format_lost(const EventFile *f, AlertBytes *ret) {
         return 0;
 }
 
+static void object_format(const EventObject *o, char ret[static OBJECT_SIZE]) {
+        if (o->inode != 0)
+                (void)snprintf(ret, OBJECT_SIZE, "%u:%u/%" PRIu64 "/%" PRIu64 ".%09" PRIu64, o->device >> 20,
+                                o->device & 0xfffff, o->inode, (uint64_t)(o->ctime_ns / NSEC_PER_SEC),
+                                (uint64_t)(o->ctime_ns % NSEC_PER_SEC));
+}
+
 static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mono_ns,
                 const Ranking *ranking, const PolicyNames *names, AlertFile *ret) {
         int r;
@@ -379,6 +386,11 @@ static int file_copy(const EventFile *f, const EventProcess *sender, uint64_t mo
                 if (r < 0)
                         return r;
         }
+        object_format(&f->exe_object, ret->exe_object);
+        object_format(&f->script_object, ret->script_object);
+        r = bytes_copy(f->script, &ret->script);
+        if (r < 0)
+                return r;
         r = bytes_copy(f->exe, &ret->exe);
         if (r < 0)
                 return r;

@@ -24,6 +24,7 @@
 
 /* Device and inode as text. */
 #define EXE_OBJECT_SIZE 48
+#define OBJECT_SIZE 72
 
 /* An owned byte string: any byte may occur. */
 typedef struct AlertBytes {
@@ -51,6 +52,9 @@ typedef struct AlertFile {
         uint64_t age_usec;    /* time from the open to the egress */
         uint32_t pid, uid;
         AlertBytes exe, comm;
+        AlertBytes script; /* that the opener ran; size 0: none, or not known */
+        char exe_object[OBJECT_SIZE], script_object[OBJECT_SIZE]; /* "8:1/1234/1733000000.123456789"; empty:
+                                                                     not known */
         unsigned generation; /* processes that the data passed through since the opener */
         const char *via;     /* "open", "fork", "received", "trace", "pipe", "socket", "file", "memory" */
         AlertHop route[BW_HOPS_MAX]; /* the first giver first */

@@ -169,7 +169,7 @@ static void put_lineage(FILE *f, const json_t *alert) {
 }
 
 static void put_opener(FILE *f, const json_t *file) {
-        const char *exe = member_string(file, "exe");
+        const char *exe = member_string(file, "exe"), *script = member_string(file, "script");
         uint64_t pid, uid, age_ms;
 
         fputs("opened by ", f);
@@ -179,6 +179,10 @@ static void put_opener(FILE *f, const json_t *file) {
         if (exe) {
                 fputc(' ', f);
                 text_put_name(f, exe);
+        }
+        if (script) {
+                fputs(", script ", f);
+                text_put_name(f, script);
         }
         if (member_number(file, "age_ms", &age_ms)) {
                 fputs(", ", f);

@@ -154,7 +154,13 @@
         F(pid, "BARBWIRE_FILE_PID", number, o->pid, "Process id of the opener.")                            \
         F(uid, "BARBWIRE_FILE_UID", number, o->uid, "User id of the opener.")                               \
         F(exe, "BARBWIRE_FILE_EXE", name, &o->exe, "Path of the opener's executable.")                      \
+        F(exe_object, NULL, text_or_null, o->exe_object[0] ? o->exe_object : NULL,                          \
+                        "Which file that was: device, inode, and the time of its last change.")             \
         F(comm, "BARBWIRE_FILE_COMM", name, &o->comm, "The opener's name.")                                 \
+        F(script, NULL, name_or_null, &o->script,                                                           \
+                        "Path of the script that the opener ran, as script of a process.")                  \
+        F(script_object, NULL, text_or_null, o->script_object[0] ? o->script_object : NULL,                 \
+                        "Which file that was, as exe_object.")                                              \
         F(generation, "BARBWIRE_FILE_GENERATION", number, o->generation,                                    \
                         "Processes that the mark passed through since the opener: 1 for a child of it, 0 "  \
                         "for the opener itself.")                                                           \

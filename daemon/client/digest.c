@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Never the digest of another file than the one that ran. A file is taken for it if path, device and inode
- * are those of the record, in the same boot, and it has not changed since: a script's time of change and
- * size are recorded; an executable's time of change must be before the process started. Any doubt is said.
+ * are those of the record, in the same boot, and it has not changed since: the time of its last change is
+ * recorded; that of the sender's executable must be before the process started. Any doubt is said.
  *
  * Runs as root, and paths come from processes of anybody: nothing but a regular file is opened, and no link
  * is followed. */
@@ -42,8 +42,10 @@ static bool same_change(const struct stat *a, const struct stat *b) {
 }
 
 static bool unchanged(const DigestObject *o, const struct stat *st) {
+        if (o->size_known && (uint64_t)st->st_size != o->size)
+                return false;
         if (o->change_known)
-                return change_nsec(st) == o->change_nsec && (uint64_t)st->st_size == o->size;
+                return change_nsec(st) == o->change_nsec;
         return change_nsec(st) / NSEC_PER_USEC + CHANGE_MARGIN_USEC < o->unchanged_usec;
 }
 
@@ -163,20 +165,21 @@ DigestState digest_read(const DigestObject *o, char ret[static DIGEST_HEX_SIZE],
         return DIGEST_SAME;
 }
 
-/* "8:1/1234" of an executable, "8:1/1234/1733000000.123456789/532" of a script. */
+/* "8:1/1234" of a sender's executable, "8:1/1234/1733000000.123456789" of what an opener ran,
+ * "8:1/1234/1733000000.123456789/532" of a sender's script. */
 static bool object_parse(const char *text, DigestObject *o) {
-        uint64_t sec, nsec;
-        int n = 0;
+        uint64_t sec = 0, nsec = 0;
+        int short_end = 0, change_end = 0, end = 0;
 
-        if (o->change_known) {
-                if (sscanf(text, "%u:%u/%" SCNu64 "/%" SCNu64 ".%" SCNu64 "/%" SCNu64 "%n", &o->major,
-                                    &o->minor, &o->inode, &sec, &nsec, &o->size, &n) != 6 ||
-                                text[n] || sec > UINT64_MAX / NSEC_PER_SEC - 1)
-                        return false;
-                o->change_nsec = sec * NSEC_PER_SEC + nsec;
-                return true;
-        }
-        return sscanf(text, "%u:%u/%" SCNu64 "%n", &o->major, &o->minor, &o->inode, &n) == 3 && !text[n];
+        int n = sscanf(text, "%u:%u/%" SCNu64 "%n/%" SCNu64 ".%" SCNu64 "%n/%" SCNu64 "%n", &o->major,
+                        &o->minor, &o->inode, &short_end, &sec, &nsec, &change_end, &o->size, &end);
+        o->change_known = n >= 5;
+        o->size_known = n == 6;
+        o->change_nsec = sec * NSEC_PER_SEC + nsec;
+        return (n == 3 || n >= 5) && sec < UINT64_MAX / NSEC_PER_SEC &&
+               text[n == 6              ? end
+                               : n == 5 ? change_end
+                                        : short_end] == 0;
 }
 
 static int entry_add(json_t *digests, const char *role, const char *kind, const char *path,
@@ -189,14 +192,19 @@ static int entry_add(json_t *digests, const char *role, const char *kind, const 
         return json_array_append_new(digests, entry) < 0 ? -ENOMEM : 0;
 }
 
-/* object: as the alert has it. */
-static int sender_add(json_t *digests, const json_t *alert, bool script, const char *boot_id) {
-        const json_t *process = json_object_get(alert, "process");
-        const char *id = recorded_string(alert, "id"), *why = NULL,
-                   *path = recorded_string(process, script ? "script" : "exe"),
-                   *text = recorded_string(process, script ? "script_object" : "exe_object");
+/* What ran the programs: the process of the alert, or a file's opener. */
+typedef struct Runner {
+        const json_t *alert, *o; /* o: its member with exe, script and what they were */
+        const char *role, *boot_id;
+} Runner;
+
+static int runner_add(json_t *digests, const Runner *r, bool script) {
+        const json_t *process = json_object_get(r->alert, "process");
+        const char *id = recorded_string(r->alert, "id"), *why = NULL,
+                   *path = recorded_string(r->o, script ? "script" : "exe"),
+                   *text = recorded_string(r->o, script ? "script_object" : "exe_object");
         _cleanup_free_ char *bytes = recorded_name(path);
-        DigestObject o = { .path = bytes, .change_known = script };
+        DigestObject o = { .path = bytes };
         DigestState state = DIGEST_UNPROVEN;
         char hex[DIGEST_HEX_SIZE] = "";
 
@@ -204,50 +212,66 @@ static int sender_add(json_t *digests, const json_t *alert, bool script, const c
                 return -ENOMEM;
         if (!path[0])
                 return 0;
-        if (strncmp(id, boot_id, strlen(boot_id)) != 0 || id[strlen(boot_id)] != '-')
+        if (strncmp(id, r->boot_id, strlen(r->boot_id)) != 0 || id[strlen(r->boot_id)] != '-')
                 why = "of another boot or host: device numbers prove nothing";
         else if (recorded_flag(process, "not-host"))
                 why = "it sees other files than this host";
-        else if (!object_parse(text, &o) || (!script && json_to_time(json_object_get(process, "start_time"),
-                                                                        &o.unchanged_usec) < 0))
+        else if (!object_parse(text, &o) ||
+                        (!o.change_known && json_to_time(json_object_get(r->o, "start_time"),
+                                                            &o.unchanged_usec) < 0))
                 why = "not recorded which file it was";
-        else if (!script && recorded_flag(process, "memory")) {
+        else if (r->o == process && !script && recorded_flag(process, "memory")) {
                 state = DIGEST_GONE;
                 why = "gone: it never was a file on disk";
         } else
                 state = digest_read(&o, hex, &why);
-        return entry_add(digests, "sender", script ? "script" : "executable", path, state, why, hex);
+        return entry_add(digests, r->role, script ? "script" : "executable", path, state, why, hex);
 }
 
-/* Of an opener that is not the sender, the path alone is recorded. */
-static int openers_add(json_t *digests, const json_t *alert) {
+static bool same_run(const json_t *a, const json_t *b, bool script) {
+        const char *path = script ? "script" : "exe", *object = script ? "script_object" : "exe_object";
+
+        return strcmp(recorded_string(a, path), recorded_string(b, path)) == 0 &&
+               strcmp(recorded_string(a, object), recorded_string(b, object)) == 0;
+}
+
+/* What several openers ran is listed once, and nothing of an opener that is the sender. */
+static int openers_add(json_t *digests, const json_t *alert, const char *boot_id) {
         const json_t *files = json_object_get(alert, "files"), *file;
         size_t i;
 
         json_array_foreach(files, i, file) {
-                const char *exe = recorded_string(file, "exe");
-                bool listed = recorded_opener_sent(alert, file);
+                Runner runner = { .alert = alert, .o = file, .role = "opener", .boot_id = boot_id };
 
-                for (size_t k = 0; k < i; k++)
-                        listed |= strcmp(recorded_string(json_array_get(files, k), "exe"), exe) == 0;
-                if (listed || !exe[0])
+                if (recorded_opener_sent(alert, file))
                         continue;
-                int r = entry_add(digests, "opener", "executable", exe, DIGEST_UNPROVEN,
-                                "not recorded which file it was", NULL);
-                if (r < 0)
-                        return r;
+                for (unsigned script = 0; script < 2; script++) {
+                        bool listed = false;
+
+                        for (size_t k = 0; k < i; k++) {
+                                const json_t *other = json_array_get(files, k);
+                                listed |= !recorded_opener_sent(alert, other) &&
+                                          same_run(other, file, script);
+                        }
+                        int r = listed ? 0 : runner_add(digests, &runner, script);
+                        if (r < 0)
+                                return r;
+                }
         }
         return 0;
 }
 
 int digest_add(json_t *alert, const char *boot_id) {
         json_auto_t *digests = json_array();
+        Runner sender = {
+                .alert = alert, .o = json_object_get(alert, "process"), .role = "sender", .boot_id = boot_id
+        };
 
-        int r = digests ? sender_add(digests, alert, false, boot_id) : -ENOMEM;
+        int r = digests ? runner_add(digests, &sender, false) : -ENOMEM;
         if (r >= 0)
-                r = sender_add(digests, alert, true, boot_id);
+                r = runner_add(digests, &sender, true);
         if (r >= 0)
-                r = openers_add(digests, alert);
+                r = openers_add(digests, alert, boot_id);
         if (r < 0)
                 return r;
         return json_object_set(alert, "digests", digests) < 0 ? -ENOMEM : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* SHA-256 of the program and the script of an alert's sender, read now from this machine's file system,
- * where the recorded numbers prove that it is what ran. */
+/* SHA-256 of the programs and scripts of an alert's sender and openers, read now from this machine's file
+ * system, where the recorded numbers prove that it is what ran. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +15,11 @@
 typedef struct DigestObject {
         const char *path; /* its bytes */
         uint64_t inode;
-        uint32_t major, minor;   /* of the kernel's device, not of stat(2) where they differ */
-        bool change_known;       /* of a script: */
-        uint64_t change_nsec;    /* the time of its last change, since 1970, and */
-        uint64_t size;           /* its bytes */
+        uint32_t major, minor; /* of the kernel's device, not of stat(2) where they differ */
+        bool change_known, size_known;
+        uint64_t change_nsec;    /* the time of its last change, since 1970, if that is known */
         uint64_t unchanged_usec; /* else: it was no later than this */
+        uint64_t size;           /* its bytes */
 } DigestObject;
 
 typedef enum DigestState {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alert/alert.h"
+#include "alert/copy.h"
 #include "alert/ring.h"
 #include "basic/json-util.h"
 #include "client/ctl.h"

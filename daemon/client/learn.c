@@ -12,6 +12,7 @@
 #include <nettle/sha2.h>
 
 #include "alert/alert.h"
+#include "alert/copy.h"
 #include "alert/recorded.h"
 #include "alert/replay.h"
 #include "basic/escape.h"
@@ -20,11 +21,11 @@
 #include "basic/util.h"
 #include "client/learn.h"
 
-/* Each id is kept, so that a repeated alert counts once. */
+/* The key of each is kept, so that a repeated alert counts once. */
 #define LEARN_ALERTS_MAX 250000
 /* A person reads the first few. */
 #define FILES_MAX 3
-/* Of what is kept for all groups and ids: a quarter million ids take a third. ITEM: what an item of a set
+/* Of what is kept for all groups and keys: a quarter million keys take a third. ITEM: what an item of a set
  * costs beside its text. */
 #define LEARN_BYTES_MAX (UINT64_C(128) << 20)
 #define ITEM_BYTES 96
@@ -74,11 +75,11 @@ int learn_new(const Policy *p, const PolicyNames *names, Learning *ret) {
         Learning l = { .policy = p,
                 .names = names,
                 .known = json_array(),
-                .ids = json_object(),
+                .seen = json_object(),
                 .bad_incidents = json_object(),
                 .hosts = json_object(),
                 .groups = calloc(LEARN_GROUPS_MAX, sizeof(LearnGroup)) };
-        int r = l.known && l.ids && l.bad_incidents && l.hosts && l.groups ? 0 : -ENOMEM;
+        int r = l.known && l.seen && l.bad_incidents && l.hosts && l.groups ? 0 : -ENOMEM;
 
         for (size_t i = 0; r == 0 && i < p->n_classes; i++)
                 if (json_array_append_new(l.known, json_string(p->classes[i].name)) < 0)
@@ -95,7 +96,7 @@ void learn_done(Learning *l) {
                 group_done(&l->groups[i]);
         free(l->groups);
         json_decref(l->known);
-        json_decref(l->ids);
+        json_decref(l->seen);
         json_decref(l->bad_incidents);
         json_decref(l->hosts);
         *l = (Learning){};
@@ -243,22 +244,25 @@ static bool alert_is_selftest(const json_t *alert) {
 }
 
 int learn_add(Learning *l, const json_t *alert, SuggestLook look) {
-        const char *id = recorded_string(alert, "id");
+        char key[ALERT_COPY_KEY_SIZE];
         Replay replay = {};
         Proposal proposal;
         uint64_t usec;
 
-        if (json_object_get(l->ids, id) || alert_is_selftest(alert) ||
-                        json_to_time(json_object_get(alert, "time"), &usec) < 0)
+        if (alert_is_selftest(alert) || json_to_time(json_object_get(alert, "time"), &usec) < 0)
                 return 0;
-        if (json_object_size(l->ids) == LEARN_ALERTS_MAX)
+        int r = alert_copy_key(alert, key);
+        if (r < 0 || json_object_get(l->seen, key))
+                return r;
+        if (json_object_size(l->seen) == LEARN_ALERTS_MAX)
                 return -E2BIG;
-        if (strlen(id) > NAME_BYTES_MAX || strlen(recorded_string(alert, "incident")) > NAME_BYTES_MAX ||
+        if (strlen(recorded_string(alert, "id")) > NAME_BYTES_MAX ||
+                        strlen(recorded_string(alert, "incident")) > NAME_BYTES_MAX ||
                         strlen(recorded_string(alert, "host")) > NAME_BYTES_MAX) {
                 l->n_refused++;
                 return 0;
         }
-        int r = set_add(l, l->ids, id);
+        r = set_add(l, l->seen, key);
         if (r == 0)
                 r = set_add(l, l->hosts, recorded_string(alert, "host"));
         if (r == 0)

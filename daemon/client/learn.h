@@ -45,9 +45,9 @@ typedef struct LearnGroup {
 typedef struct Learning {
         const Policy *policy;
         const PolicyNames *names;
-        json_t *known; /* the names of the classes */
-        json_t *ids, *bad_incidents, *hosts;
-        LearnGroup *groups; /* those with a body first, after learn_finish() */
+        json_t *known;                        /* the names of the classes */
+        json_t *seen, *bad_incidents, *hosts; /* sets */
+        LearnGroup *groups;                   /* those with a body first, after learn_finish() */
         size_t n_groups;
         uint64_t n_alerts, n_silent, n_left_out; /* n_silent: that the policy allows by now */
         uint64_t n_refused, n_bytes;             /* refused: by their shape or size; bytes: that are kept */
@@ -60,8 +60,8 @@ void learn_done(Learning *l);
 /* A larger alert has names that somebody made to be long; learn_add() does not know its size. */
 #define LEARN_LINE_MAX (64U * 1024)
 
-/* Adds an alert; one with a known id is not added again. look: NULL if it is of another machine. 0, -E2BIG:
- * too many alerts or names, -ENOMEM. */
+/* Adds an alert; a copy of one (alert/copy.h) is not added again. look: NULL if it is of another machine.
+ * 0, -E2BIG: too many alerts or names, -ENOMEM. */
 int learn_add(Learning *l, const json_t *alert, SuggestLook look);
 
 /* Decides, when all alerts are added and answers are set, what is allowed without an answer: what nothing

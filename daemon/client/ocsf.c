@@ -530,6 +530,19 @@ static void put_metadata(Maker *m, json_t *o) {
         put(m, o, "metadata", metadata);
 }
 
+/* Which policy judged. */
+static void put_policy(Maker *m, json_t *o) {
+        const char *digest = text_of(m->alert, "policy");
+        json_t *policy = digest ? json_object() : NULL;
+
+        if (!digest)
+                return;
+        put_text(m, policy, "name", "barbwire");
+        put_text(m, policy, "uid", digest);
+        put_text(m, policy, "version", digest);
+        put(m, o, "policy", policy);
+}
+
 static void put_device(Maker *m, json_t *o) {
         json_t *device = json_object();
 
@@ -551,7 +564,8 @@ static void put_unmapped(Maker *m, json_t *o) {
         for (i = 0; i < ELEMENTSOF(members); i++)
                 put_member(m, unmapped, members[i], m->alert, members[i]);
         json_array_foreach(files, i, file) {
-                static const char *const keys[] = { "via", "generation", "age_ms", "route", "route_cut" };
+                static const char *const keys[] = { "via", "generation", "age_ms", "route", "route_cut",
+                        "exe_object", "script", "script_object" };
                 json_t *route = json_object();
 
                 for (size_t k = 0; k < ELEMENTSOF(keys); k++)
@@ -620,6 +634,7 @@ int ocsf_from_alert(const json_t *alert, const char *host, json_t **ret) {
         put_text(&m, o, "message", text_of(alert, "summary"));
         put_judgement(&m, o);
         put_metadata(&m, o);
+        put_policy(&m, o);
         put(&m, o, "finding_info", finding_info_make(&m));
         put_evidences(&m, o);
         put_observables(&m, o);

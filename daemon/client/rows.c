@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alert/alert.h"
+#include "alert/copy.h"
 #include "basic/escape.h"
 #include "basic/json-util.h"
 #include "client/rows.h"
@@ -248,36 +249,6 @@ int alert_rows_add(AlertRows *rows, const json_t *alert, const char *line, bool 
 
 static int by_number(uint64_t a, uint64_t b) {
         return a == b ? 0 : a < b ? -1 : 1;
-}
-
-/* Without what a repeat adds to it (alert/sentence.c). */
-static size_t sentence_length(const json_t *alert) {
-        static const char *const added[] = { " (repeated ", " (and " };
-        const char *text = member(alert, "summary"), *end = NULL;
-
-        for (size_t i = 0; i < ELEMENTSOF(added) && number(alert, "repeats") > 0; i++)
-                for (const char *c = text; (c = strstr(c, added[i])); c++)
-                        end = !end || c > end ? c : end;
-        return end ? (size_t)(end - text) : strlen(text);
-}
-
-static json_t *without_repeats(const json_t *alert) {
-        static const char *const changed[] = { "repeats", "summary", "delayed_ms" };
-        json_t *copy = json_copy((json_t *)alert);
-
-        for (size_t i = 0; i < ELEMENTSOF(changed) && copy; i++)
-                (void)json_object_del(copy, changed[i]);
-        return copy;
-}
-
-int alert_is_copy(const json_t *a, const json_t *b) {
-        json_auto_t *x = without_repeats(a), *y = without_repeats(b);
-        size_t n = sentence_length(a);
-
-        if (!x || !y)
-                return -ENOMEM;
-        return json_equal(x, y) && sentence_length(b) == n &&
-               memcmp(member(a, "summary"), member(b, "summary"), n) == 0;
 }
 
 /* 0: all that is shown of them is equal, and all that they are selected by. */

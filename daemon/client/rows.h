@@ -55,8 +55,5 @@ int alert_rows_add(AlertRows *rows, const json_t *alert, const char *line, bool 
  * intruder. -ENOMEM. */
 int alert_rows_sort(AlertRows *rows);
 
-/* Whether two alerts, with their hosts, differ in nothing but what a repeat changes. -ENOMEM. */
-int alert_is_copy(const json_t *a, const json_t *b);
-
 /* A copy of the text, the same one for equal texts. NULL: out of memory. */
 const char *alert_rows_text(AlertRows *rows, const char *text);

@@ -136,10 +136,27 @@ static int read_route(Reader *r, struct bw_string s, EventFile *ret) {
         return 0;
 }
 
+/* Stored as hops are. */
+static int read_object(Reader *r, struct bw_string s, EventObject *ret) {
+        struct bw_object object = {};
+        Bytes bytes;
+        int e = read_string(r, s, true, &bytes);
+
+        if (e < 0)
+                return e;
+        if (bytes.size != 0 && bytes.size != sizeof(object))
+                return bad(r, "an object has another size");
+        memcpy(&object, bytes.data, bytes.size);
+        if (object.zero != 0)
+                return bad(r, "an object's padding is not zero");
+        *ret = (EventObject){ .inode = object.inode, .ctime_ns = object.ctime_ns, .device = object.device };
+        return 0;
+}
+
 static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, EventFile *ret) {
         int e;
 
-        if (f->zero != 0)
+        if (f->zero != 0 || f->zero_end != 0)
                 return bad(r, "a file's padding is not zero");
         if (f->via < BW_VIA_OPEN || f->via > BW_VIA_LOOPBACK)
                 return bad(r, "a file has an unknown means");
@@ -172,6 +189,15 @@ static int read_file(Reader *r, size_t offset, const struct bw_touched_file *f, 
         if (e < 0)
                 return e;
         e = read_string(r, f->exe, false, &ret->exe);
+        if (e < 0)
+                return e;
+        e = read_string(r, f->script, false, &ret->script);
+        if (e < 0)
+                return e;
+        e = read_object(r, f->exe_object, &ret->exe_object);
+        if (e < 0)
+                return e;
+        e = read_object(r, f->script_object, &ret->script_object);
         if (e < 0)
                 return e;
         e = read_route(r, f->route, ret);

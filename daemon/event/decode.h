@@ -34,13 +34,21 @@ typedef struct EventHop {
         Bytes comm;
 } EventHop;
 
+/* Which file an executable or script was; inode 0: not known. */
+typedef struct EventObject {
+        uint64_t inode, ctime_ns;
+        uint32_t device;
+} EventObject;
+
 typedef struct EventFile {
         uint64_t mono_ns, classes, inode;
         uint32_t device, pid, uid;
         uint8_t generation, via;
         bool path_truncated, handed_over, route_cut, named, execed, real_lost, owned;
         Bytes path, exe, comm;
-        Bytes real_path;             /* size 0: none, or `path` */
+        Bytes real_path; /* size 0: none, or `path` */
+        EventObject exe_object, script_object;
+        Bytes script;                /* that the opener ran; size 0: none, or not known */
         EventHop route[BW_HOPS_MAX]; /* the first giver first */
         size_t n_route;
 } EventFile;

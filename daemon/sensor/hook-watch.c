@@ -13,6 +13,8 @@
 
 /* So many programs fit on one hook of one cgroup (include/linux/bpf-cgroup-defs.h, BPF_CGROUP_MAX_PROGS). */
 #define PROGRAMS_MAX 64
+/* And so many on one function (include/linux/bpf.h, BPF_MAX_TRAMP_LINKS, before 6.0 BPF_MAX_TRAMP_PROGS). */
+#define TRAMPOLINE_MAX 38
 
 /* Lines of the link's fdinfo: kernel/bpf/syscall.c bpf_link_show_fdinfo(), kernel/bpf/cgroup.c, since 5.8.
  */
@@ -88,4 +90,50 @@ int hook_watch_foreign(int cgroup_fd, const uint32_t *own, size_t n_own, char **
         }
         *ret = STEAL_PTR(programs);
         return 0;
+}
+
+/* kernel/bpf/cgroup.c __cgroup_bpf_attach(): all programs of a hook are attached with the same flags, and a
+ * link is attached with BPF_F_ALLOW_MULTI. */
+static char *cgroup_obstacle(int error, const char *section, int cgroup_fd, int type) {
+        uint32_t ids[PROGRAMS_MAX], n_ids = PROGRAMS_MAX, flags = 0;
+        char *text = NULL;
+
+        if (bpf_prog_query(cgroup_fd, type, 0, &flags, ids, &n_ids) < 0 || n_ids == 0)
+                return NULL;
+        _cleanup_free_ char *program = program_describe(section, ids[0]);
+        if (!program)
+                return NULL;
+        int n = -1;
+        if (error == -EPERM && !(flags & BPF_F_ALLOW_MULTI))
+                n = asprintf(&text,
+                                "%s is attached to the root cgroup, and admits no other: attach it with "
+                                "BPF_F_ALLOW_MULTI, or detach it (bpftool cgroup detach)",
+                                program);
+        else if (error == -E2BIG)
+                n = asprintf(&text,
+                                "%u programs are attached to the root cgroup, as many as the kernel admits "
+                                "(the first is %s): detach one (bpftool cgroup detach)",
+                                n_ids, program);
+        return n < 0 ? NULL : text;
+}
+
+/* kernel/bpf/trampoline.c bpf_trampoline_link_prog(); kernel/trace/ftrace.c register_ftrace_direct(). */
+static char *function_obstacle(int error, const char *section) {
+        char *text = NULL;
+        int n = -1;
+
+        if (error == -E2BIG)
+                n = asprintf(&text,
+                                "other programs have all %d places of this function (\"bpftool prog list\" "
+                                "shows them, of type lsm or tracing): end one",
+                                TRAMPOLINE_MAX);
+        else if (error == -EBUSY)
+                n = asprintf(&text,
+                                "a live patch or another tracer has replaced this function (%s): remove it",
+                                strchr(section, '/') + 1);
+        return n < 0 ? NULL : text;
+}
+
+char *hook_watch_obstacle(int error, const char *section, int cgroup_fd, int type) {
+        return type ? cgroup_obstacle(error, section, cgroup_fd, type) : function_obstacle(error, section);
 }

@@ -29,3 +29,8 @@ bool hook_watch_intact(const HookWatch *w);
  * gets the name. Needs CAP_NET_ADMIN. own: ids that are left out. -ENOMEM, or the error of bpf(2).
  */
 int hook_watch_foreign(int cgroup_fd, const uint32_t *own, size_t n_own, char ***ret);
+
+/* Why a program could not be attached, where others are the cause: what is in the way, and the remedy.
+ * section: of our program. type: of a hook of a cgroup; 0: of a function. error: the negative errno of the
+ * attempt. Newly allocated; NULL: no other program is the cause, or out of memory. */
+char *hook_watch_obstacle(int error, const char *section, int cgroup_fd, int type);

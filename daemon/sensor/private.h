@@ -16,6 +16,7 @@ typedef struct Hook {
         int fdinfo;       /* of the program, opened while privileged; or -1 */
         SensorProof proof;
         HookWatch watch; /* of the link */
+        char *obstacle;  /* why it is not attached, by hook_watch_obstacle(); or NULL */
 } Hook;
 
 /* The search for names that are in use, see sensor/sweep.c. */
@@ -37,6 +38,7 @@ struct Sensor {
         size_t n_hooks;
         bool cgroup_partial;
         char **foreign;
+        char *passed_over; /* why a better sensor was not used: an obstacle to one of its hooks; or NULL */
         uint32_t own[SENSOR_CARRY_PROGRAMS_MAX]; /* ids of Barbwire's own earlier programs, which are not
                                                     foreign */
         size_t n_own;

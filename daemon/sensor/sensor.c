@@ -109,14 +109,19 @@ void sensor_detach(Sensor *s) {
         }
 }
 
+static void hook_done(Hook *h) {
+        closep(&h->fdinfo);
+        hook_watch_close(&h->watch);
+        free(h->obstacle);
+}
+
 Sensor *sensor_free(Sensor *s) {
         if (!s)
                 return NULL;
-        for (size_t i = 0; i < s->n_hooks; i++) {
-                closep(&s->hooks[i].fdinfo);
-                hook_watch_close(&s->hooks[i].watch);
-        }
+        for (size_t i = 0; i < s->n_hooks; i++)
+                hook_done(&s->hooks[i]);
         strv_free(s->foreign);
+        free(s->passed_over);
         record_ring_free(s->ring);
         record_ring_free(s->old_ring);
         closep(&s->old_ring_map);
@@ -208,6 +213,7 @@ SensorHook sensor_hook(const Sensor *s, unsigned i) {
                 .denies = hook_infos[h->id].denies,
                 .attached = s->parts.links[h->id] >= 0 && hook_watch_intact(&h->watch),
                 .proof = h->proof,
+                .obstacle = h->obstacle,
                 .misses = hook_misses(h),
         };
 }
@@ -218,6 +224,10 @@ unsigned sensor_n_hooks_gone(const Sensor *s) {
         for (size_t i = 0; i < s->n_hooks; i++)
                 n += s->parts.links[s->hooks[i].id] >= 0 && !hook_watch_intact(&s->hooks[i].watch);
         return n;
+}
+
+const char *sensor_passed_over(const Sensor *s) {
+        return s->passed_over;
 }
 
 char *const *sensor_foreign(const Sensor *s) {
@@ -366,12 +376,13 @@ static int sensor_attach_hook(Sensor *s, enum bw_hook id, int cgroup) {
                 return 0;
         }
         *link = -1;
+        h->obstacle = hook_watch_obstacle(r, h->name, cgroup, (int)info->cgroup);
         if (!info->essential) {
-                log_warning("Failed to attach hook %s: %s. %s: %s.", h->name, strerror(-r),
+                log_warning("Failed to attach hook %s: %s. %s: %s.", h->name, h->obstacle ?: strerror(-r),
                                 hook_without(info), info->not_monitored);
                 return 0;
         }
-        log_error("Failed to attach hook %s: %s", h->name, strerror(-r));
+        log_error("Failed to attach hook %s: %s", h->name, h->obstacle ?: strerror(-r));
         return r == -EPERM ? -EPERM : -EOPNOTSUPP;
 }
 
@@ -413,8 +424,7 @@ void sensor_enforce(Sensor *s) {
                 /* It may have failed at the last reload. */
                 for (size_t k = 0; k < s->n_hooks; k++)
                         if (s->hooks[k].id == i) {
-                                closep(&s->hooks[k].fdinfo);
-                                hook_watch_close(&s->hooks[k].watch);
+                                hook_done(&s->hooks[k]);
                                 s->hooks[k] = s->hooks[--s->n_hooks];
                         }
                 if (sensor_attach_hook(s, i, -1) < 0 || s->parts.links[i] < 0)

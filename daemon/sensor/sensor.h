@@ -113,13 +113,17 @@ typedef struct SensorHook {
         bool denies;               /* it is such a one */
         bool attached;             /* and not detached since */
         SensorProof proof;
-        uint64_t misses; /* times its program was skipped because it was running on that CPU already */
+        const char *obstacle; /* why it was not attached, with the remedy; NULL: not known */
+        uint64_t misses;      /* times its program was skipped because it was running on that CPU already */
 } SensorHook;
 
 SensorHook sensor_hook(const Sensor *s, unsigned i);
 
 /* The number of hooks that another program detached or replaced (sensor/hook-watch.h). */
 unsigned sensor_n_hooks_gone(const Sensor *s);
+
+/* Why a better sensor was not used, where other programs were in its way; NULL: they were not. */
+const char *sensor_passed_over(const Sensor *s);
 
 /* Other programs that were on the same hooks at startup (sensor/hook-watch.h): texts, NULL-terminated. */
 char *const *sensor_foreign(const Sensor *s);

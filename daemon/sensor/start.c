@@ -62,10 +62,26 @@ static size_t sensor_copy(Sensor *s, SensorCarry *carry) {
         return n;
 }
 
+/* Why a sensor did not attach, where other programs are the cause; else NULL. */
+static char *sensor_obstacle(const Sensor *s, SensorKind kind) {
+        char *text = NULL;
+
+        for (size_t i = 0; i < s->n_hooks && !text; i++)
+                if (s->hooks[i].obstacle && hook_infos[s->hooks[i].id].essential &&
+                                asprintf(&text,
+                                                "Sensor %s is not used, as its hook %s could not be "
+                                                "attached: %s",
+                                                sensor_kind_to_string(kind), s->hooks[i].name,
+                                                s->hooks[i].obstacle) < 0)
+                        return NULL;
+        return text;
+}
+
 /* Loads one kind, writes the policy, attaches and tests its hooks. The programs of the previous instance
- * keep running meanwhile. */
+ * keep running meanwhile. *obstacle: newly allocated, what was in the way of it; unchanged if nothing was.
+ */
 static int sensor_try(SensorKind kind, struct btf *types, const SensorSizes *sizes,
-                const PolicyTables *tables, SensorCarry *carry, Sensor **ret) {
+                const PolicyTables *tables, SensorCarry *carry, char **obstacle, Sensor **ret) {
         _cleanup_(sensor_freep) Sensor *s = NULL;
 
         int r = sensor_kind_probe(kind, types);
@@ -89,8 +105,10 @@ static int sensor_try(SensorKind kind, struct btf *types, const SensorSizes *siz
 
         (void)sensor_copy(s, carry);
         r = sensor_attach(s);
-        if (r < 0)
+        if (r < 0) {
+                *obstacle = *obstacle ?: sensor_obstacle(s, kind);
                 return r;
+        }
         for (unsigned i = 0; i < COPY_TURNS && sensor_copy(s, carry) > 0; i++)
                 ;
         *ret = STEAL_PTR(s);
@@ -100,12 +118,13 @@ static int sensor_try(SensorKind kind, struct btf *types, const SensorSizes *siz
 static int sensor_load_best(SensorKind kind, const SensorSizes *sizes, const PolicyTables *tables,
                 SensorCarry *carry, Sensor **ret) {
         _cleanup_(btf_freep) struct btf *types = NULL; /* read once: it takes tens of milliseconds */
+        _cleanup_free_ char *obstacle = NULL;
         int r = sensor_kernel_check(&types);
 
         if (r < 0)
                 return r;
         if (kind != SENSOR_AUTO) {
-                r = sensor_try(kind, types, sizes, tables, carry, ret);
+                r = sensor_try(kind, types, sizes, tables, carry, &obstacle, ret);
                 if (r == -ENODATA || (r == -EPERM && kind != SENSOR_TRACEPOINT))
                         r = -EOPNOTSUPP;
                 if (r == -EOPNOTSUPP)
@@ -115,10 +134,12 @@ static int sensor_load_best(SensorKind kind, const SensorSizes *sizes, const Pol
                 return r;
         }
         for (kind = 0; kind < SENSOR_KINDS; kind++) {
-                r = sensor_try(kind, types, sizes, tables, carry, ret);
+                r = sensor_try(kind, types, sizes, tables, carry, &obstacle, ret);
                 if (r == 0 || r == -ENOMEM)
                         break;
         }
+        if (r == 0)
+                (*ret)->passed_over = STEAL_PTR(obstacle);
         return r;
 }
 

@@ -31,8 +31,9 @@ BUDGETS = {
     "daemon/event": (910, "one record format to decode, and cgroup paths, with the ids of eight engines"),
     "daemon/glob": (2400, "one compiler from patterns to an automaton, and a reference to test it against"),
     "daemon/policy": (5700, "a language with sections, its check, and the tables that the kernel reads"),
-    "daemon/sensor": (3600, "loading, attaching and handing over programs of three kinds, and sweeps of their tables"),
-    "daemon/alert": (6200, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
+    "daemon/sensor": (3700, "loading, attaching and handing over programs of three kinds, what others have in their "
+                            "way, and sweeps of their tables"),
+    "daemon/alert": (6300, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
                            "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
     "daemon/sink": (2800, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* LD_PRELOAD: allocations that fail when a test says so. The file of BW_SCARCE= is mapped at startup. It
- * says which allocation from now on is the first to fail (0: none) and how many fail in a row, and counts
- * those that have failed.
+/* LD_PRELOAD: allocations that fail, and time that has passed, when a test says so. The file of BW_SCARCE=
+ * is mapped at startup. It says which allocation from now on is the first to fail (0: none) and how many
+ * fail in a row, and counts those that have failed; and how far CLOCK_BOOTTIME is ahead, in seconds.
  *
  * Allocations of jansson's lexer do not fail: it (2.14, lex_save()) does not check whether its buffer has
  * grown. It then drops a byte, and, if that was the end of a string, accesses memory beyond its buffer, or
@@ -14,10 +14,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct Scarcity {
-        uint64_t next, row, failed;
+        uint64_t next, row, failed, ahead_sec;
 } Scarcity;
 
 /* The functions of the C library that those below replace. */
@@ -69,6 +71,14 @@ void *calloc(size_t n, size_t size) {
 
 void *realloc(void *p, size_t size) {
         return fails() ? NULL : __libc_realloc(p, size);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *ret) {
+        int r = (int)syscall(SYS_clock_gettime, clock, ret);
+
+        if (r == 0 && clock == CLOCK_BOOTTIME && scarcity)
+                ret->tv_sec += (time_t)__atomic_load_n(&scarcity->ahead_sec, __ATOMIC_SEQ_CST);
+        return r;
 }
 
 /* json_t and json_error_t are only passed through. */

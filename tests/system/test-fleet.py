@@ -127,6 +127,34 @@ def outbreaks(directory):
             and "In common: the destination 203.0.113.9, port 443." in out, out)
 
 
+NAMED = "[Class keys]\nPath=/k\n\n[Allow backup]\nClass=keys\nExe=/opt/backup\nDestination=203.0.113.9:443\n"
+
+
+def named(directory):
+    """A destination that a rule of this host names is none of an outbreak; the same at another port is one."""
+    if os.geteuid() != 0:
+        raise tap.Skip("needs root, for a policy of its own", environment=True)
+    f, policy = Fleet(directory, "named"), f"{directory}/policy"
+    os.makedirs(f"{policy}/barbwire/policy.d")
+    for host in (1, 2, 3):
+        f.host(host, dated(host, [(60 + 5 * n, n + 1, {**LOW, **program(f"/opt/own-{host}"),
+                                                       "destination": to("203.0.113.9", port)})
+                                  for n, port in enumerate((443, 8443))]))
+
+    def causes():
+        """With this directory as /etc, in a mount namespace of its own."""
+        command = f.ctl.command("alerts", "-D", f.directory, "--json=short")
+        done = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh",
+                               policy, *command], capture_output=True, text=True, timeout=60, check=True)
+        return sorted({c["destination"] for line in done.stdout.splitlines()
+                       for c in json.loads(line).get("outbreak", {"causes": []})["causes"]})
+
+    require_equal(causes(), ["203.0.113.9 443", "203.0.113.9 8443"], "without a rule")
+    with open(f"{policy}/barbwire/policy.d/90-test.conf", "w", encoding="ascii") as out:
+        out.write(NAMED)
+    require_equal(causes(), ["203.0.113.9 8443"], "with a rule")
+
+
 def hosts(directory):
     """One of many was masked, one is degraded, one has another policy, one was stopped, one never had a daemon."""
     f = Fleet(directory, "hosts")
@@ -346,6 +374,7 @@ def main():
         tap.skip_all(f"needs {journal_files.REMOTE}", environment=True)
     with tempfile.TemporaryDirectory(prefix="barbwire-fleet-", dir="/var/tmp") as directory:
         t.case("outbreaks", outbreaks, directory)
+        t.case("an outbreak's destination that a rule names", named, directory)
         t.case("hosts", hosts, directory)
         if LONG:
             t.case("crowd", crowd, directory)

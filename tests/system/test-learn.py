@@ -336,6 +336,24 @@ def bounds(s):
     require_equal(os.stat(output).st_size, 16 * 1024 * 1024 + 1, "the size of a drop-in that is too large")
 
 
+def forged(s):
+    """Nobody who can send alerts of his own host hides the theft of another one: a copy is what says the same."""
+    path, job = f"{s.directory}/forged.journal", program("/opt/site/job1")
+    week = [s.alert(day * DAY + 60, **job) for day in range(DAYS)]
+    theft = s.alert(9000, **program("/dev/shm/dropped"))
+    week[3]["incident"] = theft["incident"]
+    hidden = {**theft, "process": week[0]["process"], "files": week[0]["files"], "time": journal_files.time_of(
+        journal_files.BEGIN + 8999)}
+    repeated = {**week[0], "repeats": 2, "summary": week[0]["summary"] + " (repeated twice within its window)"}
+    s.write(path, [("", a, "alpha") for a in week + [theft, repeated]] + [("", hidden, "beta")])
+    out = s.learn(f"--file={path}")
+    require("learn of 9 alerts of 2 hosts" in out and not sections(out), out)
+    require("/dev/shm/dropped is a temporary program" in out, out)
+    result = subprocess.run([harness.BARBWIRED, "--check", f"--policy-dir={harness.DEFAULT_POLICY}",
+                             f"--replay={path}"], capture_output=True, text=True, timeout=120, check=False)
+    require("9 alerts: 9 raised" in result.stdout, result.stdout)
+
+
 def again(s):
     """The drop-in is no part of the policy that its own alerts are evaluated by: a second run keeps its rules."""
     with open(s.output, encoding="utf-8") as f:
@@ -374,6 +392,7 @@ def main():
         t.case("thefts beside the learned programs, and through them", thefts, s)
         t.case("days, time, JSON", days, s)
         t.case("bounds", bounds, s)
+        t.case("alerts that another host makes up", forged, s)
         t.case("answers", interactive, s)
         t.case("a second run", again, s)
     t.done()

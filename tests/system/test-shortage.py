@@ -44,6 +44,9 @@ class Scarce(harness.Barbwired):
     def number(self, index):
         return struct.unpack_from("Q", self.shared, 8 * index)[0]
 
+    def pass_hour(self):
+        struct.pack_into("Q", self.shared, 24, 3601)
+
     def fail(self, first, row=1):
         """Lets this allocation and those after it fail; returns how many have failed before."""
         struct.pack_into("Q", self.shared, 8, row)
@@ -168,8 +171,21 @@ def reloads(t, bw, net, home):
     bw.prove_delivered(net, home)
 
 
+def heartbeats(bw):
+    return [s for s in bw.states if s["state"] == "heartbeat"]
+
+
+def hour(bw):
+    """At the start an hour passed, as in a sleep. The daemon looks every minute, so a heartbeat has come meanwhile."""
+    bw.wait(lambda: len(heartbeats(bw)) > 1, 60 + harness.ALERT_TIMEOUT, "the heartbeat of an hour")
+    require_equal([s["event"] for s in heartbeats(bw)], ["start", "hour"], "heartbeats")
+    for s in heartbeats(bw):
+        require(s["policy"] == bw.ask()["policy"]["hash"] and s["sensor"] == bw.ask()["sensor"] and s["version"], s)
+
+
 def stopped(bw):
     bw.stop()
+    require_equal([s["event"] for s in heartbeats(bw)][2:], ["stop"], "the last heartbeat")
     require_equal(bw.summary["ring_full"], 0, "ring_full")
 
 
@@ -180,11 +196,13 @@ def main():
         if b"__asan_init" in binary.read():
             tap.skip_all("AddressSanitizer has an allocator of its own", environment=True)
     with Net() as net, harness.Home() as home, Scarce(home.root.decode()) as bw:
+        bw.pass_hour()
         t.case("there is enough", warm, bw, net, home)
         t.case("each allocation fails once: a theft has an alert or is counted", one_by_one, t, bw, net, home)
         t.case(f"all of them fail under {THEFTS} thefts: an alert, or counted", all_of_them, t, bw, net, home)
         t.case("queries are answered or closed", queries, t, bw)
         t.case("policies are loaded or refused", reloads, t, bw, net, home)
+        t.setup("a heartbeat when an hour has passed", hour, bw)
         t.case("SIGTERM: exit 0", stopped, bw)
     t.done()
 

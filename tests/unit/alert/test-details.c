@@ -164,6 +164,7 @@ static void test_everything(void **state) {
         c->n_files = 2;
         c->files[0].path_truncated = true;
         c->files[0].path = view("ssh/id");
+        c->files[0].script = view("/opt/x.sh");
         c->files[1] = (EventFile){
                 .classes = BIT(SSH) | BIT(AWS),
                 .pid = 9,
@@ -193,7 +194,7 @@ static void test_everything(void **state) {
                         "                     └─curl (12)\n"
                         "    file         …ssh/id [ssh-private-keys]\n"
                         "                 ↓ opened by sh (pid 11, uid 1002) /usr/bin/sh, "
-                        "1.2 s before\n"
+                        "script /opt/x.sh, 1.2 s before\n"
                         "                 ↓ handed on by fork, generation 1\n"
                         "    file         inode 0 of device 0:0 (its name was evicted) [ssh-private-keys, "
                         "cloud-aws]\n"

@@ -33,6 +33,12 @@ static char *json_of(const Event *e, uint64_t repeats, const char *hash) {
 static void test_golden(void **state) {
         (void)state;
         Event e = event_new_inherited();
+        EventFile *f = e.correlation.files;
+        f->exe_object = (EventObject){
+                .inode = 77, .ctime_ns = 1700000000 * NSEC_PER_SEC + 5, .device = 8 << 20 | 2
+        };
+        f->script = view("/opt/x.py");
+        f->script_object = (EventObject){ .inode = 78, .device = 1 };
         e.correlation.process.cgroup = view("/machine.slice/machine-box.scope/payload");
         e.correlation.files[0].real_lost = true;
         e.correlation.process.exe_inode = 1234;
@@ -83,7 +89,10 @@ static void test_golden(void **state) {
                         "\"files\":[{\"path\":\"/home/ana/.ssh/id_ed25519\",\"path_lost\":false,"
                         "\"real_path\":null,\"real_path_lost\":true,\"class\":\"ssh-private-keys\","
                         "\"classes\":[\"ssh-private-keys\"],\"age_ms\":1234,\"pid\":11,\"uid\":1002,"
-                        "\"exe\":\"/usr/bin/sh\",\"comm\":\"sh\",\"generation\":1,\"via\":\"fork\","
+                        "\"exe\":\"/usr/bin/sh\",\"exe_object\":\"8:2/77/"
+                        "1700000000.000000005\",\"comm\":\"sh\","
+                        "\"script\":\"/opt/x.py\",\"script_object\":\"0:1/78/"
+                        "0.000000000\",\"generation\":1,\"via\":\"fork\","
                         "\"truncated\":false,\"route\":[],\"route_cut\":false}],"
                         "\"files_more\":false,\"flood\":false,\"suspect\":false,"
                         "\"destination\":{\"family\":\"inet\",\"protocol\":\"tcp\",\"address\":\"192.0.2."
@@ -141,7 +150,8 @@ static void test_golden_sparse(void **state) {
                         "id_rsa\",\"real_path_lost\":false,\"class\":null,\"classes\":[],\"age_ms\":0,"
                         "\"pid\":0,"
                         "\"uid\":0,"
-                        "\"exe\":\"\",\"comm\":\"\",\"generation\":0,\"via\":\"open\",\"truncated\":true,"
+                        "\"exe\":\"\",\"exe_object\":null,\"comm\":\"\",\"script\":null,\"script_object\":"
+                        "null,\"generation\":0,\"via\":\"open\",\"truncated\":true,"
                         "\"route\":[],\"route_cut\":false}],"
                         "\"files_more\":true,\"flood\":false,\"suspect\":false,"
                         "\"destination\":{\"family\":\"inet6\",\"protocol\":\"250\",\"address\":\"\","

@@ -62,6 +62,7 @@ static const SchemaObject schema[] = {
         { "attack", "tactic technique sub_technique",
                         "sub_technique:sub_technique+ tactic:tactic+ technique:technique+ "
                         "version:string_t+ mitigation:mitigation tactics:tactic[]" },
+        { "policy", "name uid", "version:string_t+ desc:string_t group:group name:string_t uid:string_t" },
         { "technique", "name uid", "name:string_t+ uid:string_t+ src_url:url_t" },
         { "sub_technique", "name uid", "name:string_t+ uid:string_t+ src_url:url_t" },
         { "evidences",

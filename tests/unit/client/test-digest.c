@@ -52,6 +52,7 @@ static DigestObject recorded(bool script) {
                 .major = major(st.st_dev),
                 .minor = minor(st.st_dev),
                 .change_known = script,
+                .size_known = script,
                 .change_nsec = (uint64_t)st.st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st.st_ctim.tv_nsec,
                 .size = (uint64_t)st.st_size,
                 .unchanged_usec = time_now_usec(CLOCK_REALTIME) + HOUR,
@@ -109,6 +110,8 @@ static void test_changed(void **state) {
         script.change_nsec++;
         script.size++;
         assert_state(&script, DIGEST_CHANGED, "changed since");
+        script.size_known = false; /* of what an opener ran, its size is not recorded */
+        assert_state(&script, DIGEST_SAME, "same");
 }
 
 static void test_gone(void **state) {
@@ -186,16 +189,20 @@ static void test_changed_while_read(void **state) {
 static json_t *alert_of_program(const char *boot, const char *flag) {
         const DigestObject o = recorded(true);
         json_auto_t *start = json_from_time(time_now_usec(CLOCK_REALTIME) + HOUR);
-        char exe[128], script[192];
+        char exe[128], opener[160], script[192];
 
         (void)snprintf(exe, sizeof(exe), "%u:%u/%" PRIu64, o.major, o.minor, o.inode);
-        (void)snprintf(script, sizeof(script), "%s/%" PRIu64 ".%09" PRIu64 "/%" PRIu64, exe,
-                        (uint64_t)(o.change_nsec / NSEC_PER_SEC), (uint64_t)(o.change_nsec % NSEC_PER_SEC),
-                        o.size);
-        json_t *alert = json_pack("{s:o, s:{s:i, s:s, s:s, s:s, s:s, s:O, s:[s]}, s:[{s:i,s:s}, {s:i,s:s}]}",
+        (void)snprintf(opener, sizeof(opener), "%s/%" PRIu64 ".%09" PRIu64, exe,
+                        (uint64_t)(o.change_nsec / NSEC_PER_SEC), (uint64_t)(o.change_nsec % NSEC_PER_SEC));
+        (void)snprintf(script, sizeof(script), "%s/%" PRIu64, opener, o.size);
+        json_t *alert = json_pack("{s:o, s:{s:i, s:s, s:s, s:s, s:s, s:O, s:[s]}, s:[{s:i,s:s},"
+                                  "{s:i,s:s}, {s:i,s:s,s:s,s:s,s:s}, {s:i,s:s,s:s}, {s:i,s:s,s:s}]}",
                         "id", json_sprintf("%s-1-0", boot), "process", "pid", 7, "exe", path, "exe_object",
                         exe, "script", path, "script_object", script, "start_time", start, "flags", flag,
-                        "files", "pid", 7, "exe", path, "pid", 8, "exe", "/usr/bin/cat");
+                        "files", "pid", 7, "exe", path, "pid", 8, "exe", "/usr/bin/cat", "pid", 9, "exe",
+                        path, "exe_object", opener, "script", path, "script_object", opener, "pid", 10,
+                        "exe", path, "exe_object", opener, "pid", 11, "exe", path, "exe_object",
+                        "1:1/1/1.000000000");
         assert_non_null(alert);
         return alert;
 }
@@ -213,10 +220,14 @@ static void test_alert(void **state) {
         (void)state;
         json_auto_t *alert = alert_of_program(BOOT_ID, "traced");
         assert_int_equal(digest_add(alert, BOOT_ID), 0);
-        assert_int_equal(json_array_size(json_object_get(alert, "digests")), 3);
+        assert_int_equal(json_array_size(json_object_get(alert, "digests")), 6);
         assert_digest(alert, 0, "same", "same");
         assert_digest(alert, 1, "same", "same");
         assert_digest(alert, 2, "unproven", "not recorded which file it was");
+        /* Of openers: each once, but another object of the same path is another program. */
+        assert_digest(alert, 3, "same", "same");
+        assert_digest(alert, 4, "same", "same");
+        assert_digest(alert, 5, "gone", "gone: another file has its name");
 
         json_auto_t *before = alert_of_program("1123456789abcdef0123456789abcdef", "traced");
         assert_int_equal(digest_add(before, BOOT_ID), 0);
@@ -233,8 +244,11 @@ static void test_alert(void **state) {
 
         json_auto_t *old = alert_of_program(BOOT_ID, "traced");
         (void)json_object_del(json_object_get(old, "process"), "exe_object");
+        json_t *opener = json_array_get(json_object_get(old, "files"), 2);
+        json_object_set_new(opener, "exe_object", json_string("1:1/1/1.000000000x"));
         assert_int_equal(digest_add(old, BOOT_ID), 0);
         assert_digest(old, 0, "unproven", "not recorded which file it was");
+        assert_digest(old, 3, "unproven", "not recorded which file it was");
 
         json_auto_t *strange = json_pack("{s:[i], s:i}", "files", 1, "process", 2);
         assert_int_equal(digest_add(strange, BOOT_ID), 0);

@@ -240,6 +240,7 @@ static json_t *finding_of(const Event *e, const char *host) {
         _cleanup_(alert_freep) Alert *a = NULL;
 
         assert_int_equal(alert_new(e, &policy, &names, &epoch, 0, &a), 0);
+        (void)snprintf(a->policy, sizeof(a->policy), "%064x", 0x5e);
         return finding_of_alert(a, host);
 }
 
@@ -287,6 +288,8 @@ static void test_plain(void **state) {
         assert_text(f, "metadata.uid", EVENT_ID);
         assert_text(f, "finding_info.uid", EVENT_ID);
         assert_text(f, "finding_info.types.0", "ssh-private-keys");
+        assert_text(f, "policy.name", "barbwire");
+        assert_text(f, "policy.uid", "000000000000000000000000000000000000000000000000000000000000005e");
         assert_text(f, "finding_info.attacks.0.technique.uid", "T1552");
         assert_text(f, "finding_info.attacks.0.sub_technique.uid", "T1552.004");
         assert_text(f, "device.hostname", "web1");

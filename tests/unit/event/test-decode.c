@@ -51,6 +51,12 @@ static struct bw_string put_route(Record *r, size_t n) {
         return put(r, (const char *)hops, n * sizeof(hops[0]));
 }
 
+static struct bw_string put_object(Record *r, uint32_t n) {
+        const struct bw_object object = { .inode = n, .ctime_ns = n + 1, .device = n + 2 };
+
+        return put(r, (const char *)&object, sizeof(object));
+}
+
 static Record record_new(void) {
         Record r = { .fixed = {
                 .header = {
@@ -118,6 +124,9 @@ static Record record_new(void) {
         r.fixed.lineage[0].exe = PUT(&r, "/usr/bin/bash");
         r.fixed.files[0].path = PUT(&r, "/root/.ssh/id\n\x1b\xff");
         r.fixed.files[0].real_path = PUT(&r, "/root/.ssh/id_rsa");
+        r.fixed.files[0].script = PUT(&r, "/opt/x.py");
+        r.fixed.files[0].exe_object = put_object(&r, 50);
+        r.fixed.files[0].script_object = put_object(&r, 60);
         r.fixed.files[0].route = put_route(&r, 2);
         r.fixed.destination_path = PUT(&r, "/run/a.sock");
         r.fixed.files[0].exe = PUT(&r, "/usr/bin/dash");
@@ -140,6 +149,12 @@ static void assert_bytes(Bytes b, const char *expected, size_t size) {
 }
 
 #define ASSERT_BYTES(b, s) assert_bytes(b, s, sizeof(s) - 1)
+
+static void assert_object(const EventObject *o, uint32_t n) {
+        assert_int_equal(o->inode, n);
+        assert_int_equal(o->ctime_ns, n + 1);
+        assert_int_equal(o->device, n + 2);
+}
 
 static void test_correlation(void **state) {
         (void)state;
@@ -206,6 +221,11 @@ static void test_correlation(void **state) {
         ASSERT_BYTES(c->files[0].real_path, "/root/.ssh/id_rsa");
         ASSERT_BYTES(c->files[1].real_path, "");
         ASSERT_BYTES(c->files[0].exe, "/usr/bin/dash");
+        ASSERT_BYTES(c->files[0].script, "/opt/x.py");
+        assert_object(&c->files[0].exe_object, 50);
+        assert_object(&c->files[0].script_object, 60);
+        ASSERT_BYTES(c->files[1].script, "");
+        assert_int_equal(c->files[1].exe_object.inode, 0);
         ASSERT_BYTES(c->files[0].comm, "sh");
         assert_false(c->files[0].route_cut);
         assert_true(c->files[0].handed_over); /* by its route, though no flag says so */
@@ -329,7 +349,7 @@ static void test_flips(void **state) {
         const char *const begins = "a string begins inside the fixed part";
         const char *const ends = "a string ends after the record";
         const char *const comm = "a comm has no terminator";
-        const struct bw_string route = r.fixed.files[0].route;
+        const struct bw_string route = r.fixed.files[0].route, object = r.fixed.files[0].script_object;
 
         const Flip flips[] = {
                 { AT(header.version), BW_EVENT_VERSION + 1, -EPROTO, "another version of the format" },
@@ -345,6 +365,12 @@ static void test_flips(void **state) {
                 { AT(files[0].real_path.offset), 8, -EBADMSG, begins },
                 { AT(process.flags), BW_PROCESS_FLAGS + 1, -EBADMSG, "the process has an unknown flag" },
                 { AT(files[1].zero), 1, -EBADMSG, "a file's padding is not zero" },
+                { AT(files[1].zero_end), 1, -EBADMSG, "a file's padding is not zero" },
+                { AT(files[0].exe_object.length), sizeof(struct bw_object) - 1, -EBADMSG,
+                                "an object has another size" },
+                { AT(files[0].script_object.offset), 1, -EBADMSG, begins },
+                { BYTE_AT(object.offset + offsetof(struct bw_object, zero) + 1), 1, -EBADMSG,
+                                "an object's padding is not zero" },
                 { AT(n_lineage), BW_LINEAGE_MAX + 1, -EBADMSG, "more ancestors than a record holds" },
                 { AT(n_files), BW_FILES_MAX + 1, -EBADMSG, "more files than a record holds" },
                 { AT(destination.family), AF_UNSPEC, -EBADMSG, "the destination has no family" },
