@@ -61,27 +61,31 @@ __noinline int file_is_containers(__u64 file_address, __u64 task_address) {
 /* The key of a second scratch of a thread, for the rules whose Path= names the file that it opens. */
 #define SCRATCH_OF_FILE (1ULL << 63)
 
+/* How many such scratches there are: mostly none, and each open of a sensitive file asks. */
+__u64 named_kept SEC(".data.awaited");
+
 /* Keeps which rules name an open file by Path=, if any rule of the process of `task` asks for that: by the
  * name that it was opened by, as a program opens its own file; that of a link is another. Before
  * file_touched() and the like, as the walk along the path has no room below them; named_rules_drop() must
  * follow. */
 __noinline int named_rules_keep(__u32 table, __u64 file_address, __u64 task_address) {
-        const struct path *path = file_path((const struct file *)file_address);
         const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
-        __u64 thread = bpf_get_current_pid_tgid();
         __u32 pid = BPF_CORE_READ((struct task_struct *)task_address, tgid);
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
 
-        if (!t || !p || !bits_meet(&p->rules, &t->asks[BW_CONDITION_PATH]) ||
-                        !path_begin(table, BW_AUTOMATON_PATH, (__u64)BPF_CORE_READ(path, mnt),
-                                        (__u64)BPF_CORE_READ(path, dentry)))
+        if (!t || !p || !bits_meet(&p->rules, &t->asks[BW_CONDITION_PATH]))
+                return 0;
+        const struct path *path = file_path((const struct file *)file_address);
+        __u64 thread = bpf_get_current_pid_tgid();
+        if (!path_begin(table, BW_AUTOMATON_PATH, (__u64)BPF_CORE_READ(path, mnt),
+                            (__u64)BPF_CORE_READ(path, dentry)))
                 return 0;
         path_match_long(table, BW_AUTOMATON_PATH, 0);
         const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
         __u64 key = thread | SCRATCH_OF_FILE;
         /* May fail: then none of these rules applies. */
-        if (s)
-                bpf_map_update_elem(&bw_scratch, &key, s, BPF_ANY);
+        if (s && bpf_map_update_elem(&bw_scratch, &key, s, BPF_NOEXIST) == 0)
+                ATOMIC_ADD(&named_kept, 1);
         scratch_put();
         return 0;
 }
@@ -89,7 +93,9 @@ __noinline int named_rules_keep(__u32 table, __u64 file_address, __u64 task_addr
 __noinline int named_rules_drop(void) {
         __u64 key = bpf_get_current_pid_tgid() | SCRATCH_OF_FILE;
 
-        return bpf_map_delete_elem(&bw_scratch, &key);
+        if (*(volatile __u64 *)&named_kept && bpf_map_delete_elem(&bw_scratch, &key) == 0)
+                ATOMIC_ADD(&named_kept, -1);
+        return 0;
 }
 
 /* Drops the rules with Path= but for those that were kept. */
