@@ -42,7 +42,8 @@ enum bw_automaton {
         BW_AUTOMATON_ANCESTOR = 4, /* of an ancestor's executable */
         BW_AUTOMATON_CARRIER =
                         5, /* of a file, or of a unix socket's path: word[0] of the output is BW_CARRIER_* */
-        BW_AUTOMATA = 6,
+        BW_AUTOMATON_PATH = 6, /* of a file that a rule is about */
+        BW_AUTOMATA = 7,
 };
 /* Places for them: a power of two, which an index is masked to. */
 #define BW_AUTOMATON_SLOTS 8
@@ -57,7 +58,11 @@ enum bw_condition {
                                 */
         BW_CONDITION_OWNER = 5, /* the user level, of a rule with ~/ in Exe= or Script=: the program may be
                                    its user's, and the file must be that user's, too */
-        BW_CONDITIONS = 6,
+        BW_CONDITION_PATH = 6,  /* the file is one of these, beside its class */
+        BW_CONDITION_ARGUMENT = 7, /* the process was not started with one of these arguments */
+        /* Of a [Carrier] with User=0: a process that root has executed counts, whatever user it is now. */
+        BW_CONDITION_STARTED = 8,
+        BW_CONDITIONS = 9,
 };
 
 /* The automaton reads a path backwards, as the kernel can walk it without storing it: the bytes of the last
@@ -137,6 +142,21 @@ struct bw_user {
 /* Scanned linearly, but only for an executable that a rule names. */
 #define BW_USERS_MAX 128
 
+/* An argument of a process, by its first bytes, that a rule does not apply with. An argument matches if
+ * (its word[i] & mask[i]) == text[i] for all words; the mask includes the NUL of one that must be equal. */
+#define BW_ARGUMENT_WORDS 4
+#define BW_ARGUMENT_SIZE (8 * BW_ARGUMENT_WORDS)
+struct bw_argument {
+        __u64 text[BW_ARGUMENT_WORDS];
+        __u64 mask[BW_ARGUMENT_WORDS];
+        __u16 rule;
+        __u16 used; /* 0: unused entry, and the last one was before it */
+        __u32 zero;
+};
+
+/* Scanned for each argument, but only of a program that such a rule names. */
+#define BW_ARGUMENTS_MAX 32
+
 /* A power of two above BW_HOPS_MAX (abi/event.h), by which an index is masked. */
 #define BW_FAR_SLOTS 16
 
@@ -170,6 +190,7 @@ struct bw_table {
         __u64 fresh_ns[BW_CLASSES_MAX];     /* an egress later than this is late; at most window_ns */
         struct bw_bits asks[BW_CONDITIONS]; /* the rules that have this condition */
         struct bw_user users[BW_USERS_MAX];
+        struct bw_argument arguments[BW_ARGUMENTS_MAX];
         struct bw_rule rules[BW_RULES_MAX];
         struct bw_net nets[BW_NETS_MAX];
         struct bw_output outputs[BW_OUTPUTS_MAX];
@@ -180,6 +201,7 @@ _Static_assert(sizeof(struct bw_output) == 64, "table layout");
 _Static_assert(sizeof(struct bw_rule) == 16, "table layout");
 _Static_assert(sizeof(struct bw_net) == 40, "table layout");
 _Static_assert(sizeof(struct bw_user) == 8, "table layout");
-_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 64 + 128 + 2048 + 8 + 2 * 512 + 192 + 1024 + 4096 +
-                                                          10240 + 65536,
+_Static_assert(sizeof(struct bw_argument) == 72, "table layout");
+_Static_assert(sizeof(struct bw_table) == 8 + 32 + 8 + 64 + 128 + 2048 + 8 + 2 * 512 + 288 + 1024 + 2304 +
+                                                          4096 + 10240 + 65536,
                 "table layout");

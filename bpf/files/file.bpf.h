@@ -58,6 +58,58 @@ __noinline int file_is_containers(__u64 file_address, __u64 task_address) {
                (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT || path_is_on_root(file_path(file), task));
 }
 
+/* The key of a second scratch of a thread, for the rules whose Path= names the file that it opens. */
+#define SCRATCH_OF_FILE (1ULL << 63)
+
+/* How many such scratches there are: mostly none, and each open of a sensitive file asks. */
+__u64 named_kept SEC(".data.awaited");
+
+/* Keeps which rules name an open file by Path=, if any rule of the process of `task` asks for that: by the
+ * name that it was opened by, as a program opens its own file; that of a link is another. Before
+ * file_touched() and the like, as the walk along the path has no room below them; named_rules_drop() must
+ * follow. */
+__noinline int named_rules_keep(__u32 table, __u64 file_address, __u64 task_address) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        __u32 pid = BPF_CORE_READ((struct task_struct *)task_address, tgid);
+        const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+
+        if (!t || !p || !bits_meet(&p->rules, &t->asks[BW_CONDITION_PATH]))
+                return 0;
+        const struct path *path = file_path((const struct file *)file_address);
+        __u64 thread = bpf_get_current_pid_tgid();
+        if (!path_begin(table, BW_AUTOMATON_PATH, (__u64)BPF_CORE_READ(path, mnt),
+                            (__u64)BPF_CORE_READ(path, dentry)))
+                return 0;
+        path_match_long(table, BW_AUTOMATON_PATH, 0);
+        const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
+        __u64 key = thread | SCRATCH_OF_FILE;
+        /* May fail: then none of these rules applies. */
+        if (s && bpf_map_update_elem(&bw_scratch, &key, s, BPF_NOEXIST) == 0)
+                ATOMIC_ADD(&named_kept, 1);
+        scratch_put();
+        return 0;
+}
+
+__noinline int named_rules_drop(void) {
+        __u64 key = bpf_get_current_pid_tgid() | SCRATCH_OF_FILE;
+
+        if (*(volatile __u64 *)&named_kept && bpf_map_delete_elem(&bw_scratch, &key) == 0)
+                ATOMIC_ADD(&named_kept, -1);
+        return 0;
+}
+
+/* Drops the rules with Path= but for those that were kept. */
+static __always_inline void rules_narrow(const struct bw_table *t, struct bw_bits *rules) {
+        const struct bw_bits *asks = &t->asks[BW_CONDITION_PATH];
+        __u64 key = bpf_get_current_pid_tgid() | SCRATCH_OF_FILE;
+
+        if (!bits_meet(rules, asks))
+                return;
+        const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &key);
+        for (__u32 i = 0; i < BW_WORDS; i++)
+                rules->word[i] &= (s ? s->walk.bits.word[i] : 0) | ~asks->word[i];
+}
+
 /* Beside enum bw_via: the hook can refuse the open, */
 #define OPEN_REFUSES 0x100
 /* and does nothing else. */
@@ -83,6 +135,7 @@ __noinline __u64 open_unruled(__u64 file_address, __u32 table, __u64 classes, __
                 process_rules(&v, task, p, file_is_containers(file_address, (__u64)task),
                                 BPF_CORE_READ((const struct file *)file_address, f_inode, i_uid.val),
                                 &rules);
+        rules_narrow(v.table, &rules);
         return classes & ~rules_classes(table, &rules, kind);
 }
 
@@ -135,6 +188,7 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                                                                       f_inode, i_uid.val)
                                                     : OWNER_NONE,
                                 &rules);
+                rules_narrow(v.table, &rules);
         }
         const __u64 bound = classes & rules_classes(v.index, &rules, RULES_ALLOW);
         const __u64 idle = rules_classes(v.index, &rules, RULES_IDLE);
@@ -238,14 +292,38 @@ __noinline __u64 code_taken(__u64 file_address, __u32 table, __u64 classes) {
                 return rest;
         if (p->generation == v.table->generation)
                 process_rules(&v, task, p, false, BPF_CORE_READ(file, f_inode, i_uid.val), &rules);
+        rules_narrow(v.table, &rules);
         if (code & ~rules_classes(table, &rules, RULES_ALLOW))
                 on_code_mapped(file);
         return rest;
 }
 
-/* Of an open: whether the process was marked; or the open is to be refused. */
+/* Of an open: whether the process was marked; or the open is to be refused; or judged again. */
 #define JUDGED_MARKED 1
 #define JUDGED_REFUSED 2
+#define JUDGED_AGAIN 3
+
+/* Part of file_judge_anew(): for a file of these classes, after named_rules_keep(). */
+static __always_inline int file_judge_ruled(const struct policy_view *v, struct task_struct *task,
+                struct file *file, __u32 via, __u64 classes) {
+        classes = code_taken(address_of(file), v->index, classes);
+        if (!classes)
+                return 0;
+        if (task_ready(task))
+                return JUDGED_AGAIN;
+        if (via & OPEN_FLAGS) {
+                int may = open_judge(address_of(file), v->index, classes);
+                if (may == TOUCHED_AGAIN || !policy_view_held(v))
+                        return JUDGED_AGAIN;
+                if (may == TOUCHED_REFUSED)
+                        return JUDGED_REFUSED;
+                if (via & OPEN_ONLY_REFUSES)
+                        return 0;
+        }
+        return file_touched((__u64)task, address_of(file), classes, via & ~OPEN_FLAGS) == TOUCHED
+                               ? JUDGED_MARKED
+                               : JUDGED_AGAIN;
+}
 
 /* file_judge() for a file of this sum, which is not SUM_HARMLESS. */
 static __always_inline int file_judge_anew(
@@ -275,22 +353,11 @@ static __always_inline int file_judge_anew(
                 if (!classes || file_is_own(address_of(file), (__u64)task))
                         return false;
                 file_call(address_of(file), v.index);
-                classes = code_taken(address_of(file), v.index, classes);
-                if (!classes)
-                        return false;
-                if (task_ready(task))
-                        continue;
-                if (via & OPEN_FLAGS) {
-                        int may = open_judge(address_of(file), v.index, classes);
-                        if (may == TOUCHED_AGAIN || !policy_view_held(&v))
-                                continue;
-                        if (may == TOUCHED_REFUSED)
-                                return JUDGED_REFUSED;
-                        if (via & OPEN_ONLY_REFUSES)
-                                return false;
-                }
-                if (file_touched((__u64)task, address_of(file), classes, via & ~OPEN_FLAGS) == TOUCHED)
-                        return JUDGED_MARKED;
+                named_rules_keep(v.index, address_of(file), (__u64)task);
+                int judged = file_judge_ruled(&v, task, file, via, classes);
+                named_rules_drop(); /* whether anything was kept or not: that would take a register */
+                if (judged != JUDGED_AGAIN)
+                        return judged;
         }
         report_loss(BW_LOSS_POLICY_BUSY);
         return closed && via & OPEN_FLAGS ? JUDGED_REFUSED : 0;
@@ -345,7 +412,9 @@ int access_report(__u64 file_address, __u64 classes, __u32 action, __u64 name);
  * FailClosed=yes, and what the process does with it cannot be followed. Returns whether that is refused,
  * which it reports. Inlined, as there may be only eight frames. */
 static __always_inline bool access_refuse(__u64 file_address) {
+        named_rules_keep(shared.policy_active % BW_TABLES, file_address, bpf_get_current_task());
         __u64 classes = access_classes(file_address), locked = access_locked(file_address, classes);
+        named_rules_drop();
         __u64 closed = locked ? 0 : access_closed(classes);
         int action = access_action(locked | closed);
 

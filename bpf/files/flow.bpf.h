@@ -317,7 +317,7 @@ static __always_inline bool file_given(const struct file *file, const struct soc
 }
 
 /* Adds the rules that the current process may use now to its mark: what it receives from a holder that is
- * bound itself is bound to them. */
+ * bound itself is bound to them. Not those with Path=: what it receives is of no file by its name. */
 __noinline int receiver_rules(__u32 table, __u32 pid) {
         const struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
         struct policy_view v = { .table = bpf_map_lookup_elem(&bw_table, &table), .index = table };
@@ -327,6 +327,8 @@ __noinline int receiver_rules(__u32 table, __u32 pid) {
         if (!p || !v.table || !m)
                 return 0;
         process_rules(&v, current_task(), p, false, OWNER_NONE, &rules);
+        for (__u32 i = 0; i < BW_WORDS; i++)
+                rules.word[i] &= ~v.table->asks[BW_CONDITION_PATH].word[i];
         bits_or(&m->rules, &rules);
         return 0;
 }

@@ -317,10 +317,10 @@ struct process {
         __u8 passed;           /* 1: binfmt_misc(5) has passed the file as a descriptor to an interpreter */
         __u8 users_program;    /* 1: the script is its user's, and not root's */
         __u8 awaits;           /* enum awaits, see process/script.bpf.h */
-        __u8 zero[3];
-        __u64 run_name;           /* name id of `run`; while it is awaited, where its name is in memory */
-        struct bw_script run;     /* the script that the interpreter has opened */
-        struct bw_bits rules;     /* whose Exe= matches: the executable or the script */
+        __u8 roots, zero[2];  /* roots: 1: root has executed it. Until the next exec, also as another user */
+        __u64 run_name;       /* name id of `run`; while it is awaited, where its name is in memory */
+        struct bw_script run; /* the script that the interpreter has opened */
+        struct bw_bits rules; /* whose Exe= matches: the executable or the script */
         struct bw_bits script;    /* whose Script= matches */
         struct bw_bits own;       /* whose Ancestor= matches: what its children inherit */
         struct bw_bits ancestors; /* whose Ancestor= an ancestor matched while it ran */

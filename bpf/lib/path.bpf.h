@@ -255,7 +255,7 @@ static __always_inline __u64 rules_keep(__u32 which, __u32 pid, const struct bw_
                 return 0;
         if (which == BW_AUTOMATON_EXE)
                 p->rules = *bits;
-        else
+        else if (which == BW_AUTOMATON_ANCESTOR)
                 p->own = *bits;
         return (bits->word[0] | bits->word[1] | bits->word[2] | bits->word[3]) != 0;
 }
@@ -317,14 +317,16 @@ __noinline __u64 path_match_some(__u32 table, __u32 which, __u32 pid, __u32 last
         return rules_keep(which, pid, &s->walk.bits);
 }
 
-/* The verifier walks every iteration of a loop: so this is a loop around a loop, with the state between them
+/* With BW_AUTOMATON_PATH the rules are left there. The verifier walks every iteration of a loop: so this is
+ * a loop around a loop, with the state between them
  * in a map. */
 __noinline __u64 path_match_long(__u32 table, __u32 which, __u32 pid) {
         __u64 r = VERDICT_LATER;
 
         for (__u32 left = BW_PATH_STEPS_MAX / WALK_STEPS; left > 0 && r == VERDICT_LATER; left--)
                 r = path_match_some(table, which, pid, left == 1);
-        scratch_put();
+        if (which != BW_AUTOMATON_PATH)
+                scratch_put();
         return r;
 }
 

@@ -230,6 +230,73 @@ __noinline int environment_look(__u32 pid) {
         return 0;
 }
 
+/* ---- arguments ---- */
+
+/* Drops the rules that an argument of the current process, `pid`, excludes (ExcludeArgument=). Returns its
+ * length with the NUL, at most ENTRY_CHUNK; 0: it cannot be read. inside: it is the rest of a long one. */
+__noinline __u64 argument_look(__u64 address, __u32 table, __u32 pid, __u32 inside) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        union {
+                __u64 head[ENTRY_CHUNK / 8];
+                char text[ENTRY_CHUNK];
+        } chunk;
+
+        for (__u32 i = 0; i < BW_ARGUMENT_WORDS; i++)
+                chunk.head[i] = 0;
+        long n = bpf_probe_read_user_str(chunk.text, sizeof(chunk.text), (void *)address);
+        if (n <= 0 || !t || !p)
+                return 0;
+        if (inside)
+                return n;
+        for (__u32 i = 0; i < BW_ARGUMENTS_MAX; i++) {
+                const struct bw_argument *a = &t->arguments[i];
+                __u32 rule = a->rule % BW_RULES_MAX;
+                __u64 other = 0;
+
+                if (!a->used)
+                        break;
+                for (__u32 k = 0; k < BW_ARGUMENT_WORDS; k++)
+                        other |= (chunk.head[k] ^ a->text[k]) & a->mask[k];
+                p->rules.word[rule / 64] &= ~((((other | -other) >> 63) ^ 1) << rule % 64);
+        }
+        return n;
+}
+
+/* Examines some arguments. Returns as entries_look(). */
+__noinline __u64 arguments_look(__u64 at, __u64 end, __u32 table, __u32 pid) {
+        __u64 inside = at / ENTRIES_INSIDE;
+
+        at &= ~ENTRIES_INSIDE;
+        for (__u32 i = 0; i < ENTRIES_AT_ONCE; i++) {
+                if (at >= end)
+                        return FINDING_GOOD;
+                __u64 length = argument_look(at, table, pid, inside);
+                if (!length)
+                        return FINDING_UNSEEN;
+                inside = length / ENTRY_CHUNK;
+                barrier_var(inside);
+                at += length - inside;
+        }
+        return at | inside * ENTRIES_INSIDE;
+}
+
+/* Drops the rules of the current process, `pid`, that its arguments exclude; all that ask for any, if the
+ * arguments cannot be read to their end. */
+__noinline int arguments_judge(__u32 table, __u32 pid) {
+        const struct bw_table *t = bpf_map_lookup_elem(&bw_table, &table);
+        struct task_struct *task = current_task();
+        __u64 at = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+
+        for (__u32 i = 0; i < ENTRIES_MAX / ENTRIES_AT_ONCE && at > FINDING_UNSEEN; i++)
+                at = arguments_look(at, end, table, pid);
+        struct process *p = bpf_map_lookup_elem(&bw_processes, &pid);
+        if (p && t && at != FINDING_GOOD)
+                for (__u32 i = 0; i < BW_WORDS; i++)
+                        p->rules.word[i] &= ~t->asks[BW_CONDITION_ARGUMENT].word[i];
+        return 0;
+}
+
 /* ---- script ---- */
 
 /* One byte of a path given as text. state includes BW_DEFAULT_SKIPS. Returns the next state in the lower

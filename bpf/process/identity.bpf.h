@@ -381,6 +381,8 @@ __noinline int process_judge(__u32 pid, __u64 task_address, __u32 when) {
         /* Later: for its alert. Of an interpreter that no rule names, for its script. */
         if (!p->environment && (rules | own | p->awaits || when != JUDGED_AT_EXEC))
                 environment_look(pid);
+        if (bits_meet(&p->rules, &v.table->asks[BW_CONDITION_ARGUMENT]))
+                arguments_judge(v.index, pid);
         if (bits_meet(&p->rules, &v.table->asks[BW_CONDITION_SCRIPT])) {
                 script_look(v.index, pid);
                 program_match(v.index, BW_AUTOMATON_SCRIPT, pid);
@@ -396,7 +398,7 @@ static __always_inline void process_forget_findings(struct process *p) {
         p->script_hash = p->program = 0;
         p->through_env = p->users_program = 0;
         p->generation = p->own_generation = 0;
-        p->object = p->host = p->environment = p->foreign = p->strange = p->traced = 0;
+        p->object = p->host = p->environment = p->foreign = p->strange = p->traced = p->roots = 0;
         __builtin_memset(&p->rules, 0, sizeof(p->rules));
         __builtin_memset(&p->script, 0, sizeof(p->script));
         __builtin_memset(&p->own, 0, sizeof(p->own));
@@ -531,7 +533,8 @@ static __always_inline void process_rules(const struct policy_view *v, struct ta
         __u32 uid = BPF_CORE_READ(task, cred, uid.val);
         for (__u32 i = 0; i < 4; i++)
                 if (ret->word[i] & asks[BW_CONDITION_USER].word[i])
-                        ret->word[i] &= user_rules(v->index, uid, i) | ~asks[BW_CONDITION_USER].word[i];
+                        ret->word[i] &= user_rules(v->index, uid, i) | ~asks[BW_CONDITION_USER].word[i] |
+                                        (asks[BW_CONDITION_STARTED].word[i] & -(__u64)p->roots);
 }
 
 /* Drops the rules of a mark that do not apply to a process which has run code of its own user's. */

@@ -120,6 +120,15 @@ static __always_inline struct process *process_add(__u32 pid, __u64 start, __u64
         return p;
 }
 
+/* Whether root has executed what a process runs that was there before us: it is root, or its parent is and
+ * runs the same. A server that becomes another user for a session (sshd) leaves the parent as it is. */
+static __always_inline bool task_was_roots(struct task_struct *task, struct task_struct *parent) {
+        return !BPF_CORE_READ(task, cred, uid.val) ||
+               (!BPF_CORE_READ(parent, cred, uid.val) &&
+                               BPF_CORE_READ(parent, mm, exe_file, f_inode) ==
+                                               BPF_CORE_READ(task, mm, exe_file, f_inode));
+}
+
 /* Makes the entry of a process that was there before us, or was refused one, from the current process tree.
  */
 static __always_inline struct process *process_learn(struct task_struct *task) {
@@ -135,6 +144,7 @@ static __always_inline struct process *process_learn(struct task_struct *task) {
         if (!p)
                 return NULL;
         process_forget_findings(p);
+        p->roots = task_was_roots(task, parent);
         p->image = process_image(task);
         if (shared.processes_known)
                 p->environment = FINDING_UNSEEN;
@@ -153,6 +163,7 @@ __noinline int process_learn_current(void) {
                 memory_leave(BPF_CORE_READ(task, tgid));
                 p->exe = exe_name(task);
                 process_forget_findings(p);
+                p->roots = !BPF_CORE_READ(task, cred, uid.val);
                 p->image = process_image(task);
                 p->environment = FINDING_UNSEEN;
         }
@@ -306,6 +317,7 @@ static __always_inline void on_exec(struct task_struct *task, const struct linux
                 bool users = false;
                 __u64 program = program_of_exec(p, address_of(bprm), &users);
                 process_forget_findings(p);
+                p->roots = !BPF_CORE_READ(task, cred, uid.val);
                 p->program = program;
                 p->users_program = program && users;
                 p->through_env = program && program_asks_env(bprm);

@@ -14,6 +14,7 @@
 #include "basic/escape.h"
 #include "basic/json-util.h"
 #include "alert/evaluate.h"
+#include "alert/recorded.h"
 #include "policy/check.h"
 #include "policy/match.h"
 #include "policy/values.h"
@@ -225,6 +226,37 @@ static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *cond
                         by, rule);
 }
 
+/* Adds ExcludeArgument=. Of a process that is not known it is only said. */
+static int argument_condition(const Explainer *x, const PolicyAllow *a, json_t *conditions, Truth *rule) {
+        Truth applies = TRUTH_YES;
+        const char *by = NULL;
+
+        for (size_t i = 0; i < a->n_excluded && !by && x->q->cmdline; i++) {
+                int has = recorded_argument(x->q->cmdline, a->excluded[i].name);
+
+                if (has == -ENOMEM)
+                        return has;
+                const Truth is = has == 0 ? TRUTH_YES : has == 1 ? TRUTH_NO : TRUTH_UNKNOWN;
+                applies = MIN(applies, is);
+                by = has == 1 ? a->excluded[i].name : NULL;
+        }
+        *rule = MIN(*rule, applies);
+        TextStream text;
+        FILE *f = text_open(&text);
+        for (size_t i = 0; f && i < a->n_excluded; i++)
+                fprintf(f, "%s%s", i > 0 ? " " : "", a->excluded[i].name);
+        _cleanup_free_ char *all = f ? text_take(&text) : NULL;
+        if (!all)
+                return -ENOMEM;
+        return json_array_append_new(conditions,
+                               json_pack("{s:s, s:o, s:o}", "key", "ExcludeArgument", "applies",
+                                               json_truth(applies), "text",
+                                               by ? json_sprintf("it was started with %s", by)
+                                                  : json_sprintf("unless it was started with %s", all))) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
 /* Whether a rule can apply to the executable, whatever its name. */
 static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
         Truth trusted = explain_trust(&q->exe);
@@ -241,6 +273,7 @@ static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
 /* Evaluates all conditions of a rule. *ret_conditions: a new reference. */
 static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_conditions, Truth *ret) {
         const ExplainQuery *q = x->q;
+        const char *opened = q->opened ?: q->path;
         json_auto_t *conditions = json_array();
         const PolicyGlob *exe = policy_match_looked(x->p, a->exes, a->n_exes, &x->exe);
         Truth applies = rule_trust(a, q);
@@ -259,6 +292,11 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
                                                               json_truth(applies), "text", text)) < 0)
                 return -ENOMEM;
         r = condition_add(conditions, "Exe", "--exe=", a->exes, a->n_exes, q->exe.path, exe, &applies);
+        if (r == 0 && a->n_paths > 0)
+                r = condition_add(conditions, "Path", "", a->paths, a->n_paths, opened,
+                                policy_match_path(x->p, a->paths, a->n_paths, opened), &applies);
+        if (r == 0 && a->n_excluded > 0)
+                r = argument_condition(x, a, conditions, &applies);
         if (r == 0 && a->n_scripts > 0)
                 r = condition_add(conditions, "Script", "--script=", a->scripts, a->n_scripts, q->script,
                                 q->script && explain_script_is_plain(q->script)

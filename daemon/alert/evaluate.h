@@ -19,13 +19,15 @@ typedef struct ExplainProgram {
 } ExplainProgram;
 
 typedef struct ExplainQuery {
-        const char *path; /* the file, all links resolved */
+        const char *path;   /* the file, all links resolved */
+        const char *opened; /* the name that it was opened by, which Path= of a rule is about; NULL: path */
         bool directory;
         unsigned long links; /* names that the file has; 0: it does not exist */
         uint32_t owner;      /* of the file, if it exists */
         ExplainProgram exe;
         ExplainProgram script_file; /* of `script` */
         const char *script, *unit;  /* NULL: not known */
+        const char *cmdline;        /* of the process, as an alert has it, "" if not; NULL: not asked for */
         bool user_known;
         uint32_t uid;
         ExplainProgram ancestors[BW_LINEAGE_MAX]; /* the parent first; none: not known */

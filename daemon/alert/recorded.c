@@ -38,25 +38,51 @@ char *recorded_name(const char *s) {
 }
 
 /* The way back from cmdline_format() in alert/alert.c. */
+/* Takes the next word off a command line, without its quotes. Returns false if there is none. */
+static bool word_take(const char **line, char *ret) {
+        bool quoted = false;
+
+        if (!*line)
+                return false;
+        const char *c = *line;
+        for (; *c && (*c != ' ' || quoted); c++) {
+                if (*c == '\'')
+                        quoted = !quoted;
+                else
+                        *ret++ = *c == '\\' && !quoted && c[1] ? *++c : *c;
+        }
+        *ret = 0;
+        *line = *c ? c + 1 : NULL;
+        return true;
+}
+
 int recorded_script(const char *cmdline, char **ret) {
         _cleanup_free_ char *line = recorded_name(cmdline), *word = line ? malloc(strlen(line) + 1) : NULL;
-        char *out = word;
-        bool quoted = false;
-        unsigned n = 0;
+        const char *rest = line;
 
         if (!word)
                 return -ENOMEM;
-        for (const char *c = line; *c; c++) {
-                if (*c == ' ' && !quoted && ++n == 2)
-                        break;
-                if (*c == '\'')
-                        quoted = !quoted;
-                else if (n == 1 && (quoted || *c != ' '))
-                        *out++ = *c == '\\' && !quoted && c[1] ? *++c : *c;
-        }
-        *out = 0;
-        *ret = n > 0 && !strstr(word, "…") ? STEAL_PTR(word) : NULL;
+        bool second = word_take(&rest, word) && word_take(&rest, word);
+        *ret = second && !strstr(word, "…") ? STEAL_PTR(word) : NULL;
         return 0;
+}
+
+int recorded_argument(const char *cmdline, const char *wanted) {
+        _cleanup_free_ char *line = recorded_name(cmdline), *word = line ? malloc(strlen(line) + 1) : NULL;
+        size_t n = strlen(wanted);
+        const char *rest = line;
+        bool cut = false;
+
+        if (!word)
+                return -ENOMEM;
+        if (!line[0])
+                return -ENODATA;
+        while (word_take(&rest, word)) {
+                if (wanted[n - 1] == '*' ? strncmp(word, wanted, n - 1) == 0 : strcmp(word, wanted) == 0)
+                        return 1;
+                cut |= strstr(word, "…") != NULL;
+        }
+        return cut ? -ENODATA : 0;
 }
 
 bool recorded_flag(const json_t *process, const char *flag) {

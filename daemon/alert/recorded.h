@@ -20,6 +20,10 @@ char *recorded_name(const char *s);
  * *ret NULL: there is none, or it was cut. 0 or -ENOMEM. */
 int recorded_script(const char *cmdline, char **ret);
 
+/* Whether a command line has this argument of ExcludeArgument=. 1 or 0; -ENODATA: it was cut, or is not
+ * known; -ENOMEM. */
+int recorded_argument(const char *cmdline, const char *wanted);
+
 /* Whether the process has this flag ("not-roots"), and BW_PROCESS_* of all that it has. */
 bool recorded_flag(const json_t *process, const char *flag);
 uint32_t recorded_flags(const json_t *process);

@@ -183,6 +183,7 @@ static int file_evaluate(const Replayer *x, const json_t *file, bool sender, Exp
                 .script = known ? x->script : NULL,
                 .script_file = { .path = x->script, .seen = true, .regular = true },
                 .unit = known && x->unit[0] ? x->unit : NULL,
+                .cmdline = known ? recorded_string(x->process, "cmdline") : "",
                 .user_known = true,
                 .uid = (uint32_t)json_integer_value(json_object_get(sender ? x->process : file, "uid")),
                 .to = x->to,
@@ -207,6 +208,7 @@ static int file_evaluate(const Replayer *x, const json_t *file, bool sender, Exp
                 ret->passes[bit] = BW_RULE_PASSES;
         if (r == 0)
                 r = name_evaluate(x, &q, path, ret);
+        q.opened = path;
         if (r == 0 && real[0])
                 r = name_evaluate(x, &q, real, ret);
         for (size_t i = 0; i < BW_LINEAGE_MAX; i++)

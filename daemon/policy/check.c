@@ -9,6 +9,7 @@
 #include "policy/check.h"
 #include "policy/lineage.h"
 #include "policy/match.h"
+#include "policy/sample.h"
 #include "policy/values.h"
 
 /* Programs that run scripts: a rule that allows one of them allows every script. With `versioned`, names
@@ -141,9 +142,23 @@ static int warn_of_writable(Policy *p, const PolicyGlob *globs, size_t n) {
         return 0;
 }
 
+static int warn_of_paths(Policy *p, const PolicyAllow *a) {
+        const PolicyGlob *astray = policy_path_astray(p, a);
+        char quoted[VALUE_QUOTE_SIZE];
+
+        if (!astray)
+                return 0;
+        return policy_message_add(p, POLICY_WARNING, astray->origin,
+                        "%s is of none of the classes of [Allow %s], so that it has no effect there: name "
+                        "the class in Class=, or correct the path",
+                        value_quote(astray->glob, strlen(astray->glob), quoted), a->name);
+}
+
 static int warn_of_allow(Policy *p, const PolicyAllow *a) {
         int r = warn_of_interpreters(p, a, "Script=, Unit=, Ancestor=, or a Destination= narrower than any");
 
+        if (r == 0)
+                r = warn_of_paths(p, a);
         if (r == 0)
                 r = warn_of_writable(p, a->exes, a->n_exes);
         if (r == 0)
@@ -350,9 +365,15 @@ static int allow_check(Policy *p, const PolicyAllow *a) {
         if (r != 0)
                 return r;
 
-        if (a->n_classes == 0)
+        if (a->n_classes == 0 && a->n_paths > 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
-                                "[Allow %s] is ignored: it has no Class=; name the classes that it allows",
+                                "[Allow %s] is ignored: no file of its Path= is of a class; name the class "
+                                "in Class=, or correct the path",
+                                a->name);
+        else if (a->n_classes == 0)
+                r = policy_message_add(p, POLICY_ERROR, a->origin,
+                                "[Allow %s] is ignored: it has no Class=; name the classes that it allows, "
+                                "or files of them in Path=",
                                 a->name);
         else if (a->n_exes == 0)
                 r = policy_message_add(p, POLICY_ERROR, a->origin,
@@ -541,6 +562,9 @@ int policy_finish(Policy *p) {
 
         hash_finish(policy_build(p));
         PolicyAllow *a;
+        for (size_t i = 0; r == 0 && i < p->n_allows; i++)
+                if (p->allows[i].n_classes == 0)
+                        r = policy_classes_of_paths(p, p->allows + i);
         for (size_t i = 0; r == 0 && (a = policy_rule(p, i)); i++) {
                 if (a->broken || !allow_prune_classes(p, a))
                         continue;

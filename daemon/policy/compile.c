@@ -28,6 +28,7 @@ static const char *const automaton_names[BW_AUTOMATA] = {
         [BW_AUTOMATON_UNIT] = "units",
         [BW_AUTOMATON_ANCESTOR] = "ancestors",
         [BW_AUTOMATON_CARRIER] = "carriers",
+        [BW_AUTOMATON_PATH] = "files of rules",
 };
 
 /* Never= makes two rules of no class: a unit counts whatever it executes. */
@@ -320,12 +321,14 @@ static int rule_patterns(const Policy *p, const Numbering *n, enum bw_automaton 
                         [BW_AUTOMATON_SCRIPT] = a->scripts,
                         [BW_AUTOMATON_UNIT] = a->units,
                         [BW_AUTOMATON_ANCESTOR] = a->ancestors,
+                        [BW_AUTOMATON_PATH] = a->paths,
                 };
                 const size_t n_globs[BW_AUTOMATA] = {
                         [BW_AUTOMATON_EXE] = a->n_exes,
                         [BW_AUTOMATON_SCRIPT] = a->n_scripts,
                         [BW_AUTOMATON_UNIT] = a->n_units,
                         [BW_AUTOMATON_ANCESTOR] = a->n_ancestors,
+                        [BW_AUTOMATON_PATH] = a->n_paths,
                 };
 
                 for (size_t k = 0; r == 0 && k < n_globs[which]; k++) {
@@ -397,6 +400,16 @@ static size_t nets_count(const PolicyAllow *a) {
         return n;
 }
 
+/* "--x*" leaves the rest open, "--x" includes the NUL. */
+static void argument_fill(struct bw_argument *argument, const char *text, unsigned rule) {
+        size_t n = strlen(text), n_equal = text[n - 1] == '*' ? n - 1 : n + 1;
+
+        memcpy(argument->text, text, MIN(n, n_equal));
+        memset(argument->mask, 0xff, n_equal);
+        argument->rule = (uint16_t)rule;
+        argument->used = 1;
+}
+
 static int rule_fill(
                 const Policy *p, const Numbering *n, size_t i, PolicyTables *t, PolicyMessage *ret_message) {
         const PolicyAllow *a = n->rules[i];
@@ -409,6 +422,8 @@ static int rule_fill(
                 [BW_CONDITION_USER] = a->n_users > 0,
                 [BW_CONDITION_HOST] = !a->container,
                 [BW_CONDITION_OWNER] = policy_rule_is_users(a),
+                [BW_CONDITION_PATH] = a->n_paths > 0,
+                [BW_CONDITION_ARGUMENT] = a->n_excluded > 0,
         };
 
         for (unsigned c = 0; c < BW_CONDITIONS; c++)
@@ -428,12 +443,23 @@ static int rule_fill(
                 return fail(ret_message, -E2BIG, a->users[BW_USERS_MAX - t->n_users].origin,
                                 "[%s %s] exceeds the limit of %u users of all rules: use Unit= or Ancestor=",
                                 rule->flags & BW_RULE_TERMINAL ? "Carrier" : "Allow", a->name, BW_USERS_MAX);
-        for (size_t k = 0; k < a->n_users; k++)
+        for (size_t k = 0; k < a->n_users; k++) {
+                if (a->users[k].uid == 0 && rule->flags & BW_RULE_TERMINAL)
+                        t->table->asks[BW_CONDITION_STARTED].word[bit / 64] |= UINT64_C(1) << bit % 64;
                 t->table->users[t->n_users++] = (struct bw_user){
                         .uid = a->users[k].uid,
                         .rule = (uint16_t)bit,
                         .used = 1,
                 };
+        }
+
+        if (a->n_excluded > BW_ARGUMENTS_MAX - t->n_arguments)
+                return fail(ret_message, -E2BIG, a->excluded[BW_ARGUMENTS_MAX - t->n_arguments].origin,
+                                "[Allow %s] exceeds the limit of %u arguments of all rules: use fewer, that "
+                                "end in *",
+                                a->name, BW_ARGUMENTS_MAX);
+        for (size_t k = 0; k < a->n_excluded; k++)
+                argument_fill(t->table->arguments + t->n_arguments++, a->excluded[k].name, bit);
 
         if (nets_count(a) > BW_NETS_MAX - t->n_nets)
                 return fail(ret_message, -E2BIG, a->destinations[BW_NETS_MAX - t->n_nets].origin,

@@ -29,7 +29,7 @@ typedef struct PolicyTables {
         size_t n_states[BW_AUTOMATA];
         size_t n_patterns[BW_AUTOMATA];
         size_t n_outputs;
-        size_t n_nets, n_users;
+        size_t n_nets, n_users, n_arguments;
         uint64_t identity; /* the first bytes of the policy's hash */
 } PolicyTables;
 

@@ -58,7 +58,8 @@ static int globs_each(const Policy *p, GlobVisitor *visit, void *userdata) {
                 r = r ?: list_each(c->excludes, c->n_excludes, visit, userdata);
         }
         for (size_t i = 0; r == 0 && (a = policy_rule(p, i)); i++) {
-                r = list_each(a->exes, a->n_exes, visit, userdata);
+                r = list_each(a->paths, a->n_paths, visit, userdata);
+                r = r ?: list_each(a->exes, a->n_exes, visit, userdata);
                 r = r ?: list_each(a->scripts, a->n_scripts, visit, userdata);
                 r = r ?: list_each(a->ancestors, a->n_ancestors, visit, userdata);
         }

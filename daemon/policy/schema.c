@@ -105,6 +105,8 @@ const KeyInfo policy_keys[] = {
 
         { SECTION_ALLOW, "Class", "classes", KEY_STRINGS, ITEMS(PolicyAllow, classes, PolicyName),
                         .check = value_check_name },
+        { SECTION_ALLOW, "Path", "paths", KEY_STRINGS, ITEMS(PolicyAllow, paths, PolicyGlob),
+                        .check = value_check_path },
         { SECTION_ALLOW, "Exe", "exes", KEY_STRINGS, ITEMS(PolicyAllow, exes, PolicyGlob),
                         .check = value_check_program_of_user },
         { SECTION_ALLOW, "Script", "scripts", KEY_STRINGS, ITEMS(PolicyAllow, scripts, PolicyGlob),
@@ -114,6 +116,8 @@ const KeyInfo policy_keys[] = {
         { SECTION_ALLOW, "Ancestor", "ancestors", KEY_STRINGS, ITEMS(PolicyAllow, ancestors, PolicyGlob),
                         .check = value_check_program },
         { SECTION_ALLOW, "User", "users", KEY_STRINGS, ITEMS(PolicyAllow, users, PolicyUser) },
+        { SECTION_ALLOW, "ExcludeArgument", "excluded_arguments", KEY_STRINGS,
+                        ITEMS(PolicyAllow, excluded, PolicyName), .check = value_check_argument },
         { SECTION_ALLOW, "Container", "container", KEY_BOOL, FIELD(PolicyAllow, container) },
         { SECTION_ALLOW, "Destination", "destinations", KEY_ADDRESSES,
                         ITEMS(PolicyAllow, destinations, PolicyAddress) },

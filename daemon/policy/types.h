@@ -126,6 +126,8 @@ typedef struct PolicyAllow {
         char *name;
         PolicyName *classes; /* each exists in the Policy */
         size_t n_classes;
+        PolicyGlob *paths; /* Path=: of the files of its classes only these; none: all */
+        size_t n_paths;
         PolicyGlob *exes;
         size_t n_exes;
         PolicyGlob *scripts; /* Script= */
@@ -136,6 +138,8 @@ typedef struct PolicyAllow {
         size_t n_ancestors;
         PolicyUser *users; /* User= */
         size_t n_users;
+        PolicyName *excluded; /* ExcludeArgument=: as written, a last "*" stands for any end */
+        size_t n_excluded;
         bool container; /* Container=yes: applies in other mount namespaces, too; needs Unit= */
         PolicyAddress *destinations;
         size_t n_destinations;

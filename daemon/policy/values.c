@@ -117,6 +117,20 @@ int value_check_name(const char *s, ValueError *ret_error) {
         return 0;
 }
 
+int value_check_argument(const char *s, ValueError *ret_error) {
+        size_t n = strcspn(s, "*");
+
+        if (n == 0)
+                return value_error(ret_error, 0, "every program is started with that: name an argument");
+        if (s[n] && s[n + 1])
+                return value_error(ret_error, n, "a * stands for the end of an argument: write it last");
+        if (n >= BW_ARGUMENT_SIZE)
+                return value_error(ret_error, BW_ARGUMENT_SIZE - 1,
+                                "of an argument %d bytes are compared: end it with a * there",
+                                BW_ARGUMENT_SIZE - 1);
+        return 0;
+}
+
 int value_check_technique(const char *s, ValueError *ret_error) {
         static const char shape[] = "T0000.000"; /* 0 stands for any digit */
         size_t i;

@@ -19,6 +19,9 @@ int value_check_name(const char *s, ValueError *ret_error);
 int value_check_technique(const char *s, ValueError *ret_error);
 int value_check_utf8(const char *s, ValueError *ret_error);
 
+/* An argument of a program, or with a last "*" the beginning of one: shorter than BW_ARGUMENT_SIZE. */
+int value_check_argument(const char *s, ValueError *ret_error);
+
 /* Globs. These may also return -ENOMEM. */
 int value_check_absolute(const char *s, ValueError *ret_error); /* /… */
 int value_check_program(const char *s, ValueError *ret_error);  /* /…, with a reason why not ~/… */

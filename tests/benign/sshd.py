@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A real sshd on the stage of the benign tests, and users that may log in to it."""
 
+import contextlib
 import os
 import subprocess
 
 from scene import PASSWORD, USERS
 
 import tap
-from tap import Skip
+from tap import Skip, require
 
 SSHD = "/usr/sbin/sshd"
 START_TIMEOUT = 15 * tap.SLOW
@@ -70,3 +71,15 @@ class Server:
         home = self.s.world.home_of(user)
         return ["-F", "none", "-o", "StrictHostKeyChecking=accept-new", "-o", f"IdentityFile={home}/.ssh/id_ed25519",
                 "-o", f"UserKnownHostsFile={home}/.ssh/known_hosts"]
+
+
+@contextlib.contextmanager
+def another_sshd(s, user, conf):
+    """An sshd of this user's, with this configuration, listens."""
+    with s.net.popen(s.world.command(user, [SSHD, "-D", "-e", "-f", conf]), namespace=s.net.host,
+                     stderr=subprocess.PIPE, text=True) as own:
+        try:
+            require("listening" in own.stderr.readline(), f"another sshd, of {user}")
+            yield
+        finally:
+            own.terminate()

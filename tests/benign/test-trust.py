@@ -17,7 +17,7 @@ import postgresql
 import scene as stage
 from registry import Registry
 from scene import URL, USERS
-from sshd import SSHD, Server
+from sshd import Server, another_sshd
 
 import harness
 import tap
@@ -158,18 +158,6 @@ def ssh_adds(s, server, user):
              user)
 
 
-@contextlib.contextmanager
-def another_sshd(s, user, conf):
-    """An sshd of this user's, with this configuration, listens."""
-    with s.net.popen(s.world.command(user, [SSHD, "-D", "-e", "-f", conf]), namespace=s.net.host,
-                     stderr=subprocess.PIPE, text=True) as own:
-        try:
-            require("listening" in own.stderr.readline(), f"another sshd, of {user}")
-            yield
-        finally:
-            own.terminate()
-
-
 def own_sshd(s, server):
     """A user's sshd shows a key to its clients; that of the system uses its own."""
     home, key = s.world.home_of("ana"), new_key(s, "ana", "id_banner")
@@ -295,7 +283,8 @@ def vipw(s):
 
 def main():
     t = tap.Tap()
-    with stage.scene() as s, Registry(s.net, HOST_V4) as registry, Server(s) as server, postgresql.serving(s.net):
+    with own_code.rules() as site, stage.scene((harness.DEFAULT_POLICY, site)) as s, \
+            Registry(s.net, HOST_V4) as registry, Server(s) as server, postgresql.serving(s.net):
         for user in USERS:
             t.case(f"{user}: kubectl serves its credentials", kubectl_proxy, s, user)
         t.case("ana: a web server of her own", own_nginx, s)

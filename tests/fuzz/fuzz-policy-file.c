@@ -59,6 +59,10 @@ static void policy_check(const Policy *p) {
                 REQUIRE(!a->container || a->n_units > 0);
                 for (size_t k = 0; k < a->n_classes; k++)
                         REQUIRE(policy_class_by_name(p, a->classes[k].name));
+                for (size_t k = 0; k < a->n_paths; k++)
+                        REQUIRE(a->paths[k].glob[0] == '/' || a->paths[k].glob[0] == '~');
+                for (size_t k = 0; k < a->n_excluded; k++)
+                        REQUIRE(a->excluded[k].name[0] && a->excluded[k].name[0] != '*');
                 globs_check(a->exes, a->n_exes, true);
                 globs_check(a->scripts, a->n_scripts, true);
                 globs_check(a->ancestors, a->n_ancestors, true);

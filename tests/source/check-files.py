@@ -30,7 +30,7 @@ BUDGETS = {
     "daemon/basic": (1500, "helpers that know nothing of the product, each with two callers or more"),
     "daemon/event": (910, "one record format to decode, and cgroup paths, with the ids of eight engines"),
     "daemon/glob": (2400, "one compiler from patterns to an automaton, and a reference to test it against"),
-    "daemon/policy": (5700, "a language with sections, its check, and the tables that the kernel reads"),
+    "daemon/policy": (5950, "a language with sections, its check, and the tables that the kernel reads"),
     "daemon/sensor": (3700, "loading, attaching and handing over programs of three kinds, what others have in their "
                             "way, and sweeps of their tables"),
     "daemon/alert": (6300, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
@@ -45,8 +45,8 @@ BUDGETS = {
     "bpf/abi": (950, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
-    "bpf/process": (2750, "who a process is: executable or script, trust at each level, unit, user"),
-    "bpf/files": (4250, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
+    "bpf/process": (2850, "who a process is: executable or script, trust at each level, unit, user, arguments"),
+    "bpf/files": (4350, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
     "bpf/egress": (1900, "destinations, the verdict and what follows from it, and the listing of marks"),
     "bpf": (660, "the list of all programs"),
 }

@@ -50,6 +50,10 @@ static const char text[] = "[Class keys]\n"
                            "Unit=box.scope\n"
                            "Container=yes\n"
                            "Passes=nothing\n"
+                           "[Allow narrow]\n"
+                           "Path=~/.keys/own\n"
+                           "Exe=/bin/narrow\n"
+                           "ExcludeArgument=--print* -p\n"
                            "[Carrier bus]\n"
                            "Exe=/bin/bus\n"
                            "Unit=bus.service\n"
@@ -287,6 +291,30 @@ static void test_rules(void **state) {
         assert_verdict(w, &q, "yes", "alert: severity medium, score 55.");
 }
 
+static void test_narrow(void **state) {
+        World *w = *state;
+        ExplainQuery q = { .path = "/root/.keys/own", .exe = program("/bin/narrow"), .to = to(1, 443) };
+
+        assert_verdict(w, &q, "yes",
+                        "silent: /bin/narrow may read it and connect to this destination, by [Allow "
+                        "narrow].");
+        json_auto_t *o = explained(w, &q);
+        _cleanup_free_ char *said = json_dumps(json_object_get(o, "rules"), 0);
+        assert_non_null(strstr(said, "unless it was started with --print* -p"));
+        q.cmdline = "narrow -p x";
+        assert_verdict(w, &q, "yes", "alert: severity medium, score 55.");
+        q.cmdline = NULL;
+        q.path = "/root/.keys/other";
+        assert_verdict(w, &q, "yes", "alert: severity medium, score 55.");
+        json_auto_t *other = explained(w, &q);
+        _cleanup_free_ char *not = json_dumps(json_object_get(other, "rules"), 0);
+        assert_non_null(strstr(not, "~/.keys/own: not /root/.keys/other"));
+        q.opened = "/root/.keys/own"; /* the first is another name of the file */
+        assert_verdict(w, &q, "yes",
+                        "silent: /bin/narrow may read it and connect to this destination, by [Allow "
+                        "narrow].");
+}
+
 /* A file of two classes is silent where each is allowed. */
 static void test_two_classes(void **state) {
         World *w = *state;
@@ -373,6 +401,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_carriers, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_files, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_rules, world_new, world_free),
+                cmocka_unit_test_setup_teardown(test_narrow, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_two_classes, world_new, world_free),
                 cmocka_unit_test_setup_teardown(test_recorded, world_new, world_free),
         };

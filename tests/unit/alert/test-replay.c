@@ -100,6 +100,47 @@ static void test_rules(void **state) {
         assert_changed("", "files.0.real_path", json_string("/keys/b"), REPLAY_RAISE, NULL);
 }
 
+/* Path= is about the name that the file was opened by, ExcludeArgument= about the program that opened it. */
+static void test_narrowed(void **state) {
+        (void)state;
+
+        assert_changed(RULE "Path=/keys/a\n", NULL, NULL, REPLAY_SILENCE, "[Allow p]");
+        assert_changed(RULE "Path=/keys/b\n", NULL, NULL, REPLAY_RAISE, NULL);
+        assert_changed(RULE "Path=/keys/b\n", "files.0.real_path", json_string("/keys/b"), REPLAY_RAISE,
+                        NULL);
+        assert_changed(RULE "Path=/keys/a\n", "files.0.real_path", json_string("/keys/b"), REPLAY_SILENCE,
+                        NULL);
+        assert_changed("[Allow p]\nPath=/keys/a\nExe=/opt/p\n", NULL, NULL, REPLAY_SILENCE, "[Allow p]");
+
+        static const char rule[] = RULE "ExcludeArgument=--export* -x\n";
+        static const struct {
+                const char *cmdline;
+                ReplayResult result;
+        } cases[] = {
+                { "/opt/p", REPLAY_SILENCE },
+                { "/opt/p --expo x --no-export -xx", REPLAY_SILENCE },
+                { "/opt/p a --export", REPLAY_RAISE },
+                { "/opt/p 'b c' --export-keys d", REPLAY_RAISE },
+                { "/opt/p -x", REPLAY_RAISE },
+                { "/opt/p a …", REPLAY_UNKNOWN },
+                { "", REPLAY_UNKNOWN },
+        };
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_changed(rule, "process.cmdline", json_string(cases[i].cmdline), cases[i].result,
+                                NULL);
+
+        /* Of an opener that did not send it, the arguments are not known. */
+        json_auto_t *alert = alert_new_plain();
+        set_member(alert, "process.exe", json_string("/opt/sender"));
+        set_member(alert, "process.pid", json_integer(8));
+        set_member(alert, "files.0.via", json_string("pipe"));
+        set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 7, "via", "pipe"));
+        assert_replay(RULE "Passes=nothing\n", alert, REPLAY_SILENCE, NULL);
+        assert_replay(RULE "Passes=nothing\nExcludeArgument=-x\n[Allow q]\nClass=keys\nExe=/opt/p\n"
+                           "Passes=output files\n",
+                        alert, REPLAY_RAISE, NULL);
+}
+
 static void test_trust(void **state) {
         static const char *const voids[] = { "not-roots", "writable", "injected", "foreign-code", "traced",
                 "memory", "environment-unread" };
@@ -309,6 +350,7 @@ static void test_strange(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rules),
+                cmocka_unit_test(test_narrowed),
                 cmocka_unit_test(test_trust),
                 cmocka_unit_test(test_users),
                 cmocka_unit_test(test_script),

@@ -68,6 +68,8 @@ static struct bw_bits rules_of(const Program *p) {
 
                 if (c == BW_CONDITION_HOST)
                         memset(&holds, p->elsewhere ? 0 : 0xff, sizeof(holds));
+                else if (c == BW_CONDITION_PATH || c == BW_CONDITION_ARGUMENT || c == BW_CONDITION_STARTED)
+                        memset(&holds, 0xff, sizeof(holds)); /* some file, no such argument; by root */
                 else if (c == BW_CONDITION_USER)
                         holds = rules_of_user(tables->table, 0);
                 else if (c == BW_CONDITION_OWNER) /* rules of the user level are of programs in homes */

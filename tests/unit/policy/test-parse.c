@@ -121,6 +121,10 @@ static const struct {
         { A "Unit=a.service b/c.service\n", "f:2:17: a name and no path" },
         { A "Unit=nginx\n", "f:2:11: nginx.service" },
         { A "Unit=a.service ab[.service\n", "f:2:18: ]" },
+        { A "Path=b\n", "f:2:6: a path begins with /" },
+        { A "ExcludeArgument=*\n", "f:2:17: name an argument" },
+        { A "ExcludeArgument=-x --a*b\n", "f:2:23: write it last" },
+        { A "ExcludeArgument=12345678901234567890123456789012\n", "f:2:48: 31 bytes are compared" },
         { A "Container=perhaps\n", "f:2:11: must be yes or no" },
         { A "Scripts=/a\n", "f:2:1: did you mean Script=?" },
 
