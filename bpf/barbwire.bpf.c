@@ -222,13 +222,29 @@ int bw_connect6(struct bpf_sock_addr *ctx) {
 SEC("cgroup/sendmsg4")
 int bw_sendmsg4(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_SENDMSG4);
-        return !on_sock_addr4(ctx, BW_ACT_SEND);
+        bool refused = on_sock_addr4(ctx, BW_ACT_SEND);
+        if (!refused)
+                datagram_allowed(address_of(ctx->sk));
+        return !refused;
 }
 
 SEC("cgroup/sendmsg6")
 int bw_sendmsg6(struct bpf_sock_addr *ctx) {
         HOOK_FIRED(BW_HOOK_SENDMSG6);
-        return !on_sock_addr6(ctx, BW_ACT_SEND);
+        bool refused = on_sock_addr6(ctx, BW_ACT_SEND);
+        if (!refused)
+                datagram_allowed(address_of(ctx->sk));
+        return !refused;
+}
+
+/* Every packet of IP that a process of this machine sends, before it leaves, in the context of the thread
+ * that sends it or, on a connection, of whatever makes room for it. Attached only while a class has
+ * Action=deny. Misses packets that do not come with the socket that they were sent on: those of multipath
+ * TCP, SCTP and packet sockets. Since 4.10. */
+SEC("cgroup_skb/egress")
+int bw_deny_data(struct __sk_buff *packet) {
+        HOOK_FIRED(BW_HOOK_DENY_DATA);
+        return !on_packet(packet);
 }
 
 /* After data was sent on a socket of any family, by write, send, sendfile, splice or io_uring, in the

@@ -166,10 +166,11 @@ static const struct {
         const char *what;
 } not_refused[] = {
         { ONLY(SENSOR_TRACEPOINT),
-                        "data sent on connections older than the open, on accepted connections and on "
-                        "raw sockets" },
-        { ONLY(SENSOR_TRACEPOINT), "other families than IPv4 and IPv6" },
-        { ONLY(SENSOR_LSM) | ONLY(SENSOR_FENTRY), "accepting a connection; what is sent on it is refused" },
+                        "on connections older than the open: what one chain of io_uring reads and sends, "
+                        "and what splice(2) and sendfile(2) wait for" },
+        { ONLY(SENSOR_TRACEPOINT),
+                        "other families than IPv4 and IPv6, and of these multipath TCP and SCTP" },
+        { ~0U, "accepting a connection; what is sent on it is refused" },
         { ONLY(SENSOR_TRACEPOINT), "data for local services that use the network on behalf of others" },
         { ONLY(SENSOR_FENTRY),
                         "datagrams with an address for local services that use the network on behalf of "

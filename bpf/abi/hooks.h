@@ -59,6 +59,8 @@
                 BW_FENTRY("fmod_ret/security_socket_sendmsg"), .denies = true, .act = act_pass_descriptor) \
         X(DENY_OPEN, "opens of files of classes with Access=allowed",                                      \
                 BW_FENTRY("fmod_ret/security_file_open"), .denies = true, .locks = true, .act = act_open)  \
+        X(DENY_DATA, "data sent on connections older than the open, on accepted connections and on raw sockets", \
+                BW_TRACEPOINT("cgroup_skb/egress"), .denies = true, .cgroup = BPF_CGROUP_INET_EGRESS)      \
         X(SOCKET_CONNECT, "connections",                                                                   \
                 BW_LSM_HOOK("socket_connect"), .essential = true, .elsewhere = true, .act = act_connect)   \
         X(SOCKET_SENDMSG, "data sent",                                                                     \

@@ -81,8 +81,8 @@ struct bw_shared {
         __u32 names_round; /* the number of the latest one; names are stamped with it */
         __u32 names_swept; /* the number of the one by which names are swept now; 0: they are not */
         /* The table of abi/activity.h. Only barbwired sets the first. */
-        __u32 activity_wanted; /* 1: a client looks at it, and the programs count */
-        __u32 activity_zero;
+        __u32 activity_wanted;  /* 1: a client looks at it, and the programs count */
+        __u32 sockets_refused;  /* used by the programs: entries of bw_refused */
         __u64 activity_live;    /* entries in use */
         __u64 activity_dropped; /* that made room for others */
         __u64 activity_refused; /* that were not made, as all others of their set had just been counted in */

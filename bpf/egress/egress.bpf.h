@@ -20,6 +20,7 @@
 #include "egress/enforce.bpf.h"
 #include "egress/permitted.bpf.h"
 #include "egress/record.bpf.h"
+#include "egress/refused.bpf.h"
 
 /* The places of a mark with files of these classes that no report of this claim (a hash of its key) has
  * named within its window, as bits. until: the end of a new report's window: it names them all; 0: there is
@@ -503,15 +504,39 @@ static __always_inline bool on_socket_sendmsg(
                on_sending(sk, BPF_CORE_READ(message, msg_name), BPF_CORE_READ(message, msg_namelen), how);
 }
 
-/* The same when the process is about to write to `file`, for kernels without sock_send_length. The address
- * of a single datagram is not known; for inet other hooks have it. */
-static __always_inline bool on_socket_written(const struct file *file, __u16 how) {
-        if (bpf_core_type_exists(btf_trace_sock_send_length) || !current_may_leak() ||
+/* Data is about to be sent on a socket whose packets can be dropped. What is not refused is reported after
+ * it was sent, where the kernel has sock_send_length. later: see refused_decide(). */
+static __always_inline bool data_refused(const struct sock *sk, bool later) {
+        const bool sent = bpf_core_type_exists(btf_trace_sock_send_length);
+        bool placed = shared.hooks >> BW_HOOK_DENY_DATA & 1 && refused_place(address_of(sk));
+
+        if (!placed && sent)
+                return false;
+        bool refused = on_sending(sk, NULL, 0,
+                        !placed ? ACT_DENIED_BEFORE
+                        : sent  ? ACT_DENIES | ACT_ONLY_DENIES
+                                : ACT_DENIES);
+        if (placed)
+                refused_decide(address_of(sk), refused, later);
+        return refused;
+}
+
+/* The same when the process is about to write to `file`, for kernels without sock_send_length, and where it
+ * is to be refused. The address of a single datagram is not known; for inet other hooks have it. later: see
+ * refused_decide(). */
+static __always_inline bool on_socket_written(const struct file *file, __u16 how, bool later) {
+        const bool sent = bpf_core_type_exists(btf_trace_sock_send_length);
+
+        if ((sent && !packets_deny) || !current_may_leak() ||
                         (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
                 return false;
         const struct socket *socket = BPF_CORE_READ(file, private_data);
         const struct sock *sk = BPF_CORE_READ(socket, sk);
-        return socket_leaves(sk) && on_sending(sk, NULL, 0, how);
+        if (!socket_leaves(sk))
+                return false;
+        if (socket_refusable(sk))
+                return data_refused(sk, later);
+        return !sent && on_sending(sk, NULL, 0, how);
 }
 
 /* Data was sent on this socket. The destination of a raw socket is not known here, but egress is reported.
@@ -525,6 +550,11 @@ static __always_inline void on_sent(const struct sock *sk, int length) {
         /* AF_XDP sends data from shared memory: the call itself has none (net/xdp/xsk.c xsk_sendmsg()). */
         if (length < 0 || (length == 0 && family != AF_XDP))
                 return;
+        if (socket_refusable(sk)) {
+                if (refused_before(sk))
+                        return;
+                d.act |= ACT_DENIED_BEFORE;
+        }
         d.protocol = socket_protocol(sk);
         if (destination_from_socket(&d, sk)) {
                 d.act |= ACT_GOES_ON;

@@ -454,7 +454,7 @@ static __always_inline void on_file_read(const struct file *file) {
 /* A file is about to be read from, or written to. Returns whether that is to be refused. */
 static __always_inline bool on_file_used(const struct file *file, int mask, __u16 how) {
         /* Pages that are sent without a message. */
-        bool denied = mask & MAY_WRITE && how & ACT_DENIES && on_socket_written(file, how);
+        bool denied = mask & MAY_WRITE && how & ACT_DENIES && on_socket_written(file, how, false);
 
         if (mask & MAY_WRITE && current_holds()) {
                 denied |= on_device_written(file, how);
@@ -492,11 +492,17 @@ static __always_inline void on_dump(const struct file *file) {
 
 /* ---- sensor "tracepoint": calls ---- */
 
+/* Apart from descriptor_leaves(), for its stack. */
+__noinline int descriptor_sends(int fd) {
+        const struct file *file = descriptor_file(current_task(), fd);
+
+        return file && on_socket_written(file, ACT_DENIED_LATER, false);
+}
+
 __noinline int descriptor_leaves(int fd) {
         const struct file *file = descriptor_file(current_task(), fd);
 
         if (file) {
-                on_socket_written(file, ACT_DENIED_LATER);
                 on_device_written(file, ACT_DENIED_LATER);
                 on_memory_file(file, true);
         }
@@ -516,6 +522,7 @@ static __always_inline bool descriptor_given(int fd) {
         memory_arrive();
         if (!current_may_leak())
                 return false;
+        descriptor_sends(fd);
         descriptor_leaves(fd);
         if (!current_is_marked())
                 return false;
@@ -644,6 +651,7 @@ static __always_inline void on_submit(const struct pt_regs *regs, struct task_st
                 return;
         for (__u32 i = 0; i < SUBMISSIONS_MAX; i++) {
                 int to = submission_fd(address_of(regs), i, n, true);
+                descriptor_sends(to);
                 descriptor_leaves(to);
                 descriptor_gives(to);
         }

@@ -322,7 +322,7 @@ __noinline int uring_leaves(__u64 request_address, __u32 done) {
         const struct file *file = uring_request_file((const struct io_kiocb *)request_address, done);
 
         if (file) {
-                on_socket_written(file, ACT_DENIED_LATER);
+                on_socket_written(file, ACT_DENIED_LATER, true);
                 on_device_written(file, ACT_DENIED_LATER);
                 on_memory_file(file, true);
         }

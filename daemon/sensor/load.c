@@ -239,6 +239,8 @@ const char *const sensor_map_names[SENSOR_MAPS] = {
         [SENSOR_MAP_RINGS] = "rings.1",
         [SENSOR_MAP_RING_QUEUE] = "ring-queue.1",
         [SENSOR_MAP_LONG_NAMES] = "long-names.1",
+        [SENSOR_MAP_REFUSED] = "refused.1",
+        [SENSOR_MAP_REFUSED_QUEUE] = "refused-queue.1",
 };
 
 void sensor_parts_init(SensorParts *p) {
@@ -342,6 +344,8 @@ static struct bpf_map *skeleton_map(const struct barbwire_bpf *b, SensorMap map)
                 [SENSOR_MAP_RINGS] = b->maps.bw_rings,
                 [SENSOR_MAP_RING_QUEUE] = b->maps.bw_ring_queue,
                 [SENSOR_MAP_LONG_NAMES] = b->maps.bw_long_names,
+                [SENSOR_MAP_REFUSED] = b->maps.bw_refused,
+                [SENSOR_MAP_REFUSED_QUEUE] = b->maps.bw_refused_queue,
         };
 
         return maps[map];
@@ -511,6 +515,7 @@ static int skeleton_open(SensorKind kind, struct btf *types, const SensorSizes *
         skeleton_configure(b, sizes);
         skeleton_choose(b, kind, types);
         b->rodata->files_deny = kind == SENSOR_LSM;
+        b->rodata->packets_deny = kind == SENSOR_TRACEPOINT;
         b->rodata->signals = signals;
         if (!signals)
                 b->bss->shared.lacking |= BW_LACKS_SIGNALS;

@@ -38,6 +38,8 @@ typedef enum SensorMap {
         SENSOR_MAP_NAME_QUEUE,
         SENSOR_MAP_RINGS, /* of io_uring */
         SENSOR_MAP_RING_QUEUE,
+        SENSOR_MAP_REFUSED, /* sockets whose data is refused */
+        SENSOR_MAP_REFUSED_QUEUE,
         SENSOR_MAP_HOST,
         SENSOR_MAP_CHARGES,
         SENSOR_MAP_SPARE_NAMES,

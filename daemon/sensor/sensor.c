@@ -415,7 +415,8 @@ int sensor_prove(Sensor *s) {
 }
 
 void sensor_enforce(Sensor *s) {
-        bool attached = false;
+        _cleanup_close_ int cgroup = -1;
+        bool attached = false, complete;
 
         for (size_t i = 0; i < BW_HOOK_MAX; i++) {
                 if (!hook_infos[i].denies || !(hook_infos[i].locks ? s->locking : s->refusing) ||
@@ -427,7 +428,9 @@ void sensor_enforce(Sensor *s) {
                                 hook_done(&s->hooks[k]);
                                 s->hooks[k] = s->hooks[--s->n_hooks];
                         }
-                if (sensor_attach_hook(s, i, -1) < 0 || s->parts.links[i] < 0)
+                if (hook_infos[i].cgroup && cgroup < 0)
+                        cgroup = cgroup_root_open(&complete);
+                if (sensor_attach_hook(s, i, cgroup) < 0 || s->parts.links[i] < 0)
                         continue;
                 attached = true;
                 if (s->kept && sensor_carry_link(s->kept, s->identity, &s->parts, i) < 0)

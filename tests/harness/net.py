@@ -43,6 +43,7 @@ class Sink(threading.Thread):
         super().__init__(daemon=True)
         self.selector = selectors.DefaultSelector()
         self.arrived = []
+        self.open = []  # what has arrived on connections that go on
         self.changed = threading.Condition()
         self.wake_read, self.wake_write = os.pipe()
         self.selector.register(self.wake_read, selectors.EVENT_READ, None)
@@ -62,7 +63,8 @@ class Sink(threading.Thread):
     def on_connection(self, sock, _):
         peer, _ = sock.accept()
         peer.setblocking(False)
-        self.selector.register(peer, selectors.EVENT_READ, (self.on_bytes, bytearray()))
+        self.open.append(bytearray())
+        self.selector.register(peer, selectors.EVENT_READ, (self.on_bytes, self.open[-1]))
 
     def on_bytes(self, sock, received):
         try:
@@ -76,6 +78,7 @@ class Sink(threading.Thread):
         self.selector.unregister(sock)
         sock.close()
         self.remember("tcp", local, bytes(received))
+        self.open = [entry for entry in self.open if entry is not received]
 
     def on_datagram(self, sock, _):
         self.remember("udp", sock.getsockname(), sock.recv(65536))
@@ -91,6 +94,10 @@ class Sink(threading.Thread):
                 if key.data is None:
                     return
                 key.data[0](key.fileobj, key.data[1])
+
+    def has(self, piece):
+        """Whether these bytes have arrived, also on a connection that goes on."""
+        return any(piece in received for received in [*self.open, *(entry[3] for entry in self.arrived)])
 
     def wait_arrived(self, piece, timeout=10 * SLOW):
         """Waits until data arrives that contains these bytes, and returns it."""

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,6 +87,49 @@ if child < 0:
     sys.exit(os.strerror(ctypes.get_errno()))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+# Connects, reads the file, and sends it; then waits until the connection has tried so often to send it again.
+EARLIER = """
+import socket, sys
+kind, address, path, tries = sys.argv[1:]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+with socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as s:
+    s.connect((address, 443))
+    secret = open(path, "rb").read()
+    try:
+        s.sendall(secret)
+        print("sent", flush=True)
+        # struct tcp_info: tcpi_retransmits, tcpi_probes
+        while kind == "tcp" and sum(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[2:4]) < int(tries):
+            pass
+    except PermissionError:
+        print("refused", flush=True)
+    sys.stdin.readline()
+"""
+# A child reads the file, and sends it on the socket of its parent, which sends the words on it before and after, and
+# prints what of that was refused. Then the same on a connection: the child's only.
+SHARED = """
+import os, socket, sys
+address, path, flags, *words = sys.argv[1:]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((address, 443))
+s.send(words[0].encode())
+child = os.fork()
+if child == 0:
+    secret = open(path, "rb").read()
+    try:
+        s.send(secret, int(flags))
+    except PermissionError:
+        os._exit(1)
+    os._exit(0)
+said = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+for word in words[1:]:
+    try:
+        s.send(word.encode())
+        said.append(0)
+    except PermissionError:
+        said.append(1)
+print(*said)
+"""
 FLOOD = 400
 LATE_SECONDS = 1
 # The kernel's programs count in ticks of 16.8 ms, and round up (bpf/mark/mark.bpf.h mark_live_some()).
@@ -98,8 +142,9 @@ class Stage(Scene):
         self.places = f"{os.fsdecode(home.root)}/denied"
         # An honest program: root's, and allowed.
         self.honest = f"{self.directory}/honest"
-        # Before 5.19 the hooks of the sensor fentry cannot be attached by a daemon that has dropped its privileges.
-        self.later = kernel_version() >= (5, 19)
+        # The hooks of the sensor fentry cannot be attached before 5.19 by a daemon that has dropped its privileges, nor
+        # that of the sensor tracepoint.
+        self.later = kernel_version() >= (5, 19) and os.environ.get("BW_SENSOR") in ("lsm", "fentry")
         self.write(Action="alert" if self.later else "deny")
 
     def write(self, enforcement="", **settings):
@@ -127,7 +172,7 @@ class Stage(Scene):
                       "the marker")
         self.net.sink.wait_arrived(content)
         self.bw.wait_alert(lambda a: touches(a, marker), "the marker's alert")
-        return any(secret[-64:-48] in entry[3] for entry in self.net.sink.arrived)
+        return self.net.sink.has(secret[-64:-48])
 
     def steal(self, name, variant, address=HOST_V4, port=443):
         path, secret = self.decoy()
@@ -152,18 +197,80 @@ def refused(stage, name, variant, address=HOST_V4, first=()):
 
 
 def existing(stage, variant):
-    """A connection that is older than the open: the hooks of cgroups do not see what is sent on it."""
+    """A connection that is older than the open. The sensor tracepoint drops what is sent on it: a thief on a connection
+    waits then for the other side."""
     sensor = stage.status()["sensor"]
     old = sensor == "fentry" and kernel_version() < (6, 5)
-    if sensor != "tracepoint" and not (old and variant in ("sendfile", "splice")):
+    path, secret = stage.decoy()
+    process = stage.net.popen([program("technique-out-existing"), variant, path, HOST_V4, "443"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        if old and variant in ("sendfile", "splice"):
+            alert = stage.alert(path, action="not-denied")
+            stage.net.sink.wait_arrived(secret)
+            require("could not be refused" in alert["summary"], alert["summary"])
+            require(stage.status()["enforcement"]["not_refused"], "status does not say so")
+            return
+        stage.alert(path, action="denied")
+        require(not stage.arrived(secret), "the secret arrived")
         # There an earlier hook, which cannot refuse it, reports it first.
-        refused(stage, "out-existing", variant, first=["not-denied"] if old else [])
-        return
-    path, secret, _ = stage.steal("out-existing", variant)
-    alert = stage.alert(path, action="not-denied")
+        actions = {a["action"] for a in stage.bw.find(lambda a: touches(a, path))}
+        require_equal(actions - ({"not-denied"} if old else set()), {"denied"}, "actions of its alerts")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def start_earlier(stage, kind, address=HOST_V4, tries=2):
+    path, secret = stage.decoy()
+    process = stage.net.popen([sys.executable, "-c", EARLIER, kind, address, path, str(tries)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    return path, secret, process, process.stdout.readline().strip()
+
+
+def end_earlier(process):
+    process.communicate("\n", timeout=60)
+
+
+def earlier(stage, kind, address):
+    """Not one byte leaves on it, also when the kernel tries again."""
+    path, secret, process, said = start_earlier(stage, kind, address)
+    dropped = stage.status()["sensor"] == "tracepoint" and kind == "tcp"
+    require_equal(said, "sent" if dropped else "refused", "what the thief noticed")
+    stage.alert(path, action="denied")
+    end_earlier(process)
+    require(not stage.arrived(secret), "the secret arrived")
+
+
+def shared(stage):
+    """The datagrams of a process that shares the socket with the thief leave, but none with the secret."""
+    for flags in (0, socket.MSG_MORE):
+        path, secret = stage.decoy()
+        words = [os.urandom(8).hex() for _ in range(3)]
+        result = stage.net.run([sys.executable, "-c", SHARED, HOST_V4, path, str(flags), *words])
+        stage.alert(path, action="denied")
+        if flags and stage.status()["sensor"] == "tracepoint":
+            # It sends what the thief has begun.
+            require_equal(result.stdout.strip(), "0 1 0", f"refused\n{result.stderr}")
+            del words[1]
+        else:
+            require_equal(result.stdout.strip(), "1 0 0", f"refused\n{result.stderr}")
+        for word in words:
+            stage.net.sink.wait_arrived(word.encode())
+        require(not stage.arrived(secret), "the secret arrived")
+
+
+def restored(stage):
+    """What was refused on a connection leaves if nothing is enforced any more."""
+    if stage.status()["sensor"] != "tracepoint":
+        raise Skip("there the call has failed")
+    stage.load()
+    path, secret, process, _ = start_earlier(stage, "tcp", tries=0)
+    stage.alert(path, action="denied")
+    require(not stage.arrived(secret), "the secret arrived")
+    stage.load("[Enforcement]\nEnabled=no\n")
+    end_earlier(process)
     stage.net.sink.wait_arrived(secret)
-    require("could not be refused" in alert["summary"], alert["summary"])
-    require(stage.status()["enforcement"]["not_refused"], "status does not say so")
 
 
 def honest(stage):
@@ -232,6 +339,9 @@ def dry_run(stage):
     require_equal(result.returncode, 0, f"the theft's exit status\n{result.stderr}")
     stage.net.sink.wait_arrived(secret)
     require("dry-run" in stage.alert(path, action="would-deny")["summary"], "summary")
+    path, secret, _ = stage.steal("out-existing", "write")
+    stage.net.sink.wait_arrived(secret)
+    stage.alert(path, action="would-deny")
     state = stage.status()["enforcement"]
     require(state["mode"] == "dry-run" and state["would_deny"] >= 1, state)
 
@@ -293,7 +403,13 @@ def number_reused(net, home):
         path, _ = stage.decoy()
         result = net.run([sys.executable, "-c", NUMBERED, str(stage.bw.pid), program("technique-out-tcp"), "blocking",
                           path, HOST_V4, "443"])
+        _, secret, process, _ = start_earlier(stage, "tcp")
+        end_earlier(process)
+        marker, content = home.key()
+        net.run([program("technique-out-tcp"), "blocking", marker, HOST_V4, "443"])
+        net.sink.wait_arrived(content)
     require("Operation not permitted" in result.stderr, f"{result}")
+    require(not net.sink.has(secret[-64:-48]), "the secret arrived on an earlier connection")
 
 
 def signalled(stage, action, done):
@@ -322,6 +438,18 @@ def signalled(stage, action, done):
             require("and was stopped" in stage.alert(path, action=done)["summary"], "summary")
             process.send_signal(signal.SIGCONT)
         require_equal(finish(process), 2, "refused")
+    require(not stage.arrived(secret), "the secret arrived")
+
+
+def killed_earlier(stage):
+    """Before its next instruction, though the call has not failed."""
+    stage.load(Action="kill")
+    signals = not any("neither stopped" in what for what in stage.status()["enforcement"]["not_refused"])
+    path, secret, process, said = start_earlier(stage, "tcp")
+    stage.alert(path, action="killed" if signals else "denied")
+    if signals:
+        require_equal((said, process.wait(timeout=60)), ("", -signal.SIGKILL), "what it did afterwards")
+    end_earlier(process)
     require(not stage.arrived(secret), "the secret arrived")
 
 
@@ -393,6 +521,9 @@ def main():
             t.case("programs beside it", honest, stage)
             for variant in ("write", "send", "sendmsg", "sendfile", "splice", "udp"):
                 t.case(f"on a connection that existed before: {variant}", existing, stage, variant)
+            for kind, address in (("tcp", HOST_V4), ("tcp", HOST_V6), ("tcp", "::ffff:" + HOST_V4), ("udp", HOST_V6)):
+                t.case(f"sent again, on an earlier connection, {kind} to {address}", earlier, stage, kind, address)
+            t.case("a socket that an honest process has, too", shared, stage)
             t.case("repeats are refused, and counted", repeats, stage)
             t.case("a full ring, and a daemon that does not read", flood, stage)
             t.case("the policy is reloaded meanwhile", under_reload, stage)
@@ -400,11 +531,13 @@ def main():
             t.case("ActionHops=", hops, stage)
             t.case("Action=stop", signalled, stage, "stop", "stopped")
             t.case("Action=kill", signalled, stage, "kill", "killed")
+            t.case("Action=kill, on an earlier connection", killed_earlier, stage)
             t.case("Never= an executable", never_exe, stage)
             t.case("Never= is judged again after a reload", never_reloaded, stage)
             t.case("Never= a unit", never_unit, stage)
             t.case("Enabled=dry-run", dry_run, stage)
             t.case("Enabled=no", disabled, stage)
+            t.case("an earlier connection, when nothing is enforced any more", restored, stage)
             t.case("barbwire.enforce=0", rescued, stage)
             t.case("the client", shown_by_client, stage)
             t.case("ends without loss", ended, stage)

@@ -16,7 +16,7 @@ from tap import require, require_equal
 
 # So many bytes of the secret in a row are a leak; decoys have more of them than what they have in common.
 PIECE = 16
-# Some programs have a child that waits for what is refused.
+# Some programs have a child that waits for what is refused, or wait for the end of a connection whose data is.
 WAITS_SECONDS = 3 * tap.SLOW
 
 
@@ -44,11 +44,14 @@ class Stage(play.Stage):
     def begin(self, refused):
         self.refused, self.secrets = refused, []
 
+    def waits(self):
+        return WAITS_SECONDS if self.refused else None
+
     def run(self, command, **kwargs):
         process = self.net.popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, start_new_session=True, **kwargs)
         try:
-            out, err = process.communicate(timeout=WAITS_SECONDS if self.refused else None)
+            out, err = process.communicate(timeout=self.waits())
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
@@ -78,8 +81,9 @@ class Stage(play.Stage):
                       "an honest program beside the thief")
         self.net.sink.wait_arrived(marker)
         # The beginning of every decoy is the same.
-        return [entry[:3] for entry in self.net.sink.arrived for secret in self.secrets
-                if any(secret[at:at + PIECE] in entry[3] for at in range(len(secret) // 2, len(secret) - PIECE, PIECE))]
+        return [secret[at:at + PIECE] for secret in self.secrets
+                for at in range(len(secret) // 2, len(secret) - PIECE, PIECE)
+                if self.net.sink.has(secret[at:at + PIECE])]
 
     def check_to(self, truth, key, wanted, names=None, **kwargs):
         alert = self.bw.wait_alert(
@@ -87,7 +91,7 @@ class Stage(play.Stage):
             and a["action"] == ("denied" if self.refused else "not-denied"),
             f"an alert that says what was done; refused: {self.refused}")
         if self.refused:
-            require_equal(self.leaked(), [], "where bytes of the secret arrived")
+            require_equal(self.leaked(), [], "bytes of the secret that arrived")
         return alert
 
     def expect_silence(self, sender, what):

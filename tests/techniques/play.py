@@ -119,6 +119,10 @@ class Stage:
     def reached(self, secret):
         self.net.sink.wait_arrived(secret)
 
+    def waits(self):
+        """Seconds to wait for what may not come, or None: it comes."""
+        return None
+
     def require_got(self, got, what):
         require(got, what)
 

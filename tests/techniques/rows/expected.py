@@ -189,7 +189,7 @@ NOT_REFUSED = [
                "E10 a container engine's socket, by a datagram"],
      "sensors": ["fentry", "tracepoint"]},
     {"cases": ["E06 *"], "sensors": ["fentry"], "before": (6, 5)},
-    {"cases": ["E02 *", "E03 *", "E06 *", "E08 *", "E09 *", "E10 a container engine's socket*"],
+    {"cases": ["E08 packet socket, *", "E09 *", "E10 a container engine's socket*"],
      "sensors": ["tracepoint"]},
 ]
 

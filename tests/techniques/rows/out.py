@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """E01-E11: egress."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -54,8 +55,9 @@ def pulled(stage, variant):
     require_equal(process.stdout.readline(), "listening\n", "the thief")
     with stage.net.inside(stage.net.host):
         peer = socket.create_connection((THIEF_V4, PULL_PORT))
-    with peer:
-        got = b""
+    got = b""
+    with peer, contextlib.suppress(TimeoutError):
+        peer.settimeout(stage.waits())
         while piece := peer.recv(65536):
             got += piece
     stage.require_got(got == secret, "what the other side got")
