@@ -248,6 +248,7 @@ struct bw_correlation {
         __u64 fresh;      /* the subset within the shorter fresh window: the others are late */
         __u64 bound;      /* the subset of `fresh` that it holds under rules alone; of a listed mark, of the
                              classes */
+        __u64 passed;     /* the subset of the classes that it has only as rules of others pass them on */
         __u64 window_ns;  /* repeats are counted for this long after header.mono_ns */
         __u32 slot;       /* where repeats are counted: index into struct bw_repeat[] */
         __u32 generation; /* of the policy that judged */
@@ -359,7 +360,7 @@ BW_ASSERT_SIZE(struct bw_touched_file, 88);
 BW_ASSERT_SIZE(struct bw_script, 32);
 BW_ASSERT_SIZE(struct bw_process, 120);
 BW_ASSERT_SIZE(struct bw_destination, 24);
-BW_ASSERT_SIZE(struct bw_correlation, 32 + 40 + 120 + 24 + 8 + 256 + 704);
+BW_ASSERT_SIZE(struct bw_correlation, 32 + 48 + 120 + 24 + 8 + 256 + 704);
 BW_ASSERT_SIZE(struct bw_share, 32 + 24 + 16 + 16 + 80);
 BW_ASSERT_SIZE(struct bw_mark, sizeof(struct bw_correlation) + 8 + 8);
 BW_ASSERT_SIZE(struct bw_account, 32 + 32 + 16 + 80);

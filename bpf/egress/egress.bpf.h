@@ -238,6 +238,8 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
                 return 0;
         __u64 plain = mark_live(v.index, holder, 0), bound = mark_live(v.index, holder, LIVE_BOUND),
               quiet = 0;
+        /* What came from a bound holder is bound, but to no rule of this one. */
+        const __u64 ruled = plain ? mark_ruled(holder) : 0;
         /* A rule does not apply if the process has run other code since. Local services and files are
          * permitted, whatever its destinations are. */
         if (!(holder & BW_HOLDER_OBJECT))
@@ -248,6 +250,8 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
         c->key.classes = plain | (bound & ~quiet);
         plain = c->key.classes & mark_live(v.index, holder, LIVE_FRESH);
         c->bound = c->key.classes & mark_live(v.index, holder, LIVE_FRESH | LIVE_BOUND) & ~quiet & ~plain;
+        c->bound |= plain & ruled;
+        plain &= ~ruled;
         c->fresh = plain | c->bound;
         c->key.evidence = !plain + !c->fresh;
         /* Never late evidence. */

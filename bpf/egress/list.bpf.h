@@ -97,7 +97,8 @@ __noinline int mark_describe(__u32 draft, __u64 holder) {
         record_clear(&r->holder);
         stamp(&r->holder.header, BW_KIND_MARK, sizeof(*r), moment_now());
         __u64 plain = mark_live(v.index, holder, 0);
-        r->holder.bound = mark_live(v.index, holder, LIVE_BOUND) & ~plain;
+        r->holder.passed = plain & mark_passed(holder);
+        r->holder.bound = (mark_live(v.index, holder, LIVE_BOUND) & ~plain) | r->holder.passed;
         r->holder.classes = plain | r->holder.bound;
         r->holder.generation = v.table->generation;
         r->holder.flags = holder & BW_HOLDER_OBJECT ? BW_CORRELATION_SUSPECT : 0;

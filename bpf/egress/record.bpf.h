@@ -320,7 +320,7 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
                 to->uid = from->uid;
                 to->generation = from->generation;
                 to->via = from->via;
-                to->flags = from->flags | (unnamed >> i & 1 ? 0 : BW_FILE_NAMED);
+                to->flags = (from->flags & ~FILE_RULED) | (unnamed >> i & 1 ? 0 : BW_FILE_NAMED);
                 __builtin_memcpy(to->comm, from->comm, BW_COMM_SIZE);
                 name_put(draft, from->path, RECORD_AT(files[0].path) + n * sizeof(*to));
                 name_put(draft, from->exe, RECORD_AT(files[0].exe) + n * sizeof(*to));
@@ -445,6 +445,7 @@ static __always_inline bool record_emit(
                 return false;
         r->fresh = c->fresh;
         r->bound = c->bound;
+        r->passed = r->classes & mark_passed(c->holder);
         destination_unpack(&r->destination, address_low, address_high, packed);
         r->destination.act = packed >> 48 & ~(__u64)ACT_FLAGS; /* not in the key: connect(2) and the first
                                                                   send are one correlation */

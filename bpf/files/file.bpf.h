@@ -217,7 +217,12 @@ __noinline int file_touched(__u64 task_address, __u64 file_address, __u64 classe
                 m->until_mono_ns = until;
 
         struct touched_file *f = mark_place(m, name, pid);
+        /* What it had before, by another program or without the rule, does not become bound. */
+        const __u8 had = f->classes && f->path == name && f->pid == pid ? ~f->flags & FILE_RULED : 0;
         touched_file_begin(f, task, inode, name, p ? p->exe : 0, process_script(p), via);
+        /* Other processes' memory and environment has more secrets than its rule is about. */
+        if (bound == classes && !had && inode && BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+                f->flags |= FILE_RULED;
         f->real = sensitive_name((__u64)inode, name);
         barrier();
         f->classes = classes;

@@ -427,6 +427,55 @@ static __always_inline bool marks_join(__u64 to, __u64 from, __u64 plain, __u64 
         return news;
 }
 
+/* In the flags of a touched_file, beside those of BW_FILE_* that a mark has: a rule let the opener open it,
+ * and each hand-over since was one that its rule passes. That a process holds it is bound evidence then,
+ * also if no rule of its own lets it. The value of a flag that only records have. */
+#define FILE_RULED BW_FILE_NAMED
+
+/* Classes of the mark of a process of which every file is FILE_RULED. None if it had more files than there
+ * are places, and of a class without a file. */
+__noinline __u64 mark_ruled(__u64 holder) {
+        const struct mark *m = mark_get(holder);
+        __u64 ruled = 0, other = 0;
+
+        if (!m || m->n_files > BW_FILES_MAX || holder & BW_HOLDER_OBJECT)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                __u64 is = (__u64)m->files[i].flags / FILE_RULED & 1;
+                ruled |= m->files[i].classes & -is;
+                other |= m->files[i].classes & (is - 1);
+        }
+        return ruled & ~other;
+}
+
+/* Those of them that no rule of its own has let it have. */
+__noinline __u64 mark_passed(__u64 holder) {
+        const struct mark *m = mark_get(holder);
+        __u64 own = 0;
+
+        if (!m)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 c = 0; c < BW_CLASSES_MAX; c++)
+                own |= is_set(m->bound_last[c]) << c;
+        return mark_ruled(holder) & ~own;
+}
+
+/* What the process has opened, or got, under a rule so far is no longer known to be that, as the rule ends.
+ */
+__noinline int mark_unrule(__u64 holder) {
+        struct mark *m = mark_get(holder);
+
+        if (!m)
+                return 0;
+#pragma clang loop unroll(disable)
+        for (__u32 i = 0; i < BW_FILES_MAX; i++)
+                m->files[i].flags &= ~FILE_RULED;
+        m->changes++;
+        return 0;
+}
+
 /* The longest window of these classes; fresh: of the windows in which an egress is not late. A separate
  * function also because kernels before about 5.11 take a loop right behind a call for an endless one
  * (kernel/bpf/verifier.c check_cfg()). */

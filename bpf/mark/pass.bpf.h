@@ -55,7 +55,10 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
                 return false;
         const struct touched_file *file = &source->files[index % BW_FILES_MAX];
         struct touched_file *f = mark_place(m, file->path, file->pid);
+        /* Out of a process's memory it comes whatever its rule passes. */
+        const __u8 kept = what & FLOW_BOUND ? (__u8)~FILE_RULED : 0xff;
         if (f->classes && f->path == file->path && f->pid == file->pid) {
+                f->flags &= ~FILE_RULED | (file->flags & kept);
                 if (FLOW_VIA(what) != BW_VIA_LOOPBACK)
                         f->flags &= ~BW_FILE_LOOPBACK | file->flags;
                 return false;
@@ -64,7 +67,7 @@ __noinline int file_pass(__u64 from, __u64 to, __u32 index, __u32 what, __u64 gi
         const __u8 flags = f->classes && !(f->flags & BW_FILE_LOOPBACK) ? file->flags & ~BW_FILE_LOOPBACK
                                                                         : file->flags;
         *f = *file;
-        f->flags = flags;
+        f->flags = flags & kept;
         f->via = FLOW_VIA(what);
         name_touch(f->path);
         name_touch(f->real);

@@ -14,6 +14,7 @@
 #include "lib/kernel.bpf.h"
 #include "lib/maps.bpf.h"
 #include "lib/path.bpf.h"
+#include "mark/mark.bpf.h"
 #include "mark/object.bpf.h"
 #include "process/exec-env.bpf.h"
 
@@ -619,6 +620,7 @@ static __always_inline void on_code_mapped(const struct file *file) {
         if (!file_is_users(file, task_owner(task)))
                 p->strange = 1;
         p->foreign = 1;
+        mark_unrule(BPF_CORE_READ(task, tgid));
 }
 
 /* A mapping of the current process changes its protection. */

@@ -39,8 +39,10 @@ __noinline int memory_changed(__u64 by_address, __u64 to_address) {
         __u32 pid = BPF_CORE_READ(to, tgid);
         struct process *p = process_find(pid, task_start(to));
 
-        if (p && (int)pid != BPF_CORE_READ(by, tgid))
+        if (p && (int)pid != BPF_CORE_READ(by, tgid)) {
                 p->traced = 1;
+                mark_unrule(pid);
+        }
         return 0;
 }
 

@@ -346,7 +346,7 @@ static void put_evidence(FILE *f, const json_t *alert) {
                 const char *name, *meaning;
         } known[] = {
                 { "unbound", "opened by a program that no rule allows to, or received from one" },
-                { "bound", "opened under a rule, sent where it does not allow" },
+                { "bound", "opened under a rule, sent where none allows" },
                 { "late", "opened longer ago than the class's window" },
         };
         const char *evidence = member_string(alert, "evidence");

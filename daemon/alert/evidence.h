@@ -9,7 +9,8 @@
 /* The strongest first. */
 typedef enum Evidence {
         EVIDENCE_UNBOUND, /* opened by a program that no rule allows to, or received from one */
-        EVIDENCE_BOUND,   /* opened under a rule, which does not allow this destination */
+        EVIDENCE_BOUND,   /* opened under a rule, or received as one passes it on; and none allows this
+                           * destination */
         EVIDENCE_LATE,    /* outside the window of the class */
         _EVIDENCE_MAX,
 } Evidence;

@@ -32,8 +32,9 @@
         F(evidence, "BARBWIRE_EVIDENCE", text, evidence_to_string(o->evidence),                             \
                         "unbound: the file was opened by a program that no rule allows to, or its data "    \
                         "came "                                                                             \
-                        "from one. bound: opened under a rule, sent where that does not allow. late: "      \
-                        "after "                                                                            \
+                        "from one. bound: opened under a rule, or received as one passes it on, sent "      \
+                        "where "                                                                            \
+                        "none allows. late: after "                                                         \
                         "the window of the class. That of several classes is the strongest, in this "       \
                         "order.")                                                                           \
         F(summary, "MESSAGE", sentence, o, "The alert in one sentence.")                                    \

@@ -27,7 +27,8 @@ typedef struct Replayer {
         char *script, *unit; /* script: as the first argument of the process; NULL: none */
         uint64_t recorded;   /* the classes of the alert, as far as the policy has them */
         uint64_t seen;       /* those of its files that count */
-        uint64_t fresh, bound;
+        uint64_t fresh, bound, passed;
+        bool more; /* files than are recorded */
         Truth quiet[BW_CLASSES_MAX];
         char *by; /* the names of rules */
 } Replayer;
@@ -117,12 +118,35 @@ static unsigned file_passes(const json_t *file) {
         }
 }
 
-/* Whether the sender holds the class under a rule. */
-static bool is_bound(const ExplainAccess *opener, const ExplainAccess *sender, unsigned bit, bool sent,
-                unsigned how) {
+/* Whether it came out of the memory of a process, anywhere on its way: whatever a rule passes. */
+static bool file_was_read_out(const json_t *file) {
+        const json_t *hop;
+        size_t i;
+
+        json_array_foreach(json_object_get(file, "route"), i,
+                        hop) if (alert_via_from_string(recorded_string(hop, "via")) ==
+                                 BW_VIA_TRACE) return true;
+        return alert_via_from_string(recorded_string(file, "via")) == BW_VIA_TRACE;
+}
+
+typedef enum Held {
+        HELD_UNBOUND,
+        HELD_PASSED, /* only as the opener's rule passes it on */
+        HELD_BOUND,  /* under a rule of the sender's own */
+} Held;
+
+/* How the sender holds the class of a file. */
+static Held file_held(const Replayer *x, const ExplainAccess *opener, const ExplainAccess *sender,
+                unsigned bit, const json_t *file) {
+        const unsigned how = file_passes(file);
+
         if (MAX(opener->bound[bit], opener->clean[bit]) != TRUTH_YES)
-                return false;
-        return sent || (how & BW_RULE_OUTPUT && MAX(sender->bound[bit], sender->clean[bit]) == TRUTH_YES);
+                return HELD_UNBOUND;
+        if (recorded_opener_sent(x->alert, file) ||
+                        (how & BW_RULE_OUTPUT && MAX(sender->bound[bit], sender->clean[bit]) == TRUTH_YES))
+                return HELD_BOUND;
+        return !x->more && opener->passes[bit] & how && !file_was_read_out(file) ? HELD_PASSED
+                                                                                 : HELD_UNBOUND;
 }
 
 /* What becomes of a class of a file that another process sent: the opener's rule may end it. What it passes
@@ -249,8 +273,11 @@ static int file_replay(Replayer *x, const json_t *file) {
                 x->seen |= UINT64_C(1) << bit;
                 if (quiet != TRUTH_YES && fresh)
                         x->fresh |= UINT64_C(1) << bit;
-                if (quiet != TRUTH_YES && fresh && !is_bound(&opener, &sender, bit, sent, file_passes(file)))
+                const Held held = file_held(x, &opener, &sender, bit, file);
+                if (quiet != TRUTH_YES && fresh && held == HELD_UNBOUND)
                         x->bound &= ~(UINT64_C(1) << bit);
+                if (held != HELD_PASSED)
+                        x->passed &= ~(UINT64_C(1) << bit);
                 if (quiet != TRUTH_NO)
                         r = by_add(x, opener.by[quiet] ?: sender.by[quiet]);
         }
@@ -310,6 +337,7 @@ static int alert_score(const Replayer *x, uint64_t left, Score *ret, Evidence *r
         EventCorrelation e = { .classes = left,
                 .fresh = x->fresh & left,
                 .bound = x->bound & x->fresh & left,
+                .passed = x->passed & x->seen & left,
                 .destination = x->to };
         char *lineage[BW_LINEAGE_MAX] = {};
         ExplainQuery q = {};
@@ -435,7 +463,9 @@ int alert_replay(const Policy *p, const PolicyNames *names, const json_t *alert,
                 .alert = alert,
                 .process = json_object_get(alert, "process"),
                 .to = recorded_destination(alert),
-                .bound = UINT64_MAX };
+                .bound = UINT64_MAX,
+                .passed = UINT64_MAX,
+                .more = json_is_true(json_object_get(alert, "files_more")) };
         uint64_t left = 0, unknown = 0;
         Replay replay = {};
         const json_t *file;

@@ -32,6 +32,10 @@
 /* One line written to a socket that everybody may write to makes the service behind it look like a thief. So
  * such an alert is a weak one: of a class of 80 it is low. step_floor() keeps it an alert. */
 #define POINTS_FRAMED (-45)
+/* A program with a rule prints what it was asked for, and people ask for it every day: $(gh auth token).
+ * That counts for less than egress of its own: a class of 75 is low, two of them are medium. step_floor()
+ * keeps it an alert. */
+#define POINTS_PASSED (-10)
 /* A process that listens on this host may serve many, and send what it has from others: of a class of 80 its
  * alert is low. That of the process which connected to it is not. */
 #define POINTS_LOOPED (-40)
@@ -63,12 +67,22 @@ _printf_(3, 4) static int score_add(ScoreContext *c, int points, const char *for
         return 0;
 }
 
+/* Whether it has the class from programs whose rules pass it on, alone. */
+static bool class_was_passed(const ScoreContext *c, unsigned bit) {
+        return c->event->passed >> bit & 1;
+}
+
+static int points_of_evidence(const ScoreContext *c, unsigned bit) {
+        return evidence_points(evidence_of_class(c->event, bit)) +
+               (class_was_passed(c, bit) ? POINTS_PASSED : 0);
+}
+
 /* A class that the policy no longer has was worth an alert when the mark was made, and may have been
  * renamed: it still is. */
 static int class_points(const ScoreContext *c, const PolicyClass *class, unsigned bit) {
         if (!class)
                 return (int)c->policy->scoring.alert;
-        return (int)class->score + evidence_points(evidence_of_class(c->event, bit));
+        return (int)class->score + points_of_evidence(c, bit);
 }
 
 /* Weaker evidence counts for less, so that a lesser class may be the one that scores. */
@@ -123,13 +137,22 @@ static int step_evidence(ScoreContext *c) {
                 return 0;
         switch (evidence_of_class(c->event, c->worst_bit)) {
         case EVIDENCE_BOUND:
-                return score_add(c, evidence_points(EVIDENCE_BOUND),
-                                "a rule allows the access, but not this destination");
+                return score_add(c, evidence_points(EVIDENCE_BOUND), "%s",
+                                class_was_passed(c, c->worst_bit)
+                                                ? "a rule allows the access, but not by this program"
+                                                : "a rule allows the access, but not this destination");
         case EVIDENCE_LATE:
                 return add_late(c);
         default:
                 return 0;
         }
+}
+
+static int step_passed(ScoreContext *c) {
+        if (c->worst_bit == BW_CLASSES_MAX || !class_was_passed(c, c->worst_bit))
+                return 0;
+        return score_add(c, POINTS_PASSED,
+                        "the rule of the program that opened the file passes on what it prints or leaves");
 }
 
 static int points_of_classes(uint64_t classes) {
@@ -469,7 +492,8 @@ static int step_destination(ScoreContext *c) {
 }
 
 /* A thief chooses when to send and by which route. That may lower the score, but not below Alert=, unless
- * the class is a mere hint. A site that wants no alert sets Ignore=yes, which is counted. */
+ * the class is a mere hint; nor may a program that is asked for a secret by its rule. A site that wants no
+ * alert sets Ignore=yes, which is counted. */
 static int step_floor(ScoreContext *c) {
         const PolicyScoring *scoring = &c->policy->scoring;
         int missing = (int)scoring->alert - c->score.score;
@@ -479,7 +503,8 @@ static int step_floor(ScoreContext *c) {
                 if (!(c->event->classes >> bit & 1))
                         continue;
                 const PolicyClass *class = policy_class_by_bit(c->policy, c->names, bit);
-                serious = !class || class->score >= scoring->medium;
+                serious = !class ||
+                          class->score >= (class_was_passed(c, bit) ? scoring->alert : scoring->medium);
         }
         if (!serious || missing <= 0)
                 return 0;
@@ -503,13 +528,16 @@ static int step_limit(ScoreContext *c) {
 static int step_severity(ScoreContext *c) {
         const PolicyScoring *scoring = &c->policy->scoring;
         const PolicyClass *strictest = NULL;
+        bool always = false;
 
         for (unsigned bit = 0; bit < BW_CLASSES_MAX; bit++) {
                 if (!(c->event->classes >> bit & 1))
                         continue;
                 const PolicyClass *class = policy_class_by_bit(c->policy, c->names, bit);
-                if (class && class->severity != _SEVERITY_INVALID &&
-                                (!strictest || class->severity > strictest->severity))
+                if (!class || class->severity == _SEVERITY_INVALID)
+                        continue;
+                always = true;
+                if (!class_was_passed(c, bit) && (!strictest || class->severity > strictest->severity))
                         strictest = class;
         }
 
@@ -517,7 +545,7 @@ static int step_severity(ScoreContext *c) {
                             : c->score.score >= (int)scoring->medium ? SEVERITY_MEDIUM
                                                                      : SEVERITY_LOW;
         c->score.severity = severity;
-        c->score.below = !strictest && c->score.score < (int)scoring->alert;
+        c->score.below = !always && c->score.score < (int)scoring->alert;
         if (!strictest || strictest->severity <= severity || c->framed || c->looped)
                 return 0;
 
@@ -532,6 +560,7 @@ typedef int (*ScoreStep)(ScoreContext *c);
 static const ScoreStep steps[] = {
         step_class,
         step_evidence,
+        step_passed,
         step_further_classes,
         step_lineage_classes,
         step_executable,

@@ -6,7 +6,7 @@
 #include "event/decode.h"
 #include "policy/compile.h"
 
-#define SCORE_REASONS_MAX 28
+#define SCORE_REASONS_MAX 29
 
 typedef struct ScoreReason {
         int points; /* what it added (may be negative or 0) */

@@ -236,6 +236,7 @@ static int read_correlation(Reader *r, bool egress, EventCorrelation *ret) {
                 .classes = c.classes,
                 .fresh = c.fresh & c.classes,
                 .bound = c.bound & c.classes,
+                .passed = c.passed & c.classes,
                 .window_ns = c.window_ns,
                 .slot = c.slot,
                 .generation = c.generation,

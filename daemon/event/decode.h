@@ -71,7 +71,8 @@ typedef struct EventProcess {
 
 typedef struct EventCorrelation {
         uint64_t classes, fresh, window_ns;
-        uint64_t bound; /* of `fresh`, of a mark of all: held under rules alone */
+        uint64_t bound;  /* of `fresh`, of a mark of all: held under rules alone */
+        uint64_t passed; /* only as rules of others pass it on: bound, or late */
         uint32_t slot, generation;
         uint8_t flags, action; /* enum bw_action */
         EventProcess process;

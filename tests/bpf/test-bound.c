@@ -51,13 +51,54 @@ static void assert_sends(const Child *c, char order, unsigned n, unsigned n_chil
         (void)correlations();
         child_order(c, 's');
         assert_int_equal(correlations(), n);
-        /* Its own evidence is bound; what its rule passes on is nobody's any more. */
-        if (n)
+        /* Its own evidence is bound to its rule, and what that passes on is bound to none of the child's. */
+        if (n) {
                 assert_int_equal(fixture.last.correlation.bound, fixture.last.correlation.classes);
+                assert_int_equal(fixture.last.correlation.passed, 0);
+        }
         child_order(c, 'k');
         assert_int_equal(correlations(), n_child);
-        if (n_child)
-                assert_int_equal(fixture.last.correlation.bound, 0);
+        if (n_child) {
+                assert_int_equal(fixture.last.correlation.bound, fixture.last.correlation.classes);
+                assert_int_equal(fixture.last.correlation.passed, fixture.last.correlation.classes);
+        }
+}
+
+/* What a child sends is one alert, of unbound evidence. */
+static void assert_child_unbound(const Child *c) {
+        (void)correlations();
+        child_order(c, 'k');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(fixture.last.correlation.bound, 0);
+        assert_int_equal(fixture.last.correlation.passed, 0);
+}
+
+/* What is passed on by a process that has run other code is not bound, whether it opened the file before
+ * that or after it; nor does an open under the rule bind what it has from another. */
+static void test_passed_unbound(void **state) {
+        (void)state;
+
+        for (unsigned i = 0; i < 3; i++) {
+                Child c = child_start();
+
+                if (i < 2)
+                        child_order(&c, '3');
+                child_order(&c, 'c');
+                if (i > 0)
+                        child_order(&c, '3');
+                assert_child_unbound(&c);
+                child_end(&c);
+        }
+        Child c = child_start();
+        child_order(&c, '3');
+        child_order(&c, 'o');
+        (void)correlations();
+        child_order(&c, 'k');
+        assert_int_equal(correlations(), 1);
+        assert_int_equal(__builtin_popcountll(fixture.last.correlation.classes), 2);
+        assert_int_equal(__builtin_popcountll(fixture.last.correlation.bound), 1);
+        assert_int_equal(fixture.last.correlation.passed, fixture.last.correlation.bound);
+        child_end(&c);
 }
 
 static void test_rules(void **state) {
@@ -185,6 +226,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_rules, setup_shared),
                 cmocka_unit_test_setup(test_both, setup_shared),
                 cmocka_unit_test_setup(test_evidence, setup_shared),
+                cmocka_unit_test_setup(test_passed_unbound, setup_shared),
                 cmocka_unit_test_setup_teardown(test_foreign_code, setup_shared, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_idle_take_half_of_a_share, setup, teardown),

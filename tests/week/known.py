@@ -2,7 +2,7 @@
 """The budget: false alarms that are known, as the holes of the techniques are, (chain, job): (severity, how many, why).
 Each is one to mend. A job that raises more than this fails."""
 
-OUTPUT = "what a program with a rule printed is unbound in the shell that asked for it, whatever that does next"
+OUTPUT = "what a program with a rule printed is bound evidence in the shell that asked for it, whatever that does next"
 MODULE = "python3 -m has no script that a rule could name"
 JAVA = "maven is java, which runs any program"
 FEW = "a number of two digits is no secret, but carries the mark"
@@ -12,12 +12,12 @@ THEFT = "it is none: a secret is stored in a database"
 
 KNOWN = {
     ("less1", "the number of matches in a variable"): ("high", 1, FEW),
-    ("aws1", "the output of aws configure get in a variable, then curl"): ("medium", 1, OUTPUT),
-    ("gh1", "$(gh auth token) given to curl"): ("medium", 1, OUTPUT),
-    ("pass1", "pass show in a variable, then curl"): ("high", 1, OUTPUT),
-    ("pass1", "curl with $(pass …)"): ("high", 1, OUTPUT),
-    ("pass1", "mbsync with PassCmd"): ("high", 1, OUTPUT),
-    ("pass1", "msmtp with passwordeval"): ("high", 1, OUTPUT),
+    ("aws1", "the output of aws configure get in a variable, then curl"): ("low", 1, OUTPUT),
+    ("gh1", "$(gh auth token) given to curl"): ("low", 1, OUTPUT),
+    ("pass1", "pass show in a variable, then curl"): ("low", 1, OUTPUT),
+    ("pass1", "curl with $(pass …)"): ("low", 1, OUTPUT),
+    ("pass1", "mbsync with PassCmd"): ("low", 1, OUTPUT),
+    ("pass1", "msmtp with passwordeval"): ("low", 1, OUTPUT),
     ("mbsync", "mbsync with PassCmd of a netrc"): ("medium", 1, "grep is not named by a rule"),
     ("pip1", "python3 -m pip install"): ("medium", 1, MODULE),
     ("pip1", "python3 -m pip download"): ("medium", 1, MODULE),

@@ -3,7 +3,8 @@
 """An ordinary week: a developer's laptop, a CI runner, a web server, a database host, a container host and an
 administrator's shell, and a second list of jobs that was written without a look at the policy, against one barbwired
 with the default policy. Every record is counted for the job that it came from: at most one low alert for each script of
-a person's own at its first sight, and what KNOWN lists with its reason. Beside the jobs, thieves read the same files.
+a person's own at its first sight, and what KNOWN lists with its reason, which must occur. Beside the jobs, thieves read
+the same files.
 
 The jobs are dealt over seven runs, by the commit; a run says its share, and --share=N plays it again. --long plays all.
 
@@ -85,8 +86,9 @@ def needs_its_programs(result):
         raise Skip(" ".join(result.said.split())[-120:] or "a program is missing", environment=True)
 
 
-def judged(result, first_sights):
-    """A job raises nothing but first sights, as many as its chain has scripts, and what is known."""
+def judged(result, first_sights, stale):
+    """A job raises nothing but first sights, as many as its chain has scripts, and what is known. Adds to `stale` what
+    is known, and has not been raised."""
     allowed = KNOWN.get((result.chain.name, result.name), ())
     left = collections.Counter(dict([allowed[:2]]) if allowed else {})
     bad = []
@@ -105,6 +107,15 @@ def judged(result, first_sights):
     require(not bad, f"{len(bad)} alerts:\n" + "\n".join(described(a) for a in bad))
     needs_its_programs(result)
     require(result.status == 0, f"status {result.status}: {result.said[-1500:]}")
+    stale += [f"{result.chain.name}: {result.name}: {n} {severity}" for severity, n in left.items() if n]
+
+
+def not_stale(stale):
+    """What is known still occurs, and each entry is of a job. An alarm that is mended leaves the list, so that it is
+    seen when it returns."""
+    every = {(chain.name, name) for chain in jobs.read_all() for name, _ in chain.jobs}
+    stale = stale + [f"{chain}: {name}: no job" for chain, name in KNOWN if (chain, name) not in every]
+    require(not stale, "known alarms that do not occur:\n" + "\n".join(stale))
 
 
 def stolen(result):
@@ -158,7 +169,7 @@ def main():
         t.setup("the jobs are played", play_all, player, present)
         s.bw.prove_delivered(s.net, s.home)
         rest = player.attribute(s.bw.alerts)
-        first_sights = collections.Counter()
+        first_sights, stale = collections.Counter(), []
         for chain in chains:
             if chain not in present:
                 t.case(f"{chain.machine}, {chain.name}", missing, Player.missing(chain))
@@ -167,8 +178,9 @@ def main():
                 if result.theft:
                     t.case(f"(theft) {name}", stolen, result)
                 else:
-                    t.case(name, judged, result, first_sights)
+                    t.case(name, judged, result, first_sights, stale)
         t.setup("no record of no job", lambda: require(not rest, "\n".join(described(a) for a in rest)))
+        t.setup("no known alarm is stale", not_stale, stale)
         report(t, player, rest)
         if options.records:
             with open(options.records, "w", encoding="utf-8") as out:

@@ -272,13 +272,18 @@ static void test_handed_on(void **state) {
         set_member(alert, "files.0.via", json_string("fork"));
         set_member(alert, "files.0.generation", json_integer(1));
         assert_replay("", alert, REPLAY_RAISE, NULL);
-        assert_replay(RULE, alert, REPLAY_RAISE, NULL);
+        /* What its rule passes on is bound, and weaker than that: 80 - 20 - 10. */
+        assert_replay(RULE, alert, REPLAY_CHANGE, "medium instead of high");
         assert_replay(RULE "Passes=output files\n", alert, REPLAY_SILENCE, NULL);
         assert_replay("[Allow s]\nClass=keys\nExe=/opt/sender\n", alert, REPLAY_RAISE, NULL);
+        set_member(alert, "files_more", json_true());
+        assert_replay(RULE, alert, REPLAY_RAISE, NULL);
+        set_member(alert, "files_more", json_false());
         /* It came by a pipe: a reader with a rule of its own may have it from a program with one. */
         set_member(alert, "files.0.via", json_string("pipe"));
         set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 7, "via", "pipe"));
-        assert_replay(RULE, alert, REPLAY_RAISE, NULL);
+        assert_replay(RULE, alert, REPLAY_CHANGE, "medium instead of high");
+        assert_replay("[Class keys]\nSeverity=high\n" RULE, alert, REPLAY_CHANGE, "medium instead of high");
         assert_replay(RULE "Passes=nothing\n", alert, REPLAY_SILENCE, NULL);
         assert_replay(RULE "Passes=output\n", alert, REPLAY_UNKNOWN, NULL);
         assert_replay(RULE "[Allow s]\nClass=keys\nExe=/opt/sender\nDestination=192.0.2.7\n", alert,
@@ -290,7 +295,12 @@ static void test_handed_on(void **state) {
         /* A child of the opener wrote to the pipe. */
         set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 6, "via", "pipe"));
         assert_replay(RULE "Passes=output files\n", alert, REPLAY_SILENCE, NULL);
-        assert_replay(RULE "Passes=children\n", alert, REPLAY_RAISE, NULL);
+        assert_replay(RULE "Passes=children\n", alert, REPLAY_CHANGE, "medium instead of high");
+        /* Out of its reader's memory. */
+        set_member(alert, "files.0.route",
+                        json_pack("[{s:i, s:s}, {s:i, s:s}]", "pid", 7, "via", "pipe", "pid", 9, "via",
+                                        "trace"));
+        assert_replay(RULE, alert, REPLAY_RAISE, NULL);
         /* By a connection within the host goes only what no rule lets the opener read. */
         set_member(alert, "files.0.route", json_pack("[{s:i, s:s}]", "pid", 7, "via", "loopback"));
         set_member(alert, "severity", json_string("low"));

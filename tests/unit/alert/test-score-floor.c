@@ -34,9 +34,8 @@ static Policy *policy_of(unsigned score, int points, const char *more) {
         return p;
 }
 
-static void assert_score(
-                const Policy *p, uint64_t touched, bool late, int score, bool below, const char *expected) {
-        EventCorrelation e = {
+static EventCorrelation event_of(uint64_t touched, bool late) {
+        return (EventCorrelation){
                 .classes = touched,
                 .fresh = late ? 0 : touched,
                 .process = { .pid = 12, .exe = { .data = "" }, .cgroup = { .data = "" } },
@@ -45,12 +44,16 @@ static void assert_score(
                                 .port = 443,
                                 .protocol = 6 },
         };
+}
+
+static void assert_event(const Policy *p, const EventCorrelation *e, int score, bool below,
+                Severity severity, const char *expected) {
         char lines[1024] = "";
         size_t n = 0;
         int sum = 0;
         Score s;
 
-        assert_int_equal(score_event(&e, NSEC_PER_SEC, p, &names, 0, &s), 0);
+        assert_int_equal(score_event(e, NSEC_PER_SEC, p, &names, 0, &s), 0);
         for (size_t i = 0; i < s.n_reasons; i++) {
                 n += (size_t)snprintf(lines + n, sizeof(lines) - n, "%d %s\n", s.reasons[i].points,
                                 s.reasons[i].text);
@@ -60,7 +63,16 @@ static void assert_score(
                 assert_string_equal(lines, expected);
         if (s.score != score || sum != score || s.below != below)
                 fail_msg("%d%s, wanted %d:\n%s", s.score, s.below ? ", below" : "", score, lines);
+        if (severity >= 0)
+                assert_int_equal(s.severity, severity);
         score_done(&s);
+}
+
+static void assert_score(
+                const Policy *p, uint64_t touched, bool late, int score, bool below, const char *expected) {
+        const EventCorrelation e = event_of(touched, late);
+
+        assert_event(p, &e, score, below, _SEVERITY_INVALID, expected);
 }
 
 #define FLOOR "raised to the alert threshold: delay, indirection and destination may not suppress an alert\n"
@@ -116,6 +128,62 @@ static void test_floor(void **state) {
         assert_score(all, GOOD, true, 1, false, NULL);
 }
 
+#define PASSED "-10 the rule of the program that opened the file passes on what it prints or leaves\n"
+
+/* What a rule passes on is 30 less, and no alert is lost by it: neither of a mere hint, nor of a class with
+ * a severity, which is that of what is not passed on alone. */
+static void test_passed(void **state) {
+        static const struct {
+                unsigned class_score;
+                bool late;
+                uint64_t touched, bound, passed;
+                int score;
+                Severity severity;
+        } cases[] = {
+                { 75, false, GOOD, GOOD, 0, 55, SEVERITY_HIGH },
+                { 75, false, GOOD, GOOD, GOOD, 45, SEVERITY_MEDIUM },
+                { 60, false, GOOD, GOOD, GOOD, 30, SEVERITY_LOW },
+                { 75, true, GOOD, 0, GOOD, 40, SEVERITY_MEDIUM },
+                { 40, false, GOOD, GOOD, GOOD, 20, SEVERITY_LOW },
+                { 40, false, HINT, HINT, HINT, 20, SEVERITY_LOW },
+                { 75, false, GOOD | HINT, HINT, HINT, 85, SEVERITY_HIGH },
+                { 75, false, GOOD | HINT, GOOD, GOOD, 55, SEVERITY_MEDIUM },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(policy_freep) Policy *p =
+                                policy_of(cases[i].class_score, 0, "[Class good]\nSeverity=high\n");
+                EventCorrelation e = event_of(cases[i].touched, cases[i].late);
+
+                e.bound = cases[i].bound;
+                e.passed = cases[i].passed;
+                assert_event(p, &e, cases[i].score, false, cases[i].severity, NULL);
+        }
+
+        _cleanup_(policy_freep) Policy *p = policy_of(60, -25, "");
+        EventCorrelation e = event_of(GOOD, false);
+        e.bound = e.passed = GOOD;
+        assert_event(p, &e, 20, false, SEVERITY_LOW,
+                        "60 accessed a sensitive file (class good)\n"
+                        "-20 a rule allows the access, but not by this program\n" PASSED
+                        "-25 the destination is near (destination d)\n"
+                        "15 " FLOOR);
+        e.fresh = e.bound = 0;
+        assert_event(p, &e, 20, false, SEVERITY_LOW,
+                        "60 accessed a sensitive file (class good)\n" LATE PASSED
+                        "-25 the destination is near (destination d)\n"
+                        "20 " FLOOR);
+        /* Its rule, and not this destination. */
+        e.fresh = e.bound = GOOD;
+        e.passed = 0;
+        assert_event(p, &e, 20, false, SEVERITY_LOW,
+                        "60 accessed a sensitive file (class good)\n"
+                        "-20 a rule allows the access, but not this destination\n"
+                        "-25 the destination is near (destination d)\n"
+                        "5 " FLOOR);
+}
+
 static void test_class_gone(void **state) {
         _cleanup_(policy_freep) Policy *p = policy_of(60, -50, "");
         (void)state;
@@ -142,6 +210,7 @@ static void test_class_gone(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_floor),
+                cmocka_unit_test(test_passed),
                 cmocka_unit_test(test_class_gone),
         };
 

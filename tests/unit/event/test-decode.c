@@ -70,6 +70,7 @@ static Record record_new(void) {
                 .classes = 0x8000000000000001,
                 .fresh = 0x8000000000000002, /* bit 1 is none of the classes */
                 .bound = 3, /* the same */
+                .passed = 3,
                 .window_ns = 4444,
                 .slot = 5,
                 .generation = 6,
@@ -175,6 +176,7 @@ static void test_correlation(void **state) {
         assert_true(c->classes == 0x8000000000000001);
         assert_true(c->fresh == 0x8000000000000000);
         assert_true(c->bound == 1);
+        assert_true(c->passed == 1);
         assert_int_equal(c->window_ns, 4444);
         assert_int_equal(c->slot, 5);
         assert_int_equal(c->generation, 6);
