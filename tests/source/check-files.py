@@ -33,7 +33,7 @@ BUDGETS = {
     "daemon/policy": (5950, "a language with sections, its check, and the tables that the kernel reads"),
     "daemon/sensor": (3700, "loading, attaching and handing over programs of three kinds, what others have in their "
                             "way, and sweeps of their tables"),
-    "daemon/alert": (6300, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
+    "daemon/alert": (6400, "an event's way to an alert: evidence, action, score, sentence, JSON, incidents, scripts, "
                            "losses; and what a policy makes of an access (explain) or of an alert again (replay)"),
     "daemon/sink": (2800, "three outputs, a queue, an alert cut to what every reader shows, and alerts read "
                           "back from journals, also of other hosts"),
@@ -42,7 +42,7 @@ BUDGETS = {
                             "collectors, digests, and tables that fit a terminal, one of them live"),
     "daemon/man": (200, "a table of the manual that is made of the fields' own"),
     "daemon": (2450, "start, state, what it cannot see or refuse, and the loop that joins the folders"),
-    "bpf/abi": (950, "what the kernel's programs and the daemon agree on"),
+    "bpf/abi": (970, "what the kernel's programs and the daemon agree on"),
     "bpf/lib": (3100, "maps, paths, a line for each system call, and records: what every hook uses"),
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
     "bpf/process": (2850, "who a process is: executable or script, trust at each level, unit, user, arguments"),
