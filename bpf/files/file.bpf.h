@@ -83,7 +83,7 @@ __noinline int named_rules_keep(__u32 table, __u64 file_address, __u64 task_addr
         path_match_long(table, BW_AUTOMATON_PATH, 0);
         const struct scratch *s = bpf_map_lookup_elem(&bw_scratch, &thread);
         __u64 key = thread | SCRATCH_OF_FILE;
-        /* Where the table is full, none of these rules applies. */
+        /* Where that fails, none of these rules applies. */
         if (s && bpf_map_update_elem(&bw_scratch, &key, s, BPF_NOEXIST) == 0)
                 ATOMIC_ADD(&named_kept, 1);
         scratch_put();

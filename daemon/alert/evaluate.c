@@ -166,6 +166,16 @@ static char *globs_join(const PolicyGlob *globs, size_t n) {
         return f ? text_take(&text) : NULL;
 }
 
+/* Adds a condition, with a new reference to its text. */
+static int condition_put(
+                json_t *conditions, const char *key, const Truth applies, json_t *text, Truth *rule) {
+        *rule = MIN(*rule, applies);
+        return json_array_append_new(conditions, json_pack("{s:s, s:o, s:o}", "key", key, "applies",
+                                                                 json_truth(applies), "text", text)) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
 /* Adds a condition, without which the rule does not apply. given: the value in the query, or NULL. by: the
  * item that matches it. */
 static int condition_add(json_t *conditions, const char *key, const char *option, const PolicyGlob *globs,
@@ -176,17 +186,13 @@ static int condition_add(json_t *conditions, const char *key, const char *option
 
         if (!all)
                 return -ENOMEM;
-        *rule = MIN(*rule, applies);
         if (by)
                 text = json_sprintf("%s (%s:%u)", by->glob, by->origin.file, by->origin.line);
         else if (given)
                 text = json_sprintf("%s: not %s", all, given);
         else
                 text = json_sprintf("%s: not known, use %s", all, option);
-        return json_array_append_new(conditions, json_pack("{s:s, s:o, s:o}", "key", key, "applies",
-                                                                 json_truth(applies), "text", text)) < 0
-                               ? -ENOMEM
-                               : 0;
+        return condition_put(conditions, key, applies, text, rule);
 }
 
 bool explain_script_is_plain(const char *script) {
@@ -212,6 +218,8 @@ static const PolicyGlob *ancestor_match(const Explainer *x, const PolicyAllow *a
 static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *conditions, Truth *rule) {
         _cleanup_free_ PolicyGlob *globs = calloc(a->n_users + 1, sizeof(PolicyGlob));
         const PolicyGlob *by = NULL;
+        const PolicyCarrier *c = (const PolicyCarrier *)a;
+        bool carrier = c >= x->p->carriers && c < x->p->carriers + x->p->n_carriers, started = false;
         char uid[16];
 
         if (!globs)
@@ -221,7 +229,11 @@ static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *cond
                 globs[i] = (PolicyGlob){ .glob = a->users[i].name, .origin = a->users[i].origin };
                 if (!by && x->q->user_known && a->users[i].uid == x->q->uid)
                         by = globs + i;
+                started |= carrier && x->q->user_known && a->users[i].uid == 0;
         }
+        if (!by && started)
+                return condition_put(conditions, "User", TRUTH_UNKNOWN,
+                                json_string("if root has executed it"), rule);
         return condition_add(conditions, "User", "--user=", globs, a->n_users, x->q->user_known ? uid : NULL,
                         by, rule);
 }
@@ -240,7 +252,6 @@ static int argument_condition(const Explainer *x, const PolicyAllow *a, json_t *
                 applies = MIN(applies, is);
                 by = has == 1 ? a->excluded[i].name : NULL;
         }
-        *rule = MIN(*rule, applies);
         TextStream text;
         FILE *f = text_open(&text);
         for (size_t i = 0; f && i < a->n_excluded; i++)
@@ -248,13 +259,8 @@ static int argument_condition(const Explainer *x, const PolicyAllow *a, json_t *
         _cleanup_free_ char *all = f ? text_take(&text) : NULL;
         if (!all)
                 return -ENOMEM;
-        return json_array_append_new(conditions,
-                               json_pack("{s:s, s:o, s:o}", "key", "ExcludeArgument", "applies",
-                                               json_truth(applies), "text",
-                                               by ? json_sprintf("it was started with %s", by)
-                                                  : json_sprintf("unless it was started with %s", all))) < 0
-                               ? -ENOMEM
-                               : 0;
+        json_t *said = json_sprintf("%s it was started with %s", by ? "no:" : "unless", by ?: all);
+        return condition_put(conditions, "ExcludeArgument", applies, said, rule);
 }
 
 /* Whether a rule can apply to the executable, whatever its name. */
@@ -288,10 +294,9 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
                 if (q->elsewhere && applies == TRUTH_YES)
                         applies = TRUTH_UNKNOWN;
         }
-        if (json_array_append_new(conditions, json_pack("{s:s, s:o, s:s}", "key", "executable", "applies",
-                                                              json_truth(applies), "text", text)) < 0)
-                return -ENOMEM;
-        r = condition_add(conditions, "Exe", "--exe=", a->exes, a->n_exes, q->exe.path, exe, &applies);
+        r = condition_put(conditions, "executable", applies, json_string(text), &applies)
+                            ?: condition_add(conditions, "Exe", "--exe=", a->exes, a->n_exes, q->exe.path,
+                                               exe, &applies);
         if (r == 0 && a->n_paths > 0)
                 r = condition_add(conditions, "Path", "", a->paths, a->n_paths, opened,
                                 policy_match_path(x->p, a->paths, a->n_paths, opened), &applies);

@@ -58,6 +58,9 @@ static const char text[] = "[Class keys]\n"
                            "Exe=/bin/bus\n"
                            "Unit=bus.service\n"
                            "Path=/etc/key ~/.keys/log\n"
+                           "[Carrier server]\n"
+                           "Exe=/bin/server\n"
+                           "User=0\n"
                            "[Carrier docker]\n"
                            "Path=/run/docker.sock\n"
                            "Egress=yes\n"
@@ -161,6 +164,19 @@ static void test_carriers(void **state) {
         c = the_carrier(both, 1, "bus");
         assert_string_equal(json_string_value(json_object_get(c, "applies")), "yes");
         assert_string_equal(json_string_value(json_object_get(c, "pattern")), "~/.keys/log");
+        /* One of root's may be another user by now. */
+        q.exe = program("/bin/server");
+        q.path = "/root/.keys/x";
+        q.user_known = true;
+        json_auto_t *roots = explained(w, &q);
+        assert_string_equal(json_string_value(json_object_get(the_carrier(roots, 1, "server"), "applies")),
+                        "yes");
+        q.uid = 1000;
+        json_auto_t *anas = explained(w, &q);
+        assert_string_equal(json_string_value(json_object_get(the_carrier(anas, 1, "server"), "applies")),
+                        "unknown");
+        q.exe = program("/bin/bus");
+        q.path = "/root/.keys/log";
         q.exe.flags = BW_PROCESS_EXE_WRITABLE;
         json_auto_t *writable = explained(w, &q);
         assert_string_equal(json_string_value(json_object_get(the_carrier(writable, 1, "bus"), "applies")),
