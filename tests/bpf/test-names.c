@@ -209,6 +209,7 @@ static void test_flood_costs_the_flooder(void **state) {
 typedef struct Name {
         uint64_t cgroup;
         uint32_t uid, round;
+        struct bw_object object;
         uint16_t length;
         uint8_t text[256], zero[6];
 } Name;

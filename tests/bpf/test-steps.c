@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Two processors that give one object a content at the same moment: each step of the one is the program's
- * own, and what the other did before and after it is written to the tables here. */
+ * own, and what the other did before and after it is written to the tables here. And a process that is
+ * counted in a full set of the table of activity. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 
 #include <bpf/bpf.h>
 
+#include "abi/activity.h"
 #include "abi/shared.h"
 #include "layout.h"
 #include "steps.skel.h"
@@ -62,8 +64,12 @@ static void object_plant(uint64_t content) {
 
 static int setup(void **state) {
         (void)state;
-        steps = steps_bpf__open_and_load();
+        steps = steps_bpf__open();
         assert_non_null(steps);
+        /* One set. */
+        steps->rodata->activity_sets_mask = 0;
+        assert_int_equal(bpf_map__set_max_entries(steps->maps.bw_activity, BW_ACTIVITY_WAYS), 0);
+        assert_int_equal(steps_bpf__load(steps), 0);
         marks = bpf_map__fd(steps->maps.bw_marks);
         objects = bpf_map__fd(steps->maps.bw_objects);
         content_plant(BEFORE, 1);
@@ -86,6 +92,47 @@ static int object_put(uint64_t content) {
 
         assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(steps->progs.step_object_put), &run), 0);
         return (int)run.retval;
+}
+
+static void activity_plant(uint32_t way, uint32_t pid, uint32_t tick) {
+        const struct bw_activity a = { .pid = pid, .tick = tick, .opens = 7, .start_boot_ns = 1 };
+
+        assert_int_equal(bpf_map_update_elem(bpf_map__fd(steps->maps.bw_activity), &way, &a, BPF_ANY), 0);
+}
+
+static struct bw_activity activity_read(uint32_t way) {
+        struct bw_activity a = {};
+
+        assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(steps->maps.bw_activity), &way, &a), 0);
+        return a;
+}
+
+static void activity_add(uint64_t pid) {
+        uint64_t args[] = { pid };
+        LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+        assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(steps->progs.step_activity_add), &run), 0);
+}
+
+/* In a full set, the process that was counted in longest ago goes, and is counted as dropped. */
+static void test_activity(void **state) {
+        const __u64 *dropped = &steps->bss->shared.activity_dropped;
+        (void)state;
+
+        for (uint32_t way = 0; way < BW_ACTIVITY_WAYS; way++)
+                activity_plant(way, 1000 + way, way == 5 ? 1 : 2 + way);
+        activity_add(1003);
+        assert_int_equal(activity_read(3).opens, 8);
+        assert_int_equal(*dropped, 0);
+        activity_add(2000);
+        assert_int_equal(*dropped, 1);
+        assert_int_equal(activity_read(5).pid, 2000);
+        assert_int_equal(activity_read(5).opens, 1);
+        activity_add(2001);
+        assert_int_equal(*dropped, 2);
+        assert_int_equal(activity_read(0).pid, 2001);
+        assert_int_equal(activity_read(1).pid, 1001);
+        assert_int_equal(steps->bss->shared.activity_refused, 0);
 }
 
 static void test_alone(void **state) {
@@ -137,6 +184,7 @@ static void test_object_is_gone(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_activity, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_second_restores, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_both_restore, setup, teardown),

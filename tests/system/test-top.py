@@ -231,20 +231,6 @@ def crowd(scene):
         require(v.table["max"] >= v.table["live"] >= CROWD, f"{v.table}")
 
 
-def evicted(scene):
-    """So many that sets of the table overflow: those that did nothing for longest go and are counted, newcomers have
-    their place."""
-    with Hand(scene) as h, Hand(scene) as other, View(scene) as v:
-        before, n = set(v.processes), v.table["max"] * 2 // 3
-        h.begin("crowd", "/dev/zero", n)
-        v.wait(lambda v: len(set(v.processes) - before) + v.table["refused"] >= n, "the crowd")
-        h.end("crowd")
-        other.do("open", "/dev/null", 1)
-        v.wait(lambda v: v.opens(other.pid) > 0, "a newcomer")
-        require(v.table["dropped"] > 0 and v.table["live"] < n, f"{v.table}")
-    require_uncounted(scene)
-
-
 def once(scene):
     """A sample as text, and the command line."""
     with Hand(scene) as h, Hand(scene) as other:
@@ -376,7 +362,6 @@ def main():
             t.case("opens are counted exactly, while any client looks", counted, scene)
             t.case("a theft: class, hops, egress, marks; and the client is killed", thief, scene)
             t.case("a crowd is counted one by one", crowd, scene)
-            t.case("a crowd that the table has no room for", evicted, scene)
             t.case("one sample, and the command line", once, scene)
             t.case("keys and the size of the terminal", keys, scene)
             t.case("Ctrl-Z, Ctrl-C and SIGTERM give the terminal back", interrupted, scene)

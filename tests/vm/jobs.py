@@ -151,7 +151,7 @@ def renamed():
     steps = tuple(Step(f"names, {sensor}", python("tests/system/test-names.py"), sensor,
                        {"BW_ONLY": "a user fills their share"}) for sensor in ("lsm", "fentry"))
     # Other programs take all places of a function: this machine may not load them.
-    steps += tuple(Step(f"beside, {sensor}", python("tests/system/test-beside.py"), sensor)
+    steps += tuple(Step(f"beside, {sensor}", python("tests/system/test-beside.py"), sensor, seconds=900)
                    for sensor in ("lsm", "fentry"))
     return Job("names", "6.12", steps, weight=90)
 
