@@ -165,6 +165,6 @@ static __always_inline bool on_kernel_open(struct file *file, bool refuses) {
 static __always_inline bool on_kernel_opening(struct file *file) {
         if (BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
                 return false;
-        return file_judge(current_task(), file, BW_VIA_OPEN | OPEN_ONLY_REFUSES) == JUDGED_REFUSED &&
-               access_refuse(address_of(file));
+        int judged = file_judge(current_task(), file, BW_VIA_OPEN | OPEN_ONLY_REFUSES);
+        return judged >= JUDGED_REFUSED && access_refuse(address_of(file), judged == JUDGED_BUSY);
 }

@@ -306,7 +306,8 @@ __noinline __u64 code_taken(__u64 file_address, __u32 table, __u64 classes) {
 /* Of an open: whether the process was marked; or the open is to be refused; or judged again. */
 #define JUDGED_MARKED 1
 #define JUDGED_REFUSED 2
-#define JUDGED_AGAIN 3
+#define JUDGED_BUSY 3 /* the same, as the policy kept changing (FailClosed=yes) */
+#define JUDGED_AGAIN 4
 
 /* Part of file_judge_anew(): for a file of these classes, after named_rules_keep(). */
 static __always_inline int file_judge_ruled(const struct policy_view *v, struct task_struct *task,
@@ -365,7 +366,7 @@ static __always_inline int file_judge_anew(
                         return judged;
         }
         report_loss(BW_LOSS_POLICY_BUSY);
-        return closed && via & OPEN_FLAGS ? JUDGED_REFUSED : 0;
+        return closed && via & OPEN_FLAGS ? JUDGED_BUSY : 0;
 }
 
 /* The current process has read the memory of the process of the task at `other`, not by a file. Returns
@@ -414,13 +415,14 @@ __u64 access_name(__u64 file_address);
 int access_report(__u64 file_address, __u64 classes, __u32 action, __u64 name);
 
 /* No rule allows the current process to open this file of a class with Access=allowed, or it is of one with
- * FailClosed=yes, and what the process does with it cannot be followed. Returns whether that is refused,
- * which it reports. Inlined, as there may be only eight frames. */
-static __always_inline bool access_refuse(__u64 file_address) {
+ * FailClosed=yes, and what the process does with it cannot be followed, which is the reason if both are so
+ * and the policy was busy: what a rule says then is of one policy of several. Returns whether that is
+ * refused, which it reports. Inlined, as there may be only eight frames. */
+static __always_inline bool access_refuse(__u64 file_address, bool busy) {
         named_rules_keep(shared.policy_active % BW_TABLES, file_address, bpf_get_current_task());
         __u64 classes = access_classes(file_address), locked = access_locked(file_address, classes);
         named_rules_drop();
-        __u64 closed = locked ? 0 : access_closed(classes);
+        __u64 closed = locked && !busy ? 0 : access_closed(classes);
         int action = access_action(locked | closed);
 
         if (action != BW_ACTION_ALERT)
@@ -441,8 +443,8 @@ static __always_inline bool on_file_open(struct file *file, __u32 via) {
         on_script_opening(file);
         on_memory_opened(current_task(), file);
         int judged = file_judge(current_task(), file, via);
-        if (via & OPEN_REFUSES && judged == JUDGED_REFUSED) {
-                if (access_refuse(address_of(file)))
+        if (via & OPEN_REFUSES && judged >= JUDGED_REFUSED) {
+                if (access_refuse(address_of(file), judged == JUDGED_BUSY))
                         return true;
                 judged = file_judge(current_task(), file, via & ~OPEN_REFUSES);
         }

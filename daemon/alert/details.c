@@ -370,8 +370,13 @@ const char *alert_action_meaning(const char *action, bool open) {
                 { "stopped", "the egress was refused, and the process stopped (kill -CONT continues it)",
                                 NULL },
                 { "killed", "the egress was refused, and the process killed", NULL },
-                { "would-deny", "the egress would have been refused, but for Enabled=dry-run",
-                                "the open would have been refused, but for Enabled=dry-run" },
+                { "would-deny",
+                                "the egress would have been refused, but for a dry run: Enabled=dry-run, or "
+                                "the class has "
+                                "fallen back to one",
+                                "the open would have been refused, but for a dry run: Enabled=dry-run, or "
+                                "the class has "
+                                "fallen back to one" },
                 { "not-denied", "the class has Action=deny, but this egress could not be refused", NULL },
         };
 

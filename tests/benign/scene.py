@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The stage of the benign tests: a mount namespace with its own /etc, /run and users, so that logins, jobs and account
 changes are real and nothing of this machine changes; barbwired with the default policy; and the two checks of every
-case: it raises no alert, and a theft of the same file does.
+case: it raises no alert, and a theft of the same file does. With --deny every class has Action=deny: as every refusal
+is an alert, nothing is refused to the honest programs, and each theft is. --long: all cases of that.
 
 Root creates the namespace, with the root file system of this machine in it, as for a service with PrivateTmp=, so that
 the rules of the default policy apply to its programs."""
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,8 @@ URL = f"http://{HOST_V4}/"
 PASSWORD = "decoy-not-a-password"
 USERS = ("root", "ana")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+
+DENY, LONG = "--deny" in sys.argv, "--long" in sys.argv
 
 # A program that no rule names, as a person would write one.
 THIEF = """
@@ -204,12 +208,28 @@ class Scene:
         path = path.encode() if isinstance(path, str) else path
         before = len(self.bw.alerts)
         result = self.run([sys.executable, "-c", THIEF, os.fsdecode(path), HOST_V4], needs="/usr/bin/env")
-        require_equal(result.returncode, 0, f"the theft of {path}\n{result.stderr}")
+        if DENY:
+            require("PermissionError" in result.stderr, f"the theft of {path} was not refused\n{result.stderr}")
+        else:
+            require_equal(result.returncode, 0, f"the theft of {path}\n{result.stderr}")
         alert = self.bw.wait(lambda: next((a for a in self.bw.alerts[before:] if harness.touches(a, path)), None),
                              harness.ALERT_TIMEOUT, f"theft of {path}")
         classes = [f["class"] for f in alert["files"] if f["path"] == harness.as_text(path)]
         require(name in str(classes), f"{path} is of {classes}, not of {name}")
+        require_equal(alert["action"], "denied" if DENY else "alert", "action")
         return alert
+
+
+def denying(directory):
+    """A policy that gives each class of the default policy Action=deny, in this directory."""
+    classes = []
+    for name in sorted(os.listdir(harness.DEFAULT_POLICY)):
+        with open(os.path.join(harness.DEFAULT_POLICY, name), encoding="utf-8") as policy:
+            classes += re.findall(r"^\[Class ([^\]]+)\]", policy.read(), re.MULTILINE)
+    os.mkdir(directory)
+    with open(os.path.join(directory, "99-deny.conf"), "w", encoding="utf-8") as out:
+        out.writelines(f"[Class {name}]\nAction=deny\n" for name in classes)
+    return directory
 
 
 @contextlib.contextmanager
@@ -218,7 +238,10 @@ def scene(policy_dirs=(harness.DEFAULT_POLICY,), before=lambda net, world: conte
     harness.require_host()
     with Net() as net, harness.Home() as home, World(home) as world:
         world.add_users()
+        if DENY:
+            policy_dirs = (*policy_dirs, denying(f"{world.root}/deny.d"))
         with before(net, world), harness.Barbwired(policy_dirs=policy_dirs) as bw:
+            bw.refuses = DENY
             yield Scene(bw, net, home, world)
 
 

@@ -128,7 +128,9 @@ def main():
             http.get("{URL}", r => r.pipe(fs.createWriteStream("built")));
         """}, scripts={"postinstall": "node build.js"})
         registry.add_wheel("honestwheel")
-        for user in USERS:
+        # Few cases need the refusals as well: without --long, those of one user that use the network by themselves.
+        few = stage.DENY and not stage.LONG
+        for user in USERS[-1:] if few else USERS:
             t.case(f"{user}: curl", fetch, s, user, "curl", "-sS")
             t.case(f"{user}: wget", fetch, s, user, "wget", "-q", "-O", "-")
             t.case(f"{user}: wget and curl with ~/.netrc, and its theft", fetch_with_netrc, s, user)
@@ -137,7 +139,7 @@ def main():
             t.case(f"{user}: getent hosts", s.silent, ["getent", "ahosts", "barbwire.invalid"], user, None)
             t.case(f"{user}: npm install with a token, and its theft", npm_install, s, registry, user)
             t.case(f"{user}: pip install with a token, and its theft", pip_install, s, registry, user)
-            for program, secret, name in (
+            for program, secret, name in () if few else (
                     ("/usr/local/bin/cargo", ".cargo/credentials.toml", "package-registries"),
                     ("/usr/local/aws-cli/v2/2.15.0/dist/aws", ".aws/credentials", "cloud-aws"),
                     ("/usr/local/bin/kubectl", ".kube/config", "kubernetes"),
@@ -154,7 +156,8 @@ def main():
                     ("/usr/local/bin/influx", ".influxdbv2/configs", "database-clients"),
                     ("/usr/local/bin/lncli", ".lnd/wallet.db", "wallets")):
                 t.case(f"{user}: {program}-like, and a theft of ~/{secret}", stand_in, s, user, program, secret, name)
-            t.case(f"{user}: a compilation", compile_project, s, user)
+            if not few:
+                t.case(f"{user}: a compilation", compile_project, s, user)
         t.case("(theft) files that no program here may read", theft_of_others, s)
         t.case("apt-get update", apt_update, s)
         t.case("apt-get update with a password, and its theft", apt_with_password, s)
