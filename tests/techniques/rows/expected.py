@@ -169,6 +169,12 @@ HOLES = [
      "what": "a process that waits in vmsplice(2) for the data of a pipe",
      "reason": "no function that can be hooked reads the pipe, and these sensors have no hook where calls return",
      "carries": "as much as a pipe does"},
+    {"cases": ["G11 PTRACE_GET_SYSCALL_INFO by who traced it before"],
+     "sensors": ["lsm", "fentry"],
+     "what": "what ptrace(2) shows of the calls, signals and registers of a process that it attached to before that "
+             "process opened the file",
+     "reason": "only its attaching and its reads of memory have a hook, and these sensors have none at its requests",
+     "carries": "48 bytes in each stop"},
     {"cases": ["H08 argument, read by another process *"],
      "sensors": ["lsm", "fentry", "tracepoint"],
      "what": "a secret among the arguments of a process, read by another in `/proc/PID/cmdline`, or in the names of "
