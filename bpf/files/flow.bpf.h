@@ -567,6 +567,7 @@ __noinline int descriptor_writable(int fd) {
 enum control {
         CONTROL_OTHER,
         CONTROL_HOLE,
+        CONTROL_FEW,
         CONTROL_CLONE,       /* from the descriptor that is the third argument to the first */
         CONTROL_CLONE_RANGE, /* the third points to it */
         CONTROL_ADDS,        /* a descriptor to another process, which the third describes */

@@ -281,8 +281,10 @@
 #define BW_CONTROLS(X)                                                                                     \
         X(FICLONE,                   0x40049409, BOTH, CLONE)                                              \
         X(FICLONERANGE,              0x4020940d, BOTH, CLONE_RANGE)                                        \
+        X(FIDEDUPERANGE,             0xc0189436, BOTH, FEW)                                                \
         X(UFFDIO_COPY,               0xc028aa03, OUT,  COPIES)                                             \
         X(SECCOMP_IOCTL_NOTIF_ADDFD, 0x40182103, OUT,  ADDS)                                               \
+        X(SECCOMP_IOCTL_NOTIF_SEND,  0xc0182101, OUT,  FEW)                                                \
         X(TIOCSTI,                   0x5412,     OUT,  HOLE)                                               \
         X(TIOCCONS,                  0x541d,     OUT,  HOLE)                                               \
         X(KDSKBSENT,                 0x4b49,     OUT,  HOLE)                                               \
@@ -293,8 +295,10 @@
         X(XFS_IOC_SWAPEXT,           0xc0c0586d, BOTH, HOLE)                                               \
         X(XFS_IOC_EXCHANGE_RANGE,    0x40285881, BOTH, HOLE)                                               \
         X(F2FS_IOC_MOVE_RANGE,       0xc020f509, BOTH, HOLE)                                               \
+        X(BTRFS_IOC_SNAP_CREATE,     0x50009401, BOTH, HOLE)                                               \
         X(BTRFS_IOC_SNAP_CREATE_V2,  0x50009417, BOTH, HOLE)                                               \
         X(BTRFS_IOC_SEND,            0x40489426, BOTH, HOLE)                                               \
         X(LOOP_SET_FD,               0x4c00,     BOTH, HOLE)                                               \
+        X(LOOP_CHANGE_FD,            0x4c06,     BOTH, HOLE)                                               \
         X(LOOP_CONFIGURE,            0x4c0a,     BOTH, HOLE)
 /* clang-format on */

@@ -68,13 +68,21 @@ def techniques():
     return scdoc_table("[<" + "[" * len(SENSORS), rows)
 
 
+def closed_by(hole):
+    """Which sensors detect it, and on which kernels."""
+    sensors = [f"*{sensor}*" for sensor in SENSORS if sensor not in hole["sensors"]]
+    since = ["every sensor since Linux {}.{}".format(*hole["before"])] if "before" in hole else []
+    return "Detected by " + " and ".join([*sensors, *since]) if sensors or since else "No sensor detects it"
+
+
 def exceptions():
     lines = []
     for number, hole in enumerate(HOLES, 1):
         where = "every sensor" if len(hole["sensors"]) == len(SENSORS) else ", ".join(f"*{s}*" for s in hole["sensors"])
         since = ", before Linux {}.{}".format(*hole["before"]) if "before" in hole else ""
         what = hole["what"][0].upper() + hole["what"][1:]
-        lines += [f"({number}) {where}{since}", f"\t{scdoc(what)}: {scdoc(hole['reason'])}.", ""]
+        lines += [f"({number}) {where}{since}", f"\t{scdoc(what)}: {scdoc(hole['reason'])}. It carries"
+                  f" {scdoc(hole['carries'])}. {closed_by(hole)}.", ""]
     return lines[:-1]
 
 
@@ -183,7 +191,8 @@ def check_names(names):
 
 def check_holes(names):
     for hole in HOLES:
-        require(hole["what"] and hole["reason"] and set(hole["sensors"]) <= set(SENSORS), f"incomplete: {hole}")
+        require(hole["what"] and hole["reason"] and hole["carries"] and set(hole["sensors"]) <= set(SENSORS),
+                f"incomplete: {hole}")
         for case in hole["cases"]:
             require(row_of(case) in TECHNIQUES, f"of no row: {case}")
             require(fnmatch.filter(names, case), f"no such case: {case}")

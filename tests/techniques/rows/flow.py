@@ -257,10 +257,13 @@ def part(t, stage, exes):
     t.case("H10 honest: another client of a server that was sent it", nothing, stage, "hand-loopback")
     t.case("H04 FIFO", stage.theft, "hand-pipe", "fifo")
     for variant, what in (("vm-write", "process_vm_writev"), ("poke", "PTRACE_POKEDATA"),
-                          ("mem-write", "/proc/PID/mem, written")):
+                          ("mem-write", "/proc/PID/mem, written"),
+                          ("set-values", "PTRACE_SETSIGINFO"), ("set-results", "PTRACE_SET_SYSCALL_INFO")):
         t.case(f"H07 {what}", stage.theft, "hand-trace", variant)
     for variant, what in (("vm-read", "process_vm_readv"), ("peek", "PTRACE_PEEKDATA"),
-                          ("signals", "PTRACE_PEEKSIGINFO"),
+                          ("signals", "PTRACE_PEEKSIGINFO"), ("values", "PTRACE_GETSIGINFO"),
+                          ("calls", "PTRACE_GET_SYSCALL_INFO"), ("masks", "PTRACE_GETSIGMASK"),
+                          ("calls-early", "PTRACE_GET_SYSCALL_INFO by who traced it before"),
                           ("mem-read", "/proc/PID/mem, read")):
         t.case(f"G11 {what}", stage.theft, "hand-trace", variant)
     t.case("H01 memory shared by clone(CLONE_VM)", stage.theft, "hand-memory", "vm")
