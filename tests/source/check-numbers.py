@@ -28,7 +28,7 @@ NO_REQUESTS = "(O|EVENT|EVENTMSG|SYSCALL_INFO|PEEKSIGINFO|GETFDPIC)_"
 NO_FAMILIES = ("LOCAL", "FILE", "ROUTE", "MAX")
 CONTROL_HEADERS = ("linux/fs.h", "linux/userfaultfd.h", "linux/seccomp.h", "sys/ioctl.h", "linux/kd.h", "linux/btrfs.h",
                    "linux/loop.h", "linux/f2fs.h")
-# Requests of ioctl(2) that move data, descriptors or extents of files, of Linux 5.10 to 7.2 and of its file systems:
+# Requests of ioctl(2) that move data, descriptors or extents of files, also of file systems, as the table lists them:
 # nothing in a header says what one does.
 CONTROLS = ("FICLONE", "FICLONERANGE", "FIDEDUPERANGE", "UFFDIO_COPY", "SECCOMP_IOCTL_NOTIF_ADDFD",
             "SECCOMP_IOCTL_NOTIF_SEND", "TIOCSTI", "TIOCCONS", "KDSKBSENT", "FS_IOC_SETVERSION", "EXT4_IOC_SETVERSION",
