@@ -135,8 +135,8 @@ int status_heartbeat(const StatusSource *s, HeartbeatEvent event) {
                 .total = losses_sum(s->losses),
         };
         _cleanup_free_ char *line = state_alert_json(&a);
-        if (!line)
-                return -ENOMEM;
-        s->counts->heartbeat_usec = now_usec;
-        return alert_sink_write_state(s->sink, &a, line);
+        int r = line ? alert_sink_write_state(s->sink, &a, line) : -ENOMEM;
+        if (r >= 0) /* otherwise it is due again a minute later */
+                s->counts->heartbeat_usec = now_usec;
+        return r;
 }

@@ -62,7 +62,8 @@ int recorded_script(const char *cmdline, char **ret) {
 
         if (!word)
                 return -ENOMEM;
-        bool second = word_take(&rest, word) && word_take(&rest, word);
+        bool first = word_take(&rest, word);
+        bool second = first && word_take(&rest, word);
         *ret = second && !strstr(word, "…") ? STEAL_PTR(word) : NULL;
         return 0;
 }
