@@ -182,6 +182,8 @@ int sensor_kind_probe(SensorKind kind, const struct btf *types) {
         if (fd < 0)
                 return errno == EPERM ? -EPERM : -EOPNOTSUPP;
         _cleanup_close_ int link = bpf_raw_tracepoint_open(NULL, fd);
+        if (link < 0 && (errno == E2BIG || errno == EBUSY))
+                return 0; /* others are in the way, which attaching the sensor's own programs names */
         if (link < 0)
                 return errno == EPERM ? -EPERM : -EOPNOTSUPP;
 

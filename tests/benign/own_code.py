@@ -128,10 +128,15 @@ def terraform(s, stolen, sender):
              needs="terraform")
 
 
+def gpg_key(s):
+    """The account has one, made when it is first needed."""
+    s.world.do("sh", "-ec", "gpg -K ana@example.org >/dev/null 2>&1 || gpg -q --batch --passphrase '' "
+               "--quick-generate-key ana@example.org default default never", user="ana")
+
+
 def gpg_connect_agent(s, stolen, sender):
     """It prints what the agent answers: with these commands, a key."""
-    s.world.do("sh", "-ec", "gpg -q --batch --passphrase '' --quick-generate-key ana@example.org default default never",
-               user="ana")
+    gpg_key(s)
     try:
         agent = s.world.do("gpgconf", "--list-dirs", "agent-socket", user="ana").strip()
         stolen(s, ["sh", "-c", "grip=$(gpg -K --with-keygrip --with-colons | sed -n '/^grp:/{s/[^0-9A-F]//g;p;q}'); "
@@ -145,8 +150,7 @@ def gpg_connect_agent(s, stolen, sender):
 
 def gpg_exports(s, stolen, sender):
     """gpg prints a key, or writes it to a file, with an option that is written out or not; its other work."""
-    s.world.do("sh", "-ec", "gpg -q --batch --passphrase '' --quick-generate-key ana@example.org default default never",
-               user="ana")
+    gpg_key(s)
     backup = "/usr/local/bin/backup"
     s.world.stand_in(backup)
     try:

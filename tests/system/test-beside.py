@@ -62,7 +62,8 @@ def refused(scene, *words):
     for reader in scene.bw.readers:
         reader.join()
     errors = [line for line in scene.bw.stderr if "Failed to attach hook " in line]
-    require(status != 0 and len(errors) == 1 and all(word in errors[0] for word in words), (status, errors))
+    require(status != 0 and len(errors) == 1 and all(word in errors[0] for word in words),
+            (status, scene.bw.stderr[-5:]))
 
 
 def around(net, home):

@@ -22,7 +22,7 @@ static void expect_rules(const PolicyTables *t, const char *path, uint64_t expec
                         strlen(path), true);
 
         if (b.word[0] != expected)
-                fail_msg("%s: rules %#lx instead of %#lx", path, b.word[0], expected);
+                fail_msg("%s: rules %#llx instead of %#lx", path, (unsigned long long)b.word[0], expected);
 }
 
 /* Path= and ExcludeArgument= of a rule. */
