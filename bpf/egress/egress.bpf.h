@@ -227,19 +227,23 @@ static __always_inline bool correlation_floods(struct correlation *c, __u32 uid,
 /* A suspected user and cgroup is reported once per interval for each set of classes. */
 #define SUSPECT_INTERVAL_NS 60000000000ULL
 
+enum judgement {
+        JUDGEMENT_NONE,  /* nothing is held */
+        JUDGEMENT_RULED, /* what is held, rules permit here */
+        JUDGEMENT_FOUND,
+};
+
 /* Sets c->key.classes, c->fresh and the window to the classes of the mark that no rule permits at this
- * destination. Returns 1 if there are any, 0 if not, and -1 if the policy changed meanwhile. */
-static __always_inline int correlation_judge(struct correlation *c, __u64 address_low, __u64 address_high,
-                __u64 packed, bool *ret_bound) {
+ * destination. Returns enum judgement: FOUND if there are any; -1 if the policy changed meanwhile. */
+static __always_inline int correlation_judge(
+                struct correlation *c, __u64 address_low, __u64 address_high, __u64 packed) {
         const __u64 holder = c->holder;
         struct policy_view v;
 
         if (!policy_view_get(&v))
-                return 0;
+                return JUDGEMENT_NONE;
         __u64 plain = mark_live(v.index, holder, 0), bound = mark_live(v.index, holder, LIVE_BOUND),
               quiet = 0;
-        /* What came from a bound holder is bound, but to no rule of this one. */
-        const __u64 ruled = plain ? mark_ruled(holder) : 0;
         /* A rule does not apply if the process has run other code since. Local services and files are
          * permitted, whatever its destinations are. */
         if (!(holder & BW_HOLDER_OBJECT))
@@ -250,7 +254,9 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
         c->key.classes = plain | (bound & ~quiet);
         plain = c->key.classes & mark_live(v.index, holder, LIVE_FRESH);
         c->bound = c->key.classes & mark_live(v.index, holder, LIVE_FRESH | LIVE_BOUND) & ~quiet & ~plain;
-        c->bound |= plain & ruled;
+        /* What came from a bound holder is bound, but to no rule of this one. */
+        const __u64 ruled = plain ? plain & mark_ruled(holder) : 0;
+        c->bound |= ruled;
         plain &= ~ruled;
         c->fresh = plain | c->bound;
         c->key.evidence = !plain + !c->fresh;
@@ -260,8 +266,9 @@ static __always_inline int correlation_judge(struct correlation *c, __u64 addres
                                                    : BW_ACTION_ALERT;
         c->window_ns = longest_window(v.index, c->fresh ?: c->key.classes, c->fresh != 0);
         c->generation = v.table->generation;
-        *ret_bound = bound;
-        return policy_view_held(&v) ? c->key.classes != 0 : -1;
+        if (!policy_view_held(&v))
+                return -1;
+        return c->key.classes ? JUDGEMENT_FOUND : bound ? JUDGEMENT_RULED : JUDGEMENT_NONE;
 }
 
 /* Notes that everything that process `pid` holds is permitted everywhere, if it is: what a server sends need
@@ -314,7 +321,6 @@ static __always_inline void key_as_accepted(struct bw_destination *d) {
 __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         struct task_struct *task = current_task();
         struct correlation c = { .unnamed = (__u16)~0U };
-        bool bound = false;
         int r = -1;
 
         destination_unpack(&c.key.destination, address_low, address_high, packed);
@@ -331,15 +337,15 @@ __noinline int correlate(__u64 address_low, __u64 address_high, __u64 packed) {
         const __u32 pid = c.key.pid;
         c.holder = mark_find(pid, c.key.start_boot_ns) ? pid : current_suspect();
         for (__u32 i = 0; i < POLICY_TRIES && r < 0; i++)
-                r = c.holder ? correlation_judge(&c, address_low, address_high, packed, &bound) : 0;
-        if (r == 0 && bound) {
+                r = c.holder ? correlation_judge(&c, address_low, address_high, packed) : JUDGEMENT_NONE;
+        if (r == JUDGEMENT_RULED) {
                 count(BW_COUNT_EGRESS_ALLOWED);
                 mark_note_free(pid);
         }
         /* If the policy kept changing, the result may mix two policies, and is reported. */
         if (c.key.action == ACTION_ASK)
                 return ACTION_ASK;
-        if (r == 0 || !c.key.classes || reported_elsewhere(c.key.action, c.how, c.holder & BW_HOLDER_OBJECT))
+        if (!c.key.classes || reported_elsewhere(c.key.action, c.how, c.holder & BW_HOLDER_OBJECT))
                 return 0;
 
         struct mark *m = mark_get(c.holder);

@@ -335,8 +335,8 @@ __noinline int record_put_files(__u32 draft, __u64 holder, __u32 unnamed) {
         return 0;
 }
 
-/* The names by which the classes of these files are known, after their routes, which use the same place, and
- * more about their openers. If one was not kept, it is no loss: the record has the name that was used. */
+/* The names by which the classes of these files are known, after their routes, which use the same place. If
+ * one was not kept, it is no loss: the record has the name that was used. */
 __noinline int record_put_real(__u32 draft, __u64 holder) {
         const struct mark *m = mark_get(holder);
         struct draft *d = draft_get(draft);
@@ -357,11 +357,32 @@ __noinline int record_put_real(__u32 draft, __u64 holder) {
                         name_put(draft, from->real, RECORD_AT(files[0].real_path) + n * sizeof(*to));
                         if (r->flags & BW_CORRELATION_NAME_LOST)
                                 to->flags |= BW_FILE_REAL_LOST;
-                        opener_put(draft, from->exe, from->run, n);
                 }
                 n++;
         }
         r->flags = (r->flags & ~BW_CORRELATION_NAME_LOST) | lost;
+        return 0;
+}
+
+/* Which executables opened these files, and the scripts that they ran. Apart, as the frame above has no
+ * room. */
+__noinline int record_put_openers(__u32 draft, __u64 holder) {
+        const struct mark *m = mark_get(holder);
+        struct draft *d = draft_get(draft);
+        __u64 n = 0;
+
+        if (!d || !m)
+                return 0;
+        const struct bw_correlation *r = &d->record;
+        for (__u32 i = 0; i < BW_FILES_MAX; i++) {
+                const struct touched_file *from = &m->files[i];
+                const struct bw_touched_file *to = &r->files[n % BW_FILES_MAX];
+                if (!(from->classes & r->classes) || n >= r->n_files)
+                        continue;
+                if (to->inode == from->inode && to->mono_ns == from->mono_ns)
+                        opener_put(draft, from->exe, from->run, n);
+                n++;
+        }
         return 0;
 }
 
@@ -461,5 +482,6 @@ static __always_inline bool record_emit(
                 if (i < r->n_files)
                         route_put(draft, i);
         record_put_real(draft, c->holder);
+        record_put_openers(draft, c->holder);
         return record_end(r, draft);
 }

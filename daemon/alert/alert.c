@@ -652,6 +652,7 @@ Alert *alert_free(Alert *a) {
                 bytes_done(&a->files[i].path);
                 bytes_done(&a->files[i].real_path);
                 bytes_done(&a->files[i].exe);
+                bytes_done(&a->files[i].script);
                 bytes_done(&a->files[i].comm);
                 for (size_t k = 0; k < a->files[i].n_route; k++)
                         bytes_done(&a->files[i].route[k].comm);
