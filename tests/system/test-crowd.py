@@ -36,7 +36,7 @@ SERVED_SECONDS, SERVED_P99_SECONDS = 0.1, 0.5
 # malloc keeps freed memory; a leak of one byte per call would be as much.
 RSS_GROWTH_MAX = 256 << 10
 # Fewer than the clients, and more than loading needs for a moment.
-DESCRIPTORS_SPARE = 24
+DESCRIPTORS_SPARE = 40
 # Out of 100 per second: a loop that retries accept() would use all of them.
 BUSY_TICKS_MAX = 30
 
