@@ -47,7 +47,7 @@ BUDGETS = {
     "bpf/mark": (2550, "how marks spread over processes, files, sockets, memory and ptrace"),
     "bpf/process": (2850, "who a process is: executable or script, trust at each level, unit, user, arguments"),
     "bpf/files": (4350, "opens, each way to move data, names that files get and lose, what is kept and said of them"),
-    "bpf/egress": (2200, "destinations, the verdict and what follows from it, and the listing of marks"),
+    "bpf/egress": (2250, "destinations, the verdict and what follows from it, and the listing of marks"),
     "bpf": (660, "the list of all programs"),
 }
 # Text of no program: prose, the licence itself, bytes that fuzzers and tests read as they are, and formats without
