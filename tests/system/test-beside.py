@@ -4,6 +4,7 @@
 and what is in the way of a hook is named, with the remedy. The sensor decides what is played: BW_SENSOR=."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -108,7 +109,7 @@ def no_place(net, home):
         scene.bw.command = [word for word in scene.bw.command if not word.startswith("--sensor=")]
         with scene.bw:
             steal(scene)
-            [status] = Ctl(scene.socket).objects("status")
+            status = json.loads(Ctl(scene.socket).expect(1, "--json=short", "status")[0])
             require(status["state"] == "degraded" and status["sensor"] != SENSOR, status["sensor"])
             require(re.search(f"Sensor {SENSOR} is not used, as its hook {OPEN} could not be attached: other programs "
                               f"have all {PLACES} places .*; then restart barbwired", status["degraded"][0]),
