@@ -69,7 +69,8 @@ int main(int argc, char **argv) {
                 return 1;
         }
         for (int i = 0; i < BW_HOOK_MAX; i++) {
-                const char *section = hook_infos[i].sections[kind];
+                /* This one is attached only while a class has Action=deny. */
+                const char *section = i == BW_HOOK_DENY_DATA ? NULL : hook_infos[i].sections[kind];
                 int link = section ? section_attach(section, &hook_infos[i], cgroup) : -ENOENT;
 
                 if (link >= 0) {

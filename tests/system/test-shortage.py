@@ -196,6 +196,8 @@ def main():
         if b"__asan_init" in binary.read():
             tap.skip_all("AddressSanitizer has an allocator of its own", environment=True)
     with Net() as net, harness.Home() as home, Scarce(home.root.decode()) as bw:
+        # It comes after "armed", and from it the hour counts.
+        bw.wait(lambda: heartbeats(bw), harness.ALERT_TIMEOUT, "the heartbeat of the start")
         bw.pass_hour()
         t.case("there is enough", warm, bw, net, home)
         t.case("each allocation fails once: a theft has an alert or is counted", one_by_one, t, bw, net, home)
