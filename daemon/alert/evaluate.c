@@ -219,7 +219,8 @@ static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *cond
         _cleanup_free_ PolicyGlob *globs = calloc(a->n_users + 1, sizeof(PolicyGlob));
         const PolicyGlob *by = NULL;
         const PolicyCarrier *c = (const PolicyCarrier *)a;
-        bool carrier = c >= x->p->carriers && c < x->p->carriers + x->p->n_carriers, started = false;
+        bool carrier = x->p->n_carriers && c >= x->p->carriers && c < x->p->carriers + x->p->n_carriers;
+        bool started = false;
         char uid[16];
 
         if (!globs)

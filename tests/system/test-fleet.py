@@ -4,6 +4,7 @@
 
 usage: test-fleet.py [--long]   (--long: 500 hosts and 200,000 alerts, with the limits of time and memory)"""
 
+import contextlib
 import json
 import os
 import re
@@ -342,7 +343,10 @@ def wait_for_watch(pid):
     end = time.monotonic() + harness.ALERT_TIMEOUT
     while time.monotonic() < end:
         with open(f"/proc/{pid}/wchan", encoding="ascii") as wchan, open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            links = []
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):  # it has been closed meanwhile
+                    links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
             if "anon_inode:inotify" in links and "poll" in wchan.read() and stat.read().split()[2] == "S":
                 return
         time.sleep(0.02)
