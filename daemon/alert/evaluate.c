@@ -214,12 +214,11 @@ static const PolicyGlob *ancestor_match(const Explainer *x, const PolicyAllow *a
         return NULL;
 }
 
-/* Adds User=, by its names. */
-static int user_condition(const Explainer *x, const PolicyAllow *a, json_t *conditions, Truth *rule) {
+/* Adds User=, by its names. carrier: of a [Carrier]. */
+static int user_condition(
+                const Explainer *x, const PolicyAllow *a, bool carrier, json_t *conditions, Truth *rule) {
         _cleanup_free_ PolicyGlob *globs = calloc(a->n_users + 1, sizeof(PolicyGlob));
         const PolicyGlob *by = NULL;
-        const PolicyCarrier *c = (const PolicyCarrier *)a;
-        bool carrier = x->p->n_carriers && c >= x->p->carriers && c < x->p->carriers + x->p->n_carriers;
         bool started = false;
         char uid[16];
 
@@ -278,7 +277,8 @@ static Truth rule_trust(const PolicyAllow *a, const ExplainQuery *q) {
 }
 
 /* Evaluates all conditions of a rule. *ret_conditions: a new reference. */
-static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_conditions, Truth *ret) {
+static int rule_judge(const Explainer *x, const PolicyAllow *a, bool carrier, json_t **ret_conditions,
+                Truth *ret) {
         const ExplainQuery *q = x->q;
         const char *opened = q->opened ?: q->path;
         json_auto_t *conditions = json_array();
@@ -315,7 +315,7 @@ static int rule_judge(const Explainer *x, const PolicyAllow *a, json_t **ret_con
                                 q->unit ? policy_match_unit(x->p, a->units, a->n_units, q->unit) : NULL,
                                 &applies);
         if (r == 0 && a->n_users > 0)
-                r = user_condition(x, a, conditions, &applies);
+                r = user_condition(x, a, carrier, conditions, &applies);
         if (r == 0 && a->n_ancestors > 0)
                 r = condition_add(conditions, "Ancestor", "--ancestor=", a->ancestors, a->n_ancestors,
                                 q->n_ancestors > 0 ? "one of the given ancestors that only root can change"
@@ -380,7 +380,7 @@ static json_t *rules_explain(Explainer *x) {
                         continue;
                 if (!x->q->exe.path)
                         conditions = json_array();
-                else if (rule_judge(x, a, &conditions, &applies) < 0 ||
+                else if (rule_judge(x, a, false, &conditions, &applies) < 0 ||
                                 rule_apply(x, a, classes, applies) < 0)
                         return NULL;
                 if (json_array_append_new(array,
@@ -408,7 +408,7 @@ static json_t *carriers_explain(const Explainer *x) {
                 Truth applies = TRUTH_NO;
 
                 if (exe && policy_match_looked(x->p, c->rule.exes, c->rule.n_exes, &x->exe)) {
-                        if (rule_judge(x, &c->rule, &conditions, &applies) < 0)
+                        if (rule_judge(x, &c->rule, true, &conditions, &applies) < 0)
                                 return NULL;
                 } else if (path)
                         conditions = json_array();
