@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <nettle/sha2.h>
 
 #include "alert/copy.h"
 #include "alert/recorded.h"
+#include "basic/escape.h"
 #include "basic/json-util.h"
 #include "basic/util.h"
 
@@ -53,7 +53,6 @@ int alert_copy_key(const json_t *alert, char ret[static ALERT_COPY_KEY_SIZE]) {
         sha256_init(&hash);
         sha256_update(&hash, strlen(text), (const uint8_t *)text);
         sha256_digest(&hash, sizeof(digest), digest);
-        for (size_t i = 0; i < sizeof(digest); i++)
-                (void)snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+        text_hex(digest, sizeof(digest), ret);
         return 0;
 }

@@ -184,3 +184,8 @@ int text_close(FILE **f) {
                 return -ENOMEM;
         return 0;
 }
+
+void text_hex(const uint8_t *data, size_t size, char *ret) {
+        for (size_t i = 0; i < size; i++)
+                (void)snprintf(ret + 2 * i, 3, "%02x", data[i]);
+}

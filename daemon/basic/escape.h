@@ -18,6 +18,9 @@ size_t utf8_sequence(const char *data, size_t size, uint32_t *ret_point);
  * and what takes no place or looks like a blank, so that two names look the same. */
 bool utf8_is_deceptive(uint32_t point);
 
+/* Writes bytes as lower-case hex digits with a NUL: ret has 2 * size + 1 bytes. */
+void text_hex(const uint8_t *data, size_t size, char *ret);
+
 /* Writes any bytes: deceptive code points and bytes that are not UTF-8 become \xNN, a backslash \\. */
 void text_put_bytes(FILE *f, const char *data, size_t size);
 

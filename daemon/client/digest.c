@@ -23,6 +23,7 @@
 #include <nettle/sha2.h>
 
 #include "alert/recorded.h"
+#include "basic/escape.h"
 #include "basic/json-util.h"
 #include "basic/util.h"
 #include "client/digest.h"
@@ -159,8 +160,7 @@ DigestState digest_read(const DigestObject *o, char ret[static DIGEST_HEX_SIZE],
         }
         if (r < 0 || fstat(fd, &after) < 0 || !same_change(&before, &after))
                 return DIGEST_CHANGED;
-        for (size_t i = 0; i < sizeof(digest); i++)
-                (void)snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+        text_hex(digest, sizeof(digest), ret);
         *ret_why = "same";
         return DIGEST_SAME;
 }

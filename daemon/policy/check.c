@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/escape.h"
 #include "glob/automaton.h"
 #include "glob/parse.h"
 #include "policy/build.h"
@@ -553,8 +554,7 @@ static void hash_finish(PolicyBuild *b) {
         uint8_t digest[SHA256_DIGEST_SIZE];
 
         sha256_digest(&b->hash, sizeof(digest), digest);
-        for (size_t i = 0; i < sizeof(digest); i++)
-                (void)snprintf(b->policy.hash + 2 * i, 3, "%02x", digest[i]);
+        text_hex(digest, sizeof(digest), b->policy.hash);
 }
 
 int policy_finish(Policy *p) {
